@@ -1,0 +1,57 @@
+"""What the losses share: full precision under autocast, shape checks and the weighted mean."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
+
+import torch
+from torch import Tensor
+
+P = ParamSpec("P")
+
+
+def in_full_precision(loss: Callable[P, Tensor]) -> Callable[P, Tensor]:
+    """Make ``loss`` compute in FP32 whatever the precision of its inputs and of autocast.
+
+    FP16 and BF16 tensors become FP32; FP64 stays, so that gradients can be checked numerically.
+    """
+
+    @wraps(loss)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Tensor:
+        tensor = next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
+        with torch.autocast(tensor.device.type, enabled=False):
+            return loss(
+                *(_upcast(value) for value in args),
+                **{name: _upcast(value) for name, value in kwargs.items()},
+            )
+
+    return wrapper
+
+
+def _upcast(value: Any) -> Any:
+    half = isinstance(value, Tensor) and value.dtype in (torch.float16, torch.bfloat16)
+    return value.float() if half else value
+
+
+def check_same_shape(student: Tensor, teacher: Tensor, dims: int = 4) -> None:
+    """Raise ValueError unless both have ``dims`` dimensions and one shape."""
+    if student.shape != teacher.shape or student.dim() != dims:
+        raise ValueError(
+            f"student {tuple(student.shape)} and teacher {tuple(teacher.shape)} "
+            f"must have the same shape of {dims} dimensions"
+        )
+
+
+def check_per_pixel(logits: Tensor, **maps: Tensor) -> None:
+    """Raise ValueError unless every map is [B, H, W] for logits [B, C, H, W]."""
+    for name, values in maps.items():
+        if logits.dim() != 4 or values.shape != (logits.shape[0], *logits.shape[2:]):
+            raise ValueError(
+                f"{name} {tuple(values.shape)} must be [B, H, W] of logits [B, C, H, W] {tuple(logits.shape)}"
+            )
+
+
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Σ w·v / Σ w; 0, with gradient 0, where all weights are 0. ``weights`` ≥ 0, same shape as ``values``."""
+    total = weights.sum()
+    return (weights * values).sum() / torch.where(total > 0, total, 1)

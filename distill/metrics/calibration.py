@@ -1,0 +1,127 @@
+"""Expected calibration error (ECE): how far confidence is from accuracy.
+
+Guo et al., "On calibration of modern neural networks", ICML 2017. Pixels are sorted by confidence
+(the largest class probability) into equal bins; with n_b, acc_b and conf_b a bin's pixel count, share
+of correct pixels and mean confidence::
+
+    ECE = Σ_b n_b/n · |acc_b − conf_b|
+
+Bin b holds b ≤ confidence·bins < b + 1. Confidence of exactly 1 is summed in a cell of its own, as
+torchmetrics' MulticlassCalibrationError does, so that the values agree: a softmax in FP32 saturates
+often, and in one bin with the rest the two could cancel.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Reliability(NamedTuple):
+    """The reliability diagram's bars, one per bin; the last bin includes confidence 1."""
+
+    confidence: npt.NDArray[np.float64]
+    """Mean confidence; NaN in an empty bin."""
+    accuracy: npt.NDArray[np.float64]
+    """Share of correct pixels; NaN in an empty bin."""
+    share: npt.NDArray[np.float64]
+    """Share of all pixels, sums to 1; NaN if there are no pixels."""
+
+
+class ConfidenceBins:
+    """Running sums per confidence bin; constant in memory, mergeable."""
+
+    def __init__(self, bins: int = 15) -> None:
+        if bins < 1:
+            raise ValueError(f"bins must be at least 1, not {bins}")
+        self.bins = bins
+        # One cell more than bins: confidence exactly 1.
+        self._count = np.zeros(bins + 1, np.int64)
+        self._confidence = np.zeros(bins + 1, np.float64)
+        self._correct = np.zeros(bins + 1, np.float64)
+
+    def update(self, confidence: npt.ArrayLike, correct: npt.ArrayLike) -> None:
+        """Add pixels; leave out those without a label.
+
+        :param confidence: 0…1, any shape.
+        :param correct: bool, same shape.
+        :raises ValueError: if shapes differ or a confidence is outside 0…1 or NaN.
+        """
+        confidence = np.asarray(confidence).ravel()
+        correct = np.asarray(correct, bool).ravel()
+        if confidence.shape != correct.shape:
+            raise ValueError(f"{confidence.size} confidences for {correct.size} correct")
+        if confidence.size == 0:
+            return
+        if not (confidence.min() >= 0 and confidence.max() <= 1):
+            raise ValueError("confidences must lie in 0…1")
+        cell = np.multiply(confidence, self.bins, dtype=np.float64).astype(np.intp)
+        cells = self.bins + 1
+        self._count += np.bincount(cell, minlength=cells)
+        self._confidence += np.bincount(cell, weights=confidence, minlength=cells)
+        self._correct += np.bincount(cell, weights=correct, minlength=cells)
+
+    def merge(self, other: ConfidenceBins) -> None:
+        """Add another's pixels; both must have the same number of bins."""
+        if other.bins != self.bins:
+            raise ValueError(f"cannot merge {other.bins} bins into {self.bins}")
+        self._count += other._count
+        self._confidence += other._confidence
+        self._correct += other._correct
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels were added."""
+        return int(self._count.sum())
+
+    def ece(self) -> float:
+        """Expected calibration error over all pixels, 0…1; NaN without pixels."""
+        if not self.pixels:
+            return float("nan")
+        return float(np.abs(self._correct - self._confidence).sum() / self.pixels)
+
+    def reliability(self) -> Reliability:
+        """Mean confidence, accuracy and share of pixels per bin, float64 [bins]."""
+        count, confidence, correct = (
+            np.append(cells[:-2], cells[-2] + cells[-1]).astype(np.float64)
+            for cells in (self._count, self._confidence, self._correct)
+        )
+        with np.errstate(invalid="ignore"):  # 0/0 = NaN in empty bins
+            return Reliability(confidence / count, correct / count, count / count.sum())
+
+
+class BatchedEce:
+    """``ece_batched16``: the mean of the ECE of consecutive batches of 16 images, as the thesis reports it.
+
+    Each batch's ECE is an absolute value of noise as well as of miscalibration, so the mean is biased
+    upwards; it is for comparison with the thesis only. The last batch may be smaller; batches without
+    a labelled pixel are left out.
+    """
+
+    def __init__(self, batch_size: int = 16, bins: int = 15) -> None:
+        self.batch_size = batch_size
+        self._batch = ConfidenceBins(bins)
+        self._images = 0
+        self._sum = 0.0
+        self._batches = 0
+
+    def add(self, image: ConfidenceBins) -> None:
+        """Add one image's pixels; the order of images matters."""
+        self._batch.merge(image)
+        self._images += 1
+        if self._images == self.batch_size:
+            self._close_batch()
+
+    def ece(self) -> float:
+        """End the batch at hand and return the mean over all batches, 0…1; NaN without pixels."""
+        self._close_batch()
+        return self._sum / self._batches if self._batches else float("nan")
+
+    def _close_batch(self) -> None:
+        if self._batch.pixels:
+            self._sum += self._batch.ece()
+            self._batches += 1
+        self._batch = ConfidenceBins(self._batch.bins)
+        self._images = 0

@@ -1,0 +1,13 @@
+"""The one exception for what a user can put right: a wrong path, file, option or setting."""
+
+
+class UserError(Exception):
+    """A mistake in what the user gave; its message is one clear line that names what to change.
+
+    Commands print it as ``error: …`` and exit with status 2, without a traceback.
+    """
+
+
+def first_line(error: Exception) -> str:
+    """The first line of another library's exception, to quote in one line of our own."""
+    return (str(error).strip() or type(error).__name__).partition("\n")[0]

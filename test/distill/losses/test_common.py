@@ -1,0 +1,33 @@
+"""The helpers the losses share."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from distill.losses._common import in_full_precision, weighted_mean
+
+
+@in_full_precision
+def product_sum(a: Tensor, b: Tensor, scale: float = 1.0) -> Tensor:
+    return scale * (a @ b).sum()  # autocast would compute a matrix product in half precision
+
+
+def test_full_precision_holds_under_autocast() -> None:
+    a, b = torch.rand(8, 8), torch.rand(8, 8)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert (a @ b).dtype == torch.bfloat16
+        value = product_sum(a, b=b, scale=2.0)
+    torch.testing.assert_close(value, 2 * (a.double() @ b.double()).sum().float())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_tensors_become_fp32_whether_given_by_position_or_by_name(dtype: torch.dtype) -> None:
+    a, b = torch.rand(8, 8).to(dtype), torch.rand(8, 8).to(dtype)
+    torch.testing.assert_close(product_sum(a, b=b), (a.float() @ b.float()).sum())
+
+
+def test_weighted_mean() -> None:
+    values, weights = torch.tensor([1.0, 2.0, 10.0]), torch.tensor([3.0, 1.0, 0.0])
+    assert weighted_mean(values, weights).item() == pytest.approx(5 / 4)
+    assert weighted_mean(values, torch.full((3,), 1e-6)).item() == pytest.approx(13 / 3)
+    assert weighted_mean(values, torch.zeros(3)).item() == 0
