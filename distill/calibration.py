@@ -1,0 +1,79 @@
+"""Temperature scaling: one number that makes the confidence honest without changing the mask.
+
+Guo et al., *On Calibration of Modern Neural Networks*, ICML 2017. T minimises the negative
+log-likelihood of the labels y under the logits z::
+
+    NLL(T) = − mean log softmax(z / T)_y
+
+which is convex in 1/T, so a bounded search over log T finds the minimum.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from scipy.optimize import minimize_scalar
+from torch import Tensor
+from torch.nn import functional as F
+
+from distill.checkpoint import file_digest
+from kd_seg_ros.errors import UserError
+
+LOWEST, HIGHEST = 0.05, 20.0
+"""Range of T that is searched."""
+
+
+def find_temperature(logits: Tensor, labels: Tensor) -> float:
+    """Return the T that minimises the NLL.
+
+    :param logits: [N, C], any float type.
+    :param labels: int64 [N], 0…C−1; no ignored ones.
+    :raises ValueError: if there is no pixel or a logit is not finite.
+    """
+    if not len(labels):
+        raise ValueError("no labelled pixel to calibrate on")
+    if not torch.isfinite(logits).all():
+        raise ValueError("the logits hold NaN or infinity")
+    logits = logits.double()
+
+    def nll(log_t: float) -> float:
+        return float(F.cross_entropy(logits / math.exp(log_t), labels))
+
+    found = minimize_scalar(nll, bounds=(math.log(LOWEST), math.log(HIGHEST)), method="bounded")
+    return math.exp(float(found.x))
+
+
+def calibration_path(checkpoint: Path) -> Path:
+    """Where a checkpoint's calibration is kept: beside it."""
+    return checkpoint.with_suffix(".calibration.json")
+
+
+def read_calibration(checkpoint: Path) -> dict[str, Any] | None:
+    """Return what `calibrate` found for exactly this checkpoint; None if it was never calibrated.
+
+    :raises UserError: if the calibration belongs to another version of the checkpoint.
+    """
+    path = calibration_path(checkpoint)
+    if not path.is_file():
+        return None
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        matches = document["checkpoint_sha256"] == file_digest(checkpoint)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged: run `python -m distill calibrate` again") from error
+    if not matches:
+        raise UserError(
+            f"{path} was made for another version of {checkpoint.name}: "
+            "run `python -m distill calibrate` again, or delete it"
+        )
+    return dict(document)
+
+
+def stored_temperature(checkpoint: Path) -> float | None:
+    """Temperature that `calibrate` found for a checkpoint, if it did."""
+    document = read_calibration(checkpoint)
+    return None if document is None else float(document["temperature"])

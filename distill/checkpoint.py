@@ -1,0 +1,66 @@
+"""Reading a trained student back from a Lightning checkpoint, without unpickling anything."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from distill.config import Config, NetworkConfig, parse_config
+from distill.models.deployed import DeployedModel
+from distill.models.swiftnet import SwiftNet
+from kd_seg_ros.classes import NUM_CLASSES
+from kd_seg_ros.errors import UserError
+
+STUDENT_PREFIX = "student."
+
+
+def build_network(config: NetworkConfig) -> SwiftNet:
+    """Make the network that a configuration describes, with its initial weights."""
+    return SwiftNet(config.backbone, NUM_CLASSES, config.channels, config.pretrained)
+
+
+def load_student(path: Path) -> tuple[SwiftNet, Config]:
+    """Return the trained network in evaluation mode and the experiment it comes from.
+
+    :raises UserError: if the file is missing, damaged or no checkpoint of this project.
+    """
+    checkpoint = _read(path)
+    try:
+        values, tensors = checkpoint["hyper_parameters"]["config"], checkpoint["state_dict"]
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path} is no checkpoint of `python -m distill fit`") from error
+    config = parse_config(values, str(path))
+    # The checkpoint replaces any pretrained weights: they need not be at hand.
+    network = build_network(config.student.model_copy(update={"pretrained": False}))
+    state = {k.removeprefix(STUDENT_PREFIX): v for k, v in tensors.items() if k.startswith(STUDENT_PREFIX)}
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise UserError(
+            f"{path} does not fit its own configuration: {' '.join(str(error).split())}"
+        ) from error
+    return network.eval(), config
+
+
+def deployed(network: nn.Module, config: Config, temperature: float = 1.0) -> DeployedModel:
+    """Wrap a network with the pre- and post-processing of its experiment."""
+    data = config.data
+    return DeployedModel(network, data.mean, data.std, data.working_scale, temperature).eval()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _read(path: Path) -> Any:
+    if not path.is_file():
+        raise UserError(f"checkpoint {path} does not exist")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file or one with other objects
+        raise UserError(f"checkpoint {path} is damaged or holds more than plain data") from error

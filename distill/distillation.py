@@ -1,0 +1,98 @@
+"""The Lightning module of knowledge distillation: a student learns, a frozen teacher shows it how."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from distill.checkpoint import deployed
+from distill.config import Config
+from distill.metrics import confusion_matrix, iou_per_class, mean_iou
+from distill.models.swiftnet import SwiftNet
+from distill.objective import objective
+from kd_seg_ros.classes import CLASS_NAMES, IGNORE_ID, NUM_CLASSES
+
+
+class Distillation(lightning.LightningModule):
+    """Trains ``student`` on labels and, where the objective asks for it, on ``teacher``'s outputs.
+
+    :param teacher: kept in evaluation mode, without gradients and out of every checkpoint.
+    """
+
+    teacher: nn.Module | None
+
+    def __init__(self, config: Config, student: SwiftNet, teacher: nn.Module | None) -> None:
+        super().__init__()
+        self.config = config
+        self.student = student
+        self.save_hyperparameters({"config": config.model_dump(mode="json")})
+        # Not a submodule: state_dict, optimiser, DDP and train() must not see it.
+        object.__setattr__(self, "teacher", teacher)
+        if teacher is not None:
+            teacher.requires_grad_(False).eval()
+        self._confusion = np.zeros((NUM_CLASSES, NUM_CLASSES + 1), np.int64)
+
+    def on_fit_start(self) -> None:
+        """Bring the teacher to the student's device; Lightning moves only submodules."""
+        if self.teacher is not None:
+            self.teacher.to(self.device)
+
+    def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
+        """One batch's loss (equation 3.2), with every term logged."""
+        student = self.student(batch["image"])
+        teacher = None
+        if self.teacher is not None:
+            with torch.no_grad():
+                teacher = self.teacher(batch["image"])
+        total, terms = objective(self.config.objective, batch, student, teacher)
+        size = len(batch["image"])
+        self.log("train/loss", total, prog_bar=True, batch_size=size)
+        self.log_dict({f"train/{name}": value for name, value in terms.items()}, batch_size=size)
+        return total
+
+    def validation_step(self, batch: dict[str, Any], _: int) -> None:
+        """Segment one whole image as the vehicle would and count its pixels."""
+        logits = deployed(self.student, self.config).to(self.device).logits(batch["image"])
+        mask = logits[0].argmax(dim=0).to(torch.uint8)
+        self._confusion += confusion_matrix(
+            batch["labels"].cpu().numpy(), mask.cpu().numpy(), NUM_CLASSES, IGNORE_ID
+        )
+
+    def on_validation_epoch_end(self) -> None:
+        """Log mIoU and per-class IoU over the pixels of all validation images."""
+        confusion = self._confusion
+        if self.trainer.world_size > 1:
+            pooled = self.trainer.strategy.reduce(
+                torch.from_numpy(confusion).to(self.device), reduce_op="sum"
+            )
+            confusion = pooled.cpu().numpy()
+        self._confusion = np.zeros_like(self._confusion)
+        if self.trainer.sanity_checking:
+            return
+        self.log("val/miou", mean_iou(confusion), prog_bar=True, rank_zero_only=True)
+        for name, iou in zip(CLASS_NAMES, iou_per_class(confusion), strict=True):
+            if not math.isnan(iou):
+                self.log(f"val_iou/{name}", float(iou), rank_zero_only=True)
+
+    def configure_optimizers(self) -> Any:
+        """Adam with a cosine schedule over all steps; the backbone learns slower."""
+        training = self.config.training
+        backbone = set(self.student.backbone.parameters())
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in self.student.parameters() if p not in backbone]},
+            {
+                "params": [p for p in self.student.parameters() if p in backbone],
+                "lr": training.learning_rate * training.backbone_factor,
+            },
+        ]
+        optimizer = torch.optim.Adam(
+            groups, lr=training.learning_rate, betas=training.betas, weight_decay=training.weight_decay
+        )
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=max(1, steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,0 +1,117 @@
+"""``python -m distill export``: write a checkpoint as the one ONNX file that the vehicle needs."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from distill.agreement import labelled_images, measure_agreement, plain_images
+from distill.calibration import read_calibration
+from distill.checkpoint import deployed, load_student
+from distill.config import Config
+from distill.onnx_file import save, to_onnx
+from kd_seg_ros import __version__
+from kd_seg_ros.card import ModelCard
+from kd_seg_ros.classes import CLASS_NAMES, IGNORE_ID, PALETTE
+from kd_seg_ros.engine import PROVIDERS, Engine
+from kd_seg_ros.errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("--checkpoint", type=Path, required=True, help="a .ckpt of `fit`")
+    parser.add_argument("--out", type=Path, required=True, help="the .onnx file to write")
+    parser.add_argument("--height", type=int, default=1080, help="of the camera image (default: %(default)s)")
+    parser.add_argument("--width", type=int, default=1920, help="of the camera image (default: %(default)s)")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--root", type=Path, help="check on this data's val split (default: the training's)")
+    source.add_argument("--images", type=Path, help="check on the images of this folder, without labels")
+    parser.add_argument("--limit", type=int, default=20, help="images to check on (default: %(default)s)")
+    parser.add_argument(
+        "--provider", choices=PROVIDERS, default="cpu", help="to check on (default: %(default)s)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export, check the file against the network in PyTorch, and keep it only if they agree."""
+    if min(args.height, args.width, args.limit) < 1:
+        raise UserError("--height, --width and --limit must be at least 1")
+    if args.out.is_dir() or args.out.suffix != ".onnx":
+        raise UserError(f"--out {args.out} must be a file that ends in .onnx")
+    network, config = load_student(args.checkpoint)
+    calibration = read_calibration(args.checkpoint)
+    temperature = float(calibration["temperature"]) if calibration else 1.0
+    if calibration is None:
+        print("warning: not calibrated; run `python -m distill calibrate` first for an honest confidence")
+    images = (
+        plain_images(args.images, args.limit)
+        if args.images
+        else labelled_images(args.root or config.data.root, config.data.conditions, args.limit)
+    )
+
+    model = deployed(network, config, temperature)
+    size = (args.height, args.width)
+    parameters = sum(p.numel() for p in network.parameters())
+    card = make_card(config, calibration, size, parameters)
+    try:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"folder {args.out.parent} cannot be made: {error.strerror}") from error
+    # Written under another name until it has passed: a refused file is never left behind.
+    temporary = args.out.with_suffix(".partial.onnx")
+    try:
+        proto = to_onnx(model, size)
+        save(proto, card, temporary)
+        agreement = measure_agreement(model, Engine(temporary, args.provider), images)
+        print(agreement.describe())
+        if failures := agreement.failures():
+            raise UserError(
+                f"{args.out} was not written, it does not follow the network: {'; '.join(failures)}"
+            )
+        save(proto, replace(card, agreement=agreement.as_dict()), temporary)
+        temporary.replace(args.out)
+    except OSError as error:
+        raise UserError(f"{args.out} cannot be written: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    print(
+        f"written to {args.out} ({args.out.stat().st_size / 1e6:.2f} MB, {parameters / 1e6:.3f} M parameters)"
+    )
+    return 0
+
+
+def make_card(
+    config: Config, calibration: dict[str, Any] | None, size: tuple[int, int], parameters: int
+) -> ModelCard:
+    """Collect what the vehicle must know about a network."""
+    before = calibration["scores_before"] if calibration else {}
+    after = calibration["scores_after"] if calibration else {}
+    return ModelCard(
+        name=config.name,
+        class_names=CLASS_NAMES,
+        palette=PALETTE,
+        ignore_id=IGNORE_ID,
+        height=size[0],
+        width=size[1],
+        working_scale=config.data.working_scale,
+        mean=config.data.mean,
+        std=config.data.std,
+        temperature=float(calibration["temperature"]) if calibration else 1.0,
+        parameters=parameters,
+        dataset=config.data.dataset,
+        limitations=config.data.limitations,
+        package_version=__version__,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        config=config.model_dump(mode="json"),
+        config_hash=config.digest(),
+        miou=_by_condition(after, "miou"),
+        ece_before=_by_condition(before, "ece"),
+        ece_after=_by_condition(after, "ece"),
+    )
+
+
+def _by_condition(scores: dict[str, dict[str, Any]], key: str) -> dict[str, float]:
+    return {condition: s[key] for condition, s in scores.items() if s[key] is not None}

@@ -1,0 +1,203 @@
+"""``python -m distill fit``: train a student by its YAML file."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+import yaml
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch.utils.data import DataLoader
+
+from distill.checkpoint import build_network, load_student
+from distill.config import Config, load_config
+from distill.data.acdc import AcdcDataset
+from distill.data.dataset import init_worker
+from distill.data.sampler import EpochSampler
+from distill.data.transforms import TrainTransform, eval_transform
+from distill.distillation import Distillation
+from kd_seg_ros.errors import UserError
+
+
+class ProgressBar(TQDMProgressBar):
+    """Lightning's progress bar without its abbreviated logger version."""
+
+    def get_metrics(self, *args: Any, **kwargs: Any) -> Any:
+        """Leave out what says nothing here."""
+        metrics = super().get_metrics(*args, **kwargs)
+        metrics.pop("v_num", None)
+        return metrics
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options; every key of the configuration is one too."""
+    parser.add_argument(
+        "--config", type=Path, required=True, help="experiment, e.g. config/distill/NAME.yaml"
+    )
+    parser.add_argument("--resume", action="store_true", help="continue the run from its last checkpoint")
+    parser.add_argument("--overwrite", action="store_true", help="delete the run's folder first")
+    parser.set_defaults(overrides=[])
+    parser.epilog = (
+        "Any key of the configuration can be given too, and wins over the file: "
+        "--data.root DIR --training.epochs 3"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train and print where the checkpoints are."""
+    config = load_config(args.config, parse_overrides(args.overrides))
+    best = fit(config, resume=args.resume, overwrite=args.overwrite)
+    print(f"best checkpoint: {best}")
+    return 0
+
+
+def parse_overrides(arguments: list[str]) -> dict[str, Any]:
+    """Parse ``--key value`` and ``--key=value`` pairs; values are read as YAML."""
+    values: dict[str, Any] = {}
+    rest = iter(arguments)
+    for argument in rest:
+        key, equals, value = argument.partition("=")
+        if not key.startswith("--"):
+            raise UserError(f"unexpected argument {argument!r}; options look like --key value")
+        if not equals:
+            following = next(rest, None)
+            if following is None:
+                raise UserError(f"option {key} needs a value")
+            value = following
+        try:
+            values[key[2:]] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UserError(f"option {key}: {value!r} is not a YAML value") from error
+    return values
+
+
+def fit(config: Config, resume: bool = False, overwrite: bool = False) -> Path:
+    """Run one experiment; return the path of its best checkpoint by validation mIoU.
+
+    :raises UserError: for data, weights or a run folder that cannot be used.
+    """
+    _quieten()
+    last = _prepare_folder(config.run_folder, resume, overwrite)
+    lightning.seed_everything(config.seed, workers=True, verbose=False)
+    teacher = load_student(Path(config.teacher.checkpoint))[0] if config.teacher else None
+    module = Distillation(config, build_network(config.student), teacher)
+    training, validation = training_loader(config), validation_loader(config)
+    _announce(config, module, training, validation)
+
+    checkpoints = ModelCheckpoint(
+        config.run_folder,
+        filename="best",
+        monitor="val/miou",
+        mode="max",
+        save_last=True,
+        enable_version_counter=False,
+    )
+    trainer = lightning.Trainer(
+        max_epochs=config.training.epochs,
+        accumulate_grad_batches=config.training.accumulate,
+        precision=_precision(config),
+        check_val_every_n_epoch=config.training.validate_every,
+        logger=TensorBoardLogger(config.run_folder, name="", version="tensorboard"),
+        callbacks=[checkpoints, LearningRateMonitor("step"), ProgressBar(refresh_rate=10)],
+        default_root_dir=config.run_folder,
+        num_sanity_val_steps=0,
+        log_every_n_steps=10,
+        enable_model_summary=False,
+    )
+    trainer.fit(module, training, validation, ckpt_path=last, weights_only=True)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    return Path(checkpoints.best_model_path)
+
+
+def training_loader(config: Config) -> DataLoader[Any]:
+    """Augmented crops, in an order that depends on the seed and the epoch alone."""
+    data, training = config.data, config.training
+    transform = TrainTransform(
+        crop=data.crop,
+        working_scale=data.working_scale,
+        scale=data.scale,
+        jitter=data.jitter,
+        mean=data.mean,
+        std=data.std,
+    )
+    dataset = AcdcDataset(data.root, "train", data.conditions, transform, seed=config.seed)
+    if len(dataset) < training.batch_size:
+        raise UserError(
+            f"{data.root}: {len(dataset)} training images are fewer than a batch of {training.batch_size}"
+        )
+    return DataLoader(
+        dataset,
+        batch_size=training.batch_size,
+        sampler=EpochSampler(len(dataset), config.seed),
+        num_workers=data.workers,
+        persistent_workers=data.workers > 0,
+        pin_memory=torch.cuda.is_available(),
+        drop_last=True,
+        worker_init_fn=init_worker,
+    )
+
+
+def validation_loader(config: Config) -> DataLoader[Any]:
+    """Whole images, one at a time."""
+    data = config.data
+    dataset = AcdcDataset(data.root, "val", data.conditions, eval_transform)
+    return DataLoader(dataset, batch_size=None, num_workers=min(1, data.workers))
+
+
+def _prepare_folder(folder: Path, resume: bool, overwrite: bool) -> Path | None:
+    """Make the run's folder; return the checkpoint to resume from, if any."""
+    last = folder / "last.ckpt"
+    if resume:
+        if not last.is_file():
+            raise UserError(f"nothing to resume: {last} does not exist")
+        return last
+    if last.exists() and not overwrite:
+        raise UserError(f"{folder} already holds a run: --resume continues it, --overwrite deletes it")
+    try:
+        if overwrite:
+            shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"run folder {folder} cannot be made: {error.strerror}") from error
+    return None
+
+
+def _quieten() -> None:
+    """Silence Lightning's advice; its warnings about this project's own choices help nobody."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for advice in ("Checkpoint directory", "The number of training batches", "The '.*_dataloader' does not"):
+        warnings.filterwarnings("ignore", message=f".*{advice}.*")
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+
+
+def _precision(config: Config) -> Any:
+    if config.training.precision != "auto":
+        return config.training.precision
+    return "16-mixed" if torch.cuda.is_available() else "32-true"
+
+
+def _announce(
+    config: Config, module: Distillation, training: DataLoader[Any], validation: DataLoader[Any]
+) -> None:
+    """Say what is about to run, and keep the full configuration beside the checkpoints."""
+    count = sum(p.numel() for p in module.student.parameters()) / 1e6
+    print(f"{config.name}: {config.student.backbone}, {count:.3f} M parameters, seed {config.seed}")
+    print(f"data: {config.data.root}, {len(training.dataset)} train, {len(validation.dataset)} val images")  # type: ignore[arg-type]
+    if config.teacher:
+        print(f"teacher: {config.teacher.checkpoint}")
+    terms = [f"border-focal × {1 - (config.objective.logits != 'none') * config.objective.logits_weight:g}"]
+    if config.objective.logits != "none":
+        terms.append(f"{config.objective.logits} × {config.objective.logits_weight:g}")
+    terms += [f"{t.loss} on {', '.join(t.maps)} × {t.weight:g}" for t in config.objective.features]
+    print(f"objective: {' + '.join(terms)}")
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+    (config.run_folder / "config.yaml").write_text(text, encoding="utf-8")

@@ -1,0 +1,47 @@
+"""What every network returns, and the one way they pad, crop and upsample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+class Output(NamedTuple):
+    """A network's answer for a batch of normalised images."""
+
+    logits: Tensor
+    """[B, C, H, W] at the size of the input image."""
+    pre_logits: Tensor
+    """[B, D, h, w], the map that the classifier head reads."""
+    features: dict[str, Tensor]
+    """Named maps for distillation, fine to coarse; ``P8`` has stride 8."""
+
+
+Padding = tuple[int, int, int, int]
+"""Left, right, top, bottom, in pixels."""
+
+
+def pad_to_multiple(image: Tensor, multiple: int) -> tuple[Tensor, Padding]:
+    """Pad [B, C, H, W] with zeros on all sides until H and W are multiples of ``multiple``.
+
+    The padding is symmetric; where it is odd, the right and bottom get the extra pixel.
+    """
+    height, width = int(image.shape[-2]), int(image.shape[-1])
+    extra_h, extra_w = -height % multiple, -width % multiple
+    padding = (extra_w // 2, extra_w - extra_w // 2, extra_h // 2, extra_h - extra_h // 2)
+    return (F.pad(image, padding) if any(padding) else image), padding
+
+
+def crop_padding(padded: Tensor, padding: Padding) -> Tensor:
+    """Undo :func:`pad_to_multiple`."""
+    left, right, top, bottom = padding
+    height, width = int(padded.shape[-2]), int(padded.shape[-1])
+    return padded[..., top : height - bottom, left : width - right]
+
+
+def upsample(features: Tensor, size: Sequence[int]) -> Tensor:
+    """Resize [B, C, h, w] bilinearly (half-pixel centres) to ``size`` = (H, W)."""
+    return F.interpolate(features, size=tuple(size), mode="bilinear", align_corners=False)
