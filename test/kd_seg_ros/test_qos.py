@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+rclpy = pytest.importorskip("rclpy")
+
+import dds  # noqa: E402, F401  (isolated domain)
+from rclpy.context import Context  # noqa: E402
+from rclpy.node import Node  # noqa: E402
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, ReliabilityPolicy  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
+
+from kd_seg_ros.errors import UserError  # noqa: E402
+from kd_seg_ros.qos import create_output, matching_reliability  # noqa: E402
+
+RELIABLE, BEST_EFFORT = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT
+
+
+@pytest.mark.parametrize(
+    ("offered", "wanted"),
+    [
+        ([], RELIABLE),
+        ([RELIABLE], RELIABLE),
+        ([BEST_EFFORT], BEST_EFFORT),
+        ([RELIABLE, BEST_EFFORT, RELIABLE], BEST_EFFORT),
+    ],
+)
+def test_matching_reliability(offered: list[ReliabilityPolicy], wanted: ReliabilityPolicy) -> None:
+    assert matching_reliability(offered) == wanted
+
+
+@pytest.fixture
+def context() -> Iterator[Context]:
+    context = Context()
+    rclpy.init(context=context)
+    yield context
+    context.try_shutdown()
+
+
+def offered(context: Context, latched: bool, *overrides: str) -> tuple[object, ...]:
+    """What the graph says is offered on the topic."""
+    arguments = ["--ros-args", *(word for override in overrides for word in ("-p", override))]
+    node = Node("tester", context=context, cli_args=arguments, use_global_arguments=False)
+    try:
+        publisher = create_output(node, Image, "segmentation/mask", latched)
+        profile = publisher.qos_profile
+        return profile.reliability, profile.durability, profile.history, profile.depth
+    finally:
+        node.destroy_node()
+
+
+def test_outputs_are_reliable_with_depth_1(context: Context) -> None:
+    last = HistoryPolicy.KEEP_LAST
+    assert offered(context, False) == (RELIABLE, DurabilityPolicy.VOLATILE, last, 1)
+    assert offered(context, True) == (RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL, last, 1)
+
+
+def test_outputs_can_be_overridden_by_parameters(context: Context) -> None:
+    group = "qos_overrides./segmentation/mask.publisher"
+    found = offered(context, False, f"{group}.reliability:=best_effort", f"{group}.depth:=3")
+    assert found == (BEST_EFFORT, DurabilityPolicy.VOLATILE, HistoryPolicy.KEEP_LAST, 3)
+
+
+@pytest.mark.parametrize("override", ["reliability:=sometimes", "depth:=many"])
+def test_a_bad_override_is_refused(context: Context, override: str) -> None:
+    with pytest.raises(UserError, match=r"cannot publish segmentation/mask: .*(sometimes|many)"):
+        offered(context, False, f"qos_overrides./segmentation/mask.publisher.{override}")

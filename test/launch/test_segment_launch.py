@@ -1,0 +1,199 @@
+"""What launch/segment.launch.py asks for, recorded by stand-ins for ROS 2's launch modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import launch_stand_in
+import pytest
+import yaml
+
+pytest.importorskip("ament_index_python")
+
+ROOT = Path(__file__).resolve().parents[2]
+FILE = ROOT / "launch" / "segment.launch.py"
+FAST_DDS, FAST_RTPS = "FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"
+MALLOC = {"MALLOC_MMAP_THRESHOLD_": "268435456", "MALLOC_TRIM_THRESHOLD_": "1073741824"}
+
+
+@pytest.fixture
+def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An install prefix that the ament index knows this package in, and nothing else set."""
+    index = tmp_path / "share/ament_index/resource_index/packages"
+    index.mkdir(parents=True)
+    (index / "kd_seg_ros").touch()
+    (tmp_path / "share/kd_seg_ros").mkdir()
+    (tmp_path / "share/kd_seg_ros/config").symlink_to(ROOT / "config")
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
+    for name in (FAST_DDS, FAST_RTPS, "ROS_DISTRO", *MALLOC):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def launch(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
+    description = launch_stand_in.load(FILE, monkeypatch)
+    return lambda **given: launch_stand_in.run(description, **given)
+
+
+def parameters_of(node: Any, namespace: str = "/", tmp_path: Path | None = None) -> Any:
+    """What the real node makes of the parameters, as launch_ros hands them over."""
+    rclpy = pytest.importorskip("rclpy")
+    import dds  # noqa: F401  (isolated domain)
+
+    from kd_seg_ros.parameters import declare_parameters
+
+    arguments = ["--ros-args", "-r", f"__ns:={namespace}"]
+    for number, item in enumerate(node.parameters):
+        file = item
+        if isinstance(item, dict):
+            assert tmp_path is not None
+            values = {
+                k: v.value if isinstance(v, launch_stand_in.ParameterValue) else v for k, v in item.items()
+            }
+            file = tmp_path / f"{number}.yaml"
+            file.write_text(yaml.safe_dump({"/**": {"ros__parameters": values}}))
+        arguments += ["--params-file", str(file)]
+    context = rclpy.context.Context()
+    rclpy.init(context=context)
+    ros_node = rclpy.node.Node(
+        "segmentation", context=context, cli_args=arguments, use_global_arguments=False
+    )
+    try:
+        return declare_parameters(ros_node), ros_node.get_parameter("use_sim_time").value
+    finally:
+        ros_node.destroy_node()
+        context.try_shutdown()
+
+
+def test_arguments(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = launch_stand_in.load(FILE, monkeypatch).entities[:-1]
+    assert [argument.name for argument in arguments] == [
+        "model",
+        "image",
+        "provider",
+        "params_file",
+        "namespace",
+        "use_sim_time",
+        "compressed",
+        "overlay",
+        "bag",
+    ]
+    for argument in arguments:
+        assert argument.description.endswith(".")
+        assert isinstance(argument.default_value, str)
+
+
+def test_by_default_the_shipped_file_alone_sets_the_parameters(
+    launch: Callable[..., list[Any]], prefix: Path
+) -> None:
+    from kd_seg_ros.parameters import Parameters
+
+    (node,) = launch()
+    assert (node.package, node.executable, node.name) == ("kd_seg_ros", "segmentation_node", "segmentation")
+    assert node.namespace == ""
+    assert node.parameters == [str(prefix / "share/kd_seg_ros/config/segmentation.yaml")]
+    assert node.remappings == [("image", "image")]
+    assert node.on_exit is None, "it may be part of a larger launch"
+    assert parameters_of(node) == (Parameters(), False)
+
+
+def test_arguments_win_over_the_file_only_where_given(
+    launch: Callable[..., list[Any]], tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.yaml"
+    values = {"provider": "tensorrt", "compressed": True, "overlay_alpha": 0.25, "model": "mine.onnx"}
+    file.write_text(yaml.safe_dump({"/**": {"ros__parameters": values}}))
+    (node,) = launch(
+        params_file=str(file), provider="cpu", overlay="False", use_sim_time="true", namespace="front"
+    )
+    assert node.namespace == "front"
+    settings, sim_time = parameters_of(node, "/robot/front", tmp_path)
+    assert (settings.provider, settings.overlay, sim_time) == ("cpu", False, True)
+    assert (settings.model, settings.compressed, settings.overlay_alpha) == ("mine.onnx", True, 0.25)
+
+
+def test_text_is_not_read_as_yaml(launch: Callable[..., list[Any]]) -> None:
+    (node,) = launch(model="1e3")
+    assert node.parameters[1]["model"].value == "1e3"
+    assert node.parameters[1]["model"].value_type is str
+
+
+@pytest.mark.parametrize("given", [{"provider": "gpu"}, {"compressed": "yes"}, {"use_sim_time": "1"}])
+def test_wrong_choices_are_refused(launch: Callable[..., list[Any]], given: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="is none of"):
+        launch(**given)
+
+
+@pytest.mark.parametrize(
+    ("distribution", "name"),
+    [("humble", FAST_RTPS), ("jazzy", FAST_RTPS), ("kilted", FAST_DDS), (None, FAST_DDS)],
+)
+def test_large_image_settings(
+    launch: Callable[..., list[Any]],
+    prefix: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    distribution: str | None,
+    name: str,
+) -> None:
+    if distribution:
+        monkeypatch.setenv("ROS_DISTRO", distribution)
+    (node,) = launch()
+    profile = prefix / "share/kd_seg_ros/config/fastdds_large_images.xml"
+    assert profile.is_file()
+    assert node.additional_env == {name: str(profile), **MALLOC}
+
+
+@pytest.mark.parametrize("name", [FAST_DDS, FAST_RTPS])
+def test_the_users_own_settings_stay(
+    launch: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "/mine.xml")
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1")
+    (node,) = launch()
+    assert node.additional_env == {"MALLOC_MMAP_THRESHOLD_": "268435456"}
+
+
+def test_a_bag_is_replayed_once_the_node_is_ready(launch: Callable[..., list[Any]]) -> None:
+    handler, node = launch(bag="/drives/fog", image="/camera/image_raw", namespace="front")
+    assert node.remappings == [("image", "/camera/image_raw")]
+    assert node.on_exit is not None, "without the node the bag is of no use"
+    events = handler.event_handler
+    assert events.target_action is node
+    say = launch_stand_in.ProcessIO
+    assert not events.on_stderr(say(b"[WARN] [segmentation]: something else\n"))
+    (replay,) = events.on_stderr(say(b"[INFO] [front.segmentation]: ready: model 'x'\n"))
+    assert not events.on_stdout(say(b"ready: again\n")), "once"
+    assert (replay.package, replay.executable) == ("kd_seg_ros", "play_bag")
+    assert replay.arguments == ["/drives/fog"]
+    assert replay.additional_env == node.additional_env
+    assert replay.on_exit is not None
+
+
+def test_sim_time_comes_from_the_bag(launch: Callable[..., list[Any]]) -> None:
+    handler, _ = launch(bag="fog", use_sim_time="true")
+    (replay,) = handler.event_handler.on_stderr(launch_stand_in.ProcessIO(b"ready: "))
+    assert replay.arguments == ["fog", "--clock"]
+
+
+def test_ros2_bag_is_preferred_where_installed(
+    launch: Callable[..., list[Any]], prefix: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (prefix / "share/ament_index/resource_index/packages/ros2bag").touch()
+    program = prefix / "bin" / "ros2"
+    program.parent.mkdir()
+    program.touch(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    handler, _ = launch(bag="fog", use_sim_time="True")
+    (replay,) = handler.event_handler.on_stdout(launch_stand_in.ProcessIO(b"ready: "))
+    assert replay.cmd == ["ros2", "bag", "play", "fog", "--clock"]
+
+
+def test_play_bag_understands_these_arguments() -> None:
+    pytest.importorskip("rclpy")
+    from kd_seg_ros import play_bag
+
+    options = play_bag._parser().parse_args(["fog", "--clock"])
+    assert (options.bag, options.clock) == (Path("fog"), 40.0)

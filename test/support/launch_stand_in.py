@@ -1,0 +1,156 @@
+"""Stand-ins for ROS 2's ``launch`` and ``launch_ros`` that record what a launch file asks for.
+
+No package outside a ROS 2 install has the real ones. Signatures follow launch 3.7 and launch_ros 0.28, as
+far as used here, so that a misspelt keyword fails. What is recorded keeps its constructor's arguments as
+attributes; substitutions are plain text.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+
+class Action:
+    """Base of all actions."""
+
+
+class LaunchContext:
+    def __init__(self, given: dict[str, str]) -> None:
+        self.launch_configurations = dict(given)
+
+
+class LaunchDescription:
+    def __init__(self, entities: list[Any]) -> None:
+        self.entities = entities
+
+
+class LaunchConfiguration:
+    def __init__(self, variable_name: str) -> None:
+        self.variable_name = variable_name
+
+    def perform(self, context: LaunchContext) -> str:
+        return context.launch_configurations[self.variable_name]
+
+
+class DeclareLaunchArgument(Action):
+    def __init__(
+        self, name: str, *, default_value: str | None = None, description: str = "", choices: Any = None
+    ) -> None:
+        self.name, self.default_value, self.description, self.choices = (
+            name,
+            default_value,
+            description,
+            choices,
+        )
+
+
+class OpaqueFunction(Action):
+    def __init__(self, *, function: Callable[[LaunchContext], list[Action]]) -> None:
+        self.function = function
+
+
+class Shutdown(Action):
+    def __init__(self, *, reason: str = "reason not given") -> None:
+        self.reason = reason
+
+
+class ExecuteProcess(Action):
+    def __init__(
+        self,
+        *,
+        cmd: list[str],
+        additional_env: dict[str, str] | None = None,
+        output: str = "log",
+        on_exit: Action | None = None,
+    ) -> None:
+        self.cmd, self.additional_env, self.output, self.on_exit = cmd, additional_env, output, on_exit
+
+
+class Node(ExecuteProcess):
+    def __init__(
+        self,
+        *,
+        executable: str,
+        package: str | None = None,
+        name: str | None = None,
+        namespace: str | None = None,
+        parameters: list[Any] | None = None,
+        remappings: list[tuple[str, str]] | None = None,
+        arguments: list[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(cmd=[executable, *(arguments or [])], **kwargs)
+        self.package, self.executable, self.name, self.namespace = package, executable, name, namespace
+        self.parameters, self.remappings, self.arguments = parameters or [], remappings or [], arguments or []
+
+
+class ParameterValue:
+    def __init__(self, value: Any, *, value_type: Any = None) -> None:
+        self.value, self.value_type = value, value_type
+
+
+class ProcessIO:
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+
+
+class OnProcessIO:
+    def __init__(self, *, target_action: Action, on_stdout: Any = None, on_stderr: Any = None) -> None:
+        self.target_action, self.on_stdout, self.on_stderr = target_action, on_stdout, on_stderr
+
+
+class RegisterEventHandler(Action):
+    def __init__(self, event_handler: OnProcessIO) -> None:
+        self.event_handler = event_handler
+
+
+_MODULES: dict[str, list[Any]] = {
+    "launch": [LaunchContext, LaunchDescription],
+    "launch.action": [Action],
+    "launch.actions": [DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, RegisterEventHandler, Shutdown],
+    "launch.event_handlers": [OnProcessIO],
+    "launch.events": [],
+    "launch.events.process": [ProcessIO],
+    "launch.substitutions": [LaunchConfiguration],
+    "launch_ros": [],
+    "launch_ros.actions": [Node],
+    "launch_ros.parameter_descriptions": [ParameterValue],
+}
+
+
+def load(file: Path, monkeypatch: pytest.MonkeyPatch) -> LaunchDescription:
+    """Import a launch file over the stand-ins and return its description."""
+    for name, contents in _MODULES.items():
+        module = ModuleType(name)
+        module.__dict__.update({item.__name__: item for item in contents})
+        monkeypatch.setitem(sys.modules, name, module)
+    spec = importlib.util.spec_from_file_location("launch_file", file)
+    assert spec is not None
+    assert spec.loader is not None
+    launch_file = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(launch_file)
+    description: LaunchDescription = launch_file.generate_launch_description()
+    return description
+
+
+def run(description: LaunchDescription, **given: str) -> list[Any]:
+    """Go through the description as ``ros2 launch`` would with these arguments; return what it starts."""
+    context, started = LaunchContext(given), []
+    for entity in description.entities:
+        if isinstance(entity, DeclareLaunchArgument):
+            assert entity.default_value is not None
+            value = context.launch_configurations.setdefault(entity.name, entity.default_value)
+            if entity.choices is not None and value not in entity.choices:
+                raise ValueError(f"{entity.name}: {value!r} is none of {entity.choices}")
+        elif isinstance(entity, OpaqueFunction):
+            started += entity.function(context)
+        else:
+            started.append(entity)
+    return started

@@ -1,0 +1,91 @@
+"""A model file with a known answer: class = red // 14 (at most 18), confidence = green."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from kd_seg_ros.card import METADATA_KEY, ModelCard
+from kd_seg_ros.classes import CLASS_NAMES, IGNORE_ID, PALETTE
+
+
+def card(height: int, width: int, **overrides: Any) -> ModelCard:
+    """A valid model card; ``overrides`` replace single fields."""
+    values: dict[str, Any] = {
+        "name": "tiny",
+        "class_names": CLASS_NAMES,
+        "palette": PALETTE,
+        "ignore_id": IGNORE_ID,
+        "height": height,
+        "width": width,
+        "working_scale": 1.0,
+        "mean": (0.0, 0.0, 0.0),
+        "std": (1.0, 1.0, 1.0),
+        "temperature": 1.0,
+        "parameters": 0,
+        "dataset": "none",
+        "package_version": "0",
+        "created": "2025-01-01T00:00:00+00:00",
+        "config": {},
+        "config_hash": "0",
+        "ece_after": {"full": 0.05},
+        "miou": {"full": 0.5},
+    }
+    return ModelCard(**(values | overrides))
+
+
+def expected(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Mask and confidence of the model for an RGB image of its own size."""
+    return np.minimum(image[..., 0] // 14, 18), image[..., 1].copy()
+
+
+def build(height: int | str, width: int, card_json: str | None) -> onnx.ModelProto:
+    """The network, with the card's JSON in its metadata (None: without a card).
+
+    A ``height`` in letters leaves that dimension open, which the contract forbids.
+    """
+    constants = {
+        "red": np.array(0),
+        "green": np.array(1),
+        "fourteen": np.array(14, np.int32),
+        "last": np.array(18, np.int32),
+        "full": np.array(255, np.float32),
+    }
+    nodes = [
+        helper.make_node("Gather", ["image", "red"], ["r"], axis=2),
+        helper.make_node("Cast", ["r"], ["r32"], to=TensorProto.INT32),
+        helper.make_node("Div", ["r32", "fourteen"], ["class32"]),
+        helper.make_node("Min", ["class32", "last"], ["at_most"]),
+        helper.make_node("Cast", ["at_most"], ["mask"], to=TensorProto.UINT8),
+        helper.make_node("Gather", ["image", "green"], ["confidence"], axis=2),
+        helper.make_node("Cast", ["confidence"], ["g32"], to=TensorProto.FLOAT),
+        helper.make_node("Div", ["g32", "full"], ["probability"]),
+    ]
+    info = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [info("image", TensorProto.UINT8, [height, width, 3])],
+        [
+            info("mask", TensorProto.UINT8, [height, width]),
+            info("confidence", TensorProto.UINT8, [height, width]),
+            info("probability", TensorProto.FLOAT, [height, width]),
+        ],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    if card_json is not None:
+        helper.set_model_props(model, {METADATA_KEY: card_json})
+    onnx.checker.check_model(model)
+    return model
+
+
+def write_tiny_model(path: str | Path, height: int, width: int, **card_overrides: Any) -> Path:
+    """Write the model for images of ``height`` × ``width``; return its path."""
+    onnx.save(build(height, width, card(height, width, **card_overrides).to_json()), str(path))
+    return Path(path)
