@@ -1,0 +1,102 @@
+"""``colcon build`` builds the package as a ROS 2 user would, and the ament index finds what it installed."""
+
+import os
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def install(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build a copy of the tracked sources; return the install space of the package."""
+    workspace = tmp_path_factory.mktemp("workspace")
+    source = workspace / "src" / "kd_seg_ros"
+    names = [
+        *("package.xml", "setup.py", "setup.cfg", "LICENSE", "README.md"),
+        *("kd_seg_ros", "distill", "launch", "config", "resource"),
+    ]
+    for name in names:
+        path = ROOT / name
+        copy = shutil.copytree if path.is_dir() else shutil.copyfile
+        source.mkdir(parents=True, exist_ok=True)
+        copy(path, source / name)
+    build = subprocess.run(
+        [sys.executable, "-m", "colcon", "build", "--event-handlers", "console_direct+"],
+        cwd=workspace,
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    output = build.stdout + build.stderr
+    assert build.returncode == 0, output
+    assert "Failed to parse ROS package manifest" not in output, output
+    return workspace / "install" / "kd_seg_ros"
+
+
+def test_share_holds_launch_config_and_model(install: Path) -> None:
+    share = install / "share" / "kd_seg_ros"
+    for folder, pattern in (("launch", "*.py"), ("config", "*.*ml"), ("config/distill", "*.yaml")):
+        expected = sorted(p.name for p in (ROOT / folder).glob(pattern))
+        assert expected
+        assert sorted(p.name for p in (share / folder).glob(pattern)) == expected
+    assert (share / "package.xml").is_file()
+    # demo_student.onnx
+
+
+def test_executables_are_where_ros2_run_looks(install: Path) -> None:
+    for name in ("segmentation_node", "play_bag"):
+        assert os.access(install / "lib" / "kd_seg_ros" / name, os.X_OK)
+
+
+def test_ament_index_finds_the_package(install: Path) -> None:
+    pytest.importorskip("ament_index_python")
+    site = next(install.glob("**/*-packages"))
+    code = (
+        "from ament_index_python.packages import get_package_share_directory as share\n"
+        "from kd_seg_ros.share import share_path\n"
+        "print(share('kd_seg_ros'))\n"
+        "print(share_path('launch/segment.launch.py'))\n"
+    )
+    prefixes = [str(install), *filter(None, [os.environ.get("AMENT_PREFIX_PATH")])]
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"AMENT_PREFIX_PATH": ":".join(prefixes), "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=install,
+    ).stdout.split("\n")
+    assert found[0] == str(install / "share" / "kd_seg_ros")
+    assert found[1] == str(install / "share" / "kd_seg_ros" / "launch" / "segment.launch.py")
+
+
+def test_manifest_names_every_ros_package_that_is_imported() -> None:
+    manifest = ElementTree.parse(ROOT / "package.xml").getroot()
+    depends = {element.text for element in manifest.iter("exec_depend")}
+    sources = "\n".join(
+        path.read_text() for folder in ("kd_seg_ros", "launch") for path in (ROOT / folder).rglob("*.py")
+    )
+    ros = {
+        *("rclpy", "sensor_msgs", "std_msgs", "std_srvs", "diagnostic_msgs", "vision_msgs", "rosgraph_msgs"),
+        *("rcl_interfaces", "builtin_interfaces", "ament_index_python", "cv_bridge", "launch", "launch_ros"),
+    }
+    imported = {name for name in ros if f"import {name}" in sources or f"from {name}" in sources}
+    assert imported <= depends
+    keys = {"python3-numpy", "python3-opencv", "python3-onnxruntime-gpu-pip"}
+    assert keys <= depends
+    assert manifest.get("format") == "3"
+
+
+def test_versions_agree() -> None:
+    from kd_seg_ros import __version__
+
+    manifest = ElementTree.parse(ROOT / "package.xml").getroot()
+    assert manifest.findtext("version") == __version__
+    assert f'version="{__version__}"' in (ROOT / "setup.py").read_text()
