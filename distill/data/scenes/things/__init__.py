@@ -1,0 +1,1 @@
+"""What stands and moves on a street, and how it is drawn."""
