@@ -18,7 +18,7 @@ setup(
     name=PACKAGE,
     version="0.1.0",
     packages=find_packages(include=["kd_seg_ros", "kd_seg_ros.*", "distill", "distill.*"]),
-    package_data={"distill": ["py.typed", "**/*.html"], "kd_seg_ros": ["py.typed"]},
+    package_data={"distill": ["py.typed"], "kd_seg_ros": ["py.typed"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
@@ -65,7 +65,7 @@ setup(
             "scipy",
             "tqdm",
         ],
-        "demo": ["imageio>=2.31", "imageio-ffmpeg", "jinja2>=3"],
+        "demo": ["imageio-ffmpeg", "jinja2>=3", "pillow"],
         "test": [
             "pytest>=8",
             "hypothesis>=6",

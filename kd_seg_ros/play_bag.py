@@ -16,15 +16,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rosbags.interfaces import Connection, QosDurability, QosReliability
-from rosbags.rosbag2 import Reader
-
 from kd_seg_ros.errors import UserError, first_line
 
 if TYPE_CHECKING:
     from rclpy.node import Node
     from rclpy.publisher import Publisher
     from rclpy.qos import QoSProfile
+    from rosbags.interfaces import Connection
+    from rosbags.rosbag2 import Reader
 
 IMAGE_TYPES: Final = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 
@@ -50,8 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def open_bag(path: str | Path) -> Iterator[Reader]:
     """Open a rosbag2: its folder, or a single ``.mcap`` or ``.db3`` file.
 
-    :raises UserError: if it is missing, no bag, damaged or without messages.
+    :raises UserError: if it is missing, no bag, damaged or without messages, or if rosbags is not installed.
     """
+    try:
+        from rosbags.rosbag2 import Reader
+    except ImportError as error:  # rosdep has no key for it
+        raise UserError("reading a bag needs the Python package rosbags: pip install rosbags") from error
     path = Path(path)
     if not path.exists():
         raise UserError(f"{path}: no such bag")
@@ -216,6 +219,7 @@ def _publishers(node: Node, connections: Sequence[Connection]) -> dict[str, Publ
 def _quality_of_service(connections: Sequence[Connection]) -> QoSProfile:
     """What the topic was recorded with; the strictest offer of several, which suits every subscriber."""
     from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+    from rosbags.interfaces import QosDurability, QosReliability
 
     offers: list[Any] = [qos for c in connections for qos in c.ext.offered_qos_profiles]  # type: ignore[union-attr]
     best_effort = offers and all(qos.reliability == QosReliability.BEST_EFFORT for qos in offers)

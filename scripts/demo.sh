@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# The whole line on this machine, without data or a camera: makes street scenes, trains a teacher and a
+# distilled student, calibrates and exports it, and drives the ROS 2 node with it. About ten minutes.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/environment.sh
+
+usage() {
+  cat <<'TEXT'
+usage: scripts/demo.sh [--out DIR]                            the whole line, from training to the report
+       scripts/demo.sh [--model M] --images DIR [--out DIR]   replay your own images through the node
+       scripts/demo.sh [--model M] --bag BAG [--out DIR]      replay your own rosbag2 through the node
+
+  --model M     ONNX file of `python -m distill export` (default: the demo student of the package)
+  --out DIR     where everything is written (default: demo_out)
+Further options go to the replay: --topic, --labels-topic, --provider, --rate, --limit
+(described by `python scripts/demo --help`).
+TEXT
+}
+
+out=demo_out model=resource/demo_student.onnx replay=() source=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    -h | --help) usage; exit ;;
+    --out | --model | --images | --bag | --topic | --labels-topic | --provider | --rate | --limit)
+      [ $# -ge 2 ] || fail "option $1 needs a value" ;;
+    *) usage >&2; fail "unknown option $1" ;;
+  esac
+  case $1 in
+    --out) out=$2 ;;
+    --model) model=$2 ;;
+    --images | --bag) source=("$1" "$2") ;;
+    *) replay+=("$1" "$2") ;;
+  esac
+  shift 2
+done
+
+mkdir -p "$out" 2>/dev/null && [ -w "$out" ] || fail "--out $out: cannot be written"
+use_environment demo
+SECONDS=0
+: >"$out/commands.txt"
+
+run() { # Show a command, keep it for the report, and run it.
+  printf '\n\033[1m$ %s\033[0m\n' "${*/#$PYTHON/python}" >&2
+  printf '%s\n' "${*/#$PYTHON/python}" >>"$out/commands.txt"
+  "$@"
+}
+
+if [ ${#source[@]} -eq 0 ]; then
+  [ "$model" = resource/demo_student.onnx ] || fail "--model needs --images or --bag"
+  # Only what an earlier demo has made is removed.
+  [ -e "$out/scenes" ] && [ ! -e "$out/.demo" ] && fail "--out $out holds other data: choose another folder"
+  touch "$out/.demo"
+  rm -rf "$out/scenes" "$out/drive" "$out/runs"
+  model=$out/student.onnx
+  where=(--data.root "$out/scenes" --output "$out/runs")
+
+  run "$PYTHON" -m distill scenes --out "$out/scenes" --train 240 --val 40 --size 288x512 --seed 11
+  run "$PYTHON" -m distill scenes --bag "$out/drive" --frames 80 --labels --size 288x512 --seed 12
+  run "$PYTHON" -m distill fit --config config/distill/demo_teacher.yaml "${where[@]}" --training.epochs 4
+  run "$PYTHON" -m distill fit --config config/distill/demo_student.yaml "${where[@]}" --training.epochs 5 \
+    --teacher.checkpoint "$out/runs/demo_teacher/best.ckpt"
+  run "$PYTHON" -m distill calibrate --checkpoint "$out/runs/demo_student/best.ckpt"
+  run "$PYTHON" -m distill evaluate --checkpoint "$out/runs/demo_student/best.ckpt"
+  run "$PYTHON" -m distill export --checkpoint "$out/runs/demo_student/best.ckpt" --out "$model" \
+    --height 288 --width 512
+  source=(--bag "$out/drive")
+fi
+
+run "$PYTHON" scripts/demo --model "$model" "${source[@]}" --out "$out" --commands "$out/commands.txt" "${replay[@]}"
+say "done in $((SECONDS / 60)) min $((SECONDS % 60)) s: open $out/report.html in a browser"

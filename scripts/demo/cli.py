@@ -1,0 +1,219 @@
+"""Replay camera frames through the segmentation node, record what it publishes, score it and show it.
+
+The node and the player run as processes of their own and talk over DDS, as on a vehicle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import math
+import os
+import shlex
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from bags import remove_bag, write_image_bag
+from drive import LABELS_TOPIC, Drive, excerpt, survey
+from processes import ReplayError, replay_environment
+from recording import answered_stamps, answers
+from report import choose_frames, panels, percent, write_report
+from scoring import Tally
+from video import video_pictures, write_video
+
+from distill.evaluation import metrics_document, write_json
+from kd_seg_ros.card import ModelCard
+from kd_seg_ros.classes import CLASS_NAMES
+from kd_seg_ros.engine import PROVIDERS, Engine
+from kd_seg_ros.errors import UserError
+
+_VIDEO_FRAMES: Final = 600  # of a longer drive every second, third … frame is shown
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return 0, 2 for a user's mistake or 1 if a part of the replay fails."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    args = _parser().parse_args(argv)
+    try:
+        import rclpy  # noqa: F401  # before any work is done
+    except ImportError as error:
+        return _fail(f"no ROS 2 ({error}): source an install, or pip install 'kd_seg_ros[ros]'", 2)
+    try:
+        _run(args, shlex.join(["python", "scripts/demo", *argv]))
+    except UserError as error:
+        return _fail(str(error), 2)
+    except ReplayError as error:
+        return _fail(str(error), 1)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _run(args: argparse.Namespace, command: str) -> None:
+    from replay import replay
+
+    engine = Engine(args.model, args.provider)
+    card = engine.card
+    _check_writable(args.out)
+    made_by = _read_commands(args.commands)
+    drive = _drive(args)
+    if drive.labelled and card.class_names != CLASS_NAMES:
+        _say("not scored: the classes of the model are not those of the labels")
+        drive = drive.without_labels()
+    labels = "labelled" if drive.labelled else "without labels"
+    _say(f"{drive.bag}: {len(drive.frames)} frames on {drive.topic}, {labels}")
+    rate = args.rate or _sustainable_rate(drive, engine)
+    del engine  # from here on its memory is the node's
+
+    recording = args.out / "recording"
+    remove_bag(recording, args.bag)
+    os.environ.update(replay_environment(os.environ))
+    _say(f"replaying through the node at {rate:.3g} times the recorded speed")
+    replayed = replay(drive, args.model.resolve(), args.provider, rate, args.out)
+
+    _say("scoring")
+    stamps = answered_stamps(recording, drive)
+    if not stamps:
+        raise ReplayError(f"the node answered none of the frames; {args.out / 'node.log'} says why")
+    tally, chosen, rows = Tally(card.class_names), choose_frames(drive, stamps), []
+    for answer in answers(recording, drive, stamps):
+        tally.add(answer)
+        if answer.info.number in chosen:
+            rows.append(panels(answer, card.palette))
+    metrics = _metrics(args, card, drive, tally) | {
+        "replay": replayed.summary() | {"frames_sent": len(drive.frames), "frames_recorded": len(stamps)}
+    }
+    write_json(args.out / "metrics.json", metrics)
+
+    _say("making the video and the report")
+    shown = sorted(stamps)[:: math.ceil(len(stamps) / _VIDEO_FRAMES)]
+    pictures = video_pictures(answers(recording, drive, set(shown)), card.palette)
+    video = write_video(pictures, args.out, min(max(drive.hertz or 1.0, 1.0), 30.0))
+    report = args.out / "report.html"
+    commands = [*(made_by or [command]), *replayed.commands]
+    write_report(report, card, args.model, metrics, rows, video, commands)
+    _summarise(metrics)
+    _say(f"report: {report}  (video: {video}, topics: {recording}, figures: {args.out / 'metrics.json'})")
+
+
+def _drive(args: argparse.Namespace) -> Drive:
+    """Return the drive to replay, in a bag of its own if it is made of images or cut short."""
+    own = args.out / "input"
+    if args.images:
+        remove_bag(own, None)
+        write_image_bag(args.images, own, args.limit)
+        return survey(own, args.topic, args.labels_topic)
+    drive = survey(args.bag, args.topic, args.labels_topic)
+    if args.limit is None or args.limit >= len(drive.frames):
+        return drive
+    remove_bag(own, args.bag)
+    return excerpt(drive, args.limit, own)
+
+
+def _sustainable_rate(drive: Drive, engine: Engine) -> float:
+    """Measure how fast the drive may be replayed, and say so if that is slower than recorded."""
+    from replay import LOAD, milliseconds_per_frame
+
+    milliseconds = milliseconds_per_frame(drive, engine)
+    rate = min(1.0, LOAD * 1e3 / (milliseconds * (drive.hertz or 1.0)))
+    _say(f"the network takes {milliseconds:.0f} ms a frame")
+    if rate < 1.0:
+        _say(f"too long for {drive.hertz:.3g} frames a second: the drive is replayed more slowly")
+    return rate
+
+
+def _metrics(args: argparse.Namespace, card: ModelCard, drive: Drive, tally: Tally) -> dict[str, Any]:
+    model = {
+        "file": args.model.name,
+        "sha256": hashlib.sha256(args.model.read_bytes()).hexdigest(),
+        "name": card.name,
+        "temperature": card.temperature,
+    }
+    data = {"bag": str(drive.bag), "topic": drive.topic, "labels_topic": drive.labels_topic}
+    return metrics_document(tally.scores, model, data) | {"observed": tally.observed()}
+
+
+def _check_writable(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()
+    except OSError as error:
+        raise UserError(f"--out {out}: cannot be written: {error.strerror}") from error
+
+
+def _read_commands(file: Path | None) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8").splitlines() if file else []
+    except OSError as error:
+        raise UserError(f"--commands {file}: cannot be read: {error.strerror}") from error
+
+
+def _summarise(metrics: dict[str, Any]) -> None:
+    replayed = metrics["replay"]
+    for key, seen in metrics["observed"].items():
+        scores = metrics["scores"].get(key, {})
+        score = ""
+        if scores.get("pixels"):
+            score = f"mIoU {percent(scores['miou'])} %, ECE {percent(scores['ece'])} %, "
+        confidence = percent(seen["mean_confidence"])
+        print(f"    {key:8} {seen['frames']:5} frames, {score}mean confidence {confidence} %")
+    dropped = replayed["frames_sent"] - replayed["frames_recorded"]
+    print(f"    {replayed['frames_sent']} frames sent, {dropped} of them not segmented")
+    if lost := replayed["frames_published"] - replayed["frames_recorded"]:
+        print(f"    {lost} masks were published but not recorded: the machine is overloaded")
+    if latency := replayed["latency"].get("latency_ms"):
+        print(f"    latency {latency['p50']:.1f} ms (p50), {latency['p99']:.1f} ms (p99)")
+
+
+def _say(text: str) -> None:
+    print(f"==> {text}", flush=True)
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scripts/demo",
+        description="Replay camera frames through the segmentation node; record, score and show the result.",
+    )
+    parser.add_argument("--model", type=Path, required=True, help="ONNX file written by `distill export`")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--bag", type=Path, help="rosbag2 to replay: its folder, or one .mcap or .db3 file")
+    source.add_argument("--images", type=Path, help="folder of .png or .jpg frames to replay, 10 a second")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
+    parser.add_argument("--topic", help="image topic of the bag (default: the only one beside the labels)")
+    parser.add_argument("--labels-topic", help=f"labels to score against (default: {LABELS_TOPIC} if there)")
+    parser.add_argument("--provider", choices=PROVIDERS, default="cpu", help="default: %(default)s")
+    parser.add_argument(
+        "--rate",
+        type=_rate,
+        metavar="R",
+        help="speed, 1 = as recorded; auto (default): that, or as slow as the network needs",
+    )
+    parser.add_argument("--limit", type=_count, metavar="N", help="replay the first N frames only")
+    parser.add_argument(
+        "--commands", type=Path, help="text file with the commands that led here, for the report"
+    )
+    return parser
+
+
+def _rate(text: str) -> float | None:
+    if text == "auto":
+        return None
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return value

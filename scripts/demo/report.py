@@ -1,0 +1,105 @@
+"""The report: one HTML file that holds all it shows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from drive import Drive
+from pictures import confidence_colours, confidence_scale, data_uri, jpeg_uri, png_uri, shrink, shrink_map
+from recording import STAGES, Answer
+
+from kd_seg_ros.card import ModelCard
+from kd_seg_ros.errors import UserError
+from kd_seg_ros.overlay import Palette, colorize
+
+_PICTURE_WIDTH: Final = 560
+_PICTURES: Final = 8  # rows, shared by the conditions
+_EMBEDDED_VIDEO_BYTES: Final = 24_000_000
+
+
+def choose_frames(drive: Drive, stamps: Collection[int]) -> set[int]:
+    """Choose frames to show, evenly spread over each condition; return their numbers."""
+    by_condition: dict[str | None, list[int]] = defaultdict(list)
+    for stamp, info in drive.frames.items():
+        if stamp in stamps:
+            by_condition[info.condition].append(info.number)
+    chosen: set[int] = set()
+    for numbers in by_condition.values():
+        rows = min(max(1, _PICTURES // len(by_condition)), len(numbers))
+        chosen |= {numbers[int((i + 0.5) * len(numbers) / rows)] for i in range(rows)}
+    return chosen
+
+
+def panels(answer: Answer, palette: Palette) -> dict[str, Any]:
+    """Turn a frame into the pictures of one row."""
+    width = _PICTURE_WIDTH
+    pictures = {"camera": jpeg_uri(shrink(answer.image, width))}
+    if answer.labels is not None:
+        pictures["labels"] = png_uri(colorize(shrink_map(answer.labels, width), palette))
+    pictures["mask"] = png_uri(colorize(shrink_map(answer.mask, width), palette))
+    pictures["confidence"] = jpeg_uri(confidence_colours(shrink(answer.confidence, width)))
+    return {"number": answer.info.number, "condition": answer.info.condition, "pictures": pictures}
+
+
+def write_report(
+    path: Path,
+    card: ModelCard,
+    model: Path,
+    metrics: dict[str, Any],
+    rows: list[dict[str, Any]],
+    video: Path,
+    commands: list[str],
+) -> None:
+    """Write the report.
+
+    :param metrics: the content of metrics.json.
+    :param rows: what :func:`panels` returned.
+    :param commands: how it was made, one shell command each.
+    :raises UserError: if jinja2 is not installed.
+    """
+    try:
+        import jinja2
+    except ImportError as error:
+        raise UserError("the report needs jinja2: pip install 'kd_seg_ros[demo]'") from error
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = percent
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        groups[row["condition"] or ""].append(row)
+    html = environment.get_template("report.html.j2").render(
+        card=card,
+        model={"file": model.name, "megabytes": model.stat().st_size / 1e6},
+        metrics=metrics,
+        conditions=[name for name in metrics["observed"] if name != "full"],
+        stages=STAGES,
+        groups=groups,
+        scale=png_uri(np.repeat(confidence_scale(), 12, axis=0)),
+        video=_video_source(video),
+        commands=commands,
+    )
+    path.write_text(html, encoding="utf-8")
+
+
+def percent(value: float | None) -> str:
+    """Format a share; a dash where it is undefined."""
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def _video_source(video: Path) -> dict[str, Any]:
+    """Where the report finds the video: in itself, or beside it when it is large."""
+    kind = "video/mp4" if video.suffix == ".mp4" else "image/gif"
+    embedded = video.stat().st_size <= _EMBEDDED_VIDEO_BYTES
+    return {
+        "source": data_uri(kind, video.read_bytes()) if embedded else video.name,
+        "is_picture": kind == "image/gif",
+    }
