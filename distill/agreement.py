@@ -18,9 +18,9 @@ from tqdm import tqdm
 
 from distill.data.acdc import AcdcDataset
 from distill.data.dataset import read_image
-from distill.evaluate import engine_segmenter, torch_segmenter
 from distill.metrics import confusion_matrix, mean_iou
 from distill.models.deployed import DeployedModel
+from distill.segmenters import engine_segmenter, torch_segmenter
 from kd_seg_ros.classes import IGNORE_ID, NUM_CLASSES
 from kd_seg_ros.engine import Engine
 from kd_seg_ros.errors import UserError

@@ -12,9 +12,10 @@ from tqdm import tqdm
 from distill.calibration import calibration_path, find_temperature
 from distill.checkpoint import deployed, file_digest, load_student
 from distill.data.acdc import CONDITIONS, AcdcDataset
-from distill.evaluate import iter_samples, percent, torch_segmenter
+from distill.evaluate import percent
 from distill.evaluation import ConditionScores, score, write_json
 from distill.models.deployed import DeployedModel
+from distill.segmenters import torch_segmenter
 from kd_seg_ros.classes import IGNORE_ID
 from kd_seg_ros.errors import UserError
 
@@ -74,7 +75,7 @@ def draw_pixels(model: DeployedModel, dataset: AcdcDataset, pixels: int) -> tupl
     share = -(-pixels // len(dataset))
     rng = np.random.default_rng(0)
     logits, labels = [], []
-    for sample in tqdm(iter_samples(dataset), "draw pixels", len(dataset), unit="image"):
+    for sample in tqdm(dataset, "draw pixels", unit="image"):
         flat = sample.labels.ravel()
         labelled = np.flatnonzero(flat != IGNORE_ID)
         chosen = rng.choice(labelled, min(share, len(labelled)), replace=False)
@@ -86,4 +87,4 @@ def draw_pixels(model: DeployedModel, dataset: AcdcDataset, pixels: int) -> tupl
 
 
 def _score(model: DeployedModel, dataset: AcdcDataset, title: str) -> ConditionScores:
-    return score(torch_segmenter(model), tqdm(iter_samples(dataset), title, len(dataset), unit="image"))
+    return score(torch_segmenter(model), tqdm(dataset, title, unit="image"))

@@ -6,9 +6,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
@@ -16,8 +13,8 @@ from tqdm import tqdm
 from distill.calibration import stored_temperature
 from distill.checkpoint import deployed, file_digest, load_student
 from distill.data.acdc import CONDITIONS, AcdcDataset
-from distill.evaluation import Segmenter, metrics_document, score, write_json
-from distill.models.deployed import DeployedModel
+from distill.evaluation import metrics_document, score, write_json
+from distill.segmenters import engine_segmenter, torch_segmenter
 from kd_seg_ros.classes import CLASS_NAMES
 from kd_seg_ros.engine import PROVIDERS, Engine
 from kd_seg_ros.errors import UserError
@@ -55,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     path = args.onnx or args.checkpoint
     root = args.root or Path(root)
     samples = AcdcDataset(root, args.split, args.conditions)
-    scores = score(segment, tqdm(iter_samples(samples), "evaluate", len(samples), unit="image"))
+    scores = score(segment, tqdm(samples, "evaluate", unit="image"))
     model = {"file": path.name, "sha256": file_digest(path), "name": name, "temperature": temperature}
     data = {"dataset": dataset, "root": str(root), "split": args.split}
     document = metrics_document(scores, model, data)
@@ -64,35 +61,6 @@ def run(args: argparse.Namespace) -> int:
     print_scores(document["scores"])
     print(f"temperature {temperature:.3f}; written to {out}")
     return 0
-
-
-def engine_segmenter(engine: Engine) -> Segmenter:
-    """Adapt an engine to what scoring calls."""
-
-    def segment(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        prediction = engine.segment(image, probability=True)
-        assert prediction.probability is not None
-        return prediction.mask, prediction.probability
-
-    return segment
-
-
-def torch_segmenter(model: DeployedModel) -> Segmenter:
-    """Adapt a network in PyTorch to what scoring calls; it runs on the GPU where there is one."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = model.to(device)
-
-    @torch.inference_mode()
-    def segment(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        mask, _, probability = model(torch.from_numpy(np.ascontiguousarray(image)).to(device))
-        return mask.cpu().numpy(), probability.cpu().numpy()
-
-    return segment
-
-
-def iter_samples(dataset: AcdcDataset) -> Any:
-    """Yield the samples in order."""
-    return (dataset[index] for index in range(len(dataset)))
 
 
 def print_scores(scores: dict[str, dict[str, Any]]) -> None:

@@ -18,7 +18,7 @@ import distill.agreement
 from distill.__main__ import main
 from distill.checkpoint import deployed, load_student
 from distill.data.acdc import AcdcDataset
-from distill.evaluate import torch_segmenter
+from distill.segmenters import torch_segmenter
 from kd_seg_ros.engine import Engine
 
 BACKBONE = "mobilenetv4_conv_small_035"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 import timm
@@ -85,7 +86,7 @@ def test_damaged_and_missing_files_are_named(tmp_path: Path, content: bytes, suf
 def test_an_unreachable_hub_names_the_file_option(monkeypatch: pytest.MonkeyPatch) -> None:
     create = timm.create_model
 
-    def offline(name: str, pretrained: bool = False, **options: object) -> torch.nn.Module:
+    def offline(name: str, pretrained: bool = False, **options: Any) -> torch.nn.Module:
         if pretrained:
             raise OSError("the hub cannot be reached")
         return create(name, **options)
