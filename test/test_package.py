@@ -47,12 +47,14 @@ def test_share_holds_launch_config_and_model(install: Path) -> None:
         assert expected
         assert sorted(p.name for p in (share / folder).glob(pattern)) == expected
     assert (share / "package.xml").is_file()
-    # demo_student.onnx
+    assert (share / "resource" / "demo_student.onnx").is_file()
 
 
 def test_executables_are_where_ros2_run_looks(install: Path) -> None:
     for name in ("segmentation_node", "play_bag"):
-        assert os.access(install / "lib" / "kd_seg_ros" / name, os.X_OK)
+        script = install / "lib" / "kd_seg_ros" / name
+        assert os.access(script, os.X_OK)
+        assert script.read_text().startswith("#!/usr/bin/env python3\n")  # an active environment's
 
 
 def test_ament_index_finds_the_package(install: Path) -> None:
