@@ -122,6 +122,12 @@ class TrainingConfig(_Section):
     validate_every: Count = 1
     """Epochs between validations."""
 
+    @model_validator(mode="after")
+    def _check_validation(self) -> TrainingConfig:
+        if self.validate_every > self.epochs:
+            raise ValueError("validate_every must not exceed epochs: no checkpoint would be chosen")
+        return self
+
 
 class Config(_Section):
     """One experiment."""

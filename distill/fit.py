@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config", type=Path, required=True, help="experiment, e.g. config/distill/NAME.yaml"
     )
     parser.add_argument("--resume", action="store_true", help="continue the run from its last checkpoint")
-    parser.add_argument("--overwrite", action="store_true", help="delete the run's folder first")
+    parser.add_argument("--overwrite", action="store_true", help="delete the earlier run in its folder")
     parser.set_defaults(overrides=[])
     parser.epilog = (
         "Any key of the configuration can be given too, and wins over the file: "
@@ -84,11 +84,12 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False) -> Path:
     :raises UserError: for data, weights or a run folder that cannot be used.
     """
     _quieten()
-    last = _prepare_folder(config.run_folder, resume, overwrite)
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     teacher = load_student(Path(config.teacher.checkpoint))[0] if config.teacher else None
     module = Distillation(config, build_network(config.student), teacher)
     training, validation = training_loader(config), validation_loader(config)
+    # Only now: a mistake above must not cost the run that is to be overwritten.
+    last = _prepare_folder(config.run_folder, resume, overwrite)
     _announce(config, module, training, validation)
 
     checkpoints = ModelCheckpoint(
@@ -162,8 +163,10 @@ def _prepare_folder(folder: Path, resume: bool, overwrite: bool) -> Path | None:
     if last.exists() and not overwrite:
         raise UserError(f"{folder} already holds a run: --resume continues it, --overwrite deletes it")
     try:
-        if overwrite:
-            shutil.rmtree(folder, ignore_errors=True)
+        if overwrite and folder.is_dir() and any(folder.iterdir()):
+            if not (folder / "config.yaml").is_file():
+                raise UserError(f"{folder} is no run of `fit` and is not deleted: choose another --name")
+            shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"run folder {folder} cannot be made: {error.strerror}") from error

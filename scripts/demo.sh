@@ -49,7 +49,10 @@ run() { # Show a command, keep it for the report, and run it.
 if [ ${#source[@]} -eq 0 ]; then
   [ "$model" = resource/demo_student.onnx ] || fail "--model needs --images or --bag"
   # Only what an earlier demo has made is removed.
-  [ -e "$out/scenes" ] && [ ! -e "$out/.demo" ] && fail "--out $out holds other data: choose another folder"
+  for folder in scenes drive runs; do
+    [ ! -e "$out/$folder" ] || [ -e "$out/.demo" ] ||
+      fail "$out/$folder is not of an earlier demo and is not deleted: choose another --out"
+  done
   touch "$out/.demo"
   rm -rf "$out/scenes" "$out/drive" "$out/runs"
   model=$out/student.onnx

@@ -98,6 +98,21 @@ def test_run_folder_is_protected_and_resumable(runs: Path, capsys: pytest.Captur
     assert "nothing to resume" in capsys.readouterr().err
 
 
+def test_overwrite_deletes_nothing_but_an_earlier_run(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "mine" / "thesis.txt"
+    mine.parent.mkdir()
+    mine.write_text("years of work")
+    config = ["--config", str(runs / "teacher.yaml"), "--overwrite"]
+    assert main(["fit", *config, "--output", str(tmp_path), "--name", "mine"]) == 2
+    assert "is not deleted" in capsys.readouterr().err
+    assert mine.read_text() == "years of work"
+    # A mistake elsewhere does not cost the run that was to be overwritten.
+    assert main(["fit", *config, "--data.root", str(tmp_path / "nowhere")]) == 2
+    assert (runs / "teacher" / "best.ckpt").is_file()
+
+
 def test_metrics_are_those_of_torchmetrics(checkpoint: Path, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "metrics.json"
     assert main(["evaluate", "--checkpoint", str(checkpoint), "--out", str(out)]) == 0

@@ -55,6 +55,7 @@ def test_base_holds_what_the_file_does_not_say(tmp_path: Path) -> None:
         ({"objective": {"logits": "kl"}}, r"give teacher\.checkpoint"),
         ({"objective": {"features": [{"loss": "cwd", "map": ["P4"]}]}}, "did you mean 'maps'"),
         ({"objective": {"features": [{"loss": "cwdd"}]}}, r"objective\.features\.0\.loss"),
+        ({"training": {"epochs": 2, "validate_every": 3}}, "validate_every must not exceed epochs"),
         ({"training": {"epochs": 0}}, r"training\.epochs"),
         ({"training": {"learning_rate": "fast"}}, r"training\.learning_rate"),
         ({"data": {"root": "r", "scale": [2, 1]}}, "smallest, largest"),
