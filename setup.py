@@ -65,6 +65,8 @@ setup(
             "scipy",
             "tqdm",
         ],
+        # Teachers in the format of Hugging Face.
+        "teachers": ["transformers>=4.48"],
         "demo": [
             "imageio-ffmpeg",
             "jinja2>=3",

@@ -10,20 +10,28 @@ import torch
 from torch import nn
 
 from distill.config import Config, NetworkConfig, parse_config
+from distill.models.build import build
 from distill.models.deployed import DeployedModel
-from distill.models.swiftnet import SwiftNet
+from distill.models.network import SegmentationNetwork
+from distill.models.weights import Pretrained
 from kd_seg_ros.classes import NUM_CLASSES
 from kd_seg_ros.errors import UserError
 
 STUDENT_PREFIX = "student."
 
 
-def build_network(config: NetworkConfig) -> SwiftNet:
+def build_network(config: NetworkConfig, num_classes: int = NUM_CLASSES) -> SegmentationNetwork:
     """Make the network that a configuration describes, with its initial weights."""
-    return SwiftNet(config.backbone, NUM_CLASSES, config.channels, config.pretrained)
+    return build(
+        config.model,
+        num_classes,
+        backbone=config.backbone,
+        channels=config.channels,
+        pretrained=Pretrained(config.pretrained, config.strict),
+    )
 
 
-def load_student(path: Path) -> tuple[SwiftNet, Config]:
+def load_student(path: Path) -> tuple[SegmentationNetwork, Config]:
     """Return the trained network in evaluation mode and the experiment it comes from.
 
     :raises UserError: if the file is missing, damaged or no checkpoint of this project.

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from distill.models.catalogue import SWIFTNET, check_name
 from kd_seg_ros.errors import UserError
 
 Rgb = tuple[float, float, float]
@@ -59,13 +60,29 @@ class DataConfig(_Section):
 
 
 class NetworkConfig(_Section):
-    """SwiftNet-FPN over a timm backbone."""
+    """A network: SwiftNet-FPN over any timm backbone, or one of ``python -m distill models``."""
 
-    backbone: str
-    channels: Count = 320
-    """Width of the pyramid, D."""
+    model: str = SWIFTNET
+    backbone: str | None = None
+    """timm's name; for ``model: swiftnet`` alone, where it must be given."""
+    channels: Count | None = None
+    """Width of the pyramid, D (320 if not given); for ``model: swiftnet`` alone."""
     pretrained: bool | str = False
-    """ImageNet weights: ``true`` from timm's hub, or the path of a .safetensors or .pth file."""
+    """Weights to start from: ``true`` from timm's hub, or the path of a .safetensors or .pth file."""
+    strict: bool = True
+    """Refuse a weights file that does not fit the network as a whole."""
+
+    @model_validator(mode="after")
+    def _check_names(self) -> NetworkConfig:
+        try:
+            check_name(self.model)
+        except UserError as error:
+            raise ValueError(str(error)) from error
+        if self.model == SWIFTNET and self.backbone is None:
+            raise ValueError("model 'swiftnet' needs a backbone: any timm model with stages at strides 4…32")
+        if self.model != SWIFTNET and (self.backbone or self.channels):
+            raise ValueError(f"model {self.model!r} has its own backbone and width: give neither")
+        return self
 
 
 class TeacherConfig(_Section):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from distill.checkpoint import deployed
 from distill.config import Config
 from distill.metrics import confusion_matrix, iou_per_class, mean_iou
-from distill.models.swiftnet import SwiftNet
+from distill.models.network import SegmentationNetwork
 from distill.objective import objective
 from kd_seg_ros.classes import CLASS_NAMES, IGNORE_ID, NUM_CLASSES
 
@@ -26,7 +26,7 @@ class Distillation(lightning.LightningModule):
 
     teacher: nn.Module | None
 
-    def __init__(self, config: Config, student: SwiftNet, teacher: nn.Module | None) -> None:
+    def __init__(self, config: Config, student: SegmentationNetwork, teacher: nn.Module | None) -> None:
         super().__init__()
         self.config = config
         self.student = student
@@ -82,7 +82,7 @@ class Distillation(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         """Adam with a cosine schedule over all steps; the backbone learns slower."""
         training = self.config.training
-        backbone = set(self.student.backbone.parameters())
+        backbone = set(self.student.backbone_parameters())
         groups: list[dict[str, Any]] = [
             {"params": [p for p in self.student.parameters() if p not in backbone]},
             {

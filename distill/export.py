@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
     model = deployed(network, config, temperature)
     size = (args.height, args.width)
-    parameters = sum(p.numel() for p in network.parameters())
+    parameters = network.deployed_parameters()
     card = make_card(config, calibration, size, parameters)
     try:
         args.out.parent.mkdir(parents=True, exist_ok=True)

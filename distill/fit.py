@@ -192,8 +192,12 @@ def _announce(
     config: Config, module: Distillation, training: DataLoader[Any], validation: DataLoader[Any]
 ) -> None:
     """Say what is about to run, and keep the full configuration beside the checkpoints."""
-    count = sum(p.numel() for p in module.student.parameters()) / 1e6
-    print(f"{config.name}: {config.student.backbone}, {count:.3f} M parameters, seed {config.seed}")
+    student = module.student
+    count = f"{student.deployed_parameters() / 1e6:.3f} M parameters"
+    if extra := student.training_only_parameters():
+        count += f" (and {extra / 1e6:.3f} M in training only)"
+    name = " over ".join(filter(None, (config.student.model, config.student.backbone)))
+    print(f"{config.name}: {name}, {count}, seed {config.seed}")
     print(f"data: {config.data.root}, {len(training.dataset)} train, {len(validation.dataset)} val images")  # type: ignore[arg-type]
     if config.teacher:
         print(f"teacher: {config.teacher.checkpoint}")

@@ -15,7 +15,7 @@ use_environment() {
     fail "$("$base" --version 2>&1) is too old; 3.10 or newer is needed (set KD_SEG_PYTHON to choose another)"
 
   extras=distill,demo
-  [ "$profile" = test ] && extras=$extras,test
+  [ "$profile" = test ] && extras=$extras,teachers,test
   if [ -n "${ROS_DISTRO:-}" ] && [ -n "${AMENT_PREFIX_PATH:-}" ]; then
     folder=.venv-$ROS_DISTRO
     venv_options=(--system-site-packages)

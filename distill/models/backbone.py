@@ -7,18 +7,14 @@ parameters, because the statistics of a half-size image differ from those of the
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 
-import timm
-from timm.models import FeatureInfo
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from distill.models.weights import load_weights
-from kd_seg_ros.errors import UserError
+from distill.models.timm_backbone import create_backbone
+from distill.models.weights import RANDOM, Pretrained
 
 LEVELS = 3
-STAGE_STRIDES = (4, 8, 16, 32)
 
 
 class PerLevelNorm(nn.Module):
@@ -43,38 +39,17 @@ def replace_batch_norms(module: nn.Module) -> None:
             replace_batch_norms(child)
 
 
-def _feature_info(network: nn.Module) -> FeatureInfo:
-    info = network.feature_info
-    assert isinstance(info, FeatureInfo)
-    return info
-
-
 class PyramidBackbone(nn.Module):
-    """Stage outputs at strides 4, 8, 16 and 32 of any timm ``features_only`` model.
+    """Stage outputs at strides 4, 8, 16 and 32 of any timm ``features_only`` model, per pyramid level.
 
     :param name: timm's model name.
-    :param pretrained: ``True`` fetches timm's weights from its hub, a string names a local
-        ``.safetensors`` or ``.pth`` file, ``False`` starts from random weights.
-    :raises UserError: for a name that timm does not know, or a model without those four stages.
+    :raises UserError: see :func:`~distill.models.timm_backbone.create_backbone`.
     """
 
-    def __init__(self, name: str, pretrained: bool | str = False) -> None:
+    def __init__(self, name: str, pretrained: Pretrained = RANDOM) -> None:
         super().__init__()
-        if name not in timm.list_models():
-            close = ", ".join(timm.list_models(f"*{name.split('_')[0]}*")[:5])
-            raise UserError(
-                f"backbone {name!r} is not a timm model" + (f"; near it: {close}" if close else "")
-            )
-        reductions = _feature_info(timm.create_model(name, features_only=True)).reduction()
-        if not set(STAGE_STRIDES) <= set(reductions):
-            raise UserError(
-                f"backbone {name!r} has stages at strides {reductions}; needed are {STAGE_STRIDES}"
-            )
-        indices = tuple(reductions.index(stride) for stride in STAGE_STRIDES)
-        self.network = timm.create_model(name, features_only=True, out_indices=indices)
-        self.channels: list[int] = _feature_info(self.network).channels()
-        if pretrained:
-            load_weights(self.network, name, None if pretrained is True else Path(str(pretrained)))
+        self.network, self.channels = create_backbone(name, pretrained)
+        # After the weights are loaded: every level starts from the pretrained statistics.
         replace_batch_norms(self.network)
         self._norms = [m for m in self.network.modules() if isinstance(m, PerLevelNorm)]
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from torch import Tensor
 from torch.nn import functional as F
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Output(NamedTuple):
@@ -17,7 +20,11 @@ class Output(NamedTuple):
     pre_logits: Tensor
     """[B, D, h, w], the map that the classifier head reads."""
     features: dict[str, Tensor]
-    """Named maps for distillation, fine to coarse; ``P8`` has stride 8."""
+    """Named maps for distillation, in the order of :attr:`strides`, of the padded image's size ÷ stride."""
+    strides: Mapping[str, int] = NOTHING
+    """Stride of each feature map, in pixels of the image; ``P8`` has stride 8."""
+    auxiliary: Mapping[str, Tensor] = NOTHING
+    """Outputs of heads that exist in training only, [B, c, H, W] at the size of the input image."""
 
 
 Padding = tuple[int, int, int, int]

@@ -16,17 +16,18 @@ pyramidal fusion*, Pattern Recognition 2021; the thesis, ch. 3.
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from distill.models.backbone import LEVELS, PyramidBackbone
-from distill.models.output import Output, crop_padding, pad_to_multiple, upsample
+from distill.models.network import Maps, SegmentationNetwork
+from distill.models.output import upsample
+from distill.models.weights import RANDOM, Pretrained
 
 STRIDES = (4, 8, 16, 32, 64, 128)
 """Strides of the six distilled maps, named ``P4`` … ``P128``."""
-
-PADDING_MULTIPLE = 128
-"""Without this padding the maps of different backbones disagree in size at strides 64 and 128."""
 
 BATCH_NORM_MOMENTUM = 0.01
 
@@ -40,17 +41,20 @@ def norm_relu_conv(channels_in: int, channels_out: int, kernel: int) -> nn.Seque
     )
 
 
-class SwiftNet(nn.Module):
+class SwiftNet(SegmentationNetwork):
     """SwiftNet-FPN over a timm backbone.
 
     :param backbone: name of any timm model with ``features_only`` and stages at strides 4, 8, 16, 32.
     :param num_classes: C.
     :param channels: D, the width of the pyramid (320 in the thesis).
-    :param pretrained: see :class:`~distill.models.backbone.PyramidBackbone`.
     """
 
+    # Without this padding the maps of different backbones disagree in size at strides 64 and 128.
+    padding_multiple = 128
+    strides = MappingProxyType({f"P{stride}": stride for stride in STRIDES})
+
     def __init__(
-        self, backbone: str, num_classes: int, channels: int = 320, pretrained: bool | str = False
+        self, backbone: str, num_classes: int, channels: int = 320, pretrained: Pretrained = RANDOM
     ) -> None:
         super().__init__()
         self.backbone = PyramidBackbone(backbone, pretrained)
@@ -61,17 +65,11 @@ class SwiftNet(nn.Module):
         self.blends = nn.ModuleList(norm_relu_conv(channels, channels, 3) for _ in STRIDES[1:])
         self.head = norm_relu_conv(channels, num_classes, 1)
 
-    def forward(self, image: Tensor) -> Output:
-        """Segment normalised images.
-
-        :param image: [B, 3, H, W], any H and W.
-        :returns: logits [B, C, H, W]; pre-logits and features at the size of the padded image.
-        """
-        padded, padding = pad_to_multiple(image, PADDING_MULTIPLE)
-        features = self._pyramid(padded)
+    def maps(self, image: Tensor) -> Maps:
+        """Segment a padded image [B, 3, H, W]; logits are at stride 4."""
+        features = self._pyramid(image)
         pre_logits = self._decode(features)
-        logits = upsample(self.head(pre_logits), padded.shape[-2:])
-        return Output(crop_padding(logits, padding), pre_logits, features)
+        return Maps(self.head(pre_logits), pre_logits, features)
 
     def _pyramid(self, image: Tensor) -> dict[str, Tensor]:
         """Sum the projected stage outputs of all levels by absolute stride."""

@@ -1,7 +1,14 @@
-"""ImageNet weights for a backbone, from timm's hub or from a local file."""
+"""ImageNet weights for a backbone, from timm's hub or from a local file; never by unpickling.
+
+A file must fit as a whole: every tensor that the backbone has must be there, in its shape, and nothing that
+nobody knows. ``strict=False`` loads what fits and warns of the rest.
+"""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import timm
@@ -11,6 +18,24 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from kd_seg_ros.errors import UserError, first_line
+
+_logger = logging.getLogger(__name__)
+
+NAMES_SHOWN = 5
+"""So many tensors of each kind are named in a message."""
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Where a backbone's weights come from."""
+
+    source: bool | str = False
+    """``True``: timm's hub; a path: that ``.safetensors`` or ``.pth`` file; ``False``: random weights."""
+    strict: bool = True
+    """Refuse a file that does not fit as a whole."""
+
+
+RANDOM = Pretrained()
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
@@ -34,44 +59,69 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def load_weights(network: nn.Module, name: str, path: Path | None) -> None:
-    """Load classifier weights into timm's feature network, from ``path`` or from timm's hub.
+def hub_state_dict(name: str) -> dict[str, Tensor]:
+    """Fetch the weights of timm's model ``name`` from its hub.
 
-    Tensors that only the classifier has are left out; anything missing or of another shape is refused.
-
-    :raises UserError: if the hub cannot be reached, naming the option that takes a local file.
+    :raises UserError: if that fails, naming the file to fetch and the option that takes it.
     """
-    if path is None:
-        try:
-            state = timm.create_model(name, pretrained=True).state_dict()
-        except Exception as error:  # the hub raises many kinds; the remedy is the same
-            raise UserError(
-                f"weights of {name!r} could not be fetched from timm's hub ({first_line(error)}); "
-                "give a local .safetensors or .pth file instead: --student.pretrained FILE"
-            ) from error
-    else:
-        state = read_state_dict(path)
-    flat = _flattened(state, network)
-    missing = [key for key in network.state_dict() if key not in flat]
-    missing = [key for key in missing if not key.endswith("num_batches_tracked")]
-    wrong = [k for k, v in network.state_dict().items() if k in flat and flat[k].shape != v.shape]
-    if missing or wrong:
-        names = ", ".join([*missing, *wrong][:5])
+    try:
+        return timm.create_model(name, pretrained=True).state_dict()
+    except Exception as error:  # the hub raises many kinds; the remedy is the same
         raise UserError(
-            f"weights for {name!r} do not fit: {len(missing)} tensors missing, "
-            f"{len(wrong)} of another shape (first: {names})"
-        )
-    network.load_state_dict(flat, strict=False)
+            f"weights of {name!r} could not be fetched from timm's hub ({first_line(error)}); "
+            f"fetch {_hub_file(name)} elsewhere and give it by --student.pretrained FILE "
+            "(a .safetensors or .pth file)"
+        ) from error
 
 
-def _flattened(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
-    """Rename timm's classifier keys to those of its features_only wrapper (``stages.0`` → ``stages_0``)."""
-    wanted = network.state_dict().keys()
-    renamed: dict[str, Tensor] = {}
-    for key, value in state.items():
-        head, _, rest = key.partition(".")
-        index, _, tail = rest.partition(".")
-        for candidate in (key, f"{head}_{index}.{tail}"):
-            if candidate in wanted:
-                renamed[candidate] = value
-    return renamed
+def load_tensors(
+    module: nn.Module,
+    state: dict[str, Tensor],
+    what: str,
+    strict: bool = True,
+    optional: Collection[str] = (),
+) -> None:
+    """Load tensors into ``module`` by name.
+
+    :param what: names the module in messages.
+    :param strict: otherwise load what fits, and warn of the rest.
+    :param optional: names that ``module`` does not have and that may be there all the same, e.g. those
+        of a classifier's head.
+    :raises UserError: naming the missing, misshapen and unexpected tensors; always, if nothing fits.
+    """
+    wanted = {k: v for k, v in module.state_dict().items() if not k.endswith("num_batches_tracked")}
+    faults = {
+        "missing": [k for k in wanted if k not in state],
+        "of another shape": [
+            f"{k} {list(state[k].shape)} for {list(v.shape)}"
+            for k, v in wanted.items()
+            if k in state and state[k].shape != v.shape
+        ],
+        "unexpected": [
+            k
+            for k in state
+            if k not in wanted and k not in optional and not k.endswith("num_batches_tracked")
+        ],
+    }
+    found = {k: state[k] for k, v in wanted.items() if k in state and state[k].shape == v.shape}
+    report = "; ".join(f"{len(names)} {kind} ({_some(names)})" for kind, names in faults.items() if names)
+    if report and (strict or not found):
+        remedy = "; --student.strict false loads what fits" if found else ""
+        raise UserError(f"weights for {what} do not fit: {report}{remedy}")
+    if report:
+        _logger.warning("warning: weights for %s loaded in part: %s", what, report)
+    module.load_state_dict(found, strict=False)
+
+
+def _some(names: list[str]) -> str:
+    """Name the first few."""
+    more = f", and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(names[:NAMES_SHOWN]) + more
+
+
+def _hub_file(name: str) -> str:
+    """Say which file the hub would have served."""
+    config = timm.get_pretrained_cfg(name)
+    if config is None or not config.hf_hub_id:
+        return f"timm's weights of {name!r}"
+    return f"model.safetensors of {config.hf_hub_id} (Hugging Face)"

@@ -38,7 +38,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
         "output": str(folder),
         "data": {"root": str(data), "crop": [80, 80], "workers": 0, "dataset": "noise", "limitations": "all"},
         "student": {"backbone": BACKBONE, "channels": 8},
-        "training": {"epochs": 1, "batch_size": 4, "accumulate": 1},
+        "training": {"epochs": 1, "batch_size": 4, "accumulate": 1, "learning_rate": 0.02},
     }
     distilled = common | {
         "name": "student",

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 import distill.weights
 from distill.__main__ import main
 from distill.models.backbone import PyramidBackbone
+from distill.models.weights import Pretrained
 from distill.weights import BACKBONES, package_file, renamed
 from kd_seg_ros.errors import UserError
 
@@ -36,7 +37,7 @@ def test_package_fills_timms_network(package: str, tmp_path: Path) -> None:
     out = tmp_path / "new" / "weights.safetensors"
     assert main(["weights", "--package", package, "--out", str(out)]) == 0
     original = torch.load(package_file(package), weights_only=True)
-    backbone = PyramidBackbone(BACKBONES[package], str(out)).eval()
+    backbone = PyramidBackbone(BACKBONES[package], Pretrained(str(out))).eval()
     torch.testing.assert_close(
         backbone.network.state_dict()["conv_stem.weight"], original["_conv_stem.weight"]
     )

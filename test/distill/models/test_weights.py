@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from distill.models.backbone import PyramidBackbone
+from distill.models.weights import Pretrained
 from kd_seg_ros.errors import UserError
 
 NAME = "resnet10t"
@@ -29,7 +30,7 @@ def test_local_file_fills_every_level(classifier: torch.nn.Module, tmp_path: Pat
         torch.save(state, path)
     else:
         save_file(state, path)
-    backbone = PyramidBackbone(NAME, str(path))
+    backbone = PyramidBackbone(NAME, Pretrained(str(path)))
     loaded = backbone.network.state_dict()
     torch.testing.assert_close(loaded["layer1.0.conv1.weight"], state["layer1.0.conv1.weight"])
     for level in range(3):
@@ -43,7 +44,7 @@ def test_nested_names_of_features_only_models_are_matched(tmp_path: Path) -> Non
     torch.manual_seed(1)
     classifier = timm.create_model("convnext_atto")
     save_file(classifier.state_dict(), tmp_path / "w.safetensors")
-    backbone = PyramidBackbone("convnext_atto", str(tmp_path / "w.safetensors"))
+    backbone = PyramidBackbone("convnext_atto", Pretrained(str(tmp_path / "w.safetensors")))
     expected = classifier.state_dict()["stages.2.blocks.1.mlp.fc1.weight"]
     torch.testing.assert_close(backbone.network.state_dict()["stages_2.blocks.1.mlp.fc1.weight"], expected)
 
@@ -52,7 +53,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.pth"
     torch.save(timm.create_model("mobilenetv4_conv_small_035").state_dict(), path)
     with pytest.raises(UserError, match="do not fit"):
-        PyramidBackbone(NAME, str(path))
+        PyramidBackbone(NAME, Pretrained(str(path)))
 
 
 class Evil:
@@ -66,10 +67,10 @@ def test_a_pickle_is_not_unpickled(tmp_path: Path) -> None:
     path = tmp_path / "evil.pth"
     path.write_bytes(pickle.dumps({"weight": Evil()}))
     with pytest.raises(UserError, match=r"evil\.pth"):
-        PyramidBackbone(NAME, str(path))
+        PyramidBackbone(NAME, Pretrained(str(path)))
     torch.save({"weight": Evil()}, path)
     with pytest.raises(UserError, match=r"evil\.pth"):
-        PyramidBackbone(NAME, str(path))
+        PyramidBackbone(NAME, Pretrained(str(path)))
 
 
 @pytest.mark.parametrize("content", [b"", b"not tensors"])
@@ -77,10 +78,10 @@ def test_a_pickle_is_not_unpickled(tmp_path: Path) -> None:
 def test_damaged_and_missing_files_are_named(tmp_path: Path, content: bytes, suffix: str) -> None:
     path = tmp_path / f"weights{suffix}"
     with pytest.raises(UserError, match="does not exist"):
-        PyramidBackbone(NAME, str(path))
+        PyramidBackbone(NAME, Pretrained(str(path)))
     path.write_bytes(content)
     with pytest.raises(UserError, match="weights"):
-        PyramidBackbone(NAME, str(path))
+        PyramidBackbone(NAME, Pretrained(str(path)))
 
 
 def test_an_unreachable_hub_names_the_file_option(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,4 +94,4 @@ def test_an_unreachable_hub_names_the_file_option(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(timm, "create_model", offline)
     with pytest.raises(UserError, match=r"--student\.pretrained FILE"):
-        PyramidBackbone(NAME, True)
+        PyramidBackbone(NAME, Pretrained(True))

@@ -1,0 +1,75 @@
+"""What all networks have in common: how an image is padded, and how logits come back to its size.
+
+A network implements :meth:`SegmentationNetwork.maps`, which sees an image whose sides are multiples of
+``padding_multiple`` and returns logits at whatever stride it makes them. Because of the padding, every
+feature map has exactly the padded image's size ÷ its stride, so that two networks of one family agree in
+size at any input, 97×131 as well as 1080×1920.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, NamedTuple
+
+from torch import Tensor, nn
+
+from distill.models.output import NOTHING, Output, crop_padding, pad_to_multiple, upsample
+
+
+class Maps(NamedTuple):
+    """A network's maps before they are brought to the size of the image."""
+
+    logits: Tensor
+    """[B, C, h, w]."""
+    pre_logits: Tensor
+    """[B, D, h, w], the map that the classifier head reads."""
+    features: dict[str, Tensor]
+    """Named as in :attr:`SegmentationNetwork.strides`, in that order."""
+    auxiliary: Mapping[str, Tensor] = NOTHING
+    """Outputs of the training-only heads, [B, c, h, w]; none in evaluation mode."""
+
+
+class SegmentationNetwork(nn.Module):
+    """Base of all networks: padding, upsampling, and the parameters the vehicle does not carry."""
+
+    padding_multiple: ClassVar[int]
+    """Zero padding brings both sides of the image to a multiple of this."""
+    strides: ClassVar[Mapping[str, int]]
+    """Name and stride of each feature map, in the order of :attr:`Output.features`."""
+    training_only: ClassVar[tuple[str, ...]] = ()
+    """Names of the submodules that are at work in training only."""
+
+    def maps(self, image: Tensor) -> Maps:
+        """Segment a padded image [B, 3, H, W]."""
+        raise NotImplementedError
+
+    def forward(self, image: Tensor) -> Output:
+        """Segment normalised images.
+
+        :param image: [B, 3, H, W], any H and W.
+        :returns: logits and auxiliary outputs at the image's size; pre-logits and features at the padded
+            image's size ÷ their stride.
+        """
+        padded, padding = pad_to_multiple(image, self.padding_multiple)
+        size = padded.shape[-2:]
+        maps = self.maps(padded)
+        return Output(
+            logits=crop_padding(upsample(maps.logits, size), padding),
+            pre_logits=maps.pre_logits,
+            features=maps.features,
+            strides=self.strides,
+            auxiliary={k: crop_padding(upsample(v, size), padding) for k, v in maps.auxiliary.items()},
+        )
+
+    def backbone_parameters(self) -> Iterable[nn.Parameter]:
+        """Parameters that start from ImageNet weights and learn at the backbone's (lower) rate."""
+        backbone = getattr(self, "backbone", None)
+        return backbone.parameters() if isinstance(backbone, nn.Module) else ()
+
+    def deployed_parameters(self) -> int:
+        """Count the parameters the vehicle carries: all but those of the training-only heads."""
+        return sum(p.numel() for p in self.parameters()) - self.training_only_parameters()
+
+    def training_only_parameters(self) -> int:
+        """Count the parameters of the heads that exist in training only."""
+        return sum(p.numel() for name in self.training_only for p in self.get_submodule(name).parameters())
