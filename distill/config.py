@@ -86,12 +86,37 @@ class NetworkConfig(_Section):
 
 
 class TeacherConfig(_Section):
-    """A trained network that the student learns from; its architecture is read from its checkpoint."""
+    """A trained network to learn from: exactly one of ``checkpoint``, ``huggingface`` and ``onnx``.
 
-    checkpoint: str
+    The other keys say how to use a teacher from outside; they must not stand beside ``checkpoint``, which
+    tells all of it by itself.
+    """
 
+    checkpoint: str | None = None
+    """A .ckpt of ``fit``."""
+    huggingface: str | None = None
+    """Folder of a semantic or universal segmentation model of ``transformers``."""
+    onnx: str | None = None
+    """An ONNX file with logits."""
+    class_names: tuple[str, ...] | None = None
+    """The teacher's classes in order, where it does not name them itself."""
+    classes: dict[str, str | None] = {}
+    """Its classes by name → ours, where names differ; null drops a class."""
+    mean: Rgb | None = None
+    std: Rgb | None = None
+    """Normalisation of its input (RGB, 0…1), where it does not tell."""
+    size: tuple[Count, Count] | None = None
+    """Height, width of its input (default: the student's, or what the model demands)."""
 
-FeatureMap = Literal["P4", "P8", "P16", "P32", "P64", "P128", "pre_logits", "logits"]
+    @model_validator(mode="after")
+    def _check_source(self) -> TeacherConfig:
+        sources = [s for s in ("checkpoint", "huggingface", "onnx") if getattr(self, s) is not None]
+        if len(sources) != 1:
+            raise ValueError("give exactly one of checkpoint, huggingface and onnx")
+        extra = [k for k in ("class_names", "classes", "mean", "std", "size") if getattr(self, k)]
+        if self.checkpoint is not None and extra:
+            raise ValueError(f"a checkpoint tells its own {', '.join(extra)}: leave them out")
+        return self
 
 
 class FeatureLossConfig(_Section):
@@ -100,7 +125,8 @@ class FeatureLossConfig(_Section):
     loss: Literal["l2", "cwd", "lad"]
     weight: Positive = 1.0
     """α_f of equation 3.2."""
-    maps: tuple[FeatureMap, ...] = ("P4", "P8", "P16", "P32", "P64", "P128")
+    maps: tuple[str, ...] = ("P4", "P8", "P16", "P32", "P64", "P128")
+    """Names of feature maps that student and teacher have both, or ``pre_logits``, ``logits``."""
     temperature: Positive = 4.0
     """Of CWD; the other losses have none."""
 
@@ -162,7 +188,11 @@ class Config(_Section):
     @model_validator(mode="after")
     def _check_teacher(self) -> Config:
         if self.objective.needs_teacher and self.teacher is None:
-            raise ValueError("the objective compares with a teacher: give teacher.checkpoint")
+            raise ValueError(
+                "the objective compares with a teacher: give teacher.checkpoint, .huggingface or .onnx"
+            )
+        if self.objective.features and self.teacher is not None and self.teacher.checkpoint is None:
+            raise ValueError("a teacher from outside has probabilities only: no feature losses with it")
         if self.teacher is not None and not self.objective.needs_teacher:
             raise ValueError("a teacher is given but no term of the objective uses it")
         return self

@@ -14,6 +14,7 @@ import torch
 import yaml
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch import nn
 from torch.utils.data import DataLoader
 
 from distill.checkpoint import build_network, load_student
@@ -23,6 +24,9 @@ from distill.data.dataset import init_worker
 from distill.data.sampler import EpochSampler
 from distill.data.transforms import TrainTransform, eval_transform
 from distill.distillation import Distillation
+from distill.models.network import SegmentationNetwork
+from distill.objective import check_maps
+from distill.teachers.load import load_outside_teacher
 from kd_seg_ros.errors import UserError
 
 
@@ -85,8 +89,11 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False) -> Path:
     """
     _quieten()
     lightning.seed_everything(config.seed, workers=True, verbose=False)
-    teacher = load_student(Path(config.teacher.checkpoint))[0] if config.teacher else None
-    module = Distillation(config, build_network(config.student), teacher)
+    teacher = load_teacher(config)
+    student = build_network(config.student)
+    if isinstance(teacher, SegmentationNetwork):
+        check_maps(config.objective, student.strides, teacher.strides)
+    module = Distillation(config, student, teacher)
     training, validation = training_loader(config), validation_loader(config)
     # Only now: a mistake above must not cost the run that is to be overwritten.
     last = _prepare_folder(config.run_folder, resume, overwrite)
@@ -116,6 +123,29 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False) -> Path:
     if trainer.interrupted:
         raise KeyboardInterrupt
     return Path(checkpoints.best_model_path)
+
+
+def load_teacher(config: Config) -> nn.Module | None:
+    """Return the teacher, if there is one; it says by itself what it is where it comes from outside."""
+    teacher = config.teacher
+    if teacher is None:
+        return None
+    if teacher.checkpoint is not None:
+        print(f"teacher: {teacher.checkpoint}")
+        return load_student(Path(teacher.checkpoint))[0]
+    outside = load_outside_teacher(
+        huggingface=teacher.huggingface,
+        onnx=teacher.onnx,
+        student_mean=config.data.mean,
+        student_std=config.data.std,
+        classes=teacher.classes,
+        class_names=teacher.class_names,
+        mean=teacher.mean,
+        std=teacher.std,
+        size=teacher.size,
+    )
+    print(outside.describe())
+    return outside
 
 
 def training_loader(config: Config) -> DataLoader[Any]:
@@ -199,8 +229,6 @@ def _announce(
     name = " over ".join(filter(None, (config.student.model, config.student.backbone)))
     print(f"{config.name}: {name}, {count}, seed {config.seed}")
     print(f"data: {config.data.root}, {len(training.dataset)} train, {len(validation.dataset)} val images")  # type: ignore[arg-type]
-    if config.teacher:
-        print(f"teacher: {config.teacher.checkpoint}")
     terms = [f"border-focal × {1 - (config.objective.logits != 'none') * config.objective.logits_weight:g}"]
     if config.objective.logits != "none":
         terms.append(f"{config.objective.logits} × {config.objective.logits_weight:g}")

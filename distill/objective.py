@@ -21,6 +21,10 @@ from distill.losses.l2 import l2_loss
 from distill.losses.lad import lad_loss
 from distill.models.output import Output
 from kd_seg_ros.classes import IGNORE_ID
+from kd_seg_ros.errors import UserError
+
+OTHER_MAPS = ("pre_logits", "logits")
+"""Maps beside the named features that a feature loss may be applied to."""
 
 
 def objective(
@@ -47,6 +51,20 @@ def objective(
             terms[term.loss] = term.weight * feature_loss(term, student, teacher)
     total = sum(terms.values(), start=student.logits.new_zeros(()))
     return total, {name: value.detach() for name, value in terms.items()}
+
+
+def check_maps(config: ObjectiveConfig, student: Mapping[str, int], teacher: Mapping[str, int]) -> None:
+    """Refuse the name of a feature map that one of the two does not have.
+
+    :param student: its feature maps and their strides, as is ``teacher``.
+    """
+    for name in (name for term in config.features for name in term.maps):
+        for who, strides in (("student", student), ("teacher", teacher)):
+            known = [*strides, *OTHER_MAPS]
+            if name not in known:
+                raise UserError(
+                    f"objective.features: the {who} has no map {name!r}; it has {', '.join(known)}"
+                )
 
 
 def feature_loss(config: FeatureLossConfig, student: Output, teacher: Output) -> Tensor:

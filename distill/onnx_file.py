@@ -21,10 +21,11 @@ OPSET = 18
 """The newest for which ONNX Runtime has always had a CUDA kernel of Resize."""
 
 
-def to_onnx(model: DeployedModel, size: tuple[int, int]) -> onnx.ModelProto:
+def to_onnx(model: DeployedModel, size: tuple[int, int], half: bool = True) -> onnx.ModelProto:
     """Trace a deployed model for images of ``size`` = (H, W), with its network in half precision."""
-    half = copy.deepcopy(model).cpu().eval()
-    half.network.half()
+    model = copy.deepcopy(model).cpu().eval()
+    if half:
+        model.network.half()
     image = torch.zeros(*size, 3, dtype=torch.uint8)
     logger = logging.getLogger("torch.onnx")
     level = logger.level
@@ -33,7 +34,7 @@ def to_onnx(model: DeployedModel, size: tuple[int, int]) -> onnx.ModelProto:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
-                half,
+                model,
                 (image,),
                 opset_version=OPSET,
                 input_names=["image"],

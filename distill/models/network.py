@@ -36,6 +36,8 @@ class SegmentationNetwork(nn.Module):
     """Zero padding brings both sides of the image to a multiple of this."""
     strides: ClassVar[Mapping[str, int]]
     """Name and stride of each feature map, in the order of :attr:`Output.features`."""
+    classifier_name: ClassVar[str]
+    """Name of the submodule whose output channels are the classes."""
     training_only: ClassVar[tuple[str, ...]] = ()
     """Names of the submodules that are at work in training only."""
 
@@ -60,6 +62,11 @@ class SegmentationNetwork(nn.Module):
             strides=self.strides,
             auxiliary={k: crop_padding(upsample(v, size), padding) for k, v in maps.auxiliary.items()},
         )
+
+    def classes_of(self, state: Mapping[str, Tensor]) -> int | None:
+        """Return for how many classes a network with these tensors was made; None if they do not say."""
+        weight = state.get(f"{self.classifier_name}.weight")
+        return None if weight is None else int(weight.shape[0])
 
     def backbone_parameters(self) -> Iterable[nn.Parameter]:
         """Parameters that start from ImageNet weights and learn at the backbone's (lower) rate."""

@@ -52,6 +52,7 @@ class SwiftNet(SegmentationNetwork):
     # Without this padding the maps of different backbones disagree in size at strides 64 and 128.
     padding_multiple = 128
     strides = MappingProxyType({f"P{stride}": stride for stride in STRIDES})
+    classifier_name = "head.2"
 
     def __init__(
         self, backbone: str, num_classes: int, channels: int = 320, pretrained: Pretrained = RANDOM

@@ -12,7 +12,7 @@ from timm.models import FeatureInfo
 from torch import Tensor, nn
 
 from distill.models.weights import RANDOM, Pretrained, hub_state_dict, load_tensors, read_state_dict
-from kd_seg_ros.errors import UserError, first_line
+from kd_seg_ros.errors import UserError
 
 STAGE_STRIDES = (4, 8, 16, 32)
 
@@ -22,8 +22,7 @@ def create_backbone(
 ) -> tuple[nn.Module, list[int]]:
     """Make timm's ``features_only`` network ``name``, of which the four stage outputs are asked.
 
-    :param options: passed on to timm; with any, ``name`` alone says nothing of the hub's weights, so
-        that weights must come from a file.
+    :param options: passed on to timm.
     :returns: the network, which maps [B, 3, H, W] to a list of four maps, and their channels.
     :raises UserError: for a name timm does not know, a model without stages at strides 4, 8, 16 and
         32, or weights that do not fit.
@@ -31,7 +30,7 @@ def create_backbone(
     options = options or {}
     _check_name(name)
     with torch.device("meta"):  # only to ask which stages there are
-        probe = _create(name, {"features_only": True, **options})
+        probe = timm.create_model(name, features_only=True, **options)
     reductions = _feature_info(probe).reduction()
     if not set(STAGE_STRIDES) <= set(reductions):
         raise UserError(
@@ -40,7 +39,7 @@ def create_backbone(
         )
     # Where a stride occurs twice (a stem that does not shrink, say), the last stage of it knows most.
     indices = tuple(len(reductions) - 1 - reductions[::-1].index(stride) for stride in STAGE_STRIDES)
-    network = _create(name, {"features_only": True, "out_indices": indices, **options})
+    network = timm.create_model(name, features_only=True, out_indices=indices, **options)
     if pretrained.source:
         _load(network, name, pretrained, options)
     return network, list(_feature_info(network).channels())
@@ -53,15 +52,6 @@ def _check_name(name: str) -> None:
         raise UserError(
             f"backbone {name!r} is not a timm model" + (f"; near it: {', '.join(close)}" if close else "")
         )
-
-
-def _create(name: str, options: dict[str, Any]) -> nn.Module:
-    try:
-        return timm.create_model(name, **options)
-    except (RuntimeError, AssertionError, TypeError, AttributeError, ValueError) as error:
-        raise UserError(
-            f"backbone {name!r} is refused: timm cannot give its feature maps ({first_line(error)})"
-        ) from error
 
 
 def _load(network: nn.Module, name: str, pretrained: Pretrained, options: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from distill.checkpoint import deployed, load_student
 from distill.data.acdc import AcdcDataset
 from distill.segmenters import torch_segmenter
 from kd_seg_ros.engine import Engine
+from kd_seg_ros.errors import UserError
 
 BACKBONE = "mobilenetv4_conv_small_035"
 SIZE = (72, 120)
@@ -83,6 +84,19 @@ def test_every_term_and_the_validation_reach_tensorboard(runs: Path) -> None:
     assert "val/miou" in events.Tags()["scalars"]
     logged = torch.load(runs / "student" / "last.ckpt", weights_only=True)
     assert logged["epoch"] == 0
+
+
+def test_another_architecture_learns_from_the_teachers_logits(runs: Path, tmp_path: Path) -> None:
+    arguments = ["--name", "pidnet", "--output", str(tmp_path), "--objective.features", "[]"]
+    network = ["--student", "{model: pidnet_s}", "--objective.logits", "kl"]
+    assert main(["fit", "--config", str(runs / "student.yaml"), *arguments, *network]) == 0
+    student, config = load_student(tmp_path / "pidnet" / "best.ckpt")
+    assert (config.student.model, type(student).__name__) == ("pidnet_s", "PidNet")
+
+
+def test_a_checkpoint_for_other_classes_is_refused_naming_both(checkpoint: Path) -> None:
+    with pytest.raises(UserError, match=r"was trained for 19 classes; 11 are needed"):
+        load_student(checkpoint, num_classes=11)
 
 
 def test_run_folder_is_protected_and_resumable(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -245,6 +259,10 @@ def test_onnx_files_are_evaluated_as_the_vehicle_runs_them(exported: Path, data:
         (["fit", "--config", "{runs}/teacher.yaml", "--overwrite", "--data.root", "{runs}/teacher.yaml",
           "--name", "other"], "is not a folder"),
         (["fit", "--config", "{runs}/teacher.yaml", "--output", "{runs}/teacher.yaml"], "cannot be made"),
+        (["fit", "--config", "{runs}/teacher.yaml", "--student", "{{model: pidnet-s}}"],
+         "unknown model 'pidnet-s'; near it: pidnet_s"),
+        (["fit", "--config", "{runs}/student.yaml", "--student", "{{model: pidnet_s}}"],
+         "the student has no map 'P4'; it has detail"),
         (["evaluate", "--checkpoint", "{runs}/teacher.yaml"], "damaged"),
         (["evaluate", "--onnx", "{runs}/teacher.yaml"], "not a readable ONNX file"),
         (["calibrate", "--checkpoint", "nowhere.ckpt"], "does not exist"),

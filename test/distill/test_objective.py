@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 from distill.config import FeatureLossConfig, ObjectiveConfig
 from distill.models.output import Output
-from distill.objective import objective
+from distill.objective import check_maps, objective
+from kd_seg_ros.errors import UserError
 
 
 def output(seed: int) -> Output:
@@ -92,3 +93,13 @@ def test_only_the_student_gets_gradients(batch: dict[str, torch.Tensor]) -> None
     assert student.features["P4"].grad is not None
     assert teacher.logits.grad is None
     assert teacher.features["P4"].grad is None
+
+
+def test_a_map_that_one_of_both_lacks_is_refused_by_name() -> None:
+    config = ObjectiveConfig(features=(FeatureLossConfig(loss="cwd", maps=("P4", "logits", "P128")),))
+    pyramid, shorter = {"P4": 4, "P128": 128}, {"P4": 4, "P8": 8}
+    check_maps(config, pyramid, pyramid)
+    with pytest.raises(UserError, match=r"the teacher has no map 'P128'; it has P4, P8, pre_logits, logits"):
+        check_maps(config, pyramid, shorter)
+    with pytest.raises(UserError, match="the student has no map 'P128'"):
+        check_maps(config, shorter, pyramid)

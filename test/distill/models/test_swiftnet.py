@@ -7,7 +7,6 @@ from torch import nn
 from distill.models.backbone import LEVELS, PerLevelNorm, PyramidBackbone
 from distill.models.swiftnet import SwiftNet
 from kd_seg_ros.classes import NUM_CLASSES
-from kd_seg_ros.errors import UserError
 
 SMALL = "mobilenetv4_conv_small_050"
 
@@ -16,16 +15,6 @@ SMALL = "mobilenetv4_conv_small_050"
 def small() -> SwiftNet:
     torch.manual_seed(0)
     return SwiftNet(SMALL, NUM_CLASSES, channels=16).eval()
-
-
-@pytest.mark.parametrize(
-    ("backbone", "millions"),
-    [("resnet18", 16.746), ("mobilenetv4_conv_medium", 13.163), ("convnext_large", 203.633)],
-)
-def test_parameters_are_the_published_ones(backbone: str, millions: float) -> None:
-    with torch.device("meta"):  # counts need no memory
-        network = SwiftNet(backbone, NUM_CLASSES)
-    assert round(sum(p.numel() for p in network.parameters()) / 1e6, 3) == millions
 
 
 @pytest.mark.parametrize("size", [(97, 131), (128, 128), (200, 300)])
@@ -89,9 +78,3 @@ def test_every_parameter_learns(small: SwiftNet) -> None:
     network(torch.randn(2, 3, 128, 128)).logits.square().mean().backward()
     without = [name for name, p in network.named_parameters() if p.grad is None]
     assert without == []
-
-
-@pytest.mark.parametrize("name", ["resnet_nowhere", "vit_tiny_patch16_224"])
-def test_unusable_backbones_are_refused_in_one_line(name: str) -> None:
-    with pytest.raises(UserError, match=name):
-        PyramidBackbone(name)

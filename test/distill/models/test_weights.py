@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,35 @@ def test_nested_names_of_features_only_models_are_matched(tmp_path: Path) -> Non
     torch.testing.assert_close(backbone.network.state_dict()["stages_2.blocks.1.mlp.fc1.weight"], expected)
 
 
-def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+def test_weights_of_another_network_are_refused_whether_strict_or_not(tmp_path: Path) -> None:
     path = tmp_path / "other.pth"
     torch.save(timm.create_model("mobilenetv4_conv_small_035").state_dict(), path)
-    with pytest.raises(UserError, match="do not fit"):
+    for strict in (True, False):
+        with pytest.raises(
+            UserError, match=r"'resnet10t' do not fit: \d+ missing \(conv1\.0\.weight, .*more"
+        ):
+            PyramidBackbone(NAME, Pretrained(str(path), strict))
+
+
+def test_a_partial_file_is_refused_by_name_unless_asked_for(
+    classifier: torch.nn.Module, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "part.safetensors"
+    state = dict(classifier.state_dict())
+    del state["layer1.0.conv1.weight"]
+    state["layer2.0.conv1.weight"] = torch.zeros(7)
+    state["segmentation_head"] = torch.zeros(2)
+    save_file(state, path)
+    faults = (
+        r"1 missing \(layer1\.0\.conv1\.weight\); "
+        r"1 of another shape \(layer2\.0\.conv1\.weight \[7\] for \[128, 64, 3, 3\]\); "
+        r"1 unexpected \(segmentation_head\)"
+    )
+    with pytest.raises(UserError, match=faults + "; --student.strict false loads what fits"):
         PyramidBackbone(NAME, Pretrained(str(path)))
+    loaded = PyramidBackbone(NAME, Pretrained(str(path), strict=False)).network.state_dict()
+    torch.testing.assert_close(loaded["layer3.0.conv1.weight"], state["layer3.0.conv1.weight"])
+    assert re.search(faults, caplog.text)
 
 
 class Evil:
@@ -84,7 +109,7 @@ def test_damaged_and_missing_files_are_named(tmp_path: Path, content: bytes, suf
         PyramidBackbone(NAME, Pretrained(str(path)))
 
 
-def test_an_unreachable_hub_names_the_file_option(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_hub_names_the_file_and_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
     create = timm.create_model
 
     def offline(name: str, pretrained: bool = False, **options: Any) -> torch.nn.Module:
@@ -93,5 +118,5 @@ def test_an_unreachable_hub_names_the_file_option(monkeypatch: pytest.MonkeyPatc
         return create(name, **options)
 
     monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(UserError, match=r"--student\.pretrained FILE"):
+    with pytest.raises(UserError, match=r"timm/resnet10t\.c3_in1k.*--student\.pretrained FILE"):
         PyramidBackbone(NAME, Pretrained(True))

@@ -1,0 +1,68 @@
+"""``python -m distill benchmark``: measure on this machine, and print a Markdown table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+
+from distill.benchmarks import folding, models
+from distill.complexity import SIZE
+from distill.models.catalogue import MODELS, SWIFTNET, check_name
+from kd_seg_ros.errors import UserError
+
+SUITES = ("models", "folding")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument(
+        "--suite", choices=SUITES, required=True, help="models: size and speed of all networks"
+    )
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="only these of the suite (default: all)")
+    parser.add_argument(
+        "--seconds", type=float, default=10, help="for each comparison, at least (default: %(default)s)"
+    )
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument(
+        "--write", type=Path, help="put the table into this Markdown file, between its `<!-- SUITE -->` marks"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run one suite."""
+    if args.write:
+        _marked(args.write, args.suite, "")  # before minutes of measuring
+    if args.suite == "folding":
+        if args.models:
+            raise UserError("--models belongs to --suite models")
+        text, rows = folding.run(args.seconds, SIZE)
+    else:
+        names = args.models or list(MODELS)
+        for name in names:
+            check_name(name)
+            if name == SWIFTNET:
+                raise UserError("'swiftnet' alone names no network; near it: swiftnet_resnet18")
+        text, rows = models.run([MODELS[name] for name in names], args.seconds)
+    print(text)
+    try:
+        if args.json:
+            args.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+        if args.write:
+            args.write.write_text(_marked(args.write, args.suite, text), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{error.filename} cannot be written: {error.strerror}") from error
+    return 0
+
+
+def _marked(path: Path, suite: str, text: str) -> str:
+    """Return a document with what stands between ``<!-- SUITE -->`` and ``<!-- /SUITE -->`` replaced."""
+    try:
+        document = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--write {path} cannot be read: {error.strerror}") from error
+    mark = rf"(<!-- {suite} -->\n).*?(<!-- /{suite} -->)"
+    if not re.search(mark, document, re.DOTALL):
+        raise UserError(f"--write {path} has no marks <!-- {suite} --> … <!-- /{suite} -->")
+    return re.sub(mark, lambda m: f"{m[1]}\n{text}\n\n{m[2]}", document, flags=re.DOTALL)

@@ -1,0 +1,163 @@
+"""Suite ``models``: size, work and speed of every network of the catalogue, as one Markdown table.
+
+What is timed is what the vehicle runs: one uint8 image in, class and confidence of every pixel out. Weights
+are random: they change no time.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import torch
+from tqdm import tqdm
+
+from distill.benchmarks.random_network import random_network
+from distill.benchmarks.timing import machine, median_seconds
+from distill.complexity import SIZE, complexity
+from distill.models.catalogue import Model
+from distill.models.deployed import DeployedModel
+from distill.onnx_file import save, to_onnx
+from kd_seg_ros import __version__
+from kd_seg_ros.card import ModelCard
+from kd_seg_ros.classes import CLASS_NAMES, IGNORE_ID, PALETTE
+from kd_seg_ros.engine import Engine
+
+CPU_SIZE = (540, 960)
+MEAN = STD = (0.5, 0.5, 0.5)
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Times of one network; None where there is no GPU."""
+
+    file_mb: float
+    """Exported file, FP16, 1080×1920, in 10⁶ bytes."""
+    cpu_onnx_ms: float
+    cpu_torch_ms: float
+    """FP32 at 540×960."""
+    gpu_onnx_fp16_fps: float | None = None
+    gpu_onnx_fp32_fps: float | None = None
+    gpu_torch_fp16_fps: float | None = None
+    gpu_torch_fp32_fps: float | None = None
+    """Batch 1, 1080×1920."""
+
+
+def run(models: list[Model], budget: float) -> tuple[str, list[dict[str, Any]]]:
+    """Measure networks; return the table with a line on the machine, and its figures.
+
+    :param budget: seconds for each timed pair.
+    """
+    rows = []
+    for model in (bar := tqdm(models, "benchmark", unit="model")):
+        bar.set_postfix_str(model.name)
+        rows.append(
+            {
+                "name": model.name,
+                **asdict(complexity(model)),
+                **asdict(measure(model.name, budget)),
+                "thesis_fps": model.thesis.fps if model.thesis else None,
+            }
+        )
+    return f"{table(rows)}\n\nMeasured on: {machine()}.", rows
+
+
+def measure(name: str, budget: float) -> Speed:
+    """Time one network on the CPU and, where there is one, on the GPU."""
+    model = DeployedModel(random_network(name), MEAN, STD, working_scale=1.0).eval()
+    with tempfile.TemporaryDirectory() as folder:
+        half = export(model, SIZE, Path(folder) / "half.onnx", half=True)
+        engine = Engine(export(model, CPU_SIZE, Path(folder) / "cpu.onnx", half=False), "cpu")
+        image = random_image(CPU_SIZE)
+        onnx, eager = median_seconds(
+            [partial(engine.segment, image), partial(_eager, model, torch.from_numpy(image))], budget
+        )
+        times = {"cpu_onnx_ms": 1e3 * onnx, "cpu_torch_ms": 1e3 * eager}
+        if torch.cuda.is_available():
+            times |= _measure_gpu(model, half, Path(folder), budget)
+        return Speed(file_mb=half.stat().st_size / 1e6, **times)
+
+
+def _measure_gpu(model: DeployedModel, half: Path, folder: Path, budget: float) -> dict[str, float]:
+    """Frames per second on the GPU; ONNX Runtime's only where its CUDA provider is installed."""
+    image = random_image(SIZE)
+    runs: dict[str, Callable[[], object]] = {}
+    if "CUDAExecutionProvider" in ort.get_available_providers():
+        full = export(model, SIZE, folder / "full.onnx", half=False)
+        runs["gpu_onnx_fp16_fps"] = partial(Engine(half, "cuda").segment, image)
+        runs["gpu_onnx_fp32_fps"] = partial(Engine(full, "cuda").segment, image)
+    on_gpu = torch.from_numpy(image).cuda()
+    model = model.cuda().to(memory_format=torch.channels_last)
+    runs["gpu_torch_fp32_fps"] = partial(_eager, model, on_gpu)
+    seconds = dict(zip(runs, median_seconds(list(runs.values()), budget), strict=True))
+    model.network.half()
+    seconds["gpu_torch_fp16_fps"] = median_seconds([partial(_eager, model, on_gpu)], budget)[0]
+    return {name: 1 / value for name, value in seconds.items()}
+
+
+def export(model: DeployedModel, size: tuple[int, int], path: Path, half: bool) -> Path:
+    """Write a model file for images of ``size``."""
+    card = ModelCard(
+        name="benchmark",
+        class_names=CLASS_NAMES,
+        palette=PALETTE,
+        ignore_id=IGNORE_ID,
+        height=size[0],
+        width=size[1],
+        working_scale=model.working_scale,
+        mean=MEAN,
+        std=STD,
+        temperature=1.0,
+        parameters=0,
+        dataset="none: random weights",
+        package_version=__version__,
+        created="",
+        config={},
+        config_hash="",
+    )
+    save(to_onnx(model, size, half), card, path)
+    return path
+
+
+def random_image(size: tuple[int, int]) -> np.ndarray:
+    """Make an RGB image, uint8 [H, W, 3]."""
+    return np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+
+
+@torch.inference_mode()
+def _eager(model: DeployedModel, image: torch.Tensor) -> torch.Tensor:
+    mask = model(image)[0]
+    return mask.cpu()  # waits for the GPU, and brings over what the vehicle needs
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Lay out the figures as Markdown."""
+    head = (
+        "| model | parameters (M) | GFLOPs | file (MB) | CPU, ONNX Runtime (ms) | CPU, PyTorch (ms) "
+        "| GPU, ONNX Runtime FP16 / FP32 (FPS) | GPU, PyTorch FP16 / FP32 (FPS) | thesis (FPS) |"
+    )
+    lines = [head, "|---|" + "---:|" * 8]
+    for row in rows:
+        cells = [
+            f"`{row['name']}`",
+            f"{row['parameters'] / 1e6:.3f}",
+            f"{row['gflops']:.1f}",
+            f"{row['file_mb']:.1f}",
+            f"{row['cpu_onnx_ms']:.0f}",
+            f"{row['cpu_torch_ms']:.0f}",
+            f"{_fps(row['gpu_onnx_fp16_fps'])} / {_fps(row['gpu_onnx_fp32_fps'])}",
+            f"{_fps(row['gpu_torch_fp16_fps'])} / {_fps(row['gpu_torch_fp32_fps'])}",
+            "" if row["thesis_fps"] is None else f"{row['thesis_fps']:g}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _fps(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"

@@ -1,0 +1,93 @@
+"""Flow alignment: a coarse map is enlarged to a fine one's grid along a learnt offset per pixel.
+
+With Δ the flow in pixels of the fine map, a pixel p of the result reads the coarse map bilinearly where
+p + Δ(p) falls in it. With Δ = 0 this is bilinear upsampling.
+
+Sources: Li et al., *Semantic Flow for Fast and Accurate Scene Parsing*, ECCV 2020 (:class:`FlowAlignment`);
+Li et al., *SFNet: Faster and Accurate Semantic Segmentation via Semantic Flow*, IJCV 2024
+(:class:`GatedDualFlowAlignment`). The authors measure Δ in half pixels; the convolution learns the factor.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from distill.models.output import upsample
+
+
+def warp(features: Tensor, flow: Tensor) -> Tensor:
+    """Read ``features`` at the pixels of ``flow``, displaced by it; beyond the edge the edge is repeated.
+
+    :param features: [B, C, h, w].
+    :param flow: [B, 2, H, W], displacement in x and y, in pixels of H×W.
+    :returns: [B, C, H, W]. Positions and sampling are in FP32: in half precision a pixel of a wide map has
+        no exact position, and ONNX Runtime's CUDA kernel of GridSample knows no half.
+    """
+    height, width = int(flow.shape[-2]), int(flow.shape[-1])
+    y = (torch.arange(height, dtype=torch.float32, device=flow.device) + 0.5) * (2 / height) - 1
+    x = (torch.arange(width, dtype=torch.float32, device=flow.device) + 0.5) * (2 / width) - 1
+    dx, dy = flow.float().unbind(dim=1)
+    grid = torch.stack([x + dx * (2 / width), y[:, None] + dy * (2 / height)], dim=-1)
+    sampled = F.grid_sample(
+        features.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
+    )
+    return sampled.to(features.dtype)
+
+
+class _Projected(nn.Module):
+    """Both maps in half the channels, at the fine one's size: what flow and gate are made from."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.fine = nn.Conv2d(channels, channels // 2, 1, bias=False)
+        self.coarse = nn.Conv2d(channels, channels // 2, 1, bias=False)
+
+    def forward(self, fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both, [B, channels/2, H, W]."""
+        return self.fine(fine), upsample(self.coarse(coarse), fine.shape[-2:])
+
+
+class FlowAlignment(nn.Module):
+    """The flow alignment module (FAM): the coarse map, aligned with the fine one."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.project = _Projected(channels)
+        self.flow = nn.Conv2d(channels // 2 * 2, 2, 3, padding=1, bias=False)
+
+    def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        """Return ``coarse`` [B, C, h, w] at the size of ``fine`` [B, C, H, W]."""
+        return warp(coarse, self.flow(torch.cat(self.project(fine, coarse), dim=1)))
+
+
+class GatedDualFlowAlignment(nn.Module):
+    """The gated dual flow alignment module (GD-FAM): both maps aligned and blended by a gate per pixel.
+
+    With g = sigmoid(conv of the channel-wise mean and maximum of both)::
+
+        g · warp(coarse, Δ_coarse) + (1 − g) · warp(fine, Δ_fine)
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.project = _Projected(channels)
+        self.flow = nn.Conv2d(channels // 2 * 2, 4, 3, padding=1, bias=False)
+        self.gate = nn.Conv2d(4, 1, 3, padding=1, bias=False)
+
+    def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        """Blend ``coarse`` [B, C, h, w] into ``fine`` [B, C, H, W]."""
+        projected = self.project(fine, coarse)
+        flow = self.flow(torch.cat(projected, dim=1))
+        pooled = [f(p) for p in projected for f in (_mean, _maximum)]
+        gate = torch.sigmoid(self.gate(torch.cat(pooled, dim=1)))
+        return gate * warp(coarse, flow[:, :2]) + (1 - gate) * warp(fine, flow[:, 2:])
+
+
+def _mean(x: Tensor) -> Tensor:
+    return x.mean(dim=1, keepdim=True)
+
+
+def _maximum(x: Tensor) -> Tensor:
+    return x.amax(dim=1, keepdim=True)

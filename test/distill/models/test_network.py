@@ -1,0 +1,76 @@
+"""What every network must do, whichever it is."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from distill.models.build import build
+from distill.models.catalogue import MODELS
+from distill.models.network import SegmentationNetwork
+
+SMALLEST = [
+    "swiftnet_resnet18",
+    "pidnet_s",
+    "sfnet_resnet18",
+    "sfnet_lite_resnet18",
+    "segformer_b0",
+    "hrnetv2_w48",
+]
+"""One of each architecture."""
+
+
+@pytest.mark.parametrize("size", [(97, 131), (864, 864), (1080, 1920)])
+@pytest.mark.parametrize("name", MODELS)
+def test_any_size_gives_logits_of_that_size_and_features_of_their_strides(
+    name: str, size: tuple[int, int]
+) -> None:
+    with torch.device("meta"):  # shapes need no arithmetic
+        network = build(name, 7).eval()
+        output = network(torch.empty(2, 3, *size))
+    multiple = network.padding_multiple
+    padded = [-(-side // multiple) * multiple for side in size]
+    assert output.logits.shape == (2, 7, *size)
+    assert list(output.features) == list(output.strides) == list(network.strides)
+    for feature, stride in zip(output.features.values(), output.strides.values(), strict=True):
+        assert [side * stride for side in feature.shape[2:]] == padded
+    assert output.pre_logits.ndim == 4
+    assert not output.auxiliary
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_every_parameter_learns(name: str) -> None:
+    network = build(name, 7).train()
+    output = network(torch.randn(2, 3, 128, 128))
+    heads = [output.logits, *output.auxiliary.values()]
+    sum((head.square().mean() for head in heads), start=torch.zeros(())).backward()
+    assert [key for key, p in network.named_parameters() if p.grad is None] == []
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_exactly_the_training_only_parameters_have_no_part_in_the_logits(name: str) -> None:
+    with torch.device("meta"):
+        network = build(name, 7).eval()
+        network(torch.empty(1, 3, 128, 128)).logits.sum().backward()
+    without = sum(p.numel() for p in network.parameters() if p.grad is None)
+    assert without == network.training_only_parameters()
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_padding_is_symmetric_and_cropped_off(name: str) -> None:
+    torch.manual_seed(0)
+    network = build(name, 3).eval()
+    image = torch.randn(1, 3, 100, 122)
+    padded = torch.nn.functional.pad(image, (3, 3, 14, 14))  # 128×128, the next multiple for all of them
+    with torch.no_grad():
+        torch.testing.assert_close(network(image).logits, network(padded).logits[..., 14:114, 3:125])
+
+
+def test_backbone_parameters_are_the_backbones() -> None:
+    with torch.device("meta"):
+        swiftnet: SegmentationNetwork = build("swiftnet_resnet18", 3)
+        pidnet: SegmentationNetwork = build("pidnet_s", 3)
+    names = {id(p): name for name, p in swiftnet.named_parameters()}
+    chosen = {names[id(p)] for p in swiftnet.backbone_parameters()}
+    assert chosen == {name for name in names.values() if name.startswith("backbone.")}
+    assert list(pidnet.backbone_parameters()) == []

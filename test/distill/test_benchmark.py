@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import distill.benchmarks.models
+from distill.__main__ import main
+
+
+def test_models_suite_writes_its_table_between_the_marks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for size in ("SIZE", "CPU_SIZE"):
+        monkeypatch.setattr(distill.benchmarks.models, size, (64, 96))
+    document = tmp_path / "models.md"
+    document.write_text("# Title\n<!-- models -->\nold\n<!-- /models -->\nend\n")
+    figures = tmp_path / "models.json"
+    command = ["benchmark", "--suite", "models", "--models", "sfnet_lite_resnet18", "--seconds", "0"]
+    assert main([*command, "--write", str(document), "--json", str(figures)]) == 0
+    text = document.read_text()
+    assert text.startswith("# Title\n<!-- models -->\n\n| model |")
+    assert text.endswith("<!-- /models -->\nend\n")
+    assert "| `sfnet_lite_resnet18` | 12.296 | " in text
+    assert "old" not in text
+    (row,) = json.loads(figures.read_text())
+    assert row["thesis_fps"] == 34
+    # Half precision: two bytes a parameter of the deployed network.
+    assert row["file_mb"] == pytest.approx(2 * row["deployed_parameters"] / 1e6, rel=0.02)
+    assert "Measured on: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--models", "pidnet_x"], "unknown model 'pidnet_x'; near it: pidnet_"),
+        (["--models", "swiftnet"], "'swiftnet' alone names no network"),
+        (["--write", "nowhere.md"], "--write nowhere.md cannot be read"),
+    ],
+)
+def test_mistakes_end_in_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["benchmark", "--suite", "models", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_document_without_marks_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = tmp_path / "models.md"
+    document.write_text("no marks")
+    assert main(["benchmark", "--suite", "models", "--write", str(document)]) == 2
+    assert "has no marks <!-- models -->" in capsys.readouterr().err
+    assert document.read_text() == "no marks"

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pytest
+import torch
+from torch import nn
+
+import distill.complexity
+from distill.complexity import complexity
+from distill.models.catalogue import MODELS
+from distill.models.network import Maps, SegmentationNetwork
+
+PUBLISHED = {
+    "swiftnet_resnet18": 16.746,
+    "swiftnet_mobilenetv4_conv_medium": 13.163,
+    "swiftnet_convnext_large": 203.633,
+    "pidnet_s": 7.626,
+    "pidnet_m": 28.539,
+    "pidnet_l": 36.940,
+    "sfnet_resnet18": 12.870,
+    "sfnet_lite_resnet18": 12.296,
+    "segformer_b0": 3.719,
+    "hrnetv2_w48": 65.859,
+}
+"""Millions, with 19 classes."""
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_parameters_are_the_published_ones(name: str) -> None:
+    assert round(complexity(MODELS[name], size=(128, 128)).parameters / 1e6, 3) == PUBLISHED[name]
+
+
+class OneConvolution(SegmentationNetwork):
+    padding_multiple = 8
+    strides: ClassVar[dict[str, int]] = {}
+    training_only = ("head",)
+
+    def __init__(self, *_: object) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 5, 3, padding=1)
+        self.head = nn.Linear(2, 2)
+
+    def maps(self, image: torch.Tensor) -> Maps:
+        logits = self.conv(image)
+        return Maps(logits, logits, {})
+
+
+def test_operations_of_a_convolution_are_counted_on_the_padded_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distill.complexity, "build", OneConvolution)
+    counted = complexity(MODELS["pidnet_s"], size=(15, 20))
+    assert counted.gflops * 1e9 == 2 * 5 * 16 * 24 * 3 * 9
+    assert (counted.parameters, counted.training_only_parameters) == (5 * 3 * 9 + 5, 6)
