@@ -15,6 +15,7 @@ import yaml
 from acdc_tree import write_acdc, write_png
 
 import distill.agreement
+import distill.export
 from distill.__main__ import main
 from distill.checkpoint import deployed, load_student
 from distill.data.acdc import AcdcDataset
@@ -217,7 +218,11 @@ def test_file_is_half_precision_in_an_old_opset_and_names_no_path(exported: Path
 
 
 def test_a_file_that_disagrees_is_refused(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    checkpoint: Path,
+    exported: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     segmenter = distill.agreement.torch_segmenter
 
@@ -226,8 +231,11 @@ def test_a_file_that_disagrees_is_refused(
         return lambda image: ((segment(image)[0] + 1) % 19, segment(image)[1] + 0.2)
 
     monkeypatch.setattr(distill.agreement, "torch_segmenter", wrong)
+    monkeypatch.setattr(
+        distill.export, "to_onnx", lambda *_: onnx.load(exported)
+    )  # the same, without the wait
     command = ["export", "--checkpoint", str(checkpoint), "--out", str(tmp_path / "x.onnx")]
-    assert main([*command, "--height", "64", "--width", "64", "--limit", "2"]) == 2
+    assert main([*command, "--height", str(SIZE[0]), "--width", str(SIZE[1]), "--limit", "2"]) == 2
     error = capsys.readouterr().err
     assert "argmax agreement 0.00% is below 99.5%" in error
     assert "confidence difference 0.2000 is above 0.01" in error

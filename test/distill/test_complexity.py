@@ -11,25 +11,6 @@ from distill.complexity import complexity
 from distill.models.catalogue import MODELS
 from distill.models.network import Maps, SegmentationNetwork
 
-PUBLISHED = {
-    "swiftnet_resnet18": 16.746,
-    "swiftnet_mobilenetv4_conv_medium": 13.163,
-    "swiftnet_convnext_large": 203.633,
-    "pidnet_s": 7.626,
-    "pidnet_m": 28.539,
-    "pidnet_l": 36.940,
-    "sfnet_resnet18": 12.870,
-    "sfnet_lite_resnet18": 12.296,
-    "segformer_b0": 3.719,
-    "hrnetv2_w48": 65.859,
-}
-"""Millions, with 19 classes."""
-
-
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_parameters_are_the_published_ones(name: str) -> None:
-    assert round(complexity(MODELS[name], size=(128, 128)).parameters / 1e6, 3) == PUBLISHED[name]
-
 
 class OneConvolution(SegmentationNetwork):
     padding_multiple = 8

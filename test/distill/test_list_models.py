@@ -10,6 +10,20 @@ from distill.__main__ import main
 from distill.list_models import table
 from distill.models.catalogue import MODELS
 
+PUBLISHED = {
+    "swiftnet_resnet18": 16.746,
+    "swiftnet_mobilenetv4_conv_medium": 13.163,
+    "swiftnet_convnext_large": 203.633,
+    "pidnet_s": 7.626,
+    "pidnet_m": 28.539,
+    "pidnet_l": 36.940,
+    "sfnet_resnet18": 12.870,
+    "sfnet_lite_resnet18": 12.296,
+    "segformer_b0": 3.719,
+    "hrnetv2_w48": 65.859,
+}
+"""Millions, with 19 classes."""
+
 
 @pytest.fixture(scope="module")
 def rows() -> list[dict[str, Any]]:
@@ -31,6 +45,11 @@ def test_json_lists_every_model(rows: list[dict[str, Any]]) -> None:
 
     lite = next(row for row in rows if row["name"] == "sfnet_lite_resnet18")
     assert lite["parameters"] - lite["deployed_parameters"] == lite["training_only_parameters"] > 0
+
+
+def test_parameters_are_the_published_ones(rows: list[dict[str, Any]]) -> None:
+    counts = {row["name"]: round(row["parameters"] / 1e6, 3) for row in rows}
+    assert {name: counts[name] for name in PUBLISHED} == PUBLISHED
 
 
 def test_table_shows_ours_beside_the_thesis(rows: list[dict[str, Any]]) -> None:
