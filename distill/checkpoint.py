@@ -46,9 +46,7 @@ def load_student(path: Path, num_classes: int = NUM_CLASSES) -> tuple[Segmentati
     # The checkpoint replaces any pretrained weights: they need not be at hand.
     network = build_network(config.student.model_copy(update={"pretrained": False}), num_classes)
     state = {k.removeprefix(STUDENT_PREFIX): v for k, v in tensors.items() if k.startswith(STUDENT_PREFIX)}
-    found = network.classes_of(state)
-    if found not in (None, num_classes):
-        raise UserError(f"{path} was trained for {found} classes; {num_classes} are needed here")
+    network.refuse_other_classes(state, num_classes, str(path))
     try:
         network.load_state_dict(state)
     except RuntimeError as error:

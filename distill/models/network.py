@@ -14,6 +14,7 @@ from typing import ClassVar, NamedTuple
 from torch import Tensor, nn
 
 from distill.models.output import NOTHING, Output, crop_padding, pad_to_multiple, upsample
+from kd_seg_ros.errors import UserError
 
 
 class Maps(NamedTuple):
@@ -67,6 +68,15 @@ class SegmentationNetwork(nn.Module):
         """Return for how many classes a network with these tensors was made; None if they do not say."""
         weight = state.get(f"{self.classifier_name}.weight")
         return None if weight is None else int(weight.shape[0])
+
+    def refuse_other_classes(self, state: Mapping[str, Tensor], num_classes: int, source: str) -> None:
+        """Refuse tensors of a network that was made for another number of classes.
+
+        :raises UserError: naming ``source`` and both numbers.
+        """
+        found = self.classes_of(state)
+        if found not in (None, num_classes):
+            raise UserError(f"{source} was trained for {found} classes; {num_classes} are needed here")
 
     def backbone_parameters(self) -> Iterable[nn.Parameter]:
         """Parameters that start from ImageNet weights and learn at the backbone's (lower) rate."""

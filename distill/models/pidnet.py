@@ -188,6 +188,9 @@ def _load(network: PidNet, name: str, pretrained: Pretrained) -> None:
     wanted: nn.Module = network
     if {_part(key) for key in state}.isdisjoint(parts.keys() - set(TRUNK)):
         wanted = nn.ModuleDict({part: parts[part] for part in TRUNK})
+    if pretrained.strict:
+        classes = network.final_layer.conv2.out_channels
+        network.refuse_other_classes(state, classes, f"weights file {pretrained.source}")
     classifier = {key for key in state if _part(key) in CLASSIFIER}
     load_tensors(wanted, state, name, pretrained.strict, optional=classifier)
 
