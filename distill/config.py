@@ -134,6 +134,8 @@ class FeatureLossConfig(_Section):
 class ObjectiveConfig(_Section):
     """Equation 3.2: (1−λ)·L_sem + λ·L_KD + Σ α_f·L_features."""
 
+    semantic: Literal["border_focal", "pidnet"] = "border_focal"
+    """Loss on the labels; ``pidnet`` is OHEM with the losses of the training-only heads."""
     gamma: Annotated[float, Field(ge=0)] = 0.5
     """Focal exponent of the border-focal loss."""
     logits: Literal["none", "kl", "kl_border"] = "none"

@@ -229,7 +229,8 @@ def _announce(
     name = " over ".join(filter(None, (config.student.model, config.student.backbone)))
     print(f"{config.name}: {name}, {count}, seed {config.seed}")
     print(f"data: {config.data.root}, {len(training.dataset)} train, {len(validation.dataset)} val images")  # type: ignore[arg-type]
-    terms = [f"border-focal × {1 - (config.objective.logits != 'none') * config.objective.logits_weight:g}"]
+    semantic = {"border_focal": "border-focal", "pidnet": "PIDNet's, OHEM"}[config.objective.semantic]
+    terms = [f"{semantic} × {1 - (config.objective.logits != 'none') * config.objective.logits_weight:g}"]
     if config.objective.logits != "none":
         terms.append(f"{config.objective.logits} × {config.objective.logits_weight:g}")
     terms += [f"{t.loss} on {', '.join(t.maps)} × {t.weight:g}" for t in config.objective.features]

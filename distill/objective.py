@@ -2,8 +2,9 @@
 
     total = (1 − λ)·L_sem + λ·L_KD + Σ α_f·L_features
 
-L_sem is the border-focal loss. λ is ``logits_weight`` where a KL term is chosen and 0 otherwise, so that
-a student without one trains on the full semantic loss. Each feature loss is the mean over its maps.
+L_sem is the border-focal loss, or PIDNet's objective (:mod:`distill.losses.pidnet`), of which (1 − λ) weighs
+the OHEM term alone. λ is ``logits_weight`` where a KL term is chosen and 0 otherwise, so that a student
+without one trains on the full semantic loss. Each feature loss is the mean over its maps.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from distill.losses.kl import kl_loss
 from distill.losses.kl_border import kl_border_loss
 from distill.losses.l2 import l2_loss
 from distill.losses.lad import lad_loss
+from distill.losses.pidnet import auxiliary_losses, pidnet_loss
 from distill.models.output import Output
 from kd_seg_ros.classes import IGNORE_ID
 from kd_seg_ros.errors import UserError
@@ -37,7 +39,12 @@ def objective(
     """
     labels, weights = batch["labels"], batch["weights"]
     share = config.logits_weight if config.logits != "none" else 0.0
-    terms = {"semantic": (1 - share) * border_focal_loss(student.logits, labels, weights, config.gamma)}
+    if config.semantic == "pidnet":
+        terms = pidnet_loss(student.logits, student.auxiliary, labels)
+        terms["ohem"] = (1 - share) * terms["ohem"]
+    else:
+        terms = {"semantic": (1 - share) * border_focal_loss(student.logits, labels, weights, config.gamma)}
+        terms |= auxiliary_losses(student.auxiliary, labels)
     if teacher is not None:
         if config.logits == "kl":
             divergence = kl_loss(

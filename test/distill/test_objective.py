@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from distill.config import FeatureLossConfig, ObjectiveConfig
+from distill.losses import pidnet_loss
 from distill.models.output import Output
 from distill.objective import check_maps, objective
 from kd_seg_ros.errors import UserError
@@ -103,3 +104,25 @@ def test_a_map_that_one_of_both_lacks_is_refused_by_name() -> None:
         check_maps(config, pyramid, shorter)
     with pytest.raises(UserError, match="the student has no map 'P128'"):
         check_maps(config, shorter, pyramid)
+
+
+@pytest.mark.parametrize("logits", ["none", "kl"])
+def test_pidnets_objective_shares_its_ohem_term_alone_with_the_teacher(
+    batch: dict[str, torch.Tensor], logits: Any
+) -> None:
+    student, teacher = output(0), output(1)
+    student = student._replace(auxiliary={"semantic": output(2).logits})
+    total, terms = objective(ObjectiveConfig(semantic="pidnet", logits=logits), batch, student, teacher)
+    full = pidnet_loss(student.logits, student.auxiliary, batch["labels"])
+    share = 0.5 if logits == "kl" else 1
+    torch.testing.assert_close(terms["ohem"], share * full["ohem"].detach())
+    torch.testing.assert_close(terms["auxiliary"], full["auxiliary"].detach())
+    assert list(terms) == ["ohem", "auxiliary", *(["kl"] if logits == "kl" else [])]
+    torch.testing.assert_close(total.detach(), torch.stack(list(terms.values())).sum())
+
+
+def test_auxiliary_heads_learn_with_any_semantic_loss(batch: dict[str, torch.Tensor]) -> None:
+    student = output(0)._replace(auxiliary={"semantic": output(2).logits})
+    _, terms = objective(ObjectiveConfig(), batch, student, None)
+    expected = F.cross_entropy(student.auxiliary["semantic"], batch["labels"], ignore_index=255)
+    torch.testing.assert_close(terms["auxiliary"], 0.4 * expected.detach())
