@@ -81,7 +81,9 @@ class NetworkConfig(_Section):
         if self.model == SWIFTNET and self.backbone is None:
             raise ValueError("model 'swiftnet' needs a backbone: any timm model with stages at strides 4…32")
         if self.model != SWIFTNET and (self.backbone or self.channels):
-            raise ValueError(f"model {self.model!r} has its own backbone and width: give neither")
+            raise ValueError(
+                f"model {self.model!r} has its own backbone and width: give neither, or model 'swiftnet'"
+            )
         return self
 
 

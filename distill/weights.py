@@ -39,7 +39,8 @@ def run(args: argparse.Namespace) -> int:
         save_file(state, args.out)
     except OSError as error:
         raise UserError(f"{args.out} cannot be written: {error.strerror}") from error
-    print(f"written to {args.out}: --student.backbone {backbone} --student.pretrained {args.out}")
+    print(f"written to {args.out}; to train from it:")
+    print(f"  --student.model swiftnet --student.backbone {backbone} --student.pretrained {args.out}")
     return 0
 
 
