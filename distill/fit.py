@@ -87,7 +87,7 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False) -> Path:
 
     :raises UserError: for data, weights or a run folder that cannot be used.
     """
-    _quieten()
+    quieten()
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     teacher = load_teacher(config)
     student = build_network(config.student)
@@ -203,7 +203,7 @@ def _prepare_folder(folder: Path, resume: bool, overwrite: bool) -> Path | None:
     return None
 
 
-def _quieten() -> None:
+def quieten() -> None:
     """Silence Lightning's advice; its warnings about this project's own choices help nobody."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     for advice in ("Checkpoint directory", "The number of training batches", "The '.*_dataloader' does not"):

@@ -1,0 +1,60 @@
+"""The thesis' results on ACDC's validation split, to print beside ours.
+
+Of Table 4.6 the rain and snow columns of the four MobileNetV4 rows (A–D) are almost certainly swapped; the
+printed order is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row: mIoU in percent, ECE in 0…1 as averaged over batches of 16."""
+
+    full: float
+    fog: float
+    night: float
+    rain: float
+    snow: float
+    ece: float | None = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One training run of the thesis."""
+
+    config: str
+    """Name of its file in config/distill, without ``.yaml``."""
+    where: str
+    """Where the thesis reports it."""
+    result: Result | None = None
+
+
+EXPERIMENTS = (
+    Experiment("teacher_convnext_l", "Table 4.3", Result(85.0, 87.7, 74.0, 82.1, 84.0)),
+    Experiment("a_mnv4_border", "Table 4.6 A", Result(69.9, 77.3, 52.0, 74.1, 67.1, 0.076)),
+    Experiment("b_mnv4_l2_border", "Table 4.6 B", Result(72.4, 76.4, 55.0, 76.4, 70.6, 0.071)),
+    Experiment("c_mnv4_cwd_kl_border", "Table 4.6 C", Result(72.7, 77.6, 55.9, 76.6, 69.7, 0.068)),
+    Experiment("d_mnv4_l2_kl_border", "Table 4.6 D", Result(73.1, 78.1, 55.2, 76.3, 71.6, 0.070)),
+    Experiment("e_rn18_border", "Table 4.6 E", Result(67.7, 75.7, 50.5, 66.3, 68.7, 0.059)),
+    Experiment("f_rn18_l2_kl_border", "Table 4.6 F", Result(68.1, 74.6, 52.0, 65.6, 70.4, 0.059)),
+    Experiment("g_rn18_lad_border", "Table 4.6 G", Result(68.8, 76.5, 52.7, 66.6, 72.5, 0.065)),
+    Experiment("h_rn18_l2_border", "Table 4.6 H", Result(69.1, 75.1, 52.8, 67.4, 71.5, 0.061)),
+    Experiment("i_rn18_cwd_kl_border", "Table 4.6 I", Result(70.4, 75.7, 53.7, 68.2, 73.4, 0.059)),
+    Experiment("j_rn18_cwd_border", "Table 4.6 J", Result(71.2, 75.7, 54.6, 69.8, 74.6, 0.063)),
+    Experiment("short_rn18_kl", "ch. 4.4.1"),
+    Experiment("short_rn18_kl_border", "ch. 4.4.1"),
+    Experiment("short_rn18_kl_border_l2_prelogits", "ch. 4.4.1"),
+    Experiment("short_pidnet_s_kl", "ch. 4.4.1"),
+    Experiment("baseline_pidnet_l", "Table 4.2", Result(71.1, 77.5, 52.2, 68.8, 74.7)),
+    Experiment("baseline_mnv4", "Table 4.2", Result(70.1, 77.0, 51.4, 68.2, 75.3)),
+    Experiment("baseline_pidnet_m", "Table 4.2", Result(70.0, 76.6, 51.7, 71.1, 71.8)),
+    Experiment("baseline_pidnet_s", "Table 4.2", Result(68.8, 74.6, 52.2, 65.9, 72.0)),
+    Experiment("baseline_rn18", "Table 4.2", Result(67.7, 74.8, 50.1, 65.2, 68.2)),
+    Experiment("baseline_sfnet", "Table 4.2", Result(66.9, 74.1, 48.8, 65.6, 70.4)),
+    Experiment("baseline_sfnet_lite", "Table 4.2", Result(64.8, 71.6, 47.8, 63.0, 68.5)),
+    Experiment("baseline_segformer_b0", "Table 4.2", Result(64.4, 71.3, 47.0, 61.9, 68.8)),
+    Experiment("baseline_hrnetv2_w48", "Table 4.3", Result(73.5, 74.7, 65.3, 77.7, 76.3)),
+)
