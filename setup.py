@@ -54,7 +54,7 @@ setup(
             "torch>=2.6",
             "torchvision",
             "timm>=1.0.15",
-            "lightning>=2.4",
+            "lightning>=2.6",
             "tensorboard",
             "rich>=13",
             "onnx>=1.17",

@@ -166,6 +166,14 @@ class TrainingConfig(_Section):
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "auto"
     """``auto``: FP16 mixed precision on a GPU, FP32 on a CPU."""
+    gradient_clip: Positive | None = None
+    """Greatest norm of the whole gradient; longer ones are shortened to it."""
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Decay of an exponential moving average of the weights, which is then what is validated and kept."""
+    patience: Count | None = None
+    """Stop after so many validations without a better mIoU."""
+    sync_batch_norm: bool = False
+    """With several GPUs, compute BatchNorm's statistics over all of them."""
     validate_every: Count = 1
     """Epochs between validations."""
 

@@ -16,6 +16,19 @@ from distill.metrics import confusion_matrix, iou_per_class, mean_iou
 from distill.models.network import SegmentationNetwork
 from distill.objective import objective
 from kd_seg_ros.classes import CLASS_NAMES, IGNORE_ID, NUM_CLASSES
+from kd_seg_ros.errors import UserError
+
+
+class Frozen:
+    """Holds a teacher out of sight of PyTorch and Lightning: no submodule, and never copied."""
+
+    def __init__(self, module: nn.Module | None) -> None:
+        self.module = module
+        if module is not None:
+            module.requires_grad_(False).eval()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Frozen:
+        return self
 
 
 class Distillation(lightning.LightningModule):
@@ -24,25 +37,26 @@ class Distillation(lightning.LightningModule):
     :param teacher: kept in evaluation mode, without gradients and out of every checkpoint.
     """
 
-    teacher: nn.Module | None
-
     def __init__(self, config: Config, student: SegmentationNetwork, teacher: nn.Module | None) -> None:
         super().__init__()
         self.config = config
         self.student = student
         self.save_hyperparameters({"config": config.model_dump(mode="json")})
-        # Not a submodule: state_dict, optimiser, DDP and train() must not see it.
-        object.__setattr__(self, "teacher", teacher)
-        if teacher is not None:
-            teacher.requires_grad_(False).eval()
+        # Not a submodule: state_dict, optimiser, DDP, train() and weight averaging must not see it.
+        self._frozen = Frozen(teacher)
         self._confusion = np.zeros((NUM_CLASSES, NUM_CLASSES + 1), np.int64)
+
+    @property
+    def teacher(self) -> nn.Module | None:
+        """The teacher, if there is one."""
+        return self._frozen.module
 
     def on_fit_start(self) -> None:
         """Bring the teacher to the student's device; Lightning moves only submodules."""
         if self.teacher is not None:
             self.teacher.to(self.device)
 
-    def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
+    def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
         """One batch's loss (equation 3.2), with every term logged."""
         student = self.student(batch["image"])
         teacher = None
@@ -50,10 +64,24 @@ class Distillation(lightning.LightningModule):
             with torch.no_grad():
                 teacher = self.teacher(batch["image"])
         total, terms = objective(self.config.objective, batch, student, teacher)
+        self._demand_finite(total, terms, batch["path"])
         size = len(batch["image"])
         self.log("train/loss", total, prog_bar=True, batch_size=size)
         self.log_dict({f"train/{name}": value for name, value in terms.items()}, batch_size=size)
+        share = {f"share/{name}": value / total.detach() for name, value in terms.items()}
+        self.log_dict(share, batch_size=size)
         return total
+
+    def _demand_finite(self, total: Tensor, terms: dict[str, Tensor], files: list[str]) -> None:
+        """Stop at the first NaN or infinity: it would spoil every weight."""
+        if torch.isfinite(total):
+            return
+        wrong = [name for name, value in terms.items() if not torch.isfinite(value)] or ["total"]
+        raise UserError(
+            f"training stopped at step {self.global_step}, epoch {self.current_epoch}: the loss term "
+            f"{', '.join(wrong)} is not finite for the batch {', '.join(files)}; "
+            "the checkpoints written before it are good"
+        )
 
     def validation_step(self, batch: dict[str, Any], _: int) -> None:
         """Segment one whole image as the vehicle would and count its pixels."""

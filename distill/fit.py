@@ -12,7 +12,14 @@ from typing import Any
 import lightning
 import torch
 import yaml
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    EMAWeightAveraging,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    TQDMProgressBar,
+)
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 from torch.utils.data import DataLoader
@@ -107,13 +114,16 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False) -> Path:
         save_last=True,
         enable_version_counter=False,
     )
+    training_config = config.training
     trainer = lightning.Trainer(
-        max_epochs=config.training.epochs,
-        accumulate_grad_batches=config.training.accumulate,
+        max_epochs=training_config.epochs,
+        accumulate_grad_batches=training_config.accumulate,
+        gradient_clip_val=training_config.gradient_clip,
+        sync_batchnorm=training_config.sync_batch_norm,
         precision=_precision(config),
-        check_val_every_n_epoch=config.training.validate_every,
+        check_val_every_n_epoch=training_config.validate_every,
         logger=TensorBoardLogger(config.run_folder, name="", version="tensorboard"),
-        callbacks=[checkpoints, LearningRateMonitor("step"), ProgressBar(refresh_rate=10)],
+        callbacks=[*_callbacks(config), checkpoints],
         default_root_dir=config.run_folder,
         num_sanity_val_steps=0,
         log_every_n_steps=10,
@@ -123,6 +133,16 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False) -> Path:
     if trainer.interrupted:
         raise KeyboardInterrupt
     return Path(checkpoints.best_model_path)
+
+
+def _callbacks(config: Config) -> list[Callback]:
+    """All but the checkpoints."""
+    callbacks: list[Callback] = [LearningRateMonitor("step"), ProgressBar(refresh_rate=10)]
+    if config.training.ema is not None:
+        callbacks.append(EMAWeightAveraging(decay=config.training.ema))
+    if config.training.patience is not None:
+        callbacks.append(EarlyStopping("val/miou", mode="max", patience=config.training.patience))
+    return callbacks
 
 
 def load_teacher(config: Config) -> nn.Module | None:
