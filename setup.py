@@ -61,7 +61,7 @@ setup(
             "onnxscript>=0.5",
             "pydantic>=2.6",
             "safetensors",
-            "pillow",
+            "pillow>=10.1",
             "scipy",
             "tqdm",
         ],

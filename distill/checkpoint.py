@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
-import torch
 from torch import nn
 
+from distill.atomic import load_checkpoint
 from distill.config import Config, NetworkConfig, parse_config
 from distill.models.build import build
 from distill.models.deployed import DeployedModel
@@ -37,7 +36,7 @@ def load_student(path: Path, num_classes: int = NUM_CLASSES) -> tuple[Segmentati
     :raises UserError: if the file is missing, damaged, no checkpoint of this project or one for another
         number of classes.
     """
-    checkpoint = _read(path)
+    checkpoint = load_checkpoint(path)
     try:
         values, tensors = checkpoint["hyper_parameters"]["config"], checkpoint["state_dict"]
     except (KeyError, TypeError) as error:
@@ -65,12 +64,3 @@ def deployed(network: nn.Module, config: Config, temperature: float = 1.0) -> De
 def file_digest(path: Path) -> str:
     """SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _read(path: Path) -> Any:
-    if not path.is_file():
-        raise UserError(f"checkpoint {path} does not exist")
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file or one with other objects
-        raise UserError(f"checkpoint {path} is damaged or holds more than plain data") from error

@@ -25,6 +25,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from distill.checkpoint import build_network, load_student
+from distill.checkpoint_io import LAST, PREVIOUS, AtomicCheckpointIO, checkpoint_to_resume, epochs_done
 from distill.config import Config, load_config
 from distill.data.acdc import AcdcDataset
 from distill.data.dataset import init_worker
@@ -103,17 +104,13 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False) -> Path:
     module = Distillation(config, student, teacher)
     training, validation = training_loader(config), validation_loader(config)
     # Only now: a mistake above must not cost the run that is to be overwritten.
-    last = _prepare_folder(config.run_folder, resume, overwrite)
+    resumed = _prepare_folder(config.run_folder, resume, overwrite)
+    if resumed is not None:
+        # Lightning tells the sampler its epoch too late on resuming: worker processes have fetched by then.
+        training.sampler.set_epoch(epochs_done(resumed))  # type: ignore[attr-defined]
     _announce(config, module, training, validation)
 
-    checkpoints = ModelCheckpoint(
-        config.run_folder,
-        filename="best",
-        monitor="val/miou",
-        mode="max",
-        save_last=True,
-        enable_version_counter=False,
-    )
+    best, last = _checkpoints(config)
     training_config = config.training
     trainer = lightning.Trainer(
         max_epochs=training_config.epochs,
@@ -123,16 +120,17 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False) -> Path:
         precision=_precision(config),
         check_val_every_n_epoch=training_config.validate_every,
         logger=TensorBoardLogger(config.run_folder, name="", version="tensorboard"),
-        callbacks=[*_callbacks(config), checkpoints],
+        callbacks=[*_callbacks(config), best, last],
+        plugins=[AtomicCheckpointIO()],
         default_root_dir=config.run_folder,
         num_sanity_val_steps=0,
         log_every_n_steps=10,
         enable_model_summary=False,
     )
-    trainer.fit(module, training, validation, ckpt_path=last, weights_only=True)
+    trainer.fit(module, training, validation, ckpt_path=resumed, weights_only=True)
     if trainer.interrupted:
         raise KeyboardInterrupt
-    return Path(checkpoints.best_model_path)
+    return Path(best.best_model_path)
 
 
 def _callbacks(config: Config) -> list[Callback]:
@@ -143,6 +141,13 @@ def _callbacks(config: Config) -> list[Callback]:
     if config.training.patience is not None:
         callbacks.append(EarlyStopping("val/miou", mode="max", patience=config.training.patience))
     return callbacks
+
+
+def _checkpoints(config: Config) -> tuple[ModelCheckpoint, ModelCheckpoint]:
+    """Keep the best by validation mIoU, and the state after every epoch (``save_last`` would skip some)."""
+    kept: dict[str, Any] = {"dirpath": config.run_folder, "enable_version_counter": False}
+    best = ModelCheckpoint(filename="best", monitor="val/miou", mode="max", **kept)
+    return best, ModelCheckpoint(filename="last", save_on_train_epoch_end=True, **kept)
 
 
 def load_teacher(config: Config) -> nn.Module | None:
@@ -205,12 +210,9 @@ def validation_loader(config: Config) -> DataLoader[Any]:
 
 def _prepare_folder(folder: Path, resume: bool, overwrite: bool) -> Path | None:
     """Make the run's folder; return the checkpoint to resume from, if any."""
-    last = folder / "last.ckpt"
     if resume:
-        if not last.is_file():
-            raise UserError(f"nothing to resume: {last} does not exist")
-        return last
-    if last.exists() and not overwrite:
+        return checkpoint_to_resume(folder)
+    if any((folder / name).exists() for name in (LAST, PREVIOUS)) and not overwrite:
         raise UserError(f"{folder} already holds a run: --resume continues it, --overwrite deletes it")
     try:
         if overwrite and folder.is_dir() and any(folder.iterdir()):

@@ -18,11 +18,11 @@ from typing import Any, Final
 import numpy as np
 
 from distill.data.dataset import Frame, Sample, SegmentationDataset
+from distill.data.listing import Listing, Naming, check_split, first_folder, joined, list_split
 from kd_seg_ros.classes import IGNORE_ID
 from kd_seg_ros.errors import UserError
 
 CONDITIONS: Final[tuple[str, ...]] = ("fog", "night", "rain", "snow")
-SPLITS: Final[tuple[str, ...]] = ("train", "val", "test")
 REFERENCE_CONDITION: Final[str] = "normal"
 """Condition of the clear-weather reference frames."""
 
@@ -75,53 +75,31 @@ def acdc_frames(
     root: str | Path, split: str, conditions: Sequence[str] = CONDITIONS, reference: bool = False
 ) -> list[Frame]:
     """List a split's frames, see :class:`AcdcDataset`."""
-    if split not in SPLITS:
-        raise UserError(f"unknown ACDC split {split!r}: choose from {', '.join(SPLITS)}")
+    return list_acdc(root, split, conditions, reference).complete()
+
+
+def list_acdc(
+    root: str | Path, split: str, conditions: Sequence[str] = CONDITIONS, reference: bool = False
+) -> Listing:
+    """List as :func:`acdc_frames`, with what has no partner."""
+    check_split(split, "ACDC")
     if not conditions or set(conditions) - set(CONDITIONS):
         given = ", ".join(map(repr, conditions)) or "none"
         raise UserError(f"conditions must be some of {', '.join(CONDITIONS)}, not {given}")
     root = Path(root).expanduser()
-    if not root.is_dir():
-        raise UserError(f"ACDC root {root} " + ("is not a folder" if root.exists() else "does not exist"))
-    images = _unpacked(root, "rgb_anon", "rgb_anon_trainvaltest")
-    labels = None if split == "test" else _unpacked(root, "gt", "gt_trainval")
-
+    remedy = f"unpack ACDC's rgb_anon_trainvaltest.zip and gt_trainval.zip in {root}"
+    images = first_folder(root, ("rgb_anon", "rgb_anon_trainvaltest/rgb_anon"), remedy)
+    labels = None if split == "test" else first_folder(root, ("gt", "gt_trainval/gt"), remedy)
     ref = "_ref" if reference else ""
-    frames = []
-    for condition in conditions:
-        folder = images / condition / f"{split}{ref}"
-        suffix = f"_rgb{ref}_anon.png"
-        paths = sorted(folder.glob(f"*/*{suffix}"))
-        if not paths:
-            problem = f"has no */*{suffix}" if folder.is_dir() else "does not exist"
-            raise UserError(f"ACDC folder {folder} {problem}: unpack rgb_anon_trainvaltest.zip in {root}")
-        for path in paths:
-            frame_condition = REFERENCE_CONDITION if reference else condition
-            if labels is None:
-                frames.append(Frame(path, None, frame_condition))
-            else:
-                stem = labels / path.relative_to(images).with_name(
-                    path.name.removesuffix(suffix) + f"_gt{ref}"
-                )
-                frames.append(_labelled(path, stem, frame_condition))
-    return frames
-
-
-def _unpacked(root: Path, folder: str, zip_name: str) -> Path:
-    for candidate in (root / folder, root / zip_name / folder):
-        if candidate.is_dir():
-            return candidate
-    raise UserError(
-        f"{root} has neither {folder} nor {zip_name}/{folder}: unpack ACDC's {zip_name}.zip there"
+    kinds = {f"_gt{ref}_labelTrainIds.png": None, f"_gt{ref}_labelIds.png": LABEL_IDS_TO_TRAIN_IDS}
+    naming = Naming(folder_depth=1, image_suffix=f"_rgb{ref}_anon.png", label_suffixes=kinds)
+    return joined(
+        list_split(
+            images / condition / f"{split}{ref}",
+            labels and labels / condition / f"{split}{ref}",
+            naming,
+            REFERENCE_CONDITION if reference else condition,
+            remedy,
+        )
+        for condition in conditions
     )
-
-
-def _labelled(image: Path, stem: Path, condition: str) -> Frame:
-    """Pair an image with its labels, preferring trainIds."""
-    train_ids = stem.with_name(stem.name + "_labelTrainIds.png")
-    if train_ids.is_file():
-        return Frame(image, train_ids, condition)
-    label_ids = stem.with_name(stem.name + "_labelIds.png")
-    if label_ids.is_file():
-        return Frame(image, label_ids, condition, LABEL_IDS_TO_TRAIN_IDS)
-    raise UserError(f"image {image} has no labels: {train_ids} does not exist; unpack gt_trainval.zip again")

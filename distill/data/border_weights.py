@@ -7,8 +7,22 @@ image edge does not. Then (the bands of the thesis)::
     d < 4 → 8,   d < 16 → 6,   d < 64 → 4,   d < 128 → 2,   else 1;   ignored → 0
 
 An image of one class is 1 everywhere.
+
+Only the bands are computed, in whole numbers, for all classes at once. With h(p) the distance along its row
+from a pixel p to the nearest pixel of another class, and v(p) that along its column, d(x) < t just where ::
+
+    v(x) < t   or   (x − p)² + h(p)² < t²  for some p in the column of x.
+
+A p of another class than x, or behind one, changes nothing: v(x) ≤ |x − p| < t then. Solved for |x − p|,
+this gives every pixel a reach of whole rows up and down, and x is in the band where some reach covers it.
+That takes O(H·W·log t), whatever the number of classes and the shape of their regions. (Rows first, then
+columns: the distance transform of Meijster, Roerdink and Hesselink, ISMM 2000.)
+
+One ``cv2.distanceTransform(…, DIST_L2, DIST_MASK_PRECISE)`` per class gives the same weights: it takes the
+root of the whole number d² < 2²⁴ in float32, and that is below a whole t just where d² < t².
 """
 
+from math import isqrt
 from typing import Final
 
 import cv2
@@ -19,6 +33,9 @@ BANDS: Final[tuple[tuple[int, float], ...]] = ((128, 2), (64, 4), (16, 6), (4, 8
 """(distance, weight): the weight of pixels nearer to a border than that, farthest band first."""
 
 _FAR: Final[int] = BANDS[0][0]
+"""Distances from here on are all alike; int8 counts down from 127, so it cannot be more than 128."""
+_COLUMN_BORDER: Final[int] = 128
+"""Bit of a pixel with v = 1; the seven bits below it hold max(128 − h, 0)."""
 
 
 def border_weights(labels: npt.NDArray[np.uint8], ignore: int = 255) -> npt.NDArray[np.float32]:
@@ -30,37 +47,48 @@ def border_weights(labels: npt.NDArray[np.uint8], ignore: int = 255) -> npt.NDAr
     """
     if labels.ndim != 2 or labels.dtype != np.uint8:
         raise ValueError(f"labels must be uint8 [H, W], not {labels.dtype} {list(labels.shape)}")
-    distance = np.zeros(labels.shape, np.float32)
-    for class_id in np.flatnonzero(np.bincount(labels.ravel(), minlength=256)):
-        if class_id != ignore:
-            _write_distance(labels == class_id, distance)
-    # Every band ends at a whole number, so the distance rounded down decides it.
-    return _WEIGHT_BY_DISTANCE[np.minimum(distance, _FAR).astype(np.uint8)]
+    row_nearness = _beside_another(labels.T).astype(np.int8) * np.int8(_FAR - 1)
+    _spread(row_nearness, _FAR)
+    pixels = row_nearness.T.view(np.uint8) + _beside_another(labels) * np.uint8(_COLUMN_BORDER)
+    band = np.ones(labels.shape, np.uint8)
+    for (limit, _), table in zip(BANDS, _REACH, strict=True):
+        reach = np.asarray(cv2.LUT(pixels, table), np.int8)
+        _spread(reach, limit)
+        band += reach >= 0
+    band *= labels != ignore
+    return np.asarray(cv2.LUT(band, _WEIGHT), np.float32)
 
 
-def _write_distance(mask: npt.NDArray[np.bool_], distance: npt.NDArray[np.float32]) -> None:
-    """Write into ``distance``, where ``mask`` holds, the distance to the nearest pixel where it does not.
-
-    The mask's bounding box widened by one pixel is enough: the straight way from a pixel of the mask to
-    any pixel outside that box leaves the mask on the box's rim at the latest.
-    """
-    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
-    box = np.s_[max(y - 1, 0) : y + height + 1, max(x - 1, 0) : x + width + 1]
-    window = mask[box]
-    if window.all():  # one class fills the whole image: no border
-        distance[box] = np.inf
-        return
-    inside = cv2.distanceTransform(window.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    # It is 0 outside the mask, and other classes' distances are 0 inside.
-    np.maximum(distance[box], inside, out=distance[box])
+def _beside_another(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Where the pixel above or below is of another class."""
+    differs = labels[1:] != labels[:-1]
+    beside = np.zeros_like(labels, np.bool_)
+    beside[1:] = differs
+    beside[:-1] |= differs
+    return beside
 
 
-def _weight_table() -> npt.NDArray[np.float32]:
-    table = np.ones(_FAR + 1, np.float32)
-    for limit, weight in BANDS:
-        table[:limit] = weight
-    table[0] = 0  # only ignored pixels are at distance 0
+def _spread(values: npt.NDArray[np.int8], limit: int) -> None:
+    """Replace each value by the greatest of (value j rows above or below) − j, 0 ≤ j < ``limit`` = 2ⁿ."""
+    step = 1
+    while step < limit:
+        lower = values - np.int8(step)
+        np.maximum(values[step:], lower[:-step], out=values[step:])
+        np.maximum(values[:-step], lower[step:], out=values[:-step])
+        step *= 2
+
+
+def _reach_table(limit: int) -> npt.NDArray[np.int8]:
+    """How many rows up and down a pixel's reach covers, by its h and v (see the top); −1: not even itself."""
+    table = np.full(256, -1, np.int8)
+    for distance in range(1, min(limit, _FAR)):
+        table[[_FAR - distance, _FAR - distance + _COLUMN_BORDER]] = isqrt(limit**2 - distance**2 - 1)
+    # Beside another class in its column, v is 1 here, 2 in the next row, …
+    table[_COLUMN_BORDER:] = np.maximum(table[_COLUMN_BORDER:], limit - 2)
     return table
 
 
-_WEIGHT_BY_DISTANCE: Final = _weight_table()
+_REACH: Final = [_reach_table(limit) for limit, _ in BANDS]
+_WEIGHT: Final = np.zeros(256, np.float32)
+_WEIGHT[1 : len(BANDS) + 2] = [1, *(weight for _, weight in BANDS)]
+"""By the number of bands that a pixel is in, plus 1; 0 is ignored."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from distill.data.acdc import ACDC_MEAN, ACDC_STD
 from distill.data.border_weights import border_weights
-from distill.data.dataset import Sample
+from distill.data.dataset import Rgb, Sample
 from kd_seg_ros.classes import IGNORE_ID
 from kd_seg_ros.errors import UserError
 
@@ -70,8 +70,9 @@ class TrainTransform:
     """Least and greatest random scale."""
     jitter: float = 0.2
     """Strength of the photometric jitter, 0 (none) to 1; see :func:`colour_jitter`."""
-    mean: tuple[float, float, float] = ACDC_MEAN
-    std: tuple[float, float, float] = ACDC_STD
+    mean: Rgb = ACDC_MEAN
+    """Of samples that do not bring their own data set's mean and std."""
+    std: Rgb = ACDC_STD
 
     @property
     def size(self) -> tuple[int, int]:
@@ -82,15 +83,16 @@ class TrainTransform:
         """Augment one sample; the same generator state gives the same item."""
         if sample.labels is None:
             raise UserError(f"{sample.path} has no labels: a test split cannot be trained on")
+        mean, std = sample.mean or self.mean, sample.std or self.std
         image, labels = resize(sample.image, sample.labels, rng.uniform(*self.scale))
         image, labels = _random_crop(image, labels, self.crop, rng)
         image, labels = resize(image, labels, self.working_scale)
         if rng.random() < 0.5:
             image, labels = cv2.flip(image, 1), cv2.flip(labels, 1)
         image = colour_jitter(image, self.jitter, rng)
-        image, labels = _random_pad(image, labels, self.size, self.mean, rng)
+        image, labels = _random_pad(image, labels, self.size, mean, rng)
         return TrainItem(
-            image=normalise(image, self.mean, self.std),
+            image=normalise(image, mean, std),
             labels=torch.from_numpy(labels.astype(np.int64)),
             weights=torch.from_numpy(border_weights(labels, IGNORE_ID)),
             condition=sample.condition,
@@ -141,7 +143,7 @@ def colour_matrix(
     return np.hstack([contrast * brightness * desaturation @ rotation, offset])
 
 
-def normalise(image: Pixels, mean: tuple[float, float, float], std: tuple[float, float, float]) -> Tensor:
+def normalise(image: Pixels, mean: Rgb, std: Rgb) -> Tensor:
     """Turn uint8 [H, W, 3] into float32 [3, H, W]: (value/255 − mean)/std."""
     values = np.subtract(image, 255 * np.array(mean, np.float32), dtype=np.float32)
     values /= 255 * np.array(std, np.float32)
@@ -163,7 +165,7 @@ def _random_pad(
     image: Pixels,
     labels: Pixels,
     size: tuple[int, int],
-    mean: tuple[float, float, float],
+    mean: Rgb,
     rng: np.random.Generator,
 ) -> tuple[Pixels, Pixels]:
     """Place the image at random on a canvas of ``size`` in the mean colour, its labels on ignored pixels."""

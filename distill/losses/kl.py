@@ -9,6 +9,7 @@ T² keeps the gradient's size independent of T. Values lie in [0, ∞): 0 where 
 agree, and 0 with gradient 0 where the mask is empty. The teacher gets no gradient.
 
 Shapes: logits [B, C, H, W]; mask [B, H, W], bool or 0/1. Other shapes raise ValueError.
+T is a number or a scalar tensor, which then gets a gradient too.
 """
 
 import torch.nn.functional as F
@@ -17,14 +18,16 @@ from torch import Tensor
 from distill.losses._common import check_per_pixel, check_same_shape, in_full_precision, weighted_mean
 
 
-def kl_loss(student_logits: Tensor, teacher_logits: Tensor, mask: Tensor, temperature: float = 1.0) -> Tensor:
+def kl_loss(
+    student_logits: Tensor, teacher_logits: Tensor, mask: Tensor, temperature: float | Tensor = 1.0
+) -> Tensor:
     """T²·Σ M·KL(p^T ‖ p^S) / Σ M (thesis eq. 3.4)."""
     return weighted_kl(student_logits, teacher_logits, mask, temperature)
 
 
 @in_full_precision
 def weighted_kl(
-    student_logits: Tensor, teacher_logits: Tensor, weights: Tensor, temperature: float
+    student_logits: Tensor, teacher_logits: Tensor, weights: Tensor, temperature: float | Tensor
 ) -> Tensor:
     """T²·Σ w·KL(p^T ‖ p^S) / Σ w for any weights [B, H, W] ≥ 0."""
     check_same_shape(student_logits, teacher_logits)

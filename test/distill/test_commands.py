@@ -271,7 +271,7 @@ def test_onnx_files_are_evaluated_as_the_vehicle_runs_them(exported: Path, data:
          "unknown model 'pidnet-s'; near it: pidnet_s"),
         (["fit", "--config", "{runs}/student.yaml", "--student", "{{model: pidnet_s}}"],
          "the student has no map 'P4'; it has detail"),
-        (["evaluate", "--checkpoint", "{runs}/teacher.yaml"], "damaged"),
+        (["evaluate", "--checkpoint", "{runs}/teacher.yaml"], "is cut short or no checkpoint"),
         (["evaluate", "--onnx", "{runs}/teacher.yaml"], "not a readable ONNX file"),
         (["calibrate", "--checkpoint", "nowhere.ckpt"], "does not exist"),
         (["export", "--checkpoint", "{runs}/student/best.ckpt", "--out", "x.pt"], "ends in .onnx"),

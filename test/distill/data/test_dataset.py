@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from acdc_tree import write_acdc
+from acdc_tree import write_acdc, write_png
 from PIL import Image
 from torch.utils.data import DataLoader
 
 from distill.data.acdc import AcdcDataset
-from distill.data.dataset import Sample, init_worker, read_image
+from distill.data.dataset import Frame, Sample, SegmentationDataset, init_worker, read_image, read_sample
 from distill.data.sampler import EpochSampler
 from distill.data.transforms import TrainTransform
+from kd_seg_ros.errors import UserError
 
 
 def draw(sample: Sample, rng: np.random.Generator) -> tuple[str, float]:
@@ -69,3 +70,33 @@ def test_eight_bit_images_of_every_kind_are_read_as_rgb(tmp_path: Path, mode: st
     grey = np.arange(60, dtype=np.uint8).reshape(6, 10) * 4
     Image.fromarray(grey).convert(mode).save(tmp_path / "image.png")
     np.testing.assert_array_equal(read_image(tmp_path / "image.png"), np.dstack([grey] * 3))
+
+
+def test_labels_are_checked_against_the_frames_own_number_of_classes(tmp_path: Path) -> None:
+    image, labels = tmp_path / "image.png", tmp_path / "labels.png"
+    write_png(image, np.zeros((2, 3, 3), np.uint8))
+    write_png(labels, np.array([[0, 10, 255], [5, 11, 7]], np.uint8))
+    assert read_sample(Frame(image, labels, "normal", num_classes=12)).labels is not None
+    with pytest.raises(UserError, match=r"label values 11: labels must be trainIds 0…10 or 255"):
+        read_sample(Frame(image, labels, "normal", num_classes=11))
+
+
+def test_statistics_and_ignored_labels_reach_the_sample(tmp_path: Path) -> None:
+    image = tmp_path / "image.png"
+    write_png(image, np.zeros((2, 3, 3), np.uint8))
+    frame = Frame(image, None, "normal", mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
+    sample = SegmentationDataset([frame])[0]
+    assert (sample.mean, sample.std, sample.labels) == (frame.mean, frame.std, None)
+    labels = SegmentationDataset([frame], ignore_unlabelled=True)[0].labels
+    assert labels.tolist() == [[255] * 3] * 2
+
+
+def test_an_image_of_an_absurd_size_is_an_error_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_png(tmp_path / "image.png", np.zeros((20, 30, 3), np.uint8))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(
+        UserError, match=r"cannot read the image .*image.png: Image size \(600 pixels\) exceeds"
+    ):
+        read_image(tmp_path / "image.png")

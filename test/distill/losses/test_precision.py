@@ -7,13 +7,20 @@ import torch
 from torch import Tensor
 
 from distill.losses import (
+    attention_transfer_loss,
     border_focal_loss,
     border_focal_loss_published,
+    cad_loss,
+    cross_image_relational_loss,
     cwd_loss,
+    intra_class_variation_loss,
     kl_border_loss,
     kl_loss,
     l2_loss,
     lad_loss,
+    local_similarity_loss,
+    pad_loss,
+    self_similarity_loss,
 )
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -29,6 +36,13 @@ LOSSES: dict[str, Loss] = {
     "l2": l2_loss,
     "cwd": cwd_loss,
     "lad": lad_loss,
+    "cad": cad_loss,
+    "pad": pad_loss,
+    "attention_transfer": attention_transfer_loss,
+    "self_similarity": self_similarity_loss,
+    "cross_image": cross_image_relational_loss,
+    "local_similarity": local_similarity_loss,
+    "intra_class": lambda s, t: intra_class_variation_loss(s, t, LABELS),
 }
 DISTILLING = sorted(LOSSES.keys() - {"border_focal", "border_focal_published"})
 HALVES = [torch.float16, torch.bfloat16]

@@ -1,0 +1,113 @@
+"""Mean, standard deviation and class distribution of a data set, exact.
+
+Per channel of N pixels with values x = 0…255, from the counts n_x of each value (all integers)::
+
+    mean = Σ x·n_x / (255·N)        std = √(N·Σ x²·n_x − (Σ x·n_x)²) / (255·N)
+
+over all pixels of all images together, not averaged over images. The share of a class is its part of the
+labelled pixels, so that the shares add up to 1; the share of ignored pixels is that of all pixels with
+labels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from distill.data.dataset import Frame, Rgb, read_sample
+from distill.data.scenes.parallel import run_jobs
+from kd_seg_ros.classes import IGNORE_ID
+from kd_seg_ros.errors import UserError
+
+_EXACT = 1 << 23
+"""OpenCV counts in FP32, which is exact to 2²⁴."""
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """Counts over the pixels of one image, or of many."""
+
+    rgb: npt.NDArray[np.int64]
+    """[3, 256], of every value in each channel."""
+    labels: npt.NDArray[np.int64]
+    """[256], of every trainId; all 0 without labels."""
+
+    def __add__(self, other: Histograms) -> Histograms:
+        return Histograms(self.rgb + other.rgb, self.labels + other.labels)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What ``stats`` reports."""
+
+    images: int
+    pixels: int
+    mean: Rgb
+    """RGB, 0…1."""
+    std: Rgb
+    class_names: tuple[str, ...]
+    class_pixels: tuple[int, ...]
+    ignored_pixels: int
+
+    @property
+    def labelled_pixels(self) -> int:
+        """Pixels that belong to a class."""
+        return sum(self.class_pixels)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Part of each class in the labelled pixels; all 0 if there are none."""
+        return tuple(count / max(self.labelled_pixels, 1) for count in self.class_pixels)
+
+    @property
+    def ignored_share(self) -> float | None:
+        """Part of the pixels in label files that belongs to no class; None without label files."""
+        pixels = self.labelled_pixels + self.ignored_pixels
+        return self.ignored_pixels / pixels if pixels else None
+
+
+def measure(frames: Sequence[Frame], class_names: tuple[str, ...], workers: int = 1) -> Statistics:
+    """Read all frames and compute their statistics.
+
+    :param workers: processes.
+    :raises UserError: naming the file that cannot be read or whose labels are wrong.
+    """
+    total = Histograms(np.zeros((3, 256), np.int64), np.zeros(256, np.int64))
+    for image in run_jobs(count, frames, workers, "stats"):
+        total += image
+    pixels = int(total.rgb[0].sum())
+    if pixels == 0:
+        raise UserError("the data set has no images to compute statistics of")
+    mean, std = zip(*(_moments(channel) for channel in total.rgb.tolist()), strict=True)
+    classes = total.labels[: len(class_names)].tolist()
+    ignored = int(total.labels[IGNORE_ID])
+    return Statistics(len(frames), pixels, mean, std, class_names, tuple(classes), ignored)
+
+
+def count(frame: Frame) -> Histograms:
+    """Count the values of one frame."""
+    sample = read_sample(frame)
+    rgb = np.stack([_histogram(sample.image[..., channel]) for channel in range(3)])
+    labels = np.zeros(256, np.int64) if sample.labels is None else _histogram(sample.labels)
+    return Histograms(rgb, labels)
+
+
+def _histogram(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Count the values of [H, W], in portions small enough for OpenCV to be exact."""
+    total = np.zeros(256, np.int64)
+    for portion in np.array_split(values.reshape(-1, 1), -(-values.size // _EXACT)):
+        total += cv2.calcHist([portion], [0], None, [256], [0, 256]).ravel().astype(np.int64)
+    return total
+
+
+def _moments(counts: list[int]) -> tuple[float, float]:
+    """Return mean and standard deviation, 0…1; Python's integers lose nothing, whatever the size."""
+    pixels = sum(counts)
+    first = sum(value * n for value, n in enumerate(counts))
+    second = sum(value * value * n for value, n in enumerate(counts))
+    return first / (255 * pixels), math.sqrt(pixels * second - first * first) / (255 * pixels)

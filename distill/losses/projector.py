@@ -1,0 +1,46 @@
+"""Projectors: bring a student's features to the width and size of the teacher's before they are compared.
+
+One projector is a 1×1 convolution with bias, k of them are averaged (with g_j the j-th)::
+
+    1/k · Σ_j g_j(F),     g_j(F) = W_j·F + b_j,  or with ``relu``  max(0, W_j·F + b_j)
+
+k = 1 without ``relu`` is the plain adapter of FitNets (Romero et al., ICLR 2015). Several projectors with
+the ReLU, k = 3, are those of Chen et al., "Improved feature distillation via projector ensemble", NeurIPS
+2022 (no BatchNorm; loss 1 − cos, see :func:`distill.losses.pad.pad_loss`, twice that): they start from
+different random weights. The mean of linear projectors is itself linear, so that without the ReLU k > 1
+changes only how it learns; with the ReLU no negative value of a teacher can be met, so that it suits features
+from behind a ReLU.
+
+Shapes: [B, student, h, w] → [B, teacher, H, W], bilinear (half-pixel centres) after the projection if a
+size is given; without one, h and w stay. Parameters: k·(student + 1)·teacher. They belong into the
+student's optimiser and not into the exported network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from distill.models.output import upsample
+
+
+class Projector(nn.Module):
+    """Mean of ``count`` 1×1 convolutions from ``student`` to ``teacher`` channels."""
+
+    def __init__(self, student: int, teacher: int, count: int = 1, relu: bool = False) -> None:
+        super().__init__()
+        if count < 1:
+            raise ValueError(f"count must be 1 or more, not {count}")
+        self.relu = relu
+        self.projections = nn.ModuleList(nn.Conv2d(student, teacher, 1) for _ in range(count))
+
+    def forward(self, features: Tensor, size: Sequence[int] | None = None) -> Tensor:
+        """Project [B, student, h, w]; resample to ``size`` = (H, W) if given."""
+        projected = [projection(features) for projection in self.projections]
+        if self.relu:
+            projected = [F.relu(values) for values in projected]
+        mean = torch.stack(projected).mean(dim=0) if len(projected) > 1 else projected[0]
+        return mean if size is None or tuple(size) == tuple(mean.shape[2:]) else upsample(mean, size)

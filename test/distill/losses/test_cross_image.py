@@ -1,0 +1,111 @@
+"""Cross-image relations against SciPy's relative entropy, row by row."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import rel_entr, softmax
+from sklearn.metrics.pairwise import cosine_similarity
+
+from distill.losses import cross_image_relational_loss
+
+
+def features(seed: int, channels: int = 3, batch: int = 3) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=(batch, channels, 2, 4)))
+
+
+def reference(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> float:
+    """Mean over ordered pairs of images and rows."""
+    s, t = (f.numpy().reshape(*f.shape[:2], -1) for f in (student, teacher))
+    divergences = [
+        rel_entr(p, q).sum()
+        for i in range(len(s))
+        for j in range(len(s))
+        for p, q in zip(
+            softmax(cosine_similarity(t[i].T, t[j].T) / temperature, axis=1),
+            softmax(cosine_similarity(s[i].T, s[j].T) / temperature, axis=1),
+            strict=True,
+        )
+    ]
+    return float(np.mean(divergences))
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0])
+@pytest.mark.parametrize("channels", [3, 7])
+def test_is_the_mean_relative_entropy_of_all_rows(channels: int, temperature: float) -> None:
+    student, teacher = features(1), features(2, channels)
+    value = cross_image_relational_loss(student, teacher, temperature)
+    assert value.item() == pytest.approx(reference(student, teacher, temperature), rel=1e-9)
+
+
+def test_temperature_is_a_tenth_by_default() -> None:
+    expected = reference(features(1), features(2), 0.1)
+    assert cross_image_relational_loss(features(1), features(2)).item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_batch_of_one_compares_the_image_with_itself() -> None:
+    student, teacher = features(1, batch=1), features(2, batch=1)
+    expected = reference(student, teacher, 0.1)
+    assert expected > 0
+    assert cross_image_relational_loss(student, teacher).item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_other_images_count() -> None:
+    """Every image looks right by itself, yet the second is turned: only the relation between them differs."""
+    teacher = features(1, batch=2)
+    student = teacher.clone()
+    student[1] = -student[1]
+    alone = [cross_image_relational_loss(student[i : i + 1], teacher[i : i + 1]).item() for i in (0, 1)]
+    assert alone == pytest.approx([0, 0], abs=1e-12)
+    assert cross_image_relational_loss(student, teacher).item() > 0.1
+
+
+def test_large_maps_are_averaged_to_at_most_32() -> None:
+    """65 on the longer side: squares of 3, at the edges of what is left."""
+    generator = np.random.default_rng(5)
+    maps = [torch.from_numpy(generator.normal(size=(1, channels, 7, 65))) for channels in (3, 4)]
+    averaged = [
+        torch.stack(
+            [m[:, :, y : y + 3, x : x + 3].mean((2, 3)) for y in range(0, 7, 3) for x in range(0, 65, 3)]
+        )
+        for m in maps
+    ]
+    student, teacher = (a.permute(1, 2, 0)[:, :, None] for a in averaged)
+    assert student.shape == (1, 3, 1, 66)
+    expected = reference(student, teacher, 0.1)
+    assert cross_image_relational_loss(maps[0], maps[1]).item() == pytest.approx(expected, rel=1e-9)
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 1000), student_scale=st.floats(1e-3, 1e3), teacher_scale=st.floats(1e-3, 1e3))
+def test_scale_and_order_change_nothing(seed: int, student_scale: float, teacher_scale: float) -> None:
+    student, teacher = features(seed), features(seed + 1, 4)
+    value = cross_image_relational_loss(student, teacher).item()
+    assert 0 < value <= 40
+    changed = cross_image_relational_loss(student_scale * student.flip(1), teacher_scale * teacher)
+    assert changed.item() == pytest.approx(value, rel=1e-6)
+    reordered = cross_image_relational_loss(student[[2, 0, 1]], teacher[[2, 0, 1]])
+    assert reordered.item() == pytest.approx(value, rel=1e-9)
+    assert cross_image_relational_loss(student, student).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_gradient_equals_finite_differences() -> None:
+    teacher = features(2, 4, batch=2)
+    student = features(1, batch=2).requires_grad_()
+    assert torch.autograd.gradcheck(lambda s: cross_image_relational_loss(s, teacher), student)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-30, 65504.0])
+def test_zeros_and_extremes_have_finite_values_and_gradients(scale: float) -> None:
+    student = (scale * torch.randn(2, 3, 4, 5)).requires_grad_()
+    value = cross_image_relational_loss(student, torch.randn(2, 3, 4, 5))
+    value.backward()
+    assert torch.isfinite(value)
+    assert student.grad is not None
+    assert torch.isfinite(student.grad).all()
+
+
+def test_sizes_that_differ_are_named() -> None:
+    with pytest.raises(ValueError, match=r"\(3, 3, 2, 4\).*\(3, 5, 2, 3\)"):
+        cross_image_relational_loss(features(1), features(2, 5)[..., :3])

@@ -1,0 +1,123 @@
+"""A run that is killed and resumed ends with bitwise the weights of one that never stopped."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from acdc_tree import write_acdc
+
+from distill.__main__ import main
+from distill.checkpoint_io import BEST, LAST, PREVIOUS, AtomicCheckpointIO, checkpoint_to_resume
+from kd_seg_ros.errors import UserError
+
+EPOCHS = 6
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With all that has a state: augmentation, workers, the schedule, Adam, the average of weights."""
+    folder = tmp_path_factory.mktemp("runs")
+    values = {
+        "name": "whole",
+        "output": str(folder),
+        "data": {
+            "root": str(write_acdc(folder / "acdc", frames=1, size=(40, 64))),
+            "crop": [40, 40],
+            "workers": 1,
+        },
+        "student": {"backbone": "mobilenetv4_conv_small_035", "channels": 8},
+        "training": {
+            "epochs": EPOCHS,
+            "batch_size": 2,
+            "accumulate": 1,
+            "learning_rate": 0.01,
+            "ema": 0.9,
+            "gradient_clip": 1.0,
+        },
+    }
+    path = folder / "experiment.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
+    return torch.load(checkpoint, weights_only=True)["state_dict"]
+
+
+def kill_after_some_epochs(experiment: Path, name: str) -> None:
+    """Start a run and kill it, with no chance to clean up, once it has written two checkpoints."""
+    command = [sys.executable, "-m", "distill", "fit", "--config", str(experiment), "--name", name]
+    folder = experiment.parent / name
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    process = subprocess.Popen(
+        command, cwd=root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    end = time.monotonic() + 120
+    while not (folder / PREVIOUS).is_file():
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < end
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def test_a_killed_run_resumes_to_the_same_bits(experiment: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "--config", str(experiment)]) == 0
+    kill_after_some_epochs(experiment, "killed")
+    assert main(["fit", "--config", str(experiment), "--name", "killed", "--resume"]) == 0
+    assert "resuming from" in capsys.readouterr().out
+    whole, killed = (weights(experiment.parent / name / LAST) for name in ("whole", "killed"))
+    assert whole.keys() == killed.keys()
+    assert all(torch.equal(whole[key], killed[key]) for key in whole)
+
+
+def test_a_torn_checkpoint_is_passed_over_with_a_message(
+    experiment: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its last one cut in half, the run goes on from the one before, to the same bits."""
+    options = ["--config", str(experiment), "--name", "torn"]
+    assert main(["fit", *options]) == 0
+    folder = experiment.parent / "torn"
+    before = weights(folder / LAST)
+    content = (folder / LAST).read_bytes()
+    (folder / LAST).write_bytes(content[: len(content) // 2])
+    capsys.readouterr()
+    assert main(["fit", *options, "--resume"]) == 0
+    printed = capsys.readouterr().out
+    assert f"warning: {folder / LAST} is cut short" in printed
+    after = weights(folder / LAST)
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_without_a_whole_checkpoint_there_is_nothing_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"last\.ckpt does not exist"):
+        checkpoint_to_resume(tmp_path)
+    (tmp_path / BEST).write_bytes(b"torn")
+    with pytest.raises(UserError, match="every checkpoint is damaged"):
+        checkpoint_to_resume(tmp_path)
+
+
+def test_a_full_disk_keeps_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoints = AtomicCheckpointIO()
+    for epoch in (0, 1):
+        checkpoints.save_checkpoint({"epoch": epoch}, tmp_path / LAST)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(UserError, match="no space left on device"):
+        checkpoints.save_checkpoint({"epoch": 2}, tmp_path / LAST)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [LAST, PREVIOUS]
+    assert checkpoints.load_checkpoint(tmp_path / LAST) == {"epoch": 1}
+    assert checkpoints.load_checkpoint(tmp_path / PREVIOUS) == {"epoch": 0}
