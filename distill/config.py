@@ -26,6 +26,10 @@ Count = Annotated[int, Field(gt=0)]
 Condition = Literal["fog", "night", "rain", "snow"]
 
 
+POOLING = ("pidnet", "sfnet")
+"""Networks that see the whole image as one pixel in training."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -207,6 +211,11 @@ class Config(_Section):
             raise ValueError("a teacher from outside has probabilities only: no feature losses with it")
         if self.teacher is not None and not self.objective.needs_teacher:
             raise ValueError("a teacher is given but no term of the objective uses it")
+        if self.training.batch_size == 1 and self.student.model.startswith(POOLING):
+            raise ValueError(
+                f"{self.student.model} needs a training.batch_size of at least 2: it pools the image to one "
+                "pixel, over which BatchNorm has no statistics"
+            )
         return self
 
     @property

@@ -55,6 +55,13 @@ def test_base_holds_what_the_file_does_not_say(tmp_path: Path) -> None:
         ({"objective": {"features": [{"loss": "cwd", "map": ["P4"]}]}}, "did you mean 'maps'"),
         ({"objective": {"features": [{"loss": "cwdd"}]}}, r"objective\.features\.0\.loss"),
         ({"training": {"epochs": 2, "validate_every": 3}}, "validate_every must not exceed epochs"),
+        ({"student": {"model": "pidnet_xl"}}, "unknown model 'pidnet_xl'; near it: pidnet_"),
+        ({"student": {"model": "swiftnet"}}, "model 'swiftnet' needs a backbone"),
+        ({"student": {"model": "pidnet_s", "backbone": "resnet18"}}, "has its own backbone"),
+        (
+            {"student": {"model": "sfnet_resnet18"}, "training": {"batch_size": 1}},
+            "sfnet_resnet18 needs a training.batch_size of at least 2",
+        ),
         ({"training": {"epochs": 0}}, r"training\.epochs"),
         ({"training": {"learning_rate": "fast"}}, r"training\.learning_rate"),
         ({"data": {"root": "r", "scale": [2, 1]}}, "smallest, largest"),
