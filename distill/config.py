@@ -176,8 +176,6 @@ class TrainingConfig(_Section):
     """Decay of an exponential moving average of the weights, which is then what is validated and kept."""
     patience: Count | None = None
     """Stop after so many validations without a better mIoU."""
-    sync_batch_norm: bool = False
-    """With several GPUs, compute BatchNorm's statistics over all of them."""
     validate_every: Count = 1
     """Epochs between validations."""
 

@@ -116,7 +116,7 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False) -> Path:
         max_epochs=training_config.epochs,
         accumulate_grad_batches=training_config.accumulate,
         gradient_clip_val=training_config.gradient_clip,
-        sync_batchnorm=training_config.sync_batch_norm,
+        devices=1,  # the order of frames is not yet divided between processes
         precision=_precision(config),
         check_val_every_n_epoch=training_config.validate_every,
         logger=TensorBoardLogger(config.run_folder, name="", version="tensorboard"),
