@@ -42,6 +42,16 @@ def check_same_shape(student: Tensor, teacher: Tensor, dims: int = 4) -> None:
         )
 
 
+def check_same_size(student: Tensor, teacher: Tensor) -> None:
+    """Raise ValueError unless both are [B, C, H, W] with the same B, H and W; C may differ."""
+    same = student.shape[:1] + student.shape[2:] == teacher.shape[:1] + teacher.shape[2:]
+    if student.dim() != 4 or teacher.dim() != 4 or not same:
+        raise ValueError(
+            f"student {tuple(student.shape)} and teacher {tuple(teacher.shape)} "
+            "must be [B, C, H, W] with the same B, H and W"
+        )
+
+
 def check_per_pixel(logits: Tensor, **maps: Tensor) -> None:
     """Raise ValueError unless every map is [B, H, W] for logits [B, C, H, W]."""
     for name, values in maps.items():

@@ -16,8 +16,7 @@ from typing import Final
 import torch.nn.functional as F
 from torch import Tensor
 
-from distill.losses._common import in_full_precision
-from distill.losses._size import check_same_size
+from distill.losses._common import check_same_size, in_full_precision
 
 EPS: Final[float] = 1e-12
 

@@ -25,8 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from distill.losses._common import in_full_precision
-from distill.losses._size import check_same_size
+from distill.losses._common import check_same_size, in_full_precision
 from distill.losses.lad import EPS
 
 LONGEST_SIDE: Final[int] = 32

@@ -18,8 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.linalg import vector_norm
 
-from distill.losses._common import in_full_precision
-from distill.losses._size import check_same_size
+from distill.losses._common import check_same_size, in_full_precision
 
 HALF_OF_THE_NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
 """Offsets (y, x); their opposites are the other half."""

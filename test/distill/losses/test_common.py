@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from distill.losses._common import in_full_precision, weighted_mean
+from distill.losses._common import check_same_size, in_full_precision, weighted_mean
 
 
 @in_full_precision
@@ -31,3 +31,19 @@ def test_weighted_mean() -> None:
     assert weighted_mean(values, weights).item() == pytest.approx(5 / 4)
     assert weighted_mean(values, torch.full((3,), 1e-6)).item() == pytest.approx(13 / 3)
     assert weighted_mean(values, torch.zeros(3)).item() == 0
+
+
+def test_channels_may_differ() -> None:
+    check_same_size(torch.zeros(2, 3, 4, 5), torch.zeros(2, 7, 4, 5))
+
+
+@pytest.mark.parametrize("teacher", [(1, 3, 4, 5), (2, 3, 4, 6), (2, 3, 5, 5), (2, 4, 5), (2, 3, 4, 5, 1)])
+def test_anything_else_is_refused_with_both_shapes(teacher: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"student \(2, 3, 4, 5\) and teacher \(") as error:
+        check_same_size(torch.zeros(2, 3, 4, 5), torch.zeros(teacher))
+    assert str(teacher) in str(error.value)
+
+
+def test_three_dimensions_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"\(2, 3, 4\)"):
+        check_same_size(torch.zeros(2, 3, 4), torch.zeros(2, 3, 4))
