@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from distill.models.catalogue import SWIFTNET, check_name
+from distill.yaml_file import read_yaml
 from kd_seg_ros.errors import UserError
 
 Rgb = tuple[float, float, float]
@@ -251,12 +251,7 @@ def _read_yaml(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Read a file and, below it, its base."""
     if path.resolve() in seen:
         raise UserError(f"{path}: its bases form a circle")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"configuration {path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"configuration {path} is not YAML: {' '.join(str(error).split())}") from error
+    values = read_yaml(path, "configuration")
     if not isinstance(values, dict):
         raise UserError(f"configuration {path} holds no keys")
     base = values.pop("base", None)

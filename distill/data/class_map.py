@@ -20,9 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import yaml
-
 from distill.data.dataset import UNKNOWN_ID, LabelMap
+from distill.yaml_file import read_yaml
 from kd_seg_ros.classes import CLASS_NAMES, IGNORE_ID
 from kd_seg_ros.errors import UserError
 
@@ -73,12 +72,7 @@ def label_map(names: Values | ColourNames, class_names: Sequence[str], source: s
 
 def read_class_map(path: Path) -> ClassMap:
     """Read a class map's YAML file; raises UserError naming the file and what is wrong with it."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"class map {path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"class map {path} is not YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(path, "class map")
     if not isinstance(content, dict) or ("values" in content) == ("colours" in content):
         raise UserError(f"class map {path}: give exactly one of values and colours")
     if unknown := [key for key in content if key not in _KEYS]:
