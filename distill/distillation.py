@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import lightning
@@ -15,7 +16,7 @@ from distill.config import Config
 from distill.metrics import confusion_matrix, iou_per_class, mean_iou
 from distill.models.network import SegmentationNetwork
 from distill.objective import objective
-from kd_seg_ros.classes import CLASS_NAMES, IGNORE_ID, NUM_CLASSES
+from kd_seg_ros.classes import CLASS_NAMES, IGNORE_ID
 from kd_seg_ros.errors import UserError
 
 
@@ -35,16 +36,26 @@ class Distillation(lightning.LightningModule):
     """Trains ``student`` on labels and, where the objective asks for it, on ``teacher``'s outputs.
 
     :param teacher: kept in evaluation mode, without gradients and out of every checkpoint.
+    :param class_names: of the labels, in the order of the trainIds.
     """
 
-    def __init__(self, config: Config, student: SegmentationNetwork, teacher: nn.Module | None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        student: SegmentationNetwork,
+        teacher: nn.Module | None,
+        class_names: Sequence[str] = CLASS_NAMES,
+    ) -> None:
         super().__init__()
         self.config = config
+        self.class_names = tuple(class_names)
         self.student = student
-        self.save_hyperparameters({"config": config.model_dump(mode="json")})
+        self.save_hyperparameters(
+            {"config": config.model_dump(mode="json"), "class_names": list(self.class_names)}
+        )
         # Not a submodule: state_dict, optimiser, DDP, train() and weight averaging must not see it.
         self._frozen = Frozen(teacher)
-        self._confusion = np.zeros((NUM_CLASSES, NUM_CLASSES + 1), np.int64)
+        self._confusion = np.zeros((len(self.class_names), len(self.class_names) + 1), np.int64)
 
     @property
     def teacher(self) -> nn.Module | None:
@@ -88,7 +99,7 @@ class Distillation(lightning.LightningModule):
         logits = deployed(self.student, self.config).to(self.device).logits(batch["image"])
         mask = logits[0].argmax(dim=0).to(torch.uint8)
         self._confusion += confusion_matrix(
-            batch["labels"].cpu().numpy(), mask.cpu().numpy(), NUM_CLASSES, IGNORE_ID
+            batch["labels"].cpu().numpy(), mask.cpu().numpy(), len(self.class_names), IGNORE_ID
         )
 
     def on_validation_epoch_end(self) -> None:
@@ -103,7 +114,7 @@ class Distillation(lightning.LightningModule):
         if self.trainer.sanity_checking:
             return
         self.log("val/miou", mean_iou(confusion), prog_bar=True, rank_zero_only=True)
-        for name, iou in zip(CLASS_NAMES, iou_per_class(confusion), strict=True):
+        for name, iou in zip(self.class_names, iou_per_class(confusion), strict=True):
             if not math.isnan(iou):
                 self.log(f"val_iou/{name}", float(iou), rank_zero_only=True)
 
