@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -16,7 +16,7 @@ WARM_UP = 2
 
 
 def median_seconds(
-    runs: list[Callable[[], object]], budget: float = 10, least: int = 3, most: int = 50
+    runs: Sequence[Callable[[], object]], budget: float = 10, least: int = 3, most: int = 50
 ) -> list[float]:
     """Time functions in turn (A B A B …, so that a drift of the machine hits all alike); return the medians.
 

@@ -1,9 +1,15 @@
-"""Scores of a segmentation: NumPy only, memory constant in the number of images, mergeable by addition."""
+"""Scores of a segmentation in one pass: memory constant in the number of images, mergeable by addition.
+
+Here are those that need NumPy alone; :mod:`distill.metrics.accumulator`, which takes all of them in one pass,
+needs PyTorch.
+"""
 
 from distill.metrics.calibration import BatchedEce, ConfidenceBins, Reliability
 from distill.metrics.confusion import confusion_matrix, iou_per_class, mean_iou
+from distill.metrics.precision_recall import Auprc
 
 __all__ = [
+    "Auprc",
     "BatchedEce",
     "ConfidenceBins",
     "Reliability",

@@ -6,9 +6,19 @@ of correct pixels and mean confidence::
 
     ECE = Σ_b n_b/n · |acc_b − conf_b|
 
-Bin b holds b ≤ confidence·bins < b + 1. Confidence of exactly 1 is summed in a cell of its own, as
-torchmetrics' MulticlassCalibrationError does, so that the values agree: a softmax in FP32 saturates
-often, and in one bin with the rest the two could cancel.
+Edges are those of :func:`~distill.metrics.cells.equal_edges`, in FP32; an edge belongs to the bin above it.
+Confidence of exactly 1 is summed in a cell of its own, as torchmetrics' MulticlassCalibrationError does, so
+that the values agree: a softmax in FP32 saturates often, and in one bin with the rest the two could cancel.
+
+Per class there are two definitions, and both are sums over such bins:
+
+*by predicted class*: the pixels that were predicted as class c, by their confidence. How far the vehicle can
+trust a pixel that says c.
+
+*class-wise* (Nixon et al., "Measuring calibration in deep learning", CVPR workshops 2019; Kull et al.,
+"Beyond temperature scaling", NeurIPS 2019): all pixels, by the probability of class c, "correct" where the
+label is c. One binary problem per class, the value of torchmetrics' BinaryCalibrationError; the
+class-wise ECE is the mean over the classes.
 """
 
 from __future__ import annotations
@@ -17,6 +27,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from distill.metrics.cells import equal_edges
 
 
 class Reliability(NamedTuple):
@@ -34,13 +46,26 @@ class ConfidenceBins:
     """Running sums per confidence bin; constant in memory, mergeable."""
 
     def __init__(self, bins: int = 15) -> None:
-        if bins < 1:
-            raise ValueError(f"bins must be at least 1, not {bins}")
+        self._edges = equal_edges(bins)
         self.bins = bins
         # One cell more than bins: confidence exactly 1.
         self._count = np.zeros(bins + 1, np.int64)
         self._confidence = np.zeros(bins + 1, np.float64)
         self._correct = np.zeros(bins + 1, np.float64)
+
+    @classmethod
+    def from_sums(
+        cls, count: npt.ArrayLike, confidence: npt.ArrayLike, correct: npt.ArrayLike
+    ) -> ConfidenceBins:
+        """Make bins of the number of pixels, sum of confidence and number of correct pixels of each.
+
+        :param count: [bins + 1]; the last value is that of confidence exactly 1. The others likewise.
+        """
+        result = cls(len(np.asarray(count)) - 1)
+        result._count += np.asarray(count)
+        result._confidence += np.asarray(confidence)
+        result._correct += np.asarray(correct)
+        return result
 
     def update(self, confidence: npt.ArrayLike, correct: npt.ArrayLike) -> None:
         """Add pixels; leave out those without a label.
@@ -57,7 +82,7 @@ class ConfidenceBins:
             return
         if not (confidence.min() >= 0 and confidence.max() <= 1):
             raise ValueError("confidences must lie in 0…1")
-        cell = np.multiply(confidence, self.bins, dtype=np.float64).astype(np.intp)
+        cell = np.searchsorted(self._edges, confidence.astype(np.float32), side="right") - 1
         cells = self.bins + 1
         self._count += np.bincount(cell, minlength=cells)
         self._confidence += np.bincount(cell, weights=confidence, minlength=cells)
@@ -98,9 +123,14 @@ class BatchedEce:
     Each batch's ECE is an absolute value of noise as well as of miscalibration, so the mean is biased
     upwards; it is for comparison with the thesis only. The last batch may be smaller; batches without
     a labelled pixel are left out.
+
+    What is merged keeps its batches, the last of them smaller: parts of a data set give the value of the
+    whole if each but the last is a multiple of 16 images long.
     """
 
     def __init__(self, batch_size: int = 16, bins: int = 15) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
         self.batch_size = batch_size
         self._batch = ConfidenceBins(bins)
         self._images = 0
@@ -112,16 +142,22 @@ class BatchedEce:
         self._batch.merge(image)
         self._images += 1
         if self._images == self.batch_size:
-            self._close_batch()
+            self._sum, self._batches = self.totals()
+            self._batch = ConfidenceBins(self._batch.bins)
+            self._images = 0
+
+    def totals(self) -> tuple[float, int]:
+        """Sum of the batches' ECE and their number, as if the batch at hand ended here."""
+        if not self._batch.pixels:
+            return self._sum, self._batches
+        return self._sum + self._batch.ece(), self._batches + 1
+
+    def merge(self, total: float, batches: int) -> None:
+        """Add another's :meth:`totals`; the batch at hand goes on."""
+        self._sum += total
+        self._batches += batches
 
     def ece(self) -> float:
-        """End the batch at hand and return the mean over all batches, 0…1; NaN without pixels."""
-        self._close_batch()
-        return self._sum / self._batches if self._batches else float("nan")
-
-    def _close_batch(self) -> None:
-        if self._batch.pixels:
-            self._sum += self._batch.ece()
-            self._batches += 1
-        self._batch = ConfidenceBins(self._batch.bins)
-        self._images = 0
+        """Return the mean over all batches and the one at hand, 0…1; NaN without pixels."""
+        total, batches = self.totals()
+        return total / batches if batches else float("nan")

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torchmetrics.functional.classification import multiclass_calibration_error
+from torchmetrics.functional.classification import binary_calibration_error, multiclass_calibration_error
 
 from distill.metrics import BatchedEce, ConfidenceBins
 
@@ -78,14 +78,36 @@ def test_ece_equals_a_loop_over_the_bins() -> None:
 
 @pytest.mark.parametrize("bins", [1, 5, 10, 15, 20])
 def test_edges_belong_to_the_bin_above(bins: int) -> None:
-    """k/bins falls into bin k despite rounding, the FP32 number below it into bin k − 1; 1 into the last."""
-    edges = np.arange(bins + 1) / bins
+    """Edge k falls into bin k, the FP32 number below it into bin k − 1; 1 into the last."""
+    edges = torch.linspace(0, 1, bins + 1).numpy()
     share = binned(edges, np.ones(bins + 1, bool), bins).reliability().share * (bins + 1)
     np.testing.assert_allclose(share, [1.0] * (bins - 1) + [2.0])
-    below = np.nextafter(edges[1:].astype(np.float32), np.float32(0))
+    below = np.nextafter(edges[1:], np.float32(0))
     np.testing.assert_allclose(
         binned(below, np.ones(bins, bool), bins).reliability().share * bins, np.ones(bins)
     )
+
+
+@pytest.mark.parametrize("bins", [3, 7, 10, 15, 20])
+@pytest.mark.parametrize("as_in", ["torch", "k/n"])
+def test_ece_of_confidences_on_the_edges_equals_torchmetrics(bins: int, as_in: str) -> None:
+    """Some k/n lie an FP32 bit below torch.linspace's edge, and in another bin."""
+    edges = torch.linspace(0, 1, bins + 1) if as_in == "torch" else torch.arange(bins + 1) / bins
+    confidence = torch.cat([edges, torch.nextafter(edges, torch.zeros(()))])
+    correct = torch.arange(len(confidence)) % 3 > 0
+    expected = binary_calibration_error(confidence, correct.long(), n_bins=bins).item()
+    ece = binned(confidence.numpy(), correct.numpy(), bins).ece()
+    assert ece == pytest.approx(expected, abs=1e-6)
+
+
+def test_bins_made_of_sums() -> None:
+    confidence, correct = np.array([0.1, 0.2, 0.7, 1.0]), np.array([1, 0, 0, 1], bool)
+    counted = binned(confidence, correct, bins=2)
+    made = ConfidenceBins.from_sums(count=[2, 1, 1], confidence=[0.3, 0.7, 1], correct=[1, 0, 1])
+    assert made.bins == 2
+    assert made.ece() == pytest.approx(counted.ece(), rel=1e-12)
+    for ours_, theirs in zip(made.reliability(), counted.reliability(), strict=True):
+        np.testing.assert_allclose(ours_, theirs)
 
 
 def test_reliability_table() -> None:
@@ -160,3 +182,30 @@ def test_batched_ece_default_and_degenerate_batches() -> None:
     batched.add(binned(np.array([0.75]), np.array([True])))
     assert batched.ece() == 0.25
     assert batched.ece() == 0.25
+
+
+def test_asking_for_the_batched_ece_does_not_end_a_batch() -> None:
+    first, second = binned(np.array([0.75]), np.array([True])), binned(np.array([0.75]), np.array([False]))
+    batched = BatchedEce(batch_size=2)
+    batched.add(first)
+    assert batched.ece() == 0.25
+    batched.add(second)
+    assert batched.ece() == 0.25  # half of two are correct, not the mean of 0.25 and 0.75
+    batched.add(second)
+    assert batched.ece() == pytest.approx((0.25 + 0.75) / 2)
+
+
+def test_batches_of_parts_equal_those_of_the_whole() -> None:
+    """Parts of whole batches, but for the last."""
+    images = [ours(*predictions(seed, 2.0, (4, 6))) for seed in range(8)]
+    whole, parts = BatchedEce(3), [BatchedEce(3), BatchedEce(3)]
+    for i, image in enumerate(images):
+        whole.add(image)
+        parts[i >= 6].add(image)
+    parts[0].merge(*parts[1].totals())
+    assert parts[0].ece() == pytest.approx(whole.ece(), rel=1e-12)
+
+
+def test_an_empty_batch_is_refused() -> None:
+    with pytest.raises(ValueError, match="batch_size"):
+        BatchedEce(0)
