@@ -1,4 +1,4 @@
-"""What the losses share: full precision under autocast, shape checks and the weighted mean."""
+"""What the losses share: full precision under autocast, shape checks, quotients over the whole batch."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -6,6 +6,8 @@ from typing import Any, ParamSpec
 
 import torch
 from torch import Tensor
+
+from distill.processes import mean_over_processes
 
 P = ParamSpec("P")
 
@@ -63,5 +65,14 @@ def check_per_pixel(logits: Tensor, **maps: Tensor) -> None:
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     """Σ w·v / Σ w; 0, with gradient 0, where all weights are 0. ``weights`` ≥ 0, same shape as ``values``."""
-    total = weights.sum()
-    return (weights * values).sum() / torch.where(total > 0, total, 1)
+    return quotient((weights * values).sum(), weights.sum())
+
+
+def quotient(numerator: Tensor, denominator: Tensor) -> Tensor:
+    """``numerator`` / ``denominator`` ≥ 0 of a batch; 0, with gradient 0, where the latter is 0.
+
+    Where several processes have a part of the batch each, the mean of their quotients is that of the whole
+    (see :mod:`distill.processes`).
+    """
+    mean = mean_over_processes(denominator.to(numerator.dtype))
+    return numerator / torch.where(mean > 0, mean, 1)

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from distill.losses._common import check_per_pixel, in_full_precision, weighted_mean
+from distill.losses._common import check_per_pixel, in_full_precision, quotient, weighted_mean
 from kd_seg_ros.classes import IGNORE_ID
 
 
@@ -42,7 +42,7 @@ def border_focal_loss_published(
     check_per_pixel(logits, labels=labels, weights=weights)
     nll = F.cross_entropy(logits, labels, ignore_index=IGNORE_ID, reduction="none")
     factor = _error(nll).mul_(gamma).exp_()
-    return (weights * factor * nll).sum() / (labels != IGNORE_ID).sum().clamp(min=1)
+    return quotient((weights * factor * nll).sum(), (labels != IGNORE_ID).sum())
 
 
 def _error(nll: Tensor) -> Tensor:

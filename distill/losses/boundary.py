@@ -2,7 +2,7 @@
 
 A pixel is a boundary, y = 1, if the (2r+1)² window around it holds more than one label, r = 2: lines four
 pixels wide (ignored regions count as a label of their own). With z the head's logit, P the number of boundary
-pixels and N that of the others::
+pixels in the batch and N that of the others::
 
     1/(P + N) · Σ w·BCE(sigmoid z, y),     w = N/(P + N) where y = 1, P/(P + N) where y = 0
 
@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from distill.losses._common import check_per_pixel, in_full_precision
+from distill.processes import mean_over_processes
 
 RADIUS = 2
 
@@ -37,6 +38,6 @@ def boundary_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Class-balanced binary cross-entropy between a boundary head and the labels' boundaries."""
     check_per_pixel(logits, labels=labels)
     target = label_boundaries(labels).to(logits.dtype)
-    share = target.mean()
+    share = mean_over_processes(target.mean())
     weights = target * (1 - share) + (1 - target) * share
     return F.binary_cross_entropy_with_logits(logits[:, 0], target, weights)

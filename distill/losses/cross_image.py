@@ -6,8 +6,9 @@ positions, brought to length 1, a row of similarities to another image becomes a
 
     r_ij(p) = softmax_q(f_ip·f_jq / T),     1/(B²·N) · Σ_i Σ_j Σ_p KL(r^teacher_ij(p) ‖ r^student_ij(p))
 
-over all ordered pairs of images, an image with itself among them: all there is in a batch of 1. T = 0.1 is
-the authors'.
+over all ordered pairs of the batch's B images, an image with itself among them: all there is in a batch of 1.
+In distributed training the batch is that of all processes; the authors' code stays within a process. T = 0.1
+is the authors'.
 
 Beforehand, maps are averaged over k×k squares (at the edges over what is left), k the least that leaves at
 most 32 on the longer side, so that N ≤ 1024; the authors average 2×2 or not at all. One image's rows, B·N²
@@ -27,6 +28,7 @@ from torch.utils.checkpoint import checkpoint
 
 from distill.losses._common import check_same_size, in_full_precision
 from distill.losses.lad import EPS
+from distill.processes import gather_over_processes
 
 LONGEST_SIDE: Final[int] = 32
 
@@ -36,12 +38,15 @@ def cross_image_relational_loss(student: Tensor, teacher: Tensor, temperature: f
     """1/(B²·N) · Σ KL(r^T_ij(p) ‖ r^S_ij(p)) over ordered pairs of images i, j and positions p of i."""
     check_same_size(student, teacher)
     s, t = _directions(student), _directions(teacher.detach())
-    batch, positions, _ = s.shape
+    all_s, all_t = gather_over_processes(s), gather_over_processes(t)
     divergences = [
-        checkpoint(_divergence, s[i], s, t[i], t, temperature, use_reentrant=False, preserve_rng_state=False)
-        for i in range(batch)
+        checkpoint(
+            *(_divergence, s_i, all_s, t_i, all_t, temperature), use_reentrant=False, preserve_rng_state=False
+        )
+        for s_i, t_i in zip(s, t, strict=True)
     ]
-    return torch.stack(divergences).sum() / (batch**2 * positions)
+    batch, positions, _ = s.shape
+    return torch.stack(divergences).sum() / (batch * len(all_s) * positions)
 
 
 def _directions(features: Tensor) -> Tensor:

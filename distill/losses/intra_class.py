@@ -21,7 +21,7 @@ from typing import Final
 import torch.nn.functional as F
 from torch import Tensor
 
-from distill.losses._common import check_same_size, in_full_precision
+from distill.losses._common import check_same_size, in_full_precision, quotient
 from distill.losses.lad import EPS
 from kd_seg_ros.classes import IGNORE_ID, NUM_CLASSES
 
@@ -45,7 +45,7 @@ def intra_class_variation_loss(
     members = F.one_hot(classes.where(labelled, num_classes), num_classes + 1)[..., :num_classes]
     members = members.to(student.dtype)
     difference = _variation(student, members) - _variation(teacher.detach(), members.to(teacher.dtype))
-    return (labelled * difference.square()).sum() / labelled.sum().clamp(min=1)
+    return quotient((labelled * difference.square()).sum(), labelled.sum())
 
 
 def _variation(features: Tensor, members: Tensor) -> Tensor:

@@ -6,8 +6,8 @@ there are fewer still)::
 
     mean { −log p_y : p_y < max(threshold, the keep-th smallest p_y) }
 
-Pixels are chosen from the whole batch. Values lie in [0, ∞); with every pixel ignored the loss and its
-gradient are 0.
+Pixels are chosen from the whole batch, in distributed training that of all processes. Values lie in [0, ∞);
+with every pixel ignored the loss and its gradient are 0.
 
 Shapes: logits [B, C, H, W]; labels [B, H, W] int64, 0…C−1 or 255 (ignored). Other shapes raise ValueError.
 
@@ -20,7 +20,8 @@ import math
 import torch.nn.functional as F
 from torch import Tensor
 
-from distill.losses._common import check_per_pixel, in_full_precision
+from distill.losses._common import check_per_pixel, in_full_precision, quotient
+from distill.processes import gather_over_processes
 from kd_seg_ros.classes import IGNORE_ID
 
 THRESHOLD = 0.9
@@ -32,9 +33,15 @@ def ohem_loss(logits: Tensor, labels: Tensor, threshold: float = THRESHOLD, keep
     """Mean −log p_y over pixels with p_y < ``threshold``, and over no fewer than ``keep`` pixels."""
     check_per_pixel(logits, labels=labels)
     nll = F.cross_entropy(logits, labels, ignore_index=IGNORE_ID, reduction="none")
-    nll = nll[labels != IGNORE_ID]
-    if nll.numel() == 0:
-        return logits.sum() * 0
-    # p_y < threshold and −log p_y > −log threshold are the same.
-    easiest_kept = nll.detach().topk(min(keep, nll.numel()), sorted=False).values.min()
-    return nll[nll >= easiest_kept.clamp(max=-math.log(threshold))].mean()
+    labelled = labels != IGNORE_ID
+    hardness = nll.detach().masked_fill(~labelled, -math.inf)
+    # The batch's hardest are among the hardest of its parts.
+    hardest = _highest(gather_over_processes(_highest(hardness.flatten(), keep)), keep)
+    # p_y < threshold and −log p_y > −log threshold are the same. Not `>=`: a NaN must be seen in the loss.
+    chosen = labelled & ~(hardness < hardest.min().clamp(max=-math.log(threshold)))
+    return quotient(nll.masked_fill(~chosen, 0).sum(), chosen.sum())
+
+
+def _highest(values: Tensor, count: int) -> Tensor:
+    """Return the ``count`` highest of [n], or all if there are fewer, in any order."""
+    return values.topk(min(count, len(values)), sorted=False).values

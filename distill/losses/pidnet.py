@@ -19,7 +19,7 @@ from collections.abc import Mapping
 import torch.nn.functional as F
 from torch import Tensor
 
-from distill.losses._common import in_full_precision
+from distill.losses._common import in_full_precision, quotient
 from distill.losses.boundary import boundary_loss
 from distill.losses.ohem import ohem_loss
 from kd_seg_ros.classes import IGNORE_ID
@@ -52,4 +52,4 @@ def pidnet_loss(logits: Tensor, auxiliary: Mapping[str, Tensor], labels: Tensor)
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Mean over the labelled pixels; 0 where there are none."""
     total = F.cross_entropy(logits, labels, ignore_index=IGNORE_ID, reduction="sum")
-    return total / (labels != IGNORE_ID).sum().clamp(min=1)
+    return quotient(total, (labels != IGNORE_ID).sum())

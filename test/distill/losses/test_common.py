@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from distill.losses._common import check_same_size, in_full_precision, weighted_mean
+from distill.losses._common import check_same_size, in_full_precision, quotient, weighted_mean
 
 
 @in_full_precision
@@ -31,6 +31,14 @@ def test_weighted_mean() -> None:
     assert weighted_mean(values, weights).item() == pytest.approx(5 / 4)
     assert weighted_mean(values, torch.full((3,), 1e-6)).item() == pytest.approx(13 / 3)
     assert weighted_mean(values, torch.zeros(3)).item() == 0
+
+
+@pytest.mark.parametrize(("denominator", "expected"), [(4, 0.75), (0, 0.0)])
+def test_quotient_of_a_sum_and_a_count(denominator: int, expected: float) -> None:
+    numerator = torch.tensor(3.0 if denominator else 0.0, requires_grad=True)
+    value = quotient(numerator, torch.tensor(denominator))
+    assert value.dtype == torch.float32
+    assert value.item() == expected
 
 
 def test_channels_may_differ() -> None:

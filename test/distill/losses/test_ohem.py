@@ -60,6 +60,13 @@ def test_an_ignored_image_gives_zero_and_zero_gradient() -> None:
     assert (logits.grad == 0).all()
 
 
+def test_a_nan_is_seen() -> None:
+    logits, labels = example(0)
+    logits[0, :, labels[0] != IGNORE] = torch.nan
+    assert ohem_loss(logits, labels, keep=5).isnan()
+    assert ohem_loss(logits[1:], labels[1:], keep=5).isfinite()
+
+
 def test_shapes_that_differ_are_named() -> None:
     with pytest.raises(ValueError, match=r"labels \(1, 2, 3\)"):
         ohem_loss(torch.zeros(1, 3, 2, 2), torch.zeros(1, 2, 3, dtype=torch.long))
