@@ -7,7 +7,6 @@ differences of the bars' lengths mean something, which is why each has its numbe
 
 from __future__ import annotations
 
-import colorsys
 import math
 from pathlib import Path
 from typing import Final
@@ -15,8 +14,7 @@ from typing import Final
 from PIL import Image, ImageDraw, ImageFont
 
 from distill.data.statistics import Statistics
-from distill.teachers.class_mapping import SYNONYMS
-from kd_seg_ros.classes import CLASS_NAMES, PALETTE
+from distill.palette import palette
 from kd_seg_ros.errors import UserError
 
 WIDTH: Final = 1600
@@ -52,7 +50,7 @@ def draw_chart(statistics: Statistics, title: str) -> Image.Image:
     draw = ImageDraw.Draw(image)
     font, heading = ImageFont.load_default(TEXT), ImageFont.load_default(36)
     left = GAP * 3 + round(max(draw.textlength(name, font) for name in names))
-    lowest = lowest_power(shares)
+    lowest, colours = lowest_power(shares), palette(names)
 
     def place(share: float) -> int:
         return left + round((WIDTH - RIGHT - left) * (math.log10(share) / -lowest + 1))
@@ -76,7 +74,7 @@ def draw_chart(statistics: Statistics, title: str) -> Image.Image:
         end = left
         if share:
             end = place(share)
-            draw.rectangle((left, middle - BAR // 2, end, middle + BAR // 2), colour(name, row), RIM)
+            draw.rectangle((left, middle - BAR // 2, end, middle + BAR // 2), colours[row], RIM)
         text = percent(share), INK if share else GREY
         draw.text((end + 10, middle), *text, font, anchor="lm", stroke_width=3, stroke_fill="white")
     draw.line((left, TOP - 8, left, bottom + 8), GREY, 2)
@@ -86,16 +84,6 @@ def draw_chart(statistics: Statistics, title: str) -> Image.Image:
 def lowest_power(shares: tuple[float, ...]) -> int:
     """Return the power of ten that the scale starts at: below the smallest share, at least one decade."""
     return min(math.ceil(math.log10(min(share for share in shares if share))) - 1, -1)
-
-
-def colour(name: str, number: int) -> tuple[int, int, int]:
-    """Return the palette's colour for a class known by that name, else one of its own."""
-    for known, rgb in zip(CLASS_NAMES, PALETTE, strict=True):
-        if name.casefold() in (known, *SYNONYMS[known]):
-            return rgb
-    # Hues a golden section of the circle apart stay apart however many there are.
-    red, green, blue = colorsys.hsv_to_rgb(number * 0.618034 % 1, 0.55, 0.85)
-    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def percent(share: float) -> str:

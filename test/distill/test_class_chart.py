@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distill.class_chart import ROW, TOP, colour, draw_chart, lowest_power, percent, write_chart
+from distill.class_chart import ROW, TOP, draw_chart, lowest_power, percent, write_chart
 from distill.data.statistics import Statistics
 from kd_seg_ros.classes import CLASS_NAMES, PALETTE
 from kd_seg_ros.errors import UserError
@@ -41,12 +41,6 @@ def test_the_scale_starts_below_the_smallest_share(shares: tuple[float, ...], po
 def test_numbers() -> None:
     numbers = [percent(share) for share in (1.0, 0.351, 0.0123, 0.000_047, 0)]
     assert numbers == ["100 %", "35.1 %", "1.23 %", "0.00470 %", "none"]
-
-
-def test_colours_are_the_palettes_by_name_and_distinct_otherwise() -> None:
-    assert [colour(name, 0) for name in CLASS_NAMES] == list(PALETTE)
-    assert colour("Pavement", 3) == PALETTE[1]
-    assert len({colour("something", number) for number in range(40)}) == 40
 
 
 def test_other_classes_and_one_class_alone(tmp_path: Path) -> None:
