@@ -67,8 +67,9 @@ def _set(values: dict[str, Any], keys: list[str], value: Any) -> None:
 
 
 def _explain(error: ValidationError) -> str:
-    """One line for the first fault of a validation."""
-    first = error.errors()[0]
+    """One line for the first fault of a validation; a wrong name goes before what is missing for it."""
+    faults = error.errors()
+    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         nearest = difflib.get_close_matches(str(first["loc"][-1]), _keys_beside(first["loc"]), 1, cutoff=0.0)

@@ -72,44 +72,48 @@ def label_map(names: Values | ColourNames, class_names: Sequence[str], source: s
 
 def read_class_map(path: Path) -> ClassMap:
     """Read a class map's YAML file; raises UserError naming the file and what is wrong with it."""
-    content = read_yaml(path, "class map")
+    return parse_class_map(read_yaml(path, "class map"), f"class map {path}")
+
+
+def parse_class_map(content: Any, source: str = "class map") -> ClassMap:
+    """Check the content of a class map; ``source`` names it in errors.
+
+    :raises UserError: saying what is wrong with it.
+    """
     if not isinstance(content, dict) or ("values" in content) == ("colours" in content):
-        raise UserError(f"class map {path}: give exactly one of values and colours")
+        raise UserError(f"{source}: give exactly one of values and colours")
     if unknown := [key for key in content if key not in _KEYS]:
-        raise UserError(f"class map {path}: unknown key {unknown[0]!r}; known: {', '.join(sorted(_KEYS))}")
+        raise UserError(f"{source}: unknown key {unknown[0]!r}; known: {', '.join(sorted(_KEYS))}")
     classes = content.get("classes", CLASS_NAMES)
     if not isinstance(classes, list | tuple) or not all(isinstance(name, str) for name in classes):
-        raise UserError(f"class map {path}: classes must be a list of names")
+        raise UserError(f"{source}: classes must be a list of names")
     suffix = content.get("label_suffix", "")
     if not isinstance(suffix, str):
-        raise UserError(f"class map {path}: label_suffix must be text")
+        raise UserError(f"{source}: label_suffix must be text")
     kind = "values" if "values" in content else "colours"
     if not isinstance(content[kind], dict):
-        raise UserError(f"class map {path}: {kind} must be pairs like '{_EXAMPLES[kind]}'")
-    names = {_key(key, kind, path): _name(name, path) for key, name in content[kind].items()}
-    label_map(names, classes, f"class map {path}")  # refuse it now rather than with the first image
+        raise UserError(f"{source}: {kind} must be pairs like '{_EXAMPLES[kind]}'")
+    names = {_key(key, kind, source): _name(name, source) for key, name in content[kind].items()}
+    label_map(names, classes, source)  # refuse it now rather than with the first image
     return ClassMap(names, tuple(classes), suffix)
 
 
 _EXAMPLES = {"values": "0: road", "colours": "128 64 128: road"}
 
 
-def _key(key: Any, kind: str, path: Path) -> Any:
-    """Return the value, or the colour as a tuple, that a key of the file says."""
-    if kind == "values":
-        if type(key) is int:
-            return key
-    elif isinstance(key, str):
-        numbers = key.replace(",", " ").split()
-        if len(numbers) == 3 and all(number.isdecimal() for number in numbers):
-            return tuple(map(int, numbers))
-    raise UserError(f"class map {path}: {key!r} in {kind} must be like '{_EXAMPLES[kind]}'")
+def _key(key: Any, kind: str, source: str) -> Any:
+    """Return the value, or the colour as a tuple, that a key says; JSON makes a value's number text."""
+    text = str(key) if type(key) is int else key if isinstance(key, str) else ""
+    numbers = text.replace(",", " ").split()
+    if len(numbers) == (1 if kind == "values" else 3) and all(number.isdecimal() for number in numbers):
+        return int(numbers[0]) if kind == "values" else tuple(map(int, numbers))
+    raise UserError(f"{source}: {key!r} in {kind} must be like '{_EXAMPLES[kind]}'")
 
 
-def _name(name: Any, path: Path) -> str | None:
+def _name(name: Any, source: str) -> str | None:
     if name is None or isinstance(name, str):
         return name
-    raise UserError(f"class map {path}: {name!r} is no class name; null stands for ignored")
+    raise UserError(f"{source}: {name!r} is no class name; null stands for ignored")
 
 
 def _train_id(name: str | None, class_names: Sequence[str], source: str) -> int:

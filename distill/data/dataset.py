@@ -10,7 +10,7 @@ Label files hold trainIds, other values that a table turns into trainIds, or col
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -73,9 +73,6 @@ class SegmentationDataset(Dataset):
     Indexed by a frame's number (epoch 0) or by a pair (epoch, number). Reading raises UserError naming
     the file if it cannot be decoded, if image and labels differ in size, or if the labels hold values
     that are no trainIds.
-
-    :param ignore_unlabelled: give frames without labels labels that are ignored everywhere, so that they
-        can be trained on beside others; else they have None, which the training refuses.
     """
 
     def __init__(
@@ -83,13 +80,10 @@ class SegmentationDataset(Dataset):
         frames: Sequence[Frame],
         transform: Callable[[Sample, np.random.Generator], Any] | None = None,
         seed: int = 0,
-        *,
-        ignore_unlabelled: bool = False,
     ) -> None:
         self.frames = list(frames)
         self.transform = transform
         self.seed = seed
-        self.ignore_unlabelled = ignore_unlabelled
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -100,8 +94,6 @@ class SegmentationDataset(Dataset):
     def __getitem__(self, key: int | tuple[int, int]) -> Any:
         epoch, index = key if isinstance(key, tuple) else (0, key)
         sample = read_sample(self.frames[index])
-        if sample.labels is None and self.ignore_unlabelled:
-            sample = replace(sample, labels=np.full(sample.image.shape[:2], IGNORE_ID, np.uint8))
         if self.transform is None:
             return sample
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, index)))

@@ -67,11 +67,21 @@ def _open_folder(images: Path | None, labels: Path | None, classes: Path | None)
     return list_folder(images, labels, chosen.names, chosen.class_names, label_suffix=chosen.label_suffix)
 
 
-def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options by which a command chooses a data set."""
-    parser.add_argument("--dataset", choices=DATA_SETS, required=True)
+def add_data_arguments(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Declare the options by which a command chooses a data set.
+
+    :param default: what it does without ``--dataset``, in words; None: the option is required.
+    """
+    split = "val" if default else "train"
+    parser.add_argument(
+        "--dataset", choices=DATA_SETS, required=default is None, help=default and f"default: {default}"
+    )
     parser.add_argument("--root", type=Path, metavar="DIR", help="folder of acdc, cityscapes or bdd10k")
-    parser.add_argument("--split", choices=SPLITS, help="of acdc, cityscapes or bdd10k (default: train)")
+    parser.add_argument(
+        "--split",
+        choices=SPLITS,
+        help=f"of acdc, cityscapes or bdd10k (default: {split})",
+    )
     parser.add_argument("--images", type=Path, metavar="DIR", help="images of a folder, and below it")
     parser.add_argument(
         "--labels", type=Path, metavar="DIR", help="labels of a folder, called as the images are"

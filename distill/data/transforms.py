@@ -14,7 +14,6 @@ from distill.data.acdc import ACDC_MEAN, ACDC_STD
 from distill.data.border_weights import border_weights
 from distill.data.dataset import Rgb, Sample
 from kd_seg_ros.classes import IGNORE_ID
-from kd_seg_ros.errors import UserError
 
 Pixels: TypeAlias = npt.NDArray[Any]
 """uint8 [H, W] or [H, W, 3]; OpenCV's own annotations promise no dtype."""
@@ -31,6 +30,8 @@ class TrainItem(TypedDict):
     """int64 [H, W] trainIds, 255 = ignored."""
     weights: Tensor
     """float32 [H, W] border weights, 0 = ignored."""
+    distil: Tensor
+    """bool [H, W], where a teacher's probabilities count: labelled pixels, or all of an unlabelled image."""
     condition: str
     path: str
 
@@ -68,6 +69,8 @@ class TrainTransform:
     """The crop is resized by this: 1080² becomes 864²."""
     scale: tuple[float, float] = (0.5, 2.0)
     """Least and greatest random scale."""
+    flip: bool = True
+    """Mirror every second image, at random."""
     jitter: float = 0.2
     """Strength of the photometric jitter, 0 (none) to 1; see :func:`colour_jitter`."""
     mean: Rgb = ACDC_MEAN
@@ -80,21 +83,29 @@ class TrainTransform:
         return round(self.crop[0] * self.working_scale), round(self.crop[1] * self.working_scale)
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> TrainItem:
-        """Augment one sample; the same generator state gives the same item."""
-        if sample.labels is None:
-            raise UserError(f"{sample.path} has no labels: a test split cannot be trained on")
+        """Augment one sample; the same generator state gives the same item.
+
+        A sample without labels is ignored everywhere, but for a teacher's probabilities.
+        """
+        unlabelled = sample.labels is None
+        image: Pixels = sample.image
+        labels: Pixels = np.zeros(image.shape[:2], np.uint8) if sample.labels is None else sample.labels
         mean, std = sample.mean or self.mean, sample.std or self.std
-        image, labels = resize(sample.image, sample.labels, rng.uniform(*self.scale))
+        image, labels = resize(image, labels, rng.uniform(*self.scale))
         image, labels = _random_crop(image, labels, self.crop, rng)
         image, labels = resize(image, labels, self.working_scale)
-        if rng.random() < 0.5:
+        if rng.random() < 0.5 and self.flip:
             image, labels = cv2.flip(image, 1), cv2.flip(labels, 1)
         image = colour_jitter(image, self.jitter, rng)
         image, labels = _random_pad(image, labels, self.size, mean, rng)
+        distil = labels != IGNORE_ID
+        if unlabelled:
+            labels = np.full_like(labels, IGNORE_ID)
         return TrainItem(
             image=normalise(image, mean, std),
             labels=torch.from_numpy(labels.astype(np.int64)),
             weights=torch.from_numpy(border_weights(labels, IGNORE_ID)),
+            distil=torch.from_numpy(distil),
             condition=sample.condition,
             path=str(sample.path),
         )

@@ -81,14 +81,12 @@ def test_labels_are_checked_against_the_frames_own_number_of_classes(tmp_path: P
         read_sample(Frame(image, labels, "normal", num_classes=11))
 
 
-def test_statistics_and_ignored_labels_reach_the_sample(tmp_path: Path) -> None:
+def test_statistics_and_missing_labels_reach_the_sample(tmp_path: Path) -> None:
     image = tmp_path / "image.png"
     write_png(image, np.zeros((2, 3, 3), np.uint8))
     frame = Frame(image, None, "normal", mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
     sample = SegmentationDataset([frame])[0]
     assert (sample.mean, sample.std, sample.labels) == (frame.mean, frame.std, None)
-    labels = SegmentationDataset([frame], ignore_unlabelled=True)[0].labels
-    assert labels.tolist() == [[255] * 3] * 2
 
 
 def test_an_image_of_an_absurd_size_is_an_error_of_the_file(

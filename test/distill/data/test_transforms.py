@@ -24,7 +24,6 @@ from distill.data.transforms import (
     normalise,
     resize,
 )
-from kd_seg_ros.errors import UserError
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 
@@ -162,9 +161,20 @@ def test_the_sample_is_left_untouched() -> None:
     np.testing.assert_array_equal(source.labels, copy.labels)
 
 
-def test_unlabelled_sample_is_refused() -> None:
-    with pytest.raises(UserError, match=r"frame\.png has no labels"):
-        TrainTransform()(sample(labelled=False), np.random.default_rng(0))
+def test_the_teacher_counts_on_labelled_pixels_and_on_all_of_an_unlabelled_image() -> None:
+    """The padding counts in neither."""
+    taller = transform(crop=(50, 60))
+    whole, bare = (taller(sample(labelled=labelled), np.random.default_rng(3)) for labelled in (True, False))
+    assert torch.equal(whole["distil"], whole["labels"] != 255)
+    assert (bare["labels"] == 255).all()
+    assert not bare["weights"].any()
+    assert torch.equal(whole["image"], bare["image"])
+    assert int(bare["distil"].sum()) == 40 * 60
+
+
+def test_without_flipping_an_image_is_never_mirrored() -> None:
+    items = [transform(flip=False)(sample(), np.random.default_rng(seed))["image"] for seed in range(8)]
+    assert all(torch.equal(items[0], item) for item in items)
 
 
 def test_colour_matrix_factors() -> None:

@@ -1,0 +1,83 @@
+"""Data sets in the configuration."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from distill.config import DataConfig, load_config, parse_config
+from distill.data.acdc import ACDC_MEAN
+from distill.data.cityscapes import CITYSCAPES_MEAN, CITYSCAPES_STD
+from kd_seg_ros.classes import CLASS_NAMES
+from kd_seg_ros.errors import UserError
+
+CLASSES = {"classes": ["sky", "road"], "values": {0: "sky", 1: "road", 7: None}}
+FOLDER = {"dataset": "folder", "root": "camvid", "classes": CLASSES}
+
+
+def config(data: dict[str, Any]) -> DataConfig:
+    return parse_config({"name": "x", "data": data, "student": {"backbone": "resnet18"}}, "here").data
+
+
+def test_each_data_set_has_its_own_mean_and_std() -> None:
+    data = config({"root": "a", "extra": [{"dataset": "cityscapes", "root": "c", "std": [0.1, 0.2, 0.3]}]})
+    assert data.mean == ACDC_MEAN
+    assert data.extra[0].mean == CITYSCAPES_MEAN
+    assert data.extra[0].std == (0.1, 0.2, 0.3) != CITYSCAPES_STD
+    assert [source.root for source in data.sources] == ["a", "c"]
+    assert config({"dataset": "folder", "root": "f", "classes": CLASSES}).mean == (0.485, 0.456, 0.406)
+
+
+def test_a_folder_brings_its_own_classes() -> None:
+    assert config({"root": "acdc"}).class_names == CLASS_NAMES
+    assert config(FOLDER).class_names == ("sky", "road")
+
+
+def test_what_a_checkpoint_holds_is_read_back_the_same() -> None:
+    """JSON turns the numbers of a class map into text."""
+    for values in (
+        {"root": "acdc"},
+        FOLDER | {"extra": [{"dataset": "folder", "root": "u", "labels": None}]},
+    ):
+        data = config(values)
+        again = config(json.loads(json.dumps(data.model_dump(mode="json"))))
+        assert again.class_map == data.class_map
+        assert again.sources[-1].labelled == data.sources[-1].labelled
+
+
+def test_a_class_map_may_stand_in_a_file_and_is_then_part_of_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "classes.yaml").write_text(yaml.safe_dump(CLASSES))
+    data = FOLDER | {"classes": str(tmp_path / "classes.yaml")}
+    path = tmp_path / "x.yaml"
+    path.write_text(yaml.safe_dump({"name": "x", "data": data, "student": {"backbone": "resnet18"}}))
+    loaded = load_config(path)
+    (tmp_path / "classes.yaml").unlink()
+    assert loaded.data.classes == CLASSES
+    assert loaded.data.class_names == ("sky", "road")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({}, r"'data\.root' is missing"),
+        ({"root": "r", "dataset": "kitti"}, r"data\.dataset.*'acdc', 'cityscapes', 'bdd10k' or 'folder'"),
+        ({"root": "r", "images": "x"}, "images belongs to dataset 'folder', not 'acdc'"),
+        ({"dataset": "bdd10k", "root": "r", "conditions": ["fog"]}, "conditions belongs to dataset 'acdc'"),
+        ({"dataset": "folder", "root": "r"}, "labels and classes go together"),
+        (FOLDER | {"labels": None}, "labels and classes go together"),
+        ({"dataset": "folder", "root": "r", "labels": None}, "put this one into extra"),
+        (FOLDER | {"classes": "nowhere.yaml"}, "class map nowhere.yaml"),
+        (FOLDER | {"classes": {"values": {0: "roda"}}}, "did you mean 'road'"),
+        (FOLDER | {"extra": [{"root": "a"}]}, "a has other classes than camvid"),
+        ({"root": "a", "extra": [{"rot": "a"}]}, r"unknown key 'data\.extra\.0\.rot'; did you mean 'root'"),
+        ({"root": "a", "draws": 5}, "there is no extra one"),
+        ({"root": "a", "extra": [{"root": "b", "weight": 0}]}, r"data\.extra\.0\.weight"),
+    ],
+)
+def test_mistakes_are_named(data: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        config(data)
