@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from distill.data.acdc import AcdcDataset
-from distill.data.dataset import read_image
+from distill.config.data import SourceConfig
+from distill.data.dataset import SegmentationDataset, read_image
+from distill.data.source import open_source
 from distill.metrics import confusion_matrix, mean_iou
 from distill.models.deployed import DeployedModel
 from distill.segmenters import engine_segmenter, torch_segmenter
-from kd_seg_ros.classes import IGNORE_ID, NUM_CLASSES
+from kd_seg_ros.classes import IGNORE_ID
 from kd_seg_ros.engine import Engine
 from kd_seg_ros.errors import UserError
 
@@ -88,7 +89,8 @@ def measure_agreement(model: DeployedModel, engine: Engine, pairs: list[Pair]) -
     same = pixels = 0
     difference = 0.0
     finite = True
-    confusion = [np.zeros((NUM_CLASSES, NUM_CLASSES + 1), np.int64) for _ in range(2)]
+    classes = len(engine.card.class_names)
+    confusion = [np.zeros((classes, classes + 1), np.int64) for _ in range(2)]
     labelled = False
     for image, labels in tqdm(_resized(pairs, engine.size), "check", len(pairs), unit="image"):
         (mask, probability), (mask_ref, probability_ref) = of_file(image), of_network(image)
@@ -99,15 +101,15 @@ def measure_agreement(model: DeployedModel, engine: Engine, pairs: list[Pair]) -
         if labels is not None:
             labelled = True
             for matrix, prediction in zip(confusion, (mask, mask_ref), strict=True):
-                matrix += confusion_matrix(labels, prediction, NUM_CLASSES, IGNORE_ID)
+                matrix += confusion_matrix(labels, prediction, classes, IGNORE_ID)
     points = 100 * abs(mean_iou(confusion[0]) - mean_iou(confusion[1])) if labelled else math.nan
     return Agreement(len(pairs), same / pixels, difference / pixels, points, finite)
 
 
-def labelled_images(root: str | Path, conditions: tuple[str, ...], limit: int) -> list[Pair]:
+def labelled_images(data: SourceConfig, limit: int) -> list[Pair]:
     """Up to ``limit`` images of the val split, spread evenly over it."""
     try:
-        dataset = AcdcDataset(root, "val", conditions)
+        dataset = SegmentationDataset(open_source(data, "val").complete())
     except UserError as error:
         raise UserError(f"{error} (needed to check the file; or give --images DIR)") from error
     chosen = np.linspace(0, len(dataset) - 1, min(limit, len(dataset))).round().astype(int)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from distill.benchmarks import folding, models
+from distill.benchmarks import folding, metrics, models, training
 from distill.complexity import SIZE
 from distill.models.catalogue import MODELS, SWIFTNET, check_name
 from kd_seg_ros.errors import UserError
 
-SUITES = ("models", "folding")
+SUITES = ("models", "folding", "training", "metrics")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +37,15 @@ def run(args: argparse.Namespace) -> int:
     """Run one suite."""
     if args.write:
         _marked(args.write, args.suite, "")  # before minutes of measuring
-    if args.suite == "folding":
+    if args.suite != "models":
         if args.models:
             raise UserError("--models belongs to --suite models")
-        text, rows = folding.run(args.seconds, SIZE)
+        suites: dict[str, Callable[[float], tuple[str, list[dict[str, Any]]]]] = {
+            "folding": partial(folding.run, size=SIZE),
+            "training": training.run,
+            "metrics": metrics.run,
+        }
+        text, rows = suites[args.suite](args.seconds)
     else:
         names = args.models or list(MODELS)
         for name in names:
@@ -50,10 +58,18 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             args.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
         if args.write:
-            args.write.write_text(_marked(args.write, args.suite, text), encoding="utf-8")
+            write_between_marks(args.write, args.suite, text)
     except OSError as error:
         raise UserError(f"{error.filename} cannot be written: {error.strerror}") from error
     return 0
+
+
+def write_between_marks(path: Path, name: str, text: str) -> None:
+    """Replace what stands between ``<!-- NAME -->`` and ``<!-- /NAME -->`` in a Markdown document.
+
+    :raises UserError: if the document cannot be read or has no such marks.
+    """
+    path.write_text(_marked(path, name, text), encoding="utf-8")
 
 
 def _marked(path: Path, suite: str, text: str) -> str:

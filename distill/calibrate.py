@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from tqdm import tqdm
 
 from distill.calibration import calibration_path, find_temperature
 from distill.checkpoint import deployed, file_digest, load_student
-from distill.data.acdc import CONDITIONS, AcdcDataset
+from distill.data import chosen
+from distill.data.dataset import SegmentationDataset
 from distill.evaluate import percent
 from distill.evaluation import ConditionScores, score, write_json
 from distill.models.deployed import DeployedModel
@@ -23,9 +25,7 @@ from kd_seg_ros.errors import UserError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("--checkpoint", type=Path, required=True, help="a .ckpt of `fit`")
-    parser.add_argument("--root", type=Path, help="data in ACDC's layout (default: the training's)")
-    parser.add_argument("--split", default="val", choices=("train", "val"))
-    parser.add_argument("--conditions", nargs="+", default=CONDITIONS, choices=CONDITIONS)
+    chosen.add_arguments(parser)
     parser.add_argument(
         "--pixels",
         type=int,
@@ -39,22 +39,23 @@ def run(args: argparse.Namespace) -> int:
     if args.pixels < 1:
         raise UserError("--pixels must be at least 1")
     network, config = load_student(args.checkpoint)
-    dataset = AcdcDataset(args.root or config.data.root, args.split, args.conditions)
+    class_names = config.data.class_names
+    dataset = chosen.choose(args, config.data, class_names)
 
     logits, labels = draw_pixels(deployed(network, config), dataset, args.pixels)
     try:
         temperature = find_temperature(logits, labels)
     except ValueError as error:
         raise UserError(f"{args.checkpoint} cannot be calibrated: {error}") from error
-    before = _score(deployed(network, config), dataset, "ECE before")
-    after = _score(deployed(network, config, temperature), dataset, "ECE after")
+    before = _score(deployed(network, config), dataset, class_names, "ECE before")
+    after = _score(deployed(network, config, temperature), dataset, class_names, "ECE after")
 
     scores_before, scores_after = before.summary(), after.summary()
     document = {
         "schema_version": 1,
         "checkpoint_sha256": file_digest(args.checkpoint),
         "temperature": temperature,
-        "data": {"dataset": config.data.dataset, "split": args.split},
+        "data": {"dataset": args.dataset or config.data.summary, "split": args.split or "val"},
         "scores_before": scores_before,
         "scores_after": scores_after,
     }
@@ -68,7 +69,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def draw_pixels(model: DeployedModel, dataset: AcdcDataset, pixels: int) -> tuple[torch.Tensor, torch.Tensor]:
+def draw_pixels(
+    model: DeployedModel, dataset: SegmentationDataset, pixels: int
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw labelled pixels evenly from all images; return their logits [N, C] and labels [N]."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = model.to(device)
@@ -86,5 +89,7 @@ def draw_pixels(model: DeployedModel, dataset: AcdcDataset, pixels: int) -> tupl
     return torch.cat(logits), torch.cat(labels)
 
 
-def _score(model: DeployedModel, dataset: AcdcDataset, title: str) -> ConditionScores:
-    return score(torch_segmenter(model), tqdm(dataset, title, unit="image"))
+def _score(
+    model: DeployedModel, dataset: SegmentationDataset, class_names: Sequence[str], title: str
+) -> ConditionScores:
+    return score(torch_segmenter(model), tqdm(dataset, title, unit="image"), class_names)

@@ -30,11 +30,10 @@ def build_network(config: NetworkConfig, num_classes: int = NUM_CLASSES) -> Segm
     )
 
 
-def load_student(path: Path, num_classes: int = NUM_CLASSES) -> tuple[SegmentationNetwork, Config]:
+def load_student(path: Path) -> tuple[SegmentationNetwork, Config]:
     """Return the trained network in evaluation mode and the experiment it comes from.
 
-    :raises UserError: if the file is missing, damaged, no checkpoint of this project or one for another
-        number of classes.
+    :raises UserError: if the file is missing, damaged, no checkpoint of this project or does not fit itself.
     """
     checkpoint = load_checkpoint(path)
     try:
@@ -43,6 +42,7 @@ def load_student(path: Path, num_classes: int = NUM_CLASSES) -> tuple[Segmentati
         raise UserError(f"{path} is no checkpoint of `python -m distill fit`") from error
     config = parse_config(values, str(path))
     # The checkpoint replaces any pretrained weights: they need not be at hand.
+    num_classes = len(config.data.class_names)
     network = build_network(config.student.model_copy(update={"pretrained": False}), num_classes)
     state = {k.removeprefix(STUDENT_PREFIX): v for k, v in tensors.items() if k.startswith(STUDENT_PREFIX)}
     network.refuse_other_classes(state, num_classes, str(path))

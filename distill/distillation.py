@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import lightning
@@ -11,32 +10,29 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from distill.adversary import Adversary
 from distill.checkpoint import deployed
 from distill.config import Config
 from distill.metrics import confusion_matrix, iou_per_class, mean_iou
 from distill.models.network import SegmentationNetwork
-from distill.objective import objective
-from kd_seg_ros.classes import CLASS_NAMES, IGNORE_ID
+from distill.named_maps import training_heads
+from distill.objective import make_objective
+from distill.processes import mean_over_processes
+from distill.teacher_cache import TeacherCache
+from distill.teaching import Teaching
+from kd_seg_ros.classes import IGNORE_ID
 from kd_seg_ros.errors import UserError
 
-
-class Frozen:
-    """Holds a teacher out of sight of PyTorch and Lightning: no submodule, and never copied."""
-
-    def __init__(self, module: nn.Module | None) -> None:
-        self.module = module
-        if module is not None:
-            module.requires_grad_(False).eval()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Frozen:
-        return self
+ADVERSARY = "adversary"
+"""Where a checkpoint holds the discriminator."""
 
 
 class Distillation(lightning.LightningModule):
     """Trains ``student`` on labels and, where the objective asks for it, on ``teacher``'s outputs.
 
     :param teacher: kept in evaluation mode, without gradients and out of every checkpoint.
-    :param class_names: of the labels, in the order of the trainIds.
+    :param cache: keeps the teacher's outputs on disk.
+    :raises UserError: if the objective asks for maps that the two do not have or that do not fit.
     """
 
     def __init__(
@@ -44,53 +40,99 @@ class Distillation(lightning.LightningModule):
         config: Config,
         student: SegmentationNetwork,
         teacher: nn.Module | None,
-        class_names: Sequence[str] = CLASS_NAMES,
+        cache: TeacherCache | None = None,
     ) -> None:
         super().__init__()
         self.config = config
-        self.class_names = tuple(class_names)
+        self.class_names = config.data.class_names
         self.student = student
-        self.save_hyperparameters(
-            {"config": config.model_dump(mode="json"), "class_names": list(self.class_names)}
-        )
+        self.save_hyperparameters({"config": config.model_dump(mode="json")})
         # Not a submodule: state_dict, optimiser, DDP, train() and weight averaging must not see it.
-        self._frozen = Frozen(teacher)
+        self._teaching = None if teacher is None else Teaching(teacher, cache)
+        adversarial = config.objective.adversarial
+        self._adversary = None if adversarial is None else Adversary(adversarial, len(self.class_names))
+        # A submodule: its adapters and temperature learn with the student, but are not part of it.
+        self.objective = make_objective(config, student, teacher)
+        self._steps = 1
         self._confusion = np.zeros((len(self.class_names), len(self.class_names) + 1), np.int64)
 
     @property
     def teacher(self) -> nn.Module | None:
         """The teacher, if there is one."""
-        return self._frozen.module
+        return None if self._teaching is None else self._teaching.teacher
+
+    def compile_networks(self) -> None:
+        """Let torch.compile make both networks faster; their names and parameters stay."""
+        self.student.compile()
+        if self.teacher is not None:
+            self.teacher.compile()
+
+    def describe_objective(self) -> str:
+        """Say what is minimised and what learns beside the student, for the log."""
+        lines = [self.objective.describe(training_heads(self.student))]
+        if self._adversary is not None:
+            lines.append(self._adversary.describe())
+        return "\n".join(lines)
 
     def on_fit_start(self) -> None:
-        """Bring the teacher to the student's device; Lightning moves only submodules."""
-        if self.teacher is not None:
-            self.teacher.to(self.device)
+        """Bring teacher and discriminator to the student's device; Lightning moves only submodules."""
+        if self._teaching is not None:
+            self._teaching.prepare(self.device, str(self.trainer.precision))
+        if self._adversary is not None:
+            self._adversary.to(self.device)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the discriminator and its optimiser; Lightning keeps all else."""
+        if self._adversary is not None:
+            checkpoint[ADVERSARY] = self._adversary.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the discriminator that was kept."""
+        if self._adversary is not None:
+            self._adversary.load_state_dict(checkpoint.get(ADVERSARY))
 
     def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
         """One batch's loss (equation 3.2), with every term logged."""
+        batch["image"] = batch["image"].contiguous(memory_format=torch.channels_last)
         student = self.student(batch["image"])
-        teacher = None
-        if self.teacher is not None:
-            with torch.no_grad():
-                teacher = self.teacher(batch["image"])
-        total, terms = objective(self.config.objective, batch, student, teacher)
-        self._demand_finite(total, terms, batch["path"])
-        size = len(batch["image"])
-        self.log("train/loss", total, prog_bar=True, batch_size=size)
-        self.log_dict({f"train/{name}": value for name, value in terms.items()}, batch_size=size)
-        share = {f"share/{name}": value / total.detach() for name, value in terms.items()}
-        self.log_dict(share, batch_size=size)
+        teacher = None if self._teaching is None else self._teaching(batch)
+        progress = min(1.0, self.global_step / self._steps)
+        total, terms = self.objective(batch, student, teacher, progress)
+        beside = {}
+        if self._adversary is not None:
+            assert teacher is not None
+            adversarial, discriminator = self._adversary.step(student.logits, teacher.logits, batch["image"])
+            total = total + adversarial
+            terms["adversarial"], beside["discriminator"] = adversarial.detach(), discriminator
+        if self.objective.curriculum is not None:
+            beside["temperature"] = self.objective.curriculum(progress).detach()
+        self._log_terms(total.detach(), terms, beside, batch)
         return total
 
-    def _demand_finite(self, total: Tensor, terms: dict[str, Tensor], files: list[str]) -> None:
+    def _log_terms(
+        self, total: Tensor, terms: dict[str, Tensor], beside: dict[str, Tensor], batch: dict[str, Any]
+    ) -> None:
+        """Log every term and its share of the total, as means over all processes.
+
+        :raises UserError: in every process, where a value of any of them is NaN or infinite.
+        """
+        named = {"loss": total, **terms, **beside}
+        values = mean_over_processes(torch.stack([value.to(total.dtype) for value in named.values()]))
+        logged = dict(zip(named, values, strict=True))
+        self._demand_finite(logged, batch["path"])
+        size = len(batch["path"])
+        self.log("train/loss", logged.pop("loss"), prog_bar=True, batch_size=size)
+        self.log_dict({f"train/{name}": value for name, value in logged.items()}, batch_size=size)
+        self.log_dict({f"share/{name}": logged[name] / values[0] for name in terms}, batch_size=size)
+
+    def _demand_finite(self, values: dict[str, Tensor], files: list[str]) -> None:
         """Stop at the first NaN or infinity: it would spoil every weight."""
-        if torch.isfinite(total):
+        if torch.isfinite(torch.stack([*values.values()])).all():
             return
-        wrong = [name for name, value in terms.items() if not torch.isfinite(value)] or ["total"]
+        wrong = [name for name, value in values.items() if name != "loss" and not torch.isfinite(value)]
         raise UserError(
             f"training stopped at step {self.global_step}, epoch {self.current_epoch}: the loss term "
-            f"{', '.join(wrong)} is not finite for the batch {', '.join(files)}; "
+            f"{', '.join(wrong or ['total'])} is not finite for the batch {', '.join(files)}; "
             "the checkpoints written before it are good"
         )
 
@@ -113,25 +155,36 @@ class Distillation(lightning.LightningModule):
         self._confusion = np.zeros_like(self._confusion)
         if self.trainer.sanity_checking:
             return
-        self.log("val/miou", mean_iou(confusion), prog_bar=True, rank_zero_only=True)
+        # The same in every process: the checkpoints and early stopping of each see it.
+        self.log("val/miou", mean_iou(confusion), prog_bar=True, sync_dist=True)
         for name, iou in zip(self.class_names, iou_per_class(confusion), strict=True):
             if not math.isnan(iou):
-                self.log(f"val_iou/{name}", float(iou), rank_zero_only=True)
+                self.log(f"val_iou/{name}", float(iou), sync_dist=True)
 
     def configure_optimizers(self) -> Any:
-        """Adam with a cosine schedule over all steps; the backbone learns slower."""
+        """Adam with a cosine schedule over all steps; the backbone learns slower, adapters as the rest.
+
+        A learnt temperature has no weight decay, which would pull it to the middle of its range.
+        """
         training = self.config.training
         backbone = set(self.student.backbone_parameters())
         groups: list[dict[str, Any]] = [
-            {"params": [p for p in self.student.parameters() if p not in backbone]},
+            {
+                "params": [
+                    *(p for p in self.student.parameters() if p not in backbone),
+                    *self.objective.features.parameters(),
+                ]
+            },
             {
                 "params": [p for p in self.student.parameters() if p in backbone],
                 "lr": training.learning_rate * training.backbone_factor,
             },
         ]
+        if self.objective.curriculum is not None:
+            groups.append({"params": [*self.objective.curriculum.parameters()], "weight_decay": 0.0})
         optimizer = torch.optim.Adam(
             groups, lr=training.learning_rate, betas=training.betas, weight_decay=training.weight_decay
         )
-        steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=max(1, steps))
+        self._steps = max(1, int(self.trainer.estimated_stepping_batches))
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=self._steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

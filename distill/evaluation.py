@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from distill.metrics import BatchedEce, ConfidenceBins, confusion_matrix, iou_per_class, mean_iou
 from kd_seg_ros import __version__
-from kd_seg_ros.classes import CLASS_NAMES, IGNORE_ID, NUM_CLASSES
+from kd_seg_ros.classes import CLASS_NAMES, IGNORE_ID
 from kd_seg_ros.errors import UserError
 
 SCHEMA_VERSION = 1
@@ -30,9 +30,10 @@ Segmenter = Callable[[NDArray[np.uint8]], tuple[NDArray[np.uint8], NDArray[np.fl
 class Scores:
     """Running sums over the images of one condition."""
 
-    def __init__(self) -> None:
+    def __init__(self, class_names: Sequence[str]) -> None:
+        self.class_names = class_names
         self.images = 0
-        self.confusion = np.zeros((NUM_CLASSES, NUM_CLASSES + 1), np.int64)
+        self.confusion = np.zeros((len(class_names), len(class_names) + 1), np.int64)
         self.bins = ConfidenceBins()
         self.batched = BatchedEce()
 
@@ -41,7 +42,7 @@ class Scores:
     ) -> None:
         """Add one image; all three are [H, W]."""
         self.images += 1
-        self.confusion += confusion_matrix(labels, mask, NUM_CLASSES, IGNORE_ID)
+        self.confusion += confusion_matrix(labels, mask, len(self.class_names), IGNORE_ID)
         counted = labels != IGNORE_ID
         image = ConfidenceBins()
         image.update(probability[counted], (mask == labels)[counted])
@@ -57,7 +58,7 @@ class Scores:
             "pixels": pixels,
             "miou": _plain(mean_iou(self.confusion)),
             "accuracy": hits / pixels if pixels else None,
-            "iou": dict(zip(CLASS_NAMES, map(_plain, iou_per_class(self.confusion)), strict=True)),
+            "iou": dict(zip(self.class_names, map(_plain, iou_per_class(self.confusion)), strict=True)),
             "ece": _plain(self.bins.ece()),
             "ece_batched16": _plain(self.batched.ece()),
             "reliability": {name: [_plain(v) for v in values] for name, values in bars._asdict().items()},
@@ -67,8 +68,9 @@ class Scores:
 class ConditionScores:
     """:class:`Scores` in total and per condition."""
 
-    def __init__(self) -> None:
-        self.by_condition: dict[str, Scores] = {FULL: Scores()}
+    def __init__(self, class_names: Sequence[str] = CLASS_NAMES) -> None:
+        self.class_names = tuple(class_names)
+        self.by_condition: dict[str, Scores] = {FULL: Scores(self.class_names)}
 
     def update(
         self,
@@ -79,16 +81,18 @@ class ConditionScores:
     ) -> None:
         """Add one image of a condition."""
         for key in (FULL, condition):
-            self.by_condition.setdefault(key, Scores()).update(labels, mask, probability)
+            self.by_condition.setdefault(key, Scores(self.class_names)).update(labels, mask, probability)
 
     def summary(self) -> dict[str, dict[str, Any]]:
         """Return the summaries by condition."""
         return {condition: scores.summary() for condition, scores in self.by_condition.items()}
 
 
-def score(segment: Segmenter, samples: Iterable[Any]) -> ConditionScores:
+def score(
+    segment: Segmenter, samples: Iterable[Any], class_names: Sequence[str] = CLASS_NAMES
+) -> ConditionScores:
     """Run a segmenter over labelled samples (:class:`distill.data.dataset.Sample`)."""
-    scores = ConditionScores()
+    scores = ConditionScores(class_names)
     for sample in samples:
         mask, probability = segment(sample.image)
         scores.update(sample.condition, sample.labels, mask, probability)
@@ -107,7 +111,7 @@ def metrics_document(scores: ConditionScores, model: dict[str, Any], data: dict[
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "model": model,
         "data": data,
-        "classes": list(CLASS_NAMES),
+        "classes": list(scores.class_names),
         "scores": scores.summary(),
     }
 

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="with --run: continue from its last checkpoint")
     parser.add_argument("--overwrite", action="store_true", help="with --run: delete an earlier run")
-    parser.set_defaults(overrides=[])
+    parser.set_defaults(overrides=[], cache_teacher=None)
 
 
 def run(args: argparse.Namespace) -> int:

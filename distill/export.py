@@ -12,10 +12,12 @@ from distill.agreement import labelled_images, measure_agreement, plain_images
 from distill.calibration import read_calibration
 from distill.checkpoint import deployed, load_student
 from distill.config import Config
+from distill.data.chosen import relocated
 from distill.onnx_file import save, to_onnx
+from distill.palette import palette
 from kd_seg_ros import __version__
 from kd_seg_ros.card import ModelCard
-from kd_seg_ros.classes import CLASS_NAMES, IGNORE_ID, PALETTE
+from kd_seg_ros.classes import IGNORE_ID
 from kd_seg_ros.engine import PROVIDERS, Engine
 from kd_seg_ros.errors import UserError
 
@@ -49,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     images = (
         plain_images(args.images, args.limit)
         if args.images
-        else labelled_images(args.root or config.data.root, config.data.conditions, args.limit)
+        else labelled_images(relocated(config.data, args.root), args.limit)
     )
 
     model = deployed(network, config, temperature)
@@ -91,8 +93,8 @@ def make_card(
     after = calibration["scores_after"] if calibration else {}
     return ModelCard(
         name=config.name,
-        class_names=CLASS_NAMES,
-        palette=PALETTE,
+        class_names=config.data.class_names,
+        palette=palette(config.data.class_names),
         ignore_id=IGNORE_ID,
         height=size[0],
         width=size[1],
@@ -101,7 +103,7 @@ def make_card(
         std=config.data.std,
         temperature=float(calibration["temperature"]) if calibration else 1.0,
         parameters=parameters,
-        dataset=config.data.dataset,
+        dataset=config.data.summary,
         limitations=config.data.limitations,
         package_version=__version__,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),

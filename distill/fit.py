@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import shutil
 import warnings
 from pathlib import Path
@@ -21,20 +22,18 @@ from lightning.pytorch.callbacks import (
     TQDMProgressBar,
 )
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
-from torch.utils.data import DataLoader
 
 from distill.checkpoint import build_network, load_student
 from distill.checkpoint_io import LAST, PREVIOUS, AtomicCheckpointIO, checkpoint_to_resume, epochs_done
 from distill.config import Config, load_config
-from distill.data.acdc import AcdcDataset
-from distill.data.dataset import init_worker
-from distill.data.sampler import EpochSampler
-from distill.data.transforms import TrainTransform, eval_transform
 from distill.distillation import Distillation
-from distill.models.network import SegmentationNetwork
-from distill.objective import check_maps
+from distill.loaders import SegmentationData
+from distill.models.sync_batch_norm import synchronise_batch_norms
+from distill.teacher_cache import check_unvaried, open_cache
 from distill.teachers.load import load_outside_teacher
+from kd_seg_ros.classes import CLASS_NAMES
 from kd_seg_ros.errors import UserError
 
 
@@ -55,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="continue the run from its last checkpoint")
     parser.add_argument("--overwrite", action="store_true", help="delete the earlier run in its folder")
+    parser.add_argument(
+        "--cache-teacher",
+        type=Path,
+        metavar="DIR",
+        help="keep the teacher's outputs here (short for --teacher.cache); for images that are not augmented",
+    )
     parser.set_defaults(overrides=[])
     parser.epilog = (
         "Any key of the configuration can be given too, and wins over the file: "
@@ -64,9 +69,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train and print where the checkpoints are."""
-    config = load_config(args.config, parse_overrides(args.overrides))
+    overrides = parse_overrides(args.overrides)
+    if args.cache_teacher is not None:
+        overrides["teacher.cache"] = str(args.cache_teacher)
+    config = load_config(args.config, overrides)
     best = fit(config, resume=args.resume, overwrite=args.overwrite)
-    print(f"best checkpoint: {best}")
+    rank_zero_only(print)(f"best checkpoint: {best}")
     return 0
 
 
@@ -98,39 +106,76 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False) -> Path:
     quieten()
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     teacher = load_teacher(config)
-    student = build_network(config.student)
-    if isinstance(teacher, SegmentationNetwork):
-        check_maps(config.objective, student.strides, teacher.strides)
-    module = Distillation(config, student, teacher)
-    training, validation = training_loader(config), validation_loader(config)
-    # Only now: a mistake above must not cost the run that is to be overwritten.
-    resumed = _prepare_folder(config.run_folder, resume, overwrite)
-    if resumed is not None:
-        # Lightning tells the sampler its epoch too late on resuming: worker processes have fetched by then.
-        training.sampler.set_epoch(epochs_done(resumed))  # type: ignore[attr-defined]
-    _announce(config, module, training, validation)
-
-    best, last = _checkpoints(config)
-    training_config = config.training
-    trainer = lightning.Trainer(
-        max_epochs=training_config.epochs,
-        accumulate_grad_batches=training_config.accumulate,
-        gradient_clip_val=training_config.gradient_clip,
-        devices=1,  # the order of frames is not yet divided between processes
-        precision=_precision(config),
-        check_val_every_n_epoch=training_config.validate_every,
-        logger=TensorBoardLogger(config.run_folder, name="", version="tensorboard"),
-        callbacks=[*_callbacks(config), best, last],
-        plugins=[AtomicCheckpointIO()],
-        default_root_dir=config.run_folder,
-        num_sanity_val_steps=0,
-        log_every_n_steps=10,
-        enable_model_summary=False,
+    student = build_network(config.student, len(config.data.class_names)).to(
+        memory_format=torch.channels_last
     )
-    trainer.fit(module, training, validation, ckpt_path=resumed, weights_only=True)
+    data = SegmentationData(config)
+    best, last = _checkpoints(config)
+    batches = data.images // config.training.batch_size
+    trainer = make_trainer(config, [*_callbacks(config), best, last], batches)
+    data.check_processes(trainer.world_size)
+    if trainer.world_size > 1 and config.training.sync_batchnorm:
+        student = synchronise_batch_norms(student, trainer.strategy.root_device.type)
+    cache = None
+    if config.teacher is not None and config.teacher.cache is not None:
+        check_unvaried(config.data, data.training)
+        cache = open_cache(config)
+    module = Distillation(config, student, teacher, cache)
+    if config.training.compile:
+        module.compile_networks()
+
+    # Only now: a mistake above must not cost the run that is to be overwritten.
+    resumed = None
+    if resume:
+        resumed = checkpoint_to_resume(config.run_folder)
+        data.epochs_done = epochs_done(resumed)
+    if trainer.is_global_zero:
+        if not resume:
+            _prepare_folder(config.run_folder, overwrite)
+        _announce(config, module, data, trainer.world_size)
+    trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
     if trainer.interrupted:
         raise KeyboardInterrupt
     return Path(best.best_model_path)
+
+
+def make_trainer(config: Config, callbacks: list[Callback], batches: int) -> lightning.Trainer:
+    """Return Lightning's loop with the settings of ``training``.
+
+    :param batches: of an epoch.
+    """
+    training = config.training
+    devices, nodes = _processes(config)
+    parallel = nodes > 1 or (devices if isinstance(devices, int) else torch.cuda.device_count()) > 1
+    return lightning.Trainer(
+        max_epochs=training.epochs,
+        accumulate_grad_batches=training.accumulate,
+        gradient_clip_val=training.gradient_clip,
+        devices=devices,
+        num_nodes=nodes,
+        strategy="ddp" if parallel else "auto",
+        use_distributed_sampler=False,  # the loaders divide the data
+        precision=_precision(config),
+        check_val_every_n_epoch=training.validate_every,
+        logger=TensorBoardLogger(config.run_folder, name="", version="tensorboard"),
+        callbacks=callbacks,
+        plugins=[AtomicCheckpointIO()],
+        default_root_dir=config.run_folder,
+        num_sanity_val_steps=0,
+        log_every_n_steps=min(10, batches),
+        enable_model_summary=False,
+    )
+
+
+def _processes(config: Config) -> tuple[int | str, int]:
+    """Return the devices of a machine, and the machines: torchrun's, where it has started this process."""
+    training = config.training
+    if training.devices != "auto":
+        return training.devices, training.nodes
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        local = int(os.environ["LOCAL_WORLD_SIZE"])
+        return local, int(os.environ["WORLD_SIZE"]) // local
+    return ("auto" if torch.cuda.is_available() else 1), training.nodes
 
 
 def _callbacks(config: Config) -> list[Callback]:
@@ -157,7 +202,15 @@ def load_teacher(config: Config) -> nn.Module | None:
         return None
     if teacher.checkpoint is not None:
         print(f"teacher: {teacher.checkpoint}")
-        return load_student(Path(teacher.checkpoint))[0]
+        network, trained = load_student(Path(teacher.checkpoint))
+        if trained.data.class_names != config.data.class_names:
+            raise UserError(
+                f"teacher {teacher.checkpoint} knows other classes ({', '.join(trained.data.class_names)}) "
+                f"than the data ({', '.join(config.data.class_names)})"
+            )
+        return network
+    if config.data.class_names != CLASS_NAMES:
+        raise UserError("a teacher from outside speaks of Cityscapes' 19 classes; the data has others")
     outside = load_outside_teacher(
         huggingface=teacher.huggingface,
         onnx=teacher.onnx,
@@ -173,45 +226,8 @@ def load_teacher(config: Config) -> nn.Module | None:
     return outside
 
 
-def training_loader(config: Config) -> DataLoader[Any]:
-    """Augmented crops, in an order that depends on the seed and the epoch alone."""
-    data, training = config.data, config.training
-    transform = TrainTransform(
-        crop=data.crop,
-        working_scale=data.working_scale,
-        scale=data.scale,
-        jitter=data.jitter,
-        mean=data.mean,
-        std=data.std,
-    )
-    dataset = AcdcDataset(data.root, "train", data.conditions, transform, seed=config.seed)
-    if len(dataset) < training.batch_size:
-        raise UserError(
-            f"{data.root}: {len(dataset)} training images are fewer than a batch of {training.batch_size}"
-        )
-    return DataLoader(
-        dataset,
-        batch_size=training.batch_size,
-        sampler=EpochSampler(len(dataset), config.seed),
-        num_workers=data.workers,
-        persistent_workers=data.workers > 0,
-        pin_memory=torch.cuda.is_available(),
-        drop_last=True,
-        worker_init_fn=init_worker,
-    )
-
-
-def validation_loader(config: Config) -> DataLoader[Any]:
-    """Whole images, one at a time."""
-    data = config.data
-    dataset = AcdcDataset(data.root, "val", data.conditions, eval_transform)
-    return DataLoader(dataset, batch_size=None, num_workers=min(1, data.workers))
-
-
-def _prepare_folder(folder: Path, resume: bool, overwrite: bool) -> Path | None:
-    """Make the run's folder; return the checkpoint to resume from, if any."""
-    if resume:
-        return checkpoint_to_resume(folder)
+def _prepare_folder(folder: Path, overwrite: bool) -> None:
+    """Make the run's folder; an earlier run in it goes only where that is asked for."""
     if any((folder / name).exists() for name in (LAST, PREVIOUS)) and not overwrite:
         raise UserError(f"{folder} already holds a run: --resume continues it, --overwrite deletes it")
     try:
@@ -222,7 +238,6 @@ def _prepare_folder(folder: Path, resume: bool, overwrite: bool) -> Path | None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"run folder {folder} cannot be made: {error.strerror}") from error
-    return None
 
 
 def quieten() -> None:
@@ -240,9 +255,7 @@ def _precision(config: Config) -> Any:
     return "16-mixed" if torch.cuda.is_available() else "32-true"
 
 
-def _announce(
-    config: Config, module: Distillation, training: DataLoader[Any], validation: DataLoader[Any]
-) -> None:
+def _announce(config: Config, module: Distillation, data: SegmentationData, processes: int) -> None:
     """Say what is about to run, and keep the full configuration beside the checkpoints."""
     student = module.student
     count = f"{student.deployed_parameters() / 1e6:.3f} M parameters"
@@ -250,12 +263,13 @@ def _announce(
         count += f" (and {extra / 1e6:.3f} M in training only)"
     name = " over ".join(filter(None, (config.student.model, config.student.backbone)))
     print(f"{config.name}: {name}, {count}, seed {config.seed}")
-    print(f"data: {config.data.root}, {len(training.dataset)} train, {len(validation.dataset)} val images")  # type: ignore[arg-type]
-    semantic = {"border_focal": "border-focal", "pidnet": "PIDNet's, OHEM"}[config.objective.semantic]
-    terms = [f"{semantic} × {1 - (config.objective.logits != 'none') * config.objective.logits_weight:g}"]
-    if config.objective.logits != "none":
-        terms.append(f"{config.objective.logits} × {config.objective.logits_weight:g}")
-    terms += [f"{t.loss} on {', '.join(t.maps)} × {t.weight:g}" for t in config.objective.features]
-    print(f"objective: {' + '.join(terms)}")
+    parts = " + ".join(f"{part.name} ({len(part.frames)})" for part in data.parts)
+    print(f"data: {parts}, {data.images} train images an epoch, {len(data.validation)} val images")
+    if processes > 1:
+        share = config.training.batch_size // processes
+        print(
+            f"{processes} processes, each with {share} of the {config.training.batch_size} images of a batch"
+        )
+    print(module.describe_objective())
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
     (config.run_folder / "config.yaml").write_text(text, encoding="utf-8")

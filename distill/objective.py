@@ -4,90 +4,146 @@
 
 L_sem is the border-focal loss, or PIDNet's objective (:mod:`distill.losses.pidnet`), of which (1 − λ) weighs
 the OHEM term alone. λ is ``logits_weight`` where a KL term is chosen and 0 otherwise, so that a student
-without one trains on the full semantic loss. Each feature loss is the mean over its maps.
+without one trains on the full semantic loss. Each feature loss is the mean over its maps
+(:mod:`distill.feature_term`). The adversarial term, which has an opponent that learns, is added by
+:mod:`distill.distillation`.
+
+L_KD counts the pixels of the mask M, where the teacher's probabilities are wanted: the labelled pixels of a
+labelled image, every pixel of an unlabelled one. KL takes M as it is; KL-border the border weights α where
+these are above 0, and M elsewhere, so that an unlabelled pixel counts as one far from any border.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import cast
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from distill.config import FeatureLossConfig, ObjectiveConfig
-from distill.losses.border_focal import border_focal_loss
-from distill.losses.cwd import cwd_loss
-from distill.losses.kl import kl_loss
-from distill.losses.kl_border import kl_border_loss
-from distill.losses.l2 import l2_loss
-from distill.losses.lad import lad_loss
-from distill.losses.pidnet import auxiliary_losses, pidnet_loss
-from distill.models.output import Output
-from kd_seg_ros.classes import IGNORE_ID
-from kd_seg_ros.errors import UserError
+from distill.config import Config, ObjectiveConfig
+from distill.feature_term import FeatureTerm
+from distill.losses import (
+    CurriculumTemperature,
+    border_focal_loss,
+    border_focal_loss_published,
+    kl_border_loss,
+    kl_loss,
+    pidnet_loss,
+)
+from distill.losses.pidnet import AUXILIARY_WEIGHT, BOUNDARY_WEIGHT, auxiliary_losses
+from distill.models.network import SegmentationNetwork
+from distill.models.output import NOTHING, Output
+from distill.named_maps import Shapes, map_shapes
 
-OTHER_MAPS = ("pre_logits", "logits")
-"""Maps beside the named features that a feature loss may be applied to."""
+SEMANTIC = {
+    "border_focal": "border-focal",
+    "border_focal_published": "border-focal as published",
+    "pidnet": "PIDNet's, OHEM",
+}
 
 
-def objective(
-    config: ObjectiveConfig, batch: Mapping[str, Tensor], student: Output, teacher: Output | None
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return the total loss and its weighted terms by name.
+class Objective(nn.Module):
+    """The objective of one experiment, with what learns beside the student: adapters and temperature.
 
-    :param batch: ``labels`` int64 [B, H, W] and ``weights`` float [B, H, W] (border weights).
-    :param teacher: required by every term but the semantic one.
+    :param student: shapes of its maps by name, as is ``teacher``; needed for feature losses only.
+    :raises UserError: for maps that do not exist or that a feature loss cannot compare.
     """
-    labels, weights = batch["labels"], batch["weights"]
-    share = config.logits_weight if config.logits != "none" else 0.0
-    if config.semantic == "pidnet":
-        terms = pidnet_loss(student.logits, student.auxiliary, labels)
-        terms["ohem"] = (1 - share) * terms["ohem"]
-    else:
-        terms = {"semantic": (1 - share) * border_focal_loss(student.logits, labels, weights, config.gamma)}
-        terms |= auxiliary_losses(student.auxiliary, labels)
-    if teacher is not None:
-        if config.logits == "kl":
-            divergence = kl_loss(
-                student.logits, teacher.logits, labels != IGNORE_ID, config.logits_temperature
-            )
-            terms["kl"] = share * divergence
-        elif config.logits == "kl_border":
-            divergence = kl_border_loss(student.logits, teacher.logits, weights, config.logits_temperature)
-            terms["kl_border"] = share * divergence
-        for term in config.features:
-            terms[term.loss] = term.weight * feature_loss(term, student, teacher)
-    total = sum(terms.values(), start=student.logits.new_zeros(()))
-    return total, {name: value.detach() for name, value in terms.items()}
+
+    def __init__(self, config: ObjectiveConfig, student: Shapes = NOTHING, teacher: Shapes = NOTHING) -> None:
+        super().__init__()
+        self.config = config
+        self.curriculum = CurriculumTemperature() if config.curriculum_temperature else None
+        self.features = nn.ModuleList()
+        counts: Counter[str] = Counter()
+        for feature in config.features:
+            counts[feature.loss] += 1
+            number = counts[feature.loss]
+            name = feature.loss if number == 1 else f"{feature.loss}_{number}"
+            self.features.append(FeatureTerm(name, feature, student, teacher))
+
+    def forward(
+        self, batch: Mapping[str, Tensor], student: Output, teacher: Output | None, progress: float = 0.0
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the total loss, and its weighted terms by name without gradient.
+
+        :param batch: ``labels`` int64 [B, H, W], ``weights`` float [B, H, W] (border weights) and ``distil``
+            bool [B, H, W] (the mask M).
+        :param teacher: required by every term but the semantic one.
+        :param progress: share of training done, 0…1.
+        """
+        terms = self._semantic(batch, student)
+        if teacher is not None:
+            terms |= self._divergence(batch, student, teacher, progress)
+            for term in self.terms:
+                terms[term.name] = term.config.weight * term(student, teacher, batch["labels"])
+        total = sum(terms.values(), start=student.logits.new_zeros(()))
+        return total, {name: value.detach() for name, value in terms.items()}
+
+    @property
+    def terms(self) -> Iterable[FeatureTerm]:
+        """The feature losses."""
+        return cast(Iterable[FeatureTerm], self.features)
+
+    def temperature(self, progress: float) -> float | Tensor:
+        """Return the temperature of the logits after a share of training."""
+        if self.curriculum is None:
+            return self.config.logits_temperature
+        temperature: Tensor = self.curriculum(progress)
+        return temperature
+
+    def _semantic(self, batch: Mapping[str, Tensor], student: Output) -> dict[str, Tensor]:
+        config, labels, weights = self.config, batch["labels"], batch["weights"]
+        rest = 1 - config.share
+        if config.semantic == "pidnet":
+            terms = pidnet_loss(student.logits, student.auxiliary, labels)
+            return terms | {"ohem": rest * terms["ohem"]}
+        loss = border_focal_loss if config.semantic == "border_focal" else border_focal_loss_published
+        semantic = rest * loss(student.logits, labels, weights, config.gamma)
+        return {"semantic": semantic} | auxiliary_losses(student.auxiliary, labels)
+
+    def _divergence(
+        self, batch: Mapping[str, Tensor], student: Output, teacher: Output, progress: float
+    ) -> dict[str, Tensor]:
+        name, share = self.config.logits, self.config.share
+        if name == "none":
+            return {}
+        mask, weights, temperature = batch["distil"], batch["weights"], self.temperature(progress)
+        if name == "kl":
+            return {name: share * kl_loss(student.logits, teacher.logits, mask, temperature)}
+        weights = torch.where(weights > 0, weights, mask.to(weights.dtype))
+        return {name: share * kl_border_loss(student.logits, teacher.logits, weights, temperature)}
+
+    def describe(self, heads: Collection[str] = ()) -> str:
+        """Say with which weight each term counts, and what each adapter brings to what, for the log.
+
+        :param heads: names of the student's outputs that exist in training only.
+        """
+        config, pidnet = self.config, self.config.semantic == "pidnet"
+        terms = [f"{SEMANTIC[config.semantic]} × {1 - config.share:g}"]
+        terms += [f"auxiliary head × {AUXILIARY_WEIGHT:g}"] if "semantic" in heads else []
+        terms += [f"boundary head × {BOUNDARY_WEIGHT:g}"] if "boundary" in heads else []
+        terms += ["OHEM at boundaries × 1"] if pidnet and "boundary" in heads else []
+        if config.logits != "none":
+            learnt = ", learnt" if self.curriculum else ""
+            with torch.no_grad():
+                temperature = float(self.temperature(0))
+            terms.append(f"{config.logits} (temperature {temperature:.3g}{learnt}) × {config.share:g}")
+        terms += [term.describe() for term in self.terms]
+        terms += [f"adversarial × {config.adversarial.weight:g}"] if config.adversarial else []
+        adapters = [line for term in self.terms for line in term.describe_adapters()]
+        return "\n".join([f"objective: {' + '.join(terms)}", *adapters])
 
 
-def check_maps(config: ObjectiveConfig, student: Mapping[str, int], teacher: Mapping[str, int]) -> None:
-    """Refuse the name of a feature map that one of the two does not have.
+def make_objective(config: Config, student: nn.Module, teacher: nn.Module | None) -> Objective:
+    """Make the objective of an experiment for its two networks.
 
-    :param student: its feature maps and their strides, as is ``teacher``.
+    :raises UserError: see :class:`Objective`.
     """
-    for name in (name for term in config.features for name in term.maps):
-        for who, strides in (("student", student), ("teacher", teacher)):
-            known = [*strides, *OTHER_MAPS]
-            if name not in known:
-                raise UserError(
-                    f"objective.features: the {who} has no map {name!r}; it has {', '.join(known)}"
-                )
-
-
-def feature_loss(config: FeatureLossConfig, student: Output, teacher: Output) -> Tensor:
-    """Mean of one feature loss over the maps it is applied to."""
-    pairs = [(named_map(student, name), named_map(teacher, name)) for name in config.maps]
-    if config.loss == "cwd":
-        losses = [cwd_loss(s, t, config.temperature) for s, t in pairs]
-    elif config.loss == "lad":
-        losses = [lad_loss(s, t) for s, t in pairs]
-    else:
-        losses = [l2_loss(s, t) for s, t in pairs]
-    return sum(losses[1:], start=losses[0]) / len(losses)
-
-
-def named_map(output: Output, name: str) -> Tensor:
-    """Look up a map by the name it has in a configuration."""
-    if name == "logits":
-        return output.logits
-    return output.pre_logits if name == "pre_logits" else output.features[name]
+    if not config.objective.features:
+        return Objective(config.objective)
+    assert isinstance(student, SegmentationNetwork)
+    assert isinstance(teacher, SegmentationNetwork)  # teachers from outside have no features
+    shapes = [map_shapes(network, config.train_size) for network in (student, teacher)]
+    return Objective(config.objective, *shapes)

@@ -17,13 +17,14 @@ from distill.checkpoint import build_network
 from distill.config import Config, NetworkConfig, load_config
 from distill.data.scenes.dataset import write_dataset
 from distill.distillation import Distillation
-from distill.fit import quieten, training_loader, validation_loader
+from distill.fit import quieten
+from distill.loaders import SegmentationData
 from distill.models.catalogue import MODELS, SWIFTNET
-from distill.objective import check_maps
 
 STEPS = 2
 CHANNELS = 32
-TEACHER = NetworkConfig(backbone="convnext_atto", channels=CHANNELS)
+SMALLEST = "convnext_atto"
+TEACHER = NetworkConfig(backbone=SMALLEST, channels=CHANNELS)
 OVERRIDES: dict[str, Any] = {
     "data.crop": [160, 160],
     "data.workers": 0,
@@ -52,10 +53,12 @@ def smoke(files: list[Path]) -> None:
 
 def small(config: Config) -> Config:
     """Give a SwiftNet student the smoke test's width."""
-    model = MODELS[config.student.model]
-    if not model.name.startswith(SWIFTNET):
+    model = config.student.model
+    if not model.startswith(SWIFTNET):
         return config
-    backbone = "convnext_atto" if model.backbone.startswith("convnext") else model.backbone
+    backbone = config.student.backbone or MODELS[model].backbone
+    if backbone.startswith("convnext"):
+        backbone = SMALLEST
     student = config.student.model_copy(
         update={"model": SWIFTNET, "backbone": backbone, "channels": CHANNELS}
     )
@@ -65,15 +68,13 @@ def small(config: Config) -> Config:
 def run_small(config: Config) -> dict[str, float]:
     """Train and validate for a few steps; return what was logged last."""
     lightning.seed_everything(config.seed, verbose=False)
-    student = build_network(config.student)
+    student = build_network(config.student, len(config.data.class_names))
     teacher = build_network(TEACHER) if config.teacher else None
-    if teacher is not None:
-        check_maps(config.objective, student.strides, teacher.strides)
     trainer = lightning.Trainer(
         fast_dev_run=STEPS,
         accelerator="cpu",
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(Distillation(config, student, teacher), training_loader(config), validation_loader(config))
+    trainer.fit(Distillation(config, student, teacher), datamodule=SegmentationData(config))
     return {name: float(value) for name, value in trainer.callback_metrics.items()}

@@ -16,6 +16,8 @@ from distill.config.training import TrainingConfig
 
 POOLING = ("pidnet", "sfnet")
 """Networks that see the whole image as one pixel in training."""
+SMALLEST_JUDGED = 128
+"""Least side in pixels of what a discriminator judges: one score, of 16×16 places, each of 8×8 pixels."""
 
 
 class Config(Section):
@@ -46,7 +48,18 @@ class Config(Section):
                 f"{self.student.model} needs a training.batch_size of at least 2: it pools the image to one "
                 "pixel, over which BatchNorm has no statistics"
             )
+        if self.objective.adversarial is not None and min(self.train_size) < SMALLEST_JUDGED:
+            raise ValueError(
+                f"objective.adversarial needs images of {SMALLEST_JUDGED} pixels or more a side, not "
+                f"{'×'.join(map(str, self.train_size))}: raise data.crop or data.working_scale"
+            )
         return self
+
+    @property
+    def train_size(self) -> tuple[int, int]:
+        """Height and width of what the networks see in training."""
+        height, width = (round(side * self.data.working_scale) for side in self.data.crop)
+        return height, width
 
     @property
     def run_folder(self) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field, model_validator
 
 from distill.config.section import Count, Rgb, Section
@@ -59,6 +61,8 @@ class TeacherConfig(Section):
     """Normalisation of its input (RGB, 0…1), where it does not tell."""
     size: tuple[Count, Count] | None = None
     """Height, width of its input (default: the student's, or what the model demands)."""
+    cache: str | None = None
+    """Folder for its outputs, kept for later epochs and runs; for images that are not augmented."""
 
     @model_validator(mode="after")
     def _check_source(self) -> TeacherConfig:
@@ -69,3 +73,8 @@ class TeacherConfig(Section):
         if self.checkpoint is not None and extra:
             raise ValueError(f"a checkpoint tells its own {', '.join(extra)}: leave them out")
         return self
+
+    @property
+    def path(self) -> Path:
+        """The file or folder it comes from."""
+        return Path(self.checkpoint or self.huggingface or self.onnx or "")

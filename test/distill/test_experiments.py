@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from distill.thesis import EXPERIMENTS
 from kd_seg_ros.errors import UserError
 
 
-def objective(name: str) -> tuple[str, str, list[tuple[str, tuple[str, ...]]]]:
+def objective(name: str) -> tuple[str, str, list[tuple[str, Any]]]:
     config = load_config(config_file(find(name)))
     return (
         config.student.model,
