@@ -94,8 +94,9 @@ class Distillation(lightning.LightningModule):
     def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
         """One batch's loss (equation 3.2), with every term logged."""
         batch["image"] = batch["image"].contiguous(memory_format=torch.channels_last)
-        student = self.student(batch["image"])
+        # The teacher first: what it needs on its way is freed before the student's graph grows.
         teacher = None if self._teaching is None else self._teaching(batch)
+        student = self.student(batch["image"])
         progress = min(1.0, self.global_step / self._steps)
         total, terms = self.objective(batch, student, teacher, progress)
         beside = {}
