@@ -9,12 +9,13 @@ within a map, need the same height and width.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 from torch import Tensor, nn
 
 from distill.adapters import Adapter
+from distill.at_once import at_once
 from distill.config.objective import FeatureLossConfig
 from distill.losses import (
     attention_transfer_loss,
@@ -70,18 +71,26 @@ class FeatureTerm(nn.Module):
 
         :param labels: int64 [B, H, W] of the image, without padding.
         """
-        losses = []
-        for pair, (name, teachers_name) in enumerate(self.config.pairs):
-            mine, other = named_map(student, name), named_map(teacher, teachers_name)
-            features = mine.values if self.adapters is None else self.adapters[pair](mine, other)
-            target = whiten(other.values) if self.config.whiten else other.values
+        losses = [self._of_pair(pair, student, teacher, labels) for pair in range(len(self.config.pairs))]
+        return sum(losses[1:], start=losses[0]) / len(losses)
+
+    def _of_pair(self, pair: int, student: Output, teacher: Output, labels: Tensor) -> Tensor:
+        name, teachers_name = self.config.pairs[pair]
+        mine, other = named_map(student, name), named_map(teacher, teachers_name)
+        target = whiten(other.values) if self.config.whiten else other.values
+        adapter = None if self.adapters is None else self.adapters[pair]
+
+        def loss(stand_ins: Sequence[Tensor]) -> list[Tensor]:
+            (features,) = stand_ins
+            if adapter is not None:
+                features = adapter(mine._replace(values=features), other)
             if self.config.loss == "intra_class":
                 covering = pad_labels(labels, other.padding)
                 classes = student.logits.shape[1]
-                losses.append(intra_class_variation_loss(features, target, covering, classes))
-            else:
-                losses.append(self._distance(features, target))
-        return sum(losses[1:], start=losses[0]) / len(losses)
+                return [intra_class_variation_loss(features, target, covering, classes)]
+            return [self._distance(features, target)]
+
+        return at_once(loss, [mine.values], () if adapter is None else adapter.parameters())
 
     def _distance(self, student: Tensor, teacher: Tensor) -> Tensor:
         loss, temperature = self.config.loss, self.config.temperature

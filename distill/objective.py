@@ -11,17 +11,21 @@ without one trains on the full semantic loss. Each feature loss is the mean over
 L_KD counts the pixels of the mask M, where the teacher's probabilities are wanted: the labelled pixels of a
 labelled image, every pixel of an unlabelled one. KL takes M as it is; KL-border the border weights α where
 these are above 0, and M elsewhere, so that an unlabelled pixel counts as one far from any border.
+
+Every term is differentiated as soon as it is computed (:mod:`distill.at_once`): of full-size logits and maps
+there is never more in memory than one term needs.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from distill.at_once import at_once
 from distill.config import Config, ObjectiveConfig
 from distill.feature_term import FeatureTerm
 from distill.losses import (
@@ -73,13 +77,24 @@ class Objective(nn.Module):
         :param teacher: required by every term but the semantic one.
         :param progress: share of training done, 0…1.
         """
-        terms = self._semantic(batch, student)
+        terms: dict[str, Tensor] = {}
+
+        def on_logits(stand_ins: Sequence[Tensor]) -> Iterator[Tensor]:
+            heads = dict(zip(student.auxiliary, stand_ins[1:], strict=True))
+            mine = student._replace(logits=stand_ins[0], auxiliary=heads)
+            for found in (self._semantic, self._divergence):
+                for name, value in found(batch, mine, teacher, progress).items():
+                    terms[name] = value.detach()
+                    yield value
+
+        learnt = [] if self.curriculum is None else self.curriculum.parameters()
+        total = at_once(on_logits, [student.logits, *student.auxiliary.values()], learnt)
         if teacher is not None:
-            terms |= self._divergence(batch, student, teacher, progress)
             for term in self.terms:
-                terms[term.name] = term.config.weight * term(student, teacher, batch["labels"])
-        total = sum(terms.values(), start=student.logits.new_zeros(()))
-        return total, {name: value.detach() for name, value in terms.items()}
+                value = term.config.weight * term(student, teacher, batch["labels"])
+                terms[term.name] = value.detach()
+                total = total + value
+        return total, terms
 
     @property
     def terms(self) -> Iterable[FeatureTerm]:
@@ -93,7 +108,9 @@ class Objective(nn.Module):
         temperature: Tensor = self.curriculum(progress)
         return temperature
 
-    def _semantic(self, batch: Mapping[str, Tensor], student: Output) -> dict[str, Tensor]:
+    def _semantic(
+        self, batch: Mapping[str, Tensor], student: Output, _teacher: Output | None, _progress: float
+    ) -> dict[str, Tensor]:
         config, labels, weights = self.config, batch["labels"], batch["weights"]
         rest = 1 - config.share
         if config.semantic == "pidnet":
@@ -104,10 +121,10 @@ class Objective(nn.Module):
         return {"semantic": semantic} | auxiliary_losses(student.auxiliary, labels)
 
     def _divergence(
-        self, batch: Mapping[str, Tensor], student: Output, teacher: Output, progress: float
+        self, batch: Mapping[str, Tensor], student: Output, teacher: Output | None, progress: float
     ) -> dict[str, Tensor]:
         name, share = self.config.logits, self.config.share
-        if name == "none":
+        if name == "none" or teacher is None:
             return {}
         mask, weights, temperature = batch["distil"], batch["weights"], self.temperature(progress)
         if name == "kl":

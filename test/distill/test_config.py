@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from distill.config import Config, FeatureLossConfig, ObjectiveConfig, load_config
+from distill.config import Config, FeatureLossConfig, ObjectiveConfig, load_config, parse_config
 from distill.config.objective import AdapterConfig, AdversarialConfig
 from distill.data.transforms import TrainTransform
 from distill.losses.intra_class import AUTHORS_WEIGHT as INTRA_CLASS
@@ -213,3 +214,17 @@ def test_the_second_of_two_steps_learns_from_the_first(first: str) -> None:
     assert teacher is not None
     assert teacher.checkpoint == str(load_config(folder / f"{first}.yaml").run_folder / "best.ckpt")
     assert load_config(folder / "survey_early_teacher_convnext_l.yaml").training.epochs == 60
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+BLOCKS = [
+    (name, block)
+    for name in ("training.md", "losses.md")
+    for block in re.findall(r"```yaml\n(.*?)```", (DOCS / name).read_text(encoding="utf-8"), re.DOTALL)
+]
+
+
+@pytest.mark.parametrize(("name", "block"), BLOCKS)
+def test_configurations_in_the_documents_are_valid(name: str, block: str) -> None:
+    values = SMALLEST | {"teacher": {"checkpoint": "t.ckpt"}, "objective": {"logits": "kl"}}
+    parse_config(values | yaml.safe_load(block), name)
