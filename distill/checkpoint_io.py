@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.plugins.io import CheckpointIO
+from lightning.pytorch.utilities import rank_zero_only
 
 from distill.atomic import load_checkpoint, newest_whole, save_checkpoint
 from kd_seg_ros.errors import UserError
@@ -57,11 +58,11 @@ def checkpoint_to_resume(folder: Path) -> Path:
     """
     path, skipped = newest_whole([folder / BEST, folder / PREVIOUS, folder / LAST])
     for line in skipped:
-        print(f"warning: {line}: the one before is used")
+        rank_zero_only(print)(f"warning: {line}: the one before is used")
     if path is None:
         what = "every checkpoint is damaged" if skipped else f"{folder / LAST} does not exist"
         raise UserError(f"nothing to resume: {what}")
-    print(f"resuming from {path}")
+    rank_zero_only(print)(f"resuming from {path}")
     return path
 
 

@@ -23,6 +23,7 @@ from lightning.pytorch.callbacks import (
 )
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from distill.checkpoint import build_network, load_student
@@ -34,7 +35,10 @@ from distill.models.sync_batch_norm import synchronise_batch_norms
 from distill.teacher_cache import check_unvaried, open_cache
 from distill.teachers.load import load_outside_teacher
 from kd_seg_ros.classes import CLASS_NAMES
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.errors import UserError, first_line
+
+say = rank_zero_only(print)
+"""Print, in the first of several processes alone."""
 
 
 class ProgressBar(TQDMProgressBar):
@@ -45,6 +49,12 @@ class ProgressBar(TQDMProgressBar):
         metrics = super().get_metrics(*args, **kwargs)
         metrics.pop("v_num", None)
         return metrics
+
+    def on_exception(self, *args: Any, **kwargs: Any) -> None:
+        """End the bar's line, so that the error stands on one of its own."""
+        super().on_exception(*args, **kwargs)
+        if self._train_progress_bar is not None:
+            self._train_progress_bar.close()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         overrides["teacher.cache"] = str(args.cache_teacher)
     config = load_config(args.config, overrides)
     best = fit(config, resume=args.resume, overwrite=args.overwrite)
-    rank_zero_only(print)(f"best checkpoint: {best}")
+    say(f"best checkpoint: {best}")
     return 0
 
 
@@ -143,28 +153,32 @@ def make_trainer(config: Config, callbacks: list[Callback], batches: int) -> lig
     """Return Lightning's loop with the settings of ``training``.
 
     :param batches: of an epoch.
+    :raises UserError: for devices that are not there.
     """
     training = config.training
     devices, nodes = _processes(config)
     parallel = nodes > 1 or (devices if isinstance(devices, int) else torch.cuda.device_count()) > 1
-    return lightning.Trainer(
-        max_epochs=training.epochs,
-        accumulate_grad_batches=training.accumulate,
-        gradient_clip_val=training.gradient_clip,
-        devices=devices,
-        num_nodes=nodes,
-        strategy="ddp" if parallel else "auto",
-        use_distributed_sampler=False,  # the loaders divide the data
-        precision=_precision(config),
-        check_val_every_n_epoch=training.validate_every,
-        logger=TensorBoardLogger(config.run_folder, name="", version="tensorboard"),
-        callbacks=callbacks,
-        plugins=[AtomicCheckpointIO()],
-        default_root_dir=config.run_folder,
-        num_sanity_val_steps=0,
-        log_every_n_steps=min(10, batches),
-        enable_model_summary=False,
-    )
+    try:
+        return lightning.Trainer(
+            max_epochs=training.epochs,
+            accumulate_grad_batches=training.accumulate,
+            gradient_clip_val=training.gradient_clip,
+            devices=devices,
+            num_nodes=nodes,
+            strategy="ddp" if parallel else "auto",
+            use_distributed_sampler=False,  # the loaders divide the data
+            precision=_precision(config),
+            check_val_every_n_epoch=training.validate_every,
+            logger=TensorBoardLogger(config.run_folder, name="", version="tensorboard"),
+            callbacks=callbacks,
+            plugins=[AtomicCheckpointIO()],
+            default_root_dir=config.run_folder,
+            num_sanity_val_steps=0,
+            log_every_n_steps=min(10, batches),
+            enable_model_summary=False,
+        )
+    except MisconfigurationException as error:
+        raise UserError(f"training.devices {devices}: {first_line(error)}") from error
 
 
 def _processes(config: Config) -> tuple[int | str, int]:
@@ -201,7 +215,7 @@ def load_teacher(config: Config) -> nn.Module | None:
     if teacher is None:
         return None
     if teacher.checkpoint is not None:
-        print(f"teacher: {teacher.checkpoint}")
+        say(f"teacher: {teacher.checkpoint}")
         network, trained = load_student(Path(teacher.checkpoint))
         if trained.data.class_names != config.data.class_names:
             raise UserError(
@@ -222,7 +236,7 @@ def load_teacher(config: Config) -> nn.Module | None:
         std=teacher.std,
         size=teacher.size,
     )
-    print(outside.describe())
+    say(outside.describe())
     return outside
 
 

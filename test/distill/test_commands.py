@@ -298,6 +298,8 @@ def test_an_error_in_a_worker_process_is_one_line_too(
         write_png(path, np.full((20, 20), 77, np.uint8))
     arguments = ["--data.root", str(root), "--name", "broken", "--data.workers", "1"]
     assert main(["fit", "--config", str(runs / "teacher.yaml"), *arguments]) == 2
-    error = capsys.readouterr().err.splitlines()[-1]
+    printed = capsys.readouterr()
+    error = printed.err.splitlines()[-1]
     assert error.startswith(f"error: {root}")
+    assert printed.out.endswith("\n")  # and on a line of its own, behind the progress bar
     assert "77" in error

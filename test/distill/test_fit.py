@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import lightning
 import numpy as np
 import onnx
 import pytest
 import yaml
 from acdc_tree import write_acdc
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from onnx import TensorProto, helper, numpy_helper
 
 from distill.__main__ import main
@@ -95,3 +97,15 @@ def test_feature_losses_need_a_teacher_of_our_own(
     options = ["--teacher.onnx", "x.onnx", "--objective.features", "[{loss: cwd}]"]
     assert main(["fit", "--config", str(experiment), *options]) == 2
     assert "no feature losses with it" in capsys.readouterr().err
+
+
+def test_devices_that_are_not_there_are_one_line(
+    experiment: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**_: object) -> None:
+        raise MisconfigurationException("you requested gpu [7]\n but only [0] exist")
+
+    monkeypatch.setattr(lightning, "Trainer", refuse)
+    options = ["--objective.logits", "none", "--teacher", "null", "--training.devices", "4"]
+    assert main(["fit", "--config", str(experiment), "--name", "devices", *options]) == 2
+    assert "error: training.devices 4: you requested gpu [7]" in capsys.readouterr().err
