@@ -76,6 +76,7 @@ setup(
         ],
         "test": [
             "pytest>=8",
+            "pytest-xdist>=3.5",
             "hypothesis>=6",
             "scipy",
             "scikit-learn",

@@ -5,4 +5,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
 use_environment test
 say "running the tests"
-exec "$PYTHON" -m pytest "$@"
+# Two tests at a time, each with one thread: -n 0 runs one, with all.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+exec "$PYTHON" -m pytest -n 2 --dist loadfile "$@"

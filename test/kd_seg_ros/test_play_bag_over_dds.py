@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 from drive_bag import PERIOD, START, STORE, Recorded, offered, write_bag
+from ros_domain import own_domain
 from rosbags.interfaces import QosDurability, QosReliability
 from rosbags.rosbag2 import StoragePlugin, Writer
 
@@ -51,7 +51,7 @@ class Listener:
 def domain(monkeypatch: pytest.MonkeyPatch) -> int:
     """An own ROS domain on this machine alone, for this process and its children."""
     pytest.importorskip("rclpy")
-    number = random.randint(1, 100)
+    number = own_domain()
     monkeypatch.setenv("ROS_DOMAIN_ID", str(number))
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     return number
