@@ -29,6 +29,7 @@ from distill.checkpoint import file_digest
 from distill.config import Config, DataConfig, ObjectiveConfig
 from distill.data.dataset import Frame
 from distill.models.output import Output
+from distill.named_maps import named_map
 from kd_seg_ros.errors import UserError
 
 
@@ -110,8 +111,9 @@ class TeacherCache:
             return _read(files, image, strides)
         output = teacher(image)
         kept = {*self.maps, *list(strides)[-1:]}
+        maps = {name: named_map(output, name).values.half().cpu() for name in kept}
         for number, file in enumerate(files):
-            tensors = {name: _map(output, name)[number].half().cpu().contiguous() for name in kept}
+            tensors = {name: values[number].contiguous() for name, values in maps.items()}
             write_atomically(file, partial(save_file, tensors))
         return output
 
@@ -133,12 +135,6 @@ def _read(files: list[Path], image: Tensor, strides: Mapping[str, int]) -> Outpu
         features={name: maps[name] for name in strides if name in maps},
         strides={name: stride for name, stride in strides.items() if name in maps},
     )
-
-
-def _map(output: Output, name: str) -> Tensor:
-    if name == "logits":
-        return output.logits
-    return output.pre_logits if name == "pre_logits" else output.features[name]
 
 
 def _digest(path: Path) -> str:
