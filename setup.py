@@ -18,7 +18,7 @@ setup(
     name=PACKAGE,
     version="0.1.0",
     packages=find_packages(include=["kd_seg_ros", "kd_seg_ros.*", "distill", "distill.*"]),
-    package_data={"distill": ["py.typed"], "kd_seg_ros": ["py.typed"]},
+    package_data={"distill": ["py.typed"], "distill.report": ["*.csv", "*.j2"], "kd_seg_ros": ["py.typed"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
@@ -64,6 +64,8 @@ setup(
             "pillow>=10.1",
             "scipy",
             "tqdm",
+            "matplotlib>=3.8",
+            "jinja2>=3",
         ],
         # Teachers in the format of Hugging Face.
         "teachers": ["transformers>=4.48"],

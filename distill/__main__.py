@@ -16,7 +16,7 @@ COMMANDS = {
     "fit": ("distill.fit", "train a student, with or without a teacher"),
     "experiments": ("distill.experiments", "list the thesis' experiments, or run one"),
     "evaluate": ("distill.evaluate", "measure a checkpoint or an exported model"),
-    "calibrate": ("distill.calibrate", "find the temperature of a checkpoint"),
+    "calibrate": ("distill.calibrate", "make a checkpoint's confidence honest, and measure it"),
     "benchmark": ("distill.benchmark", "measure size and speed on this machine"),
     "stats": ("distill.stats", "compute mean, std and class distribution of a data set"),
     "check-data": ("distill.check_data", "find every broken file of a data set"),

@@ -1,25 +1,44 @@
-"""``python -m distill calibrate``: find a checkpoint's temperature on the validation split."""
+"""``python -m distill calibrate``: make a checkpoint's confidence honest, and measure by how much.
+
+All methods are fitted on one half of the labelled images and compared on the other
+(:mod:`distill.calibration.halves`). What is stored for `evaluate` and `export` is exactly what was
+compared: no second fit on all images.
+"""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
-from tqdm import tqdm
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
 
-from distill.calibration import calibration_path, find_temperature
+from distill.calibration import (
+    Calibration,
+    calibration_path,
+    find_class_temperatures,
+    find_temperature,
+    find_vector_scaling,
+)
+from distill.calibration.halves import split
+from distill.calibration.passes import Confusion, Drawn, count_masks, draw_pixels, score_all
+from distill.calibration.rare import FEWEST, is_rare
+from distill.calibration.stored import SCHEMA_VERSION, UNCALIBRATED
 from distill.checkpoint import deployed, file_digest, load_student
 from distill.data import chosen
 from distill.data.dataset import SegmentationDataset
-from distill.evaluate import percent
-from distill.evaluation import ConditionScores, score, write_json
-from distill.models.deployed import DeployedModel
-from distill.segmenters import torch_segmenter
-from kd_seg_ros.classes import IGNORE_ID
+from distill.evaluation import FULL, plain, write_json
+from distill.metrics import mean_iou
+from distill.models.calibration import PARAMETERS
+from distill.reliability_diagram import write_diagrams
 from kd_seg_ros.errors import UserError
+
+ByCondition = dict[str, dict[str, Any]]
+"""Summaries of :class:`~distill.scoring.Evaluation`."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,69 +46,121 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", type=Path, required=True, help="a .ckpt of `fit`")
     chosen.add_arguments(parser)
     parser.add_argument(
+        "--method",
+        choices=PARAMETERS,
+        default="temperature",
+        help="what to deploy; all are compared (default: %(default)s)",
+    )
+    parser.add_argument(
         "--pixels",
         type=int,
         default=2_000_000,
-        help="labelled pixels to fit on, drawn evenly (default: %(default)s)",
+        help="labelled pixels to fit on, drawn evenly from half of the images (default: %(default)s)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fit T, measure ECE before and after, and write both beside the checkpoint."""
+    """Fit, compare, and write calibration and reliability diagrams beside the checkpoint."""
     if args.pixels < 1:
         raise UserError("--pixels must be at least 1")
     network, config = load_student(args.checkpoint)
-    class_names = config.data.class_names
-    dataset = chosen.choose(args, config.data, class_names)
+    names = config.data.class_names
+    frames, others = split(chosen.choose(args, config.data, names).frames)
+    half, held_out = SegmentationDataset(frames), SegmentationDataset(others or frames)
+    if not others:
+        print("warning: a single image: the scores below are not held out, it was calibrated on")
 
-    logits, labels = draw_pixels(deployed(network, config), dataset, args.pixels)
+    model = deployed(network, config)
     try:
-        temperature = find_temperature(logits, labels)
+        drawn = draw_pixels(model, half, args.pixels, len(names))
+        calibrations = fit(drawn.logits, drawn.labels)
+        scores = score_all(model, held_out, calibrations, names)
     except ValueError as error:
         raise UserError(f"{args.checkpoint} cannot be calibrated: {error}") from error
-    before = _score(deployed(network, config), dataset, class_names, "ECE before")
-    after = _score(deployed(network, config, temperature), dataset, class_names, "ECE after")
-
-    scores_before, scores_after = before.summary(), after.summary()
+    calibration = calibrations[args.method]
+    confusion = drawn.confusion
+    if args.method == "vector":  # the others keep the mask
+        confusion = count_masks(deployed(network, config, calibration), half, len(names))
     document = {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "checkpoint_sha256": file_digest(args.checkpoint),
-        "temperature": temperature,
+        "method": args.method,
+        "parameters": calibration.parameters(),
         "data": {"dataset": args.dataset or config.data.summary, "split": args.split or "val"},
-        "scores_before": scores_before,
-        "scores_after": scores_after,
+        "fitted_on": {"images": len(half), "pixels": len(drawn.labels)},
+        "reported_on": {"images": len(held_out)},
+        "held_out": bool(others),
+        "scores": scores,
+        "miou": pooled_miou(confusion, scores[args.method] if others else {}),
     }
-    path = calibration_path(args.checkpoint)
+    path, picture = calibration_path(args.checkpoint), args.checkpoint.with_suffix(".reliability.png")
     write_json(path, document)
-    print(f"temperature {temperature:.4f}")
-    for condition in scores_before:
-        ece = percent(scores_before[condition]["ece"]), percent(scores_after[condition]["ece"])
-        print(f"{condition:>6}: ECE {ece[0]} % → {ece[1]} %")
-    print(f"written to {path}; `python -m distill export` reads it from there")
+    title = f"{config.name}: {args.method}, {len(held_out)} images" + (" held out" if others else "")
+    write_diagrams(picture, scores[UNCALIBRATED], scores[args.method], title)
+
+    print(f"fitted on {len(half)} images, {len(drawn.labels)} pixels; measured on {len(held_out)} images")
+    print_comparison(scores)
+    print_exceptions(drawn, names)
+    value = f" {calibration.temperature:.4f}" if args.method == "temperature" else ""
+    print(f"reliability diagrams before and after: {picture}")
+    print(f"{args.method}{value} written to {path}; `python -m distill export` reads it from there")
     return 0
 
 
-def draw_pixels(
-    model: DeployedModel, dataset: SegmentationDataset, pixels: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw labelled pixels evenly from all images; return their logits [N, C] and labels [N]."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = model.to(device)
-    share = -(-pixels // len(dataset))
-    rng = np.random.default_rng(0)
-    logits, labels = [], []
-    for sample in tqdm(dataset, "draw pixels", unit="image"):
-        flat = sample.labels.ravel()
-        labelled = np.flatnonzero(flat != IGNORE_ID)
-        chosen = rng.choice(labelled, min(share, len(labelled)), replace=False)
-        with torch.inference_mode():
-            image = model.logits(torch.from_numpy(sample.image).to(device))[0].flatten(1)
-            logits.append(image[:, torch.from_numpy(chosen).to(device)].T.cpu())
-        labels.append(torch.from_numpy(flat[chosen].astype(np.int64)))
-    return torch.cat(logits), torch.cat(labels)
+def fit(logits: Tensor, labels: Tensor) -> dict[str, Calibration]:
+    """Find the parameters of every method; with what changes nothing before them.
+
+    :param logits: [N, C]; ``labels``: int64 [N].
+    :raises ValueError: if there is no pixel or a logit is not finite.
+    """
+    temperature = find_temperature(logits, labels)
+    return {
+        UNCALIBRATED: Calibration(),
+        "temperature": Calibration("temperature", temperature=temperature),
+        "class_temperature": find_class_temperatures(logits, labels, temperature),
+        "vector": find_vector_scaling(logits, labels, temperature),
+    }
 
 
-def _score(
-    model: DeployedModel, dataset: SegmentationDataset, class_names: Sequence[str], title: str
-) -> ConditionScores:
-    return score(torch_segmenter(model), tqdm(dataset, title, unit="image"), class_names)
+def pooled_miou(confusion: Confusion, held_out: ByCondition) -> dict[str, float | None]:
+    """Return the mIoU by condition over both halves.
+
+    :param confusion: of the first half; ``held_out``: summaries of the second.
+    """
+    pooled = dict(confusion)
+    for condition, summary in held_out.items():
+        other = np.array(summary["confusion"])
+        pooled[condition] = pooled.get(condition, np.zeros_like(other)) + other
+    return {condition: plain(mean_iou(matrix)) for condition, matrix in pooled.items()}
+
+
+def print_comparison(scores: dict[str, ByCondition]) -> None:
+    """Print one column a method: the scores over all held-out images, then the ECE of each condition."""
+    conditions = [condition for condition in next(iter(scores.values())) if condition != FULL]
+    rows = [
+        ("mIoU [%]", FULL, "miou", 100, 2),
+        ("NLL (nats)", FULL, "nll", 1, 4),
+        ("Brier score", FULL, "brier", 1, 4),
+        ("ECE [%]", FULL, "ece", 100, 2),
+    ]
+    if len(conditions) > 1:  # a single one is the whole
+        rows += [(f"ECE {condition} [%]", condition, "ece", 100, 2) for condition in conditions]
+    table = Table("", *scores)
+    for label, condition, key, factor, digits in rows:
+        values = (of_method[condition][key] for of_method in scores.values())
+        table.add_row(label, *("–" if v is None else f"{factor * v:.{digits}f}" for v in values))
+    Console().print(table)
+
+
+def print_exceptions(drawn: Drawn, names: Sequence[str]) -> None:
+    """Say which classes had too few pixels for parameters of their own."""
+    for ids, of_class, method in (
+        (drawn.logits.argmax(1), "predicted as it", "class_temperature"),
+        (drawn.labels, "labelled as it", "vector"),
+    ):
+        rare = [name for name, few in zip(names, is_rare(ids, len(names)), strict=True) if few]
+        if rare:
+            print(
+                f"{method}: {len(rare)} of {len(names)} classes keep the common temperature, with fewer than "
+                f"{FEWEST} pixels {of_class}: {', '.join(rare)}"
+            )

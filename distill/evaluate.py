@@ -1,24 +1,23 @@
-"""``python -m distill evaluate``: mIoU and calibration of a checkpoint or of an exported model."""
+"""``python -m distill evaluate``: all scores of a checkpoint or of an exported model."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+import numpy as np
 from tqdm import tqdm
 
-from distill.calibration import stored_temperature
-from distill.checkpoint import deployed, file_digest, load_student
-from distill.config import DataConfig, parse_config
+from distill import submission, views
 from distill.data import chosen
-from distill.evaluation import metrics_document, score, write_json
-from distill.segmenters import engine_segmenter, torch_segmenter
-from kd_seg_ros.card import ModelCard
-from kd_seg_ros.engine import PROVIDERS, Engine
+from distill.data.dataset import SegmentationDataset
+from distill.evaluated_model import EvaluatedModel, open_checkpoint, open_onnx
+from distill.evaluation import beside, metrics_document, write_json
+from distill.predictors import Predictor
+from distill.score_table import print_scores, write_per_class
+from distill.scoring import Evaluation, ScoreOptions
+from distill.views import Views
+from kd_seg_ros.engine import PROVIDERS
 from kd_seg_ros.errors import UserError
 
 
@@ -28,64 +27,94 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--checkpoint", type=Path, help="a .ckpt of `fit`")
     what.add_argument("--onnx", type=Path, help="a file of `export`, run as the vehicle runs it")
     chosen.add_arguments(parser)
-    parser.add_argument("--out", type=Path, help="metrics.json to write (default: beside the model)")
+    parser.add_argument(
+        "--out", type=Path, help="metrics.json to write, with tables beside it (default: beside the model)"
+    )
     parser.add_argument(
         "--provider", choices=PROVIDERS, default="cpu", help="of --onnx (default: %(default)s)"
     )
+    parser.add_argument(
+        "--submission",
+        type=Path,
+        metavar="DIR",
+        help="write the class ids as PNGs, as ACDC's test server takes them; labels are not needed then",
+    )
+    parser.add_argument("--bins", type=int, metavar="N", help="ECE with 1 to N bins, too")
+    parser.add_argument(
+        "--exact-auprc",
+        action="store_true",
+        help="AUPRC with every score as a threshold, too: keeps 4 bytes a pixel and class in memory",
+    )
+    views.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, print a table and write metrics.json."""
-    if args.onnx:
-        engine = Engine(args.onnx, args.provider)
-        card = engine.card
-        segment, name, temperature = engine_segmenter(engine), card.name, card.temperature
-        own, class_names, trained_on = _data_of(card), card.class_names, card.dataset
-    else:
-        network, config = load_student(args.checkpoint)
-        temperature = stored_temperature(args.checkpoint) or 1.0
-        segment, name = torch_segmenter(deployed(network, config, temperature)), config.name
-        own, class_names, trained_on = config.data, config.data.class_names, config.data.summary
+    """Measure, print a table and write metrics.json, per_class.csv and images.npz."""
+    if args.bins is not None and args.bins < 1:
+        raise UserError("--bins must be at least 1")
+    chosen_views = Views.parse(args)
+    model = open_onnx(args.onnx, args.provider) if args.onnx else open_checkpoint(args.checkpoint)
+    chosen_views.check(model.size)
+    if model.predict is None and (chosen_views or args.exact_auprc):
+        raise UserError(f"{model.path} gives mask and confidence only, not all scores: export it again")
+    dataset = chosen.choose(args, model.data, model.class_names, labelled=args.submission is None)
+    if args.submission:
+        submission.prepare(args.submission, [frame.image for frame in dataset.frames])
+    root = Path(args.root or args.images or (model.data.root if model.data else ""))
+    evaluation = Evaluation(model.class_names, ScoreOptions(args.bins or 0, args.exact_auprc))
+    predict = chosen_views.apply(model.predict) if model.predict else None
+    evaluate(model, predict, dataset, evaluation, root, args.submission)
+    if args.submission:
+        print(f"{len(dataset)} predictions written to {args.submission}")
+    if dataset.frames[0].labels is None:
+        return 0
 
-    path = args.onnx or args.checkpoint
-    samples = chosen.choose(args, own, class_names)
-    scores = score(segment, tqdm(samples, "evaluate", unit="image"), class_names)
-    model = {"file": path.name, "sha256": file_digest(path), "name": name, "temperature": temperature}
-    root = args.root or args.images or (own.root if own else "")
-    data = {"dataset": args.dataset or trained_on, "root": str(root), "split": args.split or "val"}
-    document = metrics_document(scores, model, data)
-    out = args.out or path.with_suffix(".metrics.json")
+    data = {"dataset": args.dataset or model.trained_on, "root": str(root), "split": args.split or "val"}
+    scores = evaluation.summary()
+    document = metrics_document(scores, model.class_names, model.about, data, chosen_views.document())
+    out = args.out or model.path.with_suffix(".metrics.json")
     write_json(out, document)
-    print_scores(document["scores"], class_names)
-    print(f"temperature {temperature:.3f}; written to {out}")
+    write_per_class(beside(out, "per_class.csv"), document)
+    evaluation.images().save(beside(out, "images.npz"))
+    print_scores(scores, model.class_names)
+    if model.predict is None:
+        print("the file gives mask and confidence only: no AUPRC, Brier score and NLL")
+    method = model.about["calibration"]["method"]
+    value = f" {model.about['temperature']:.3f}" if method == "temperature" else ""
+    print(f"calibration: {method}{value}; written to {out}")
     return 0
 
 
-def _data_of(card: ModelCard) -> DataConfig | None:
-    """Return what a model was trained on; None if its card does not say it in this version's terms."""
-    try:
-        return parse_config(card.config, "the model card").data
-    except UserError:
-        return None
+def evaluate(
+    model: EvaluatedModel,
+    predict: Predictor | None,
+    dataset: SegmentationDataset,
+    evaluation: Evaluation,
+    root: Path,
+    folder: Path | None,
+) -> None:
+    """Run over all images.
+
+    :param predict: gives the probabilities of all classes; None: take the model's mask and confidence.
+    :param root: the images are named by their paths below this folder.
+    :param folder: where to write the class ids, if anywhere.
+    """
+    for sample in tqdm(dataset, "evaluate", unit="image"):
+        name = image_name(sample.path, root)
+        if predict is None:
+            mask, probability = model.segment(sample.image)
+            if sample.labels is not None:
+                evaluation.update_top(sample.condition, name, sample.labels, mask, probability)
+        else:
+            scores = predict(sample.image)
+            mask = scores.argmax(0).cpu().numpy().astype(np.uint8)
+            if sample.labels is not None:
+                evaluation.update(sample.condition, name, sample.labels, scores)
+        if folder is not None:
+            submission.write(folder, sample.path, mask)
 
 
-def print_scores(scores: dict[str, dict[str, Any]], class_names: Sequence[str]) -> None:
-    """Print one column per condition: the summary, then the IoU of every class."""
-    table = Table("", *scores)
-    for key, label in (
-        ("miou", "mIoU [%]"),
-        ("accuracy", "pixel accuracy [%]"),
-        ("ece", "ECE [%]"),
-        ("ece_batched16", "ECE, batches of 16 [%]"),
-    ):
-        table.add_row(label, *(percent(s[key]) for s in scores.values()))
-    table.add_row("images", *(str(s["images"]) for s in scores.values()))
-    table.add_section()
-    for name in class_names:
-        table.add_row(f"IoU {name}", *(percent(s["iou"][name]) for s in scores.values()))
-    Console().print(table)
-
-
-def percent(value: float | None) -> str:
-    """Format a share; a dash where it is undefined."""
-    return "–" if value is None else f"{100 * value:.1f}"
+def image_name(path: Path, root: Path) -> str:
+    """Name an image by its path below the data's root, or by its file where it lies elsewhere."""
+    path, root = path.resolve(), root.resolve()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name

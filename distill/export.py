@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from distill.agreement import labelled_images, measure_agreement, plain_images
-from distill.calibration import read_calibration
+from distill.calibration import calibration_of, read_calibration
+from distill.calibration.stored import UNCALIBRATED
 from distill.checkpoint import deployed, load_student
 from distill.config import Config
 from distill.data.chosen import relocated
@@ -44,9 +45,8 @@ def run(args: argparse.Namespace) -> int:
     if args.out.is_dir() or args.out.suffix != ".onnx":
         raise UserError(f"--out {args.out} must be a file that ends in .onnx")
     network, config = load_student(args.checkpoint)
-    calibration = read_calibration(args.checkpoint)
-    temperature = float(calibration["temperature"]) if calibration else 1.0
-    if calibration is None:
+    document = read_calibration(args.checkpoint)
+    if document is None:
         print("warning: not calibrated; run `python -m distill calibrate` first for an honest confidence")
     images = (
         plain_images(args.images, args.limit)
@@ -54,10 +54,10 @@ def run(args: argparse.Namespace) -> int:
         else labelled_images(relocated(config.data, args.root), args.limit)
     )
 
-    model = deployed(network, config, temperature)
+    model = deployed(network, config, calibration_of(document) if document else 1.0)
     size = (args.height, args.width)
     parameters = network.deployed_parameters()
-    card = make_card(config, calibration, size, parameters)
+    card = make_card(config, document, size, parameters)
     try:
         args.out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -86,12 +86,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def make_card(
-    config: Config, calibration: dict[str, Any] | None, size: tuple[int, int], parameters: int
+    config: Config, calibrated: dict[str, Any] | None, size: tuple[int, int], parameters: int
 ) -> ModelCard:
-    """Collect what the vehicle must know about a network."""
-    before = calibration["scores_before"] if calibration else {}
-    after = calibration["scores_after"] if calibration else {}
-    return ModelCard(
+    """Collect what the vehicle must know about a network.
+
+    :param calibrated: what :func:`~distill.calibration.read_calibration` gives.
+    """
+    card = ModelCard(
         name=config.name,
         class_names=config.data.class_names,
         palette=palette(config.data.class_names),
@@ -101,7 +102,7 @@ def make_card(
         working_scale=config.data.working_scale,
         mean=config.data.mean,
         std=config.data.std,
-        temperature=float(calibration["temperature"]) if calibration else 1.0,
+        temperature=1.0,
         parameters=parameters,
         dataset=config.data.summary,
         limitations=config.data.limitations,
@@ -109,11 +110,24 @@ def make_card(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         config=config.model_dump(mode="json"),
         config_hash=config.digest(),
-        miou=_by_condition(after, "miou"),
-        ece_before=_by_condition(before, "ece"),
-        ece_after=_by_condition(after, "ece"),
+    )
+    if calibrated is None:
+        return card
+    scores, method = calibrated["scores"], calibrated["method"]
+    return replace(
+        card,
+        temperature=calibration_of(calibrated).temperature,
+        calibration={"method": method, "parameters": calibrated["parameters"]},
+        miou=_known(calibrated["miou"]),
+        ece_before=_by_condition(scores[UNCALIBRATED], "ece"),
+        ece_after=_by_condition(scores[method], "ece"),
+        reliability={condition: s["reliability"] for condition, s in scores[method].items()},
     )
 
 
 def _by_condition(scores: dict[str, dict[str, Any]], key: str) -> dict[str, float]:
-    return {condition: s[key] for condition, s in scores.items() if s[key] is not None}
+    return _known({condition: s[key] for condition, s in scores.items()})
+
+
+def _known(values: dict[str, float | None]) -> dict[str, float]:
+    return {condition: value for condition, value in values.items() if value is not None}

@@ -13,12 +13,30 @@ from pathlib import Path
 
 import onnx
 import torch
+from torch import Tensor, nn
 
-from distill.models.deployed import DeployedModel
+from distill.models.deployed import DeployedModel, maps
 from kd_seg_ros.card import METADATA_KEY, ModelCard
 
 OPSET = 18
 """The newest for which ONNX Runtime has always had a CUDA kernel of Resize."""
+
+OUTPUTS = ["mask", "confidence", "probability"]
+SCORES = "scores"
+"""A value inside the graph, float32 [C, H, W]: see :meth:`~distill.models.deployed.DeployedModel.scores`."""
+
+
+class _WithScores(nn.Module):
+    """A deployed model whose scores are an output, too: that is how they get their name in the graph."""
+
+    def __init__(self, model: DeployedModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Return the three maps and the scores."""
+        scores, mask = self.model.scores(image)
+        return (*maps(scores, mask), scores)
 
 
 def to_onnx(model: DeployedModel, size: tuple[int, int], half: bool = True) -> onnx.ModelProto:
@@ -34,11 +52,11 @@ def to_onnx(model: DeployedModel, size: tuple[int, int], half: bool = True) -> o
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
-                model,
+                _WithScores(model).eval(),
                 (image,),
                 opset_version=OPSET,
                 input_names=["image"],
-                output_names=["mask", "confidence", "probability"],
+                output_names=[*OUTPUTS, SCORES],
                 dynamo=True,
                 verbose=False,
             )
@@ -46,6 +64,7 @@ def to_onnx(model: DeployedModel, size: tuple[int, int], half: bool = True) -> o
         logger.setLevel(level)
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
+    proto.graph.output.pop()
     _strip(proto)
     onnx.checker.check_model(proto)
     return proto

@@ -16,6 +16,8 @@ from kd_seg_ros.errors import UserError
 
 METADATA_KEY: Final[str] = "kd_seg_ros.card"
 SCHEMA_VERSION: Final[int] = 1
+RELIABILITY: Final = ("confidence", "accuracy", "share")
+"""Per bin: mean confidence, share of correct pixels, share of all pixels."""
 
 
 class CardError(UserError):
@@ -44,7 +46,7 @@ class ModelCard:
     """RGB, 0…1."""
     std: tuple[float, float, float]
     temperature: float
-    """Logits are divided by this before the softmax."""
+    """Logits are divided by this before the softmax; 1 where ``calibration`` is no plain temperature."""
     parameters: int
     """Trainable parameters of the deployed network."""
     dataset: str
@@ -60,8 +62,13 @@ class ModelCard:
     """What it must not be used for."""
     miou: dict[str, float] = field(default_factory=dict)
     ece_before: dict[str, float] = field(default_factory=dict)
-    """Expected calibration error (15 bins) with temperature 1."""
+    """Expected calibration error (15 bins) without calibration."""
     ece_after: dict[str, float] = field(default_factory=dict)
+    calibration: dict[str, Any] = field(default_factory=dict)
+    """``method`` and ``parameters``, already in the file's graph; empty if it was never calibrated."""
+    reliability: dict[str, dict[str, list[float | None]]] = field(default_factory=dict)
+    """How far to trust a confidence: by condition, :data:`RELIABILITY` of equal bins of confidence 0…1; None
+    in an empty bin."""
     agreement: dict[str, float] = field(default_factory=dict)
     """How closely the file follows the network in PyTorch, as checked at export."""
     schema: int = SCHEMA_VERSION
@@ -113,6 +120,9 @@ class ModelCard:
             scores = getattr(self, name)
             ok = isinstance(scores, dict) and all(map(_is_number, scores.values()))
             self._demand(name, ok, "an object of numbers")
+        self._demand("calibration", _is_calibration(self.calibration), "a method and its parameters")
+        ok = isinstance(self.reliability, dict) and all(map(_is_table, self.reliability.values()))
+        self._demand("reliability", ok, f"tables of {', '.join(RELIABILITY)}, 0…1, of equal lengths")
 
         names, palette = self.class_names, self.palette
         ok = isinstance(names, tuple) and len(names) > 0 and all(isinstance(n, str) for n in names)
@@ -129,7 +139,15 @@ class ModelCard:
             raise CardError(f"the model card's {name} must be {what}, not {getattr(self, name)!r:.60}")
 
 
-_OPTIONAL: Final = {"limitations", "miou", "ece_before", "ece_after", "agreement"}
+_OPTIONAL: Final = {
+    "limitations",
+    "miou",
+    "ece_before",
+    "ece_after",
+    "agreement",
+    "calibration",
+    "reliability",
+}
 
 
 def _freeze(value: Any) -> Any:
@@ -151,3 +169,20 @@ def _is_byte(value: Any) -> bool:
 
 def _is_triple(value: Any, is_item: Callable[[Any], bool]) -> bool:
     return isinstance(value, tuple) and len(value) == 3 and all(map(is_item, value))
+
+
+def _is_calibration(value: Any) -> bool:
+    """Whether it names a method with its parameters, or nothing."""
+    if not isinstance(value, dict):
+        return False
+    described = isinstance(value.get("method"), str) and isinstance(value.get("parameters"), dict)
+    return described or not value
+
+
+def _is_table(value: Any) -> bool:
+    """Whether it is a condition's reliability table."""
+    if not isinstance(value, dict) or not all(isinstance(value.get(key), list) for key in RELIABILITY):
+        return False
+    columns = [value[key] for key in RELIABILITY]
+    same = len({len(column) for column in columns}) == 1
+    return same and all(v is None or (_is_number(v) and 0 <= v <= 1) for column in columns for v in column)

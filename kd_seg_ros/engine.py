@@ -11,7 +11,7 @@ confidence  [H, W]        uint8   round(255 · that probability), calibrated
 probability [H, W]        float32 that probability; computed always, fetched on request only
 =========== ============= ======= ==========================================================
 
-plus the model card as JSON in the metadata (:mod:`kd_seg_ros.card`).
+Further outputs do no harm. The model card is there as JSON in the metadata (:mod:`kd_seg_ros.card`).
 
 Asking for a GPU either gets it or fails: ONNX Runtime would otherwise run on the CPU in three cases
 with no more than a line on the terminal (the provider cannot be loaded; it refuses single nodes; it
@@ -106,15 +106,18 @@ class Engine:
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
             raise ValueError(f"the image must be uint8 [H, W, 3], not {image.dtype} {list(image.shape)}")
         height, width = image.shape[:2]
-        outputs = ["mask", "confidence", *(["probability"] if probability else [])]
-        feed = {"image": np.ascontiguousarray(_resize_image(image, self.size))}
-        try:
-            maps = self._session.run(outputs, feed)
-        except Exception as error:  # ONNX Runtime's exceptions share no narrower base
-            raise EngineError(f"{self._path}: running the network failed: {first_line(error)}") from error
+        maps = self._run(["mask", "confidence", *(["probability"] if probability else [])], image)
         if (height, width) != self.size:
             maps = [cv2.resize(m, (width, height), interpolation=cv2.INTER_NEAREST_EXACT) for m in maps]
         return Prediction(*maps)
+
+    def _run(self, outputs: list[str], image: NDArray[np.uint8]) -> list[Any]:
+        """Run the network on an image of any size; the outputs have the file's."""
+        feed = {"image": np.ascontiguousarray(_resize_image(image, self.size))}
+        try:
+            return list(self._session.run(outputs, feed))
+        except Exception as error:  # ONNX Runtime's exceptions share no narrower base
+            raise EngineError(f"{self._path}: running the network failed: {first_line(error)}") from error
 
 
 def _resize_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -230,7 +233,7 @@ def _check_contract(path: Path, session: ort.InferenceSession) -> tuple[tuple[in
     """Compare the file's tensors and card with the contract; return its (height, width) and card."""
     inputs = {tensor.name: tensor for tensor in session.get_inputs()}
     found = inputs | {tensor.name: tensor for tensor in session.get_outputs()}
-    if list(inputs) != ["image"] or found.keys() != _TENSORS.keys():
+    if list(inputs) != ["image"] or not found.keys() >= _TENSORS.keys():
         raise EngineError(
             f"{path}: not a kd_seg_ros model: its inputs are {list(inputs)} and its outputs "
             f"{[tensor.name for tensor in session.get_outputs()]}, not ['image'] and {list(_TENSORS)[1:]}"

@@ -26,12 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def choose(
-    args: argparse.Namespace, own: SourceConfig | None, class_names: Sequence[str]
+    args: argparse.Namespace, own: SourceConfig | None, class_names: Sequence[str], labelled: bool = True
 ) -> SegmentationDataset:
     """Open what the options of :func:`add_arguments` ask for.
 
     :param own: the first data set of the model's training; None if it is unknown.
     :param class_names: the model's.
+    :param labelled: refuse images without labels.
     :raises UserError: for images that cannot be had, have no labels or labels of other classes.
     """
     if args.dataset is None:
@@ -53,9 +54,9 @@ def choose(
             classes=args.classes,
         )
     frames = listing.complete()
-    if frames[0].labels is None:
+    if labelled and frames[0].labels is None:
         raise UserError(f"{frames[0].image.parent} has no labels to compare with")
-    if tuple(listing.class_names) != tuple(class_names):
+    if frames[0].labels and tuple(listing.class_names) != tuple(class_names):
         raise UserError(
             f"the data's classes ({', '.join(listing.class_names)}) are not the model's "
             f"({', '.join(class_names)}): --classes must name the model's, in its order"

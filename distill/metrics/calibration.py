@@ -96,6 +96,10 @@ class ConfidenceBins:
         self._confidence += other._confidence
         self._correct += other._correct
 
+    def sums(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Copy what :meth:`from_sums` takes, [bins + 1] each."""
+        return self._count.copy(), self._confidence.copy(), self._correct.copy()
+
     @property
     def pixels(self) -> int:
         """How many pixels were added."""

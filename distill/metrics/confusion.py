@@ -37,15 +37,15 @@ def confusion_matrix(
     return matrix.astype(np.int64)
 
 
-def iou_per_class(matrix: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def iou_per_class(matrix: npt.NDArray[np.int64 | np.float64]) -> npt.NDArray[np.float64]:
     """TP / (TP + FP + FN) per class, 0…1; NaN for a class that is neither in the labels nor predicted.
 
-    :param matrix: [C, C + 1] of :func:`confusion_matrix`, or a plain [C, C].
+    :param matrix: [..., C, C + 1] of :func:`confusion_matrix`, or a plain [..., C, C].
+    :return: float64 [..., C].
     """
-    classes = matrix.shape[0]
-    hits = np.diagonal(matrix)
-    union = matrix.sum(axis=1) + matrix[:, :classes].sum(axis=0) - hits
-    return np.divide(hits, union, out=np.full(classes, np.nan), where=union > 0)
+    hits = np.diagonal(matrix, axis1=-2, axis2=-1)
+    union = matrix.sum(axis=-1) + matrix[..., : matrix.shape[-2]].sum(axis=-2) - hits
+    return np.divide(hits, union, out=np.full(hits.shape, np.nan), where=union > 0)
 
 
 def mean_iou(matrix: npt.NDArray[np.int64]) -> float:

@@ -2,10 +2,12 @@
 
 Evaluation, calibration and export all go through this module, so that what is measured is what drives.
 
-Confidence is the largest softmax probability at temperature T (Guo et al., *On Calibration of Modern
-Neural Networks*, ICML 2017), with logits z at full size::
+With z the logits at full size, calibrated as :mod:`distill.models.calibration` says, and s their *scores*,
+the confidence is the largest softmax probability::
 
-    p_max = 1 / Σ_c exp((z_c − max z) / T)
+    s_c = (z_c − max z) / T        p_max = 1 / Σ_c exp(s_c)
+
+where T is that of all pixels or of the predicted class, and 1 after vector scaling.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from distill.models.calibration import Calibration
 from distill.models.output import upsample
 
 
@@ -25,7 +28,7 @@ class DeployedModel(nn.Module):
         :class:`~distill.models.output.Output`.
     :param mean: RGB, 0…1, as is ``std``.
     :param working_scale: the network sees the image resized by this factor.
-    :param temperature: T above; it changes the confidence, never the mask.
+    :param calibration: how the logits become probabilities; a number is a temperature.
     """
 
     mean: Tensor
@@ -37,17 +40,19 @@ class DeployedModel(nn.Module):
         mean: Sequence[float],
         std: Sequence[float],
         working_scale: float,
-        temperature: float = 1.0,
+        calibration: Calibration | float = 1.0,
     ) -> None:
         super().__init__()
         self.network = network
         self.working_scale = working_scale
-        self.temperature = temperature
+        if not isinstance(calibration, Calibration):
+            calibration = Calibration("temperature", temperature=float(calibration))
+        self.calibration = calibration
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
     def logits(self, image: Tensor) -> Tensor:
-        """Return FP32 logits [1, C, H, W] for a uint8 RGB image [H, W, 3]."""
+        """Return uncalibrated FP32 logits [1, C, H, W] for a uint8 RGB image [H, W, 3]."""
         height, width = int(image.shape[0]), int(image.shape[1])
         x = image.permute(2, 0, 1).unsqueeze(0).float()
         x = (x / 255 - self.mean) / self.std
@@ -56,13 +61,21 @@ class DeployedModel(nn.Module):
         logits = self.network(x.to(self._dtype())).logits.float()
         return upsample(logits, (height, width)) if self.working_scale != 1 else logits
 
+    def scores(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return s, float32 [C, H, W], and the predicted class, int64 [H, W]: there s is 0, the largest."""
+        logits = self.calibration.affine(self.logits(image)[0])
+        top, mask = logits.max(dim=0)
+        return self.calibration.tempered(logits - top, mask), mask
+
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return mask uint8 [H, W], confidence uint8 [H, W] = round(255·p_max), p_max float32 [H, W]."""
-        logits = self.logits(image)[0]
-        top, mask = logits.max(dim=0)
-        probability = 1 / torch.exp((logits - top) / self.temperature).sum(dim=0)
-        confidence = torch.round(255 * probability)
-        return mask.to(torch.uint8), confidence.to(torch.uint8), probability
+        return maps(*self.scores(image))
 
     def _dtype(self) -> torch.dtype:
         return next(self.network.parameters()).dtype
+
+
+def maps(scores: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Turn :meth:`DeployedModel.scores` into what :meth:`DeployedModel.forward` returns."""
+    probability = 1 / torch.exp(scores).sum(dim=0)
+    return mask.to(torch.uint8), torch.round(255 * probability).to(torch.uint8), probability

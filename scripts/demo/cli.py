@@ -133,7 +133,9 @@ def _metrics(args: argparse.Namespace, card: ModelCard, drive: Drive, tally: Tal
         "temperature": card.temperature,
     }
     data = {"bag": str(drive.bag), "topic": drive.topic, "labels_topic": drive.labels_topic}
-    return metrics_document(tally.scores, model, data) | {"observed": tally.observed()}
+    scores = tally.scores
+    document = metrics_document(scores.summary(), scores.class_names, model, data)
+    return document | {"observed": tally.observed()}
 
 
 def _check_writable(out: Path) -> None:

@@ -17,8 +17,10 @@ from acdc_tree import write_acdc, write_png
 import distill.agreement
 import distill.export
 from distill.__main__ import main
+from distill.calibration.halves import split
 from distill.checkpoint import deployed, load_student
 from distill.data.acdc import AcdcDataset
+from distill.data.dataset import read_sample
 from distill.segmenters import torch_segmenter
 from kd_seg_ros.engine import Engine
 
@@ -132,11 +134,14 @@ def test_metrics_are_those_of_torchmetrics(checkpoint: Path, data: Path, tmp_pat
     out = tmp_path / "metrics.json"
     assert main(["evaluate", "--checkpoint", str(checkpoint), "--out", str(out)]) == 0
     document = json.loads(out.read_text())
-    assert document["schema_version"] == 1
+    assert document["schema_version"] == 2
     assert set(document["scores"]) == {"full", "fog", "night", "rain", "snow"}
+    assert document["options"] == {}
+    assert 0 < document["scores"]["full"]["auprc"]["mean"] < 1
 
     network, config = load_student(checkpoint)
-    temperature = json.loads(checkpoint.with_suffix(".calibration.json").read_text())["temperature"]
+    calibration = json.loads(checkpoint.with_suffix(".calibration.json").read_text())
+    temperature = calibration["parameters"]["temperature"]
     model = deployed(network, config, temperature)
     for condition in ("full", "snow"):
         dataset = AcdcDataset(data, "val", config.data.conditions if condition == "full" else [condition])
@@ -165,19 +170,19 @@ def test_metrics_are_those_of_torchmetrics(checkpoint: Path, data: Path, tmp_pat
 def test_calibration_lowers_the_nll_and_reports_ece(checkpoint: Path, data: Path) -> None:
     document = json.loads(checkpoint.with_suffix(".calibration.json").read_text())
     network, config = load_student(checkpoint)
-    dataset = AcdcDataset(data, "val")
     logits, labels = [], []
     with torch.no_grad():
-        for i in range(len(dataset)):
-            sample = dataset[i]
+        for frame in split(AcdcDataset(data, "val").frames)[0]:
+            sample = read_sample(frame)
+            assert sample.labels is not None
             valid = torch.from_numpy(sample.labels != 255)
             logits.append(deployed(network, config).logits(torch.from_numpy(sample.image))[0][:, valid].T)
             labels.append(torch.from_numpy(sample.labels)[valid].long())
     z, y = torch.cat(logits), torch.cat(labels)
     nll = torch.nn.functional.cross_entropy
-    assert nll(z / document["temperature"], y) <= nll(z, y) + 1e-6
-    assert document["scores_before"]["full"]["ece"] is not None
-    assert document["scores_after"]["night"]["ece"] is not None
+    assert nll(z / document["parameters"]["temperature"], y) <= nll(z, y) + 1e-6
+    assert document["scores"]["none"]["full"]["ece"] is not None
+    assert document["scores"]["temperature"]["night"]["ece"] is not None
 
 
 def test_exported_file_is_the_network(exported: Path, checkpoint: Path, data: Path) -> None:
@@ -198,11 +203,16 @@ def test_card_says_where_the_file_comes_from(exported: Path, checkpoint: Path) -
     calibration = json.loads(checkpoint.with_suffix(".calibration.json").read_text())
     assert (card.name, card.dataset, card.limitations) == ("student", "noise", "all")
     assert (card.height, card.width) == SIZE
-    assert card.temperature == calibration["temperature"]
+    assert card.calibration == {
+        "method": "temperature",
+        "parameters": {"temperature": card.temperature},
+    }
+    assert card.temperature == calibration["parameters"]["temperature"]
     assert card.parameters == sum(p.numel() for p in network.parameters())
     assert card.config_hash == config.digest()
-    assert card.ece_before["fog"] == calibration["scores_before"]["fog"]["ece"]
-    assert card.ece_after["full"] == calibration["scores_after"]["full"]["ece"]
+    assert card.ece_before["fog"] == calibration["scores"]["none"]["fog"]["ece"]
+    assert card.ece_after["full"] == calibration["scores"]["temperature"]["full"]["ece"]
+    assert card.reliability["snow"] == calibration["scores"]["temperature"]["snow"]["reliability"]
     assert set(card.miou) == {"full", "fog", "night", "rain", "snow"}
     assert card.agreement["argmax"] >= 0.995
 

@@ -10,8 +10,15 @@ from hypothesis import strategies as st
 
 from kd_seg_ros.card import CardError, ModelCard
 
+TABLE = {"confidence": [None, 0.7], "accuracy": [None, 0.8], "share": [0.0, 1]}
 CARD = tiny_model.card(
-    8, 12, miou={"full": 0.5, "fog": 0.25}, limitations="none", config={"a": [1, {"b": 2}]}
+    8,
+    12,
+    miou={"full": 0.5, "fog": 0.25},
+    limitations="none",
+    config={"a": [1, {"b": 2}]},
+    calibration={"method": "class_temperature", "parameters": {"temperatures": [1.5, 0.5]}},
+    reliability={"full": TABLE, "fog": TABLE},
 )
 
 
@@ -29,6 +36,19 @@ def test_survives_the_trip_through_json() -> None:
 
 def test_a_field_that_a_later_version_added_is_ignored() -> None:
     assert ModelCard.from_json(changed(colour="blue")).to_json() == CARD.to_json()
+
+
+def test_how_far_to_trust_a_confidence_is_at_hand() -> None:
+    again = ModelCard.from_json(CARD.to_json())
+    assert again.reliability["fog"]["accuracy"] == [None, 0.8]
+    assert again.calibration == {"method": "class_temperature", "parameters": {"temperatures": [1.5, 0.5]}}
+
+
+def test_a_card_of_before_there_were_reliability_tables_loads() -> None:
+    values = json.loads(CARD.to_json())
+    del values["calibration"], values["reliability"]
+    card = ModelCard.from_json(json.dumps(values))
+    assert (card.calibration, card.reliability) == ({}, {})
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"card"', "1"])
@@ -64,6 +84,18 @@ def test_missing_fields_are_named() -> None:
         ("config", []),
         ("miou", {"full": "good"}),
         ("ece_after", [0.1]),
+        ("calibration", "temperature"),
+        ("calibration", {"method": "temperature"}),
+        ("calibration", {"method": 1, "parameters": {}}),
+        ("calibration", {"method": "temperature", "parameters": [1.0]}),
+        ("reliability", [TABLE]),
+        ("reliability", {"full": 0.5}),
+        ("reliability", {"full": {"confidence": [0.5], "accuracy": [0.5]}}),
+        ("reliability", {"full": TABLE | {"share": [1.0]}}),
+        ("reliability", {"full": TABLE, "fog": TABLE | {"accuracy": [None, 1.01]}}),
+        ("reliability", {"full": TABLE | {"accuracy": [-0.1, 0.5]}}),
+        ("reliability", {"full": TABLE | {"accuracy": [True, 0.5]}}),
+        ("reliability", {"full": TABLE | {"confidence": ["0.5", 0.5]}}),
         ("class_names", []),
         ("class_names", "road"),
         ("class_names", list(range(19))),

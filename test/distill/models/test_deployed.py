@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.special
+import tiny_model
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from distill.models.calibration import PARAMETERS, Calibration, Method
 from distill.models.deployed import DeployedModel
 from distill.models.output import Output, crop_padding, pad_to_multiple
+from distill.onnx_file import save, to_onnx
+from kd_seg_ros.engine import Engine
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 
@@ -25,24 +32,98 @@ class PixelwiseNetwork(nn.Module):
         return Output(logits, logits, {})
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
-def test_answer_is_scipys_softmax(temperature: float) -> None:
-    network = PixelwiseNetwork()
-    image = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
-    with torch.no_grad():
-        mask, confidence, probability = DeployedModel(network, MEAN, STD, 1.0, temperature)(
-            torch.from_numpy(image)
-        )
+CALIBRATIONS: dict[Method, Calibration] = {
+    "temperature": Calibration("temperature", temperature=0.6),
+    "class_temperature": Calibration("class_temperature", temperatures=tuple(np.linspace(0.3, 3, 19))),
+    "vector": Calibration(
+        "vector", weights=tuple(np.linspace(2, 0.5, 19)), biases=tuple(np.linspace(-1, 1, 19))
+    ),
+}
 
+
+def by_hand(
+    network: PixelwiseNetwork, image: NDArray[np.uint8]
+) -> tuple[NDArray[np.float64], dict[Method, NDArray[np.float64]]]:
+    """Logits [H, W, 19] as they are, and calibrated by each of the methods."""
     normalised = (image / 255 - np.array(MEAN)) / np.array(STD)
     weight = network.head.weight.detach().numpy()[:, :, 0, 0]
     assert network.head.bias is not None
     logits = normalised @ weight.T + network.head.bias.detach().numpy()
-    softmax = scipy.special.softmax(logits / temperature, axis=-1)
-    np.testing.assert_array_equal(mask.numpy(), logits.argmax(-1))
+    temperatures = np.array(CALIBRATIONS["class_temperature"].temperatures)[logits.argmax(-1)]
+    vector = CALIBRATIONS["vector"]
+    return logits, {
+        "temperature": logits / 0.6,
+        "class_temperature": logits / temperatures[..., None],
+        "vector": logits * np.array(vector.weights) + np.array(vector.biases),
+    }
+
+
+@pytest.mark.parametrize("method", PARAMETERS)
+def test_answer_is_scipys_softmax(method: Method) -> None:
+    network = PixelwiseNetwork()
+    image = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
+    model = DeployedModel(network, MEAN, STD, 1.0, CALIBRATIONS[method])
+    with torch.no_grad():
+        mask, confidence, probability = model(torch.from_numpy(image))
+
+    logits, calibrated = by_hand(network, image)
+    softmax = scipy.special.softmax(calibrated[method], axis=-1)
+    np.testing.assert_array_equal(mask.numpy(), calibrated[method].argmax(-1))
     np.testing.assert_allclose(probability.numpy(), softmax.max(-1), rtol=1e-5)
     np.testing.assert_array_equal(confidence.numpy(), np.round(255 * probability.numpy()))
     assert (mask.dtype, confidence.dtype, probability.dtype) == (torch.uint8, torch.uint8, torch.float32)
+    assert (method == "vector") == (mask.numpy() != logits.argmax(-1)).any()  # the only one to change it
+
+
+@pytest.mark.parametrize("method", PARAMETERS)
+def test_scores_hold_the_probabilities_of_all_classes(method: Method) -> None:
+    network = PixelwiseNetwork()
+    image = np.random.default_rng(1).integers(0, 256, (6, 7, 3), dtype=np.uint8)
+    with torch.no_grad():
+        scores, mask = DeployedModel(network, MEAN, STD, 1.0, CALIBRATIONS[method]).scores(
+            torch.from_numpy(image)
+        )
+    _, calibrated = by_hand(network, image)
+    expected = scipy.special.softmax(calibrated[method], axis=-1)
+    np.testing.assert_allclose(scores.softmax(0).movedim(0, -1), expected, rtol=1e-4, atol=1e-9)
+    assert (scores.amax(0) == 0).all()
+    torch.testing.assert_close(scores.argmax(0), mask)
+
+
+def test_a_number_is_a_temperature() -> None:
+    image = torch.randint(0, 256, (5, 6, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    network = PixelwiseNetwork()
+    with torch.no_grad():
+        answers = [
+            DeployedModel(network, MEAN, STD, 1.0, c)(image) for c in (0.6, CALIBRATIONS["temperature"])
+        ]
+    torch.testing.assert_close(*answers, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("method", PARAMETERS)
+def test_the_exported_file_is_calibrated_alike(method: Method, tmp_path: Path) -> None:
+    size = (24, 40)
+    model = DeployedModel(PixelwiseNetwork(), MEAN, STD, 0.5, CALIBRATIONS[method])
+    proto = to_onnx(model, size, half=False)
+    save(proto, tiny_model.card(*size), tmp_path / "model.onnx")
+    image = np.random.default_rng(2).integers(0, 256, (*size, 3), dtype=np.uint8)
+    prediction = Engine(tmp_path / "model.onnx", "cpu").segment(image, probability=True)
+    with torch.no_grad():
+        mask, _, probability = (values.numpy() for values in model(torch.from_numpy(image)))
+    assert (prediction.mask == mask).all()
+    assert prediction.probability is not None
+    np.testing.assert_allclose(prediction.probability, probability, rtol=1e-4)
+    assert len(np.unique(mask)) > 3
+
+    # Nothing that ONNX Runtime has no CUDA kernel for in opset 18.
+    after = {
+        "temperature": ["ReduceMax", "ArgMax", "Sub", "Div", "Exp"],
+        "class_temperature": ["ReduceMax", "ArgMax", "Sub", "Gather", "Squeeze", "Div", "Exp"],
+        "vector": ["Mul", "Add", "ReduceMax", "ArgMax", "Sub", "Exp"],
+    }[method]
+    types = [node.op_type for node in proto.graph.node]
+    start = types.index(after[0], max(i for i, t in enumerate(types) if t == "Resize"))
+    assert types[start : types.index("Exp") + 1] == after
 
 
 def test_working_scale_resizes_for_the_network_and_back() -> None:

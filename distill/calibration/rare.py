@@ -1,0 +1,15 @@
+"""Which classes have too few pixels to find parameters of their own."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from torch import Tensor
+
+FEWEST: Final = 1000
+"""Pixels that a class needs. Neighbours agree, so that they are worth far fewer independent observations."""
+
+
+def is_rare(train_ids: Tensor, classes: int) -> list[bool]:
+    """Tell for each of the classes whether it has fewer than :data:`FEWEST` of the pixels int64 [N]."""
+    return [int(count) < FEWEST for count in train_ids.bincount(minlength=classes)]

@@ -1,0 +1,65 @@
+"""What `calibrate` keeps beside a checkpoint: best.calibration.json, described in docs/model_file.md."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from distill.checkpoint import file_digest
+from distill.models.calibration import Calibration
+from kd_seg_ros.errors import UserError
+
+SCHEMA_VERSION: Final = 2
+UNCALIBRATED: Final = "none"
+"""The key of the scores before calibration."""
+
+_AGAIN = "run `python -m distill calibrate` again"
+
+
+def calibration_path(checkpoint: Path) -> Path:
+    """Where a checkpoint's calibration is kept: beside it."""
+    return checkpoint.with_suffix(".calibration.json")
+
+
+def read_calibration(checkpoint: Path) -> dict[str, Any] | None:
+    """Return what `calibrate` found for exactly this checkpoint; None if it was never calibrated.
+
+    :raises UserError: if it belongs to another version of the checkpoint, is damaged or of another schema
+        version.
+    """
+    path = calibration_path(checkpoint)
+    if not path.is_file():
+        return None
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        version = document["schema_version"]
+        if version != SCHEMA_VERSION:
+            raise UserError(
+                f"{path} has schema version {version!r}; this software reads version "
+                f"{SCHEMA_VERSION}: {_AGAIN}"
+            )
+        matches = document["checkpoint_sha256"] == file_digest(checkpoint)
+        calibration_of(document)
+        document["miou"].keys()
+        for name in (UNCALIBRATED, document["method"]):
+            for scores in document["scores"][name].values():
+                scores["ece"], scores["reliability"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is damaged: {_AGAIN}") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    if not matches:
+        raise UserError(f"{path} was made for another version of {checkpoint.name}: {_AGAIN}, or delete it")
+    return dict(document)
+
+
+def calibration_of(document: dict[str, Any]) -> Calibration:
+    """Return the method and parameters that a document holds; raises ValueError, KeyError if it has none."""
+    return Calibration.parse(document["method"], document["parameters"])
+
+
+def stored_calibration(checkpoint: Path) -> Calibration | None:
+    """Return the calibration that `calibrate` found for a checkpoint, if it did; raises UserError."""
+    document = read_calibration(checkpoint)
+    return None if document is None else calibration_of(document)

@@ -1,0 +1,71 @@
+"""Vector scaling: a weight and a bias for the logit of each class, which changes the mask, too.
+
+Guo et al., *On Calibration of Modern Neural Networks*, ICML 2017. w and b minimise the negative
+log-likelihood of the labels y::
+
+    NLL(w, b) = − mean log softmax(w ⊙ z + b)_y
+    ∂NLL/∂b = mean (p − onehot(y))          ∂NLL/∂w = mean z ⊙ (p − onehot(y))
+
+with p the softmax: convex, so L-BFGS from temperature scaling (w = 1/T, b = 0) finds the minimum, never
+above where it starts. Adding a constant to all of b changes no probability, and the gradient is 0 in that
+direction: of the many minima, L-BFGS finds the one where the sum of b still is 0.
+
+A class without labels has no minimum: its b would run to −∞, and the class would never be predicted again.
+Classes with few labels come close. They keep w = 1/T and b = 0 (:func:`~distill.calibration.rare.is_rare`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from torch import Tensor
+
+from distill.calibration.rare import is_rare
+from distill.models.calibration import Calibration
+
+AT_ONCE = 1 << 16
+"""Pixels worked on at a time."""
+
+
+def find_vector_scaling(logits: Tensor, labels: Tensor, temperature: float) -> Calibration:
+    """Return the w and b that minimise the NLL.
+
+    :param logits: [N, C], any float type, finite.
+    :param labels: int64 [N], 0…C−1; no ignored ones.
+    :param temperature: the common T, to start from.
+    """
+    classes = logits.shape[1]
+    free = np.flatnonzero(~np.array(is_rare(labels, classes)))
+    start = np.stack([np.full(classes, 1 / temperature), np.zeros(classes)])
+
+    def placed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        both = start.copy()
+        both[:, free] = values.reshape(2, -1)
+        return both
+
+    def objective(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        value, gradient = nll(logits, labels, placed(values))
+        return value, gradient[:, free].ravel()
+
+    weights, biases = start
+    if len(free):
+        found = minimize(
+            objective, start[:, free].ravel(), jac=True, method="L-BFGS-B", options={"ftol": 1e-9}
+        )
+        weights, biases = placed(found.x)
+    return Calibration("vector", weights=tuple(weights.tolist()), biases=tuple(biases.tolist()))
+
+
+def nll(logits: Tensor, labels: Tensor, parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    """Return the NLL and its gradient [2, C] at w and b [2, C]."""
+    weights, biases = torch.from_numpy(parameters)
+    total, gradient = 0.0, torch.zeros(2, len(weights), dtype=torch.float64)
+    for z, y in zip(logits.split(AT_ONCE), labels.split(AT_ONCE), strict=True):
+        z, y = z.double(), y[:, None]
+        log_p = (weights * z + biases).log_softmax(1)
+        total -= float(log_p.gather(1, y).sum())
+        residual = log_p.exp_().scatter_add_(1, y, torch.full_like(log_p, -1))
+        gradient += torch.stack([(residual * z).sum(0), residual.sum(0)])
+    return total / len(labels), (gradient / len(labels)).numpy()

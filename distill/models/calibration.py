@@ -1,0 +1,121 @@
+"""What calibration does to the logits z of C classes; :mod:`distill.calibration` finds its parameters.
+
+======================= ========================= ==================================================
+method                  calibrated logits         source
+======================= ========================= ==================================================
+``temperature``         z / T                     Guo et al., *On Calibration of Modern Neural Networks*,
+                                                  ICML 2017
+``class_temperature``   z / T_k, k = argmax z     temperature scaling of each predicted class by itself
+``vector``              w ⊙ z + b                 Guo et al. 2017, vector scaling
+======================= ========================= ==================================================
+
+T, T_k > 0. The first two divide all logits of a pixel by the same number: they change the confidence, never
+the mask. k is the predicted class because the vehicle knows no other, and because dividing each logit by
+the T of its own class would change their order. Vector scaling does change it, and with it the mask.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final, Literal
+
+from torch import Tensor
+from torch.nn import functional as F
+
+Method = Literal["temperature", "class_temperature", "vector"]
+PARAMETERS: Final[dict[Method, tuple[str, ...]]] = {
+    "temperature": ("temperature",),
+    "class_temperature": ("temperatures",),
+    "vector": ("weights", "biases"),
+}
+"""The fields of :class:`Calibration` that each method has; the others keep their defaults."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A method and its parameters; left out, it changes nothing.
+
+    :raises ValueError: for parameters that are not the method's, or not possible.
+    """
+
+    method: Method = "temperature"
+    temperature: float = 1.0
+    """T."""
+    temperatures: tuple[float, ...] = ()
+    """T_k by class."""
+    weights: tuple[float, ...] = ()
+    """w by class."""
+    biases: tuple[float, ...] = ()
+    """b by class."""
+
+    def __post_init__(self) -> None:
+        own = _own(self.method)
+        for field in fields(self)[1:]:
+            value = getattr(self, field.name)
+            if field.name not in own and value != field.default:
+                raise ValueError(f"{self.method} has no {field.name}")
+            if isinstance(value, tuple) != isinstance(field.default, tuple):
+                many = isinstance(field.default, tuple)
+                raise ValueError(f"{field.name} must be {'a list' if many else 'one number'}")
+            if not all(_is_number(number) for number in (value if isinstance(value, tuple) else (value,))):
+                raise ValueError(f"{field.name} must be numbers, not {value!r:.60}")
+        lengths = {len(getattr(self, name)) for name in own if name != "temperature"}
+        if len(lengths) > 1 or 0 in lengths:
+            raise ValueError(f"{self.method} needs {' and '.join(own)} for every class")
+        if min((self.temperature, *self.temperatures)) <= 0:
+            raise ValueError("temperatures must be above 0")
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the method's own parameters, as JSON has them; see :meth:`parse`."""
+        values = {name: getattr(self, name) for name in PARAMETERS[self.method]}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    @classmethod
+    def parse(cls, method: Any, parameters: Any) -> Calibration:
+        """Return what :meth:`parameters` describes; raises ValueError for anything else."""
+        own = _own(method)
+        if not isinstance(parameters, Mapping) or set(parameters) != set(own):
+            raise ValueError(f"the parameters of {method} are {', '.join(own)}")
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()}
+        return cls(method, **values)
+
+    def apply(self, logits: Tensor) -> Tensor:
+        """Return calibrated logits.
+
+        :param logits: floats [C, …].
+        """
+        logits = self.affine(logits)
+        return self.tempered(logits, logits.argmax(0))
+
+    def affine(self, logits: Tensor) -> Tensor:
+        """Return w ⊙ z + b; the same logits for the methods that keep the mask."""
+        if self.method != "vector":
+            return logits
+        shape = (-1, *(1,) * (logits.ndim - 1))
+        weights, biases = (logits.new_tensor(values).view(shape) for values in (self.weights, self.biases))
+        return weights * logits + biases
+
+    def tempered(self, logits: Tensor, mask: Tensor) -> Tensor:
+        """Divide the logits of each pixel [C, …] by its temperature.
+
+        :param mask: int64 […], the predicted class.
+        """
+        if self.method == "vector":
+            return logits
+        if self.method == "temperature":
+            return logits / self.temperature
+        table = logits.new_tensor(self.temperatures).unsqueeze(1)
+        return logits / F.embedding(mask, table).squeeze(-1)  # one Gather in the exported file
+
+
+def _own(method: Any) -> tuple[str, ...]:
+    """Return the names of a method's parameters."""
+    if method not in list(PARAMETERS):
+        raise ValueError(f"unknown method {method!r}: choose from {', '.join(PARAMETERS)}")
+    return PARAMETERS[method]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

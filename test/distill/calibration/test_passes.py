@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from acdc_tree import write_png
+from torch import Tensor, nn
+from torchmetrics.classification import MulticlassCalibrationError, MulticlassJaccardIndex
+
+from distill.calibration.passes import count_masks, draw_pixels, score_all
+from distill.data.dataset import Frame, SegmentationDataset
+from distill.metrics import mean_iou
+from distill.models.calibration import Calibration
+from distill.models.deployed import DeployedModel
+from distill.models.output import Output
+
+CLASSES = ("road", "car", "sky")
+CALIBRATIONS = {
+    "none": Calibration(),
+    "temperature": Calibration("temperature", temperature=2.0),
+    "class_temperature": Calibration("class_temperature", temperatures=(0.5, 3.0, 1.0)),
+    "vector": Calibration("vector", weights=(1.0, 0.3, 2.0), biases=(0.5, 0.0, -1.0)),
+}
+
+
+class Channels(nn.Module):
+    """Logits are red, green and blue."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unused = nn.Parameter(torch.zeros(1))
+
+    def forward(self, image: Tensor) -> Output:
+        return Output(image, image, {})
+
+
+def model(calibration: Calibration | float = 1.0) -> DeployedModel:
+    """Logits are (value − 127.5) / 25.5, −5…5."""
+    return DeployedModel(Channels(), (0.5,) * 3, (0.1,) * 3, 1.0, calibration)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> SegmentationDataset:
+    """Three images; the last has a single labelled pixel."""
+    rng = np.random.default_rng(0)
+    frames = []
+    for number, condition in enumerate(("fog", "night", "fog")):
+        image, labels = (tmp_path / kind / f"{number}.png" for kind in ("images", "labels"))
+        pixels = rng.integers(0, 256, (10, 12, 3), dtype=np.uint8)
+        truth = np.where(rng.random((10, 12)) < 0.6, pixels.argmax(2), rng.integers(0, 3, (10, 12)))
+        truth[rng.random((10, 12)) < 0.1] = 255
+        if number == 2:
+            truth[...] = 255
+            truth[3, 4] = 1
+        write_png(image, pixels)
+        write_png(labels, truth.astype(np.uint8))
+        frames.append(Frame(image, labels, condition, num_classes=3))
+    return SegmentationDataset(frames)
+
+
+def logits_of(sample_image: np.ndarray) -> Tensor:
+    return torch.from_numpy((sample_image.astype(np.float32) - 127.5) / 25.5).movedim(-1, 0)
+
+
+def test_draws_pixels_with_their_labels_evenly_from_the_images(dataset: SegmentationDataset) -> None:
+    drawn = draw_pixels(model(), dataset, 60, 3)
+    assert len(drawn.logits) == len(drawn.labels) == 20 + 20 + 1
+    assert (drawn.labels != 255).all()
+    for number, part in enumerate((slice(0, 20), slice(20, 40), slice(40, 41))):
+        sample = dataset[number]
+        known = {
+            (*(round(float(v), 3) for v in logits_of(sample.image)[:, y, x]), int(sample.labels[y, x]))
+            for y, x in np.argwhere(sample.labels != 255)
+        }
+        pairs = zip(drawn.logits[part].tolist(), drawn.labels[part].tolist(), strict=True)
+        found = {(*(round(v, 3) for v in logits), label) for logits, label in pairs}
+        assert found <= known
+        assert len(found) == min(20, len(known))
+    again = draw_pixels(model(), dataset, 60, 3)
+    assert torch.equal(drawn.logits, again.logits)
+
+
+def test_masks_are_counted_by_condition(dataset: SegmentationDataset) -> None:
+    drawn = draw_pixels(model(), dataset, 10, 3).confusion
+    for calibration in ("class_temperature", "vector"):
+        counted = count_masks(model(CALIBRATIONS[calibration]), dataset, 3)
+        assert counted.keys() == drawn.keys() == {"full", "fog", "night"}
+        jaccard = MulticlassJaccardIndex(3, average="none", ignore_index=255)
+        for sample in dataset:
+            mask = CALIBRATIONS[calibration].apply(logits_of(sample.image)).argmax(0)
+            jaccard.update(mask, torch.from_numpy(sample.labels.astype(np.int64)))
+        assert mean_iou(counted["full"]) == pytest.approx(float(jaccard.compute().mean()))
+        np.testing.assert_array_equal(counted["full"], counted["fog"] + counted["night"])
+        same = [np.array_equal(counted[key], drawn[key]) for key in drawn]
+        assert all(same) == (calibration == "class_temperature")  # which keeps the mask
+
+
+def test_every_calibration_is_scored_on_the_same_logits(dataset: SegmentationDataset) -> None:
+    scores = score_all(model(), dataset, CALIBRATIONS, CLASSES)
+    assert list(scores) == list(CALIBRATIONS)
+    for name, calibration in CALIBRATIONS.items():
+        logits = torch.cat([calibration.apply(logits_of(s.image)).flatten(1).T for s in dataset])
+        labels = torch.cat([torch.from_numpy(s.labels.astype(np.int64)).flatten() for s in dataset])
+        full = scores[name]["full"]
+        ece = MulticlassCalibrationError(3, n_bins=15, ignore_index=255)(logits.softmax(1), labels)
+        assert full["ece"] == pytest.approx(float(ece), abs=1e-6)
+        nll = nn.functional.cross_entropy(logits, labels, ignore_index=255)
+        assert full["nll"] == pytest.approx(float(nll), rel=1e-5)
+        assert full["images"] == 3
+        assert scores[name]["night"]["images"] == 1
+    assert scores["none"]["full"]["miou"] == scores["class_temperature"]["full"]["miou"]
+    assert scores["none"]["full"]["miou"] != scores["vector"]["full"]["miou"]

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distill.calibration import Calibration, calibration_path, read_calibration, stored_calibration
+from kd_seg_ros.errors import UserError
+
+SCORES = {"full": {"ece": 0.1, "reliability": {}}}
+DOCUMENT: dict[str, Any] = {
+    "schema_version": 2,
+    # sha256("abc"), FIPS 180-2 appendix B.1
+    "checkpoint_sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    "method": "class_temperature",
+    "parameters": {"temperatures": [1.5, 2]},
+    "scores": {"none": SCORES, "class_temperature": SCORES},
+    "miou": {"full": 0.5},
+}
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    path = tmp_path / "best.ckpt"
+    path.write_bytes(b"abc")
+    return path
+
+
+def write(checkpoint: Path, **changes: Any) -> None:
+    calibration_path(checkpoint).write_text(json.dumps(DOCUMENT | changes))
+
+
+def test_calibration_belongs_to_one_version_of_a_checkpoint(checkpoint: Path) -> None:
+    assert read_calibration(checkpoint) is None
+    assert stored_calibration(checkpoint) is None
+    write(checkpoint)
+    assert read_calibration(checkpoint) == DOCUMENT
+    assert stored_calibration(checkpoint) == Calibration("class_temperature", temperatures=(1.5, 2))
+    checkpoint.write_bytes(b"abcd")
+    with pytest.raises(UserError, match="another version"):
+        read_calibration(checkpoint)
+
+
+@pytest.mark.parametrize("version", [1, 3, "2"])
+def test_another_schema_version_is_refused_with_what_to_do(checkpoint: Path, version: object) -> None:
+    write(checkpoint, schema_version=version)
+    with pytest.raises(
+        UserError, match=rf"version {version!r}; .* 2: run `python -m distill calibrate` again"
+    ):
+        read_calibration(checkpoint)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"method": "isotonic"},
+        {"method": ["vector"]},
+        {"parameters": {"temperatures": []}},
+        {"parameters": {"temperature": 1.0}},
+        {"parameters": [1.0]},
+        {"scores": {"none": SCORES}},
+        {"scores": {"none": {"full": {}}, "class_temperature": SCORES}},
+        {"miou": None},
+    ],
+)
+def test_a_damaged_file_is_one_line(checkpoint: Path, changes: dict[str, Any]) -> None:
+    write(checkpoint, **changes)
+    with pytest.raises(UserError, match=r"damaged: run `python -m distill calibrate` again$"):
+        read_calibration(checkpoint)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", "1"])
+def test_no_document_at_all(checkpoint: Path, text: str) -> None:
+    calibration_path(checkpoint).write_text(text)
+    with pytest.raises(UserError, match="damaged"):
+        read_calibration(checkpoint)
