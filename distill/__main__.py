@@ -17,6 +17,8 @@ COMMANDS = {
     "experiments": ("distill.experiments", "list the thesis' experiments, or run one"),
     "evaluate": ("distill.evaluate", "measure a checkpoint or an exported model"),
     "calibrate": ("distill.calibrate", "make a checkpoint's confidence honest, and measure it"),
+    "compare": ("distill.compare", "tell whether one model is better than another"),
+    "report": ("distill.report.command", "put evaluated runs into one HTML page with plots"),
     "benchmark": ("distill.benchmark", "measure size and speed on this machine"),
     "stats": ("distill.stats", "compute mean, std and class distribution of a data set"),
     "check-data": ("distill.check_data", "find every broken file of a data set"),

@@ -1,0 +1,122 @@
+"""Tables 4.7 and 4.8 of the thesis: IoU and AUPRC by class, our numbers beside its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from distill.palette import palette
+from distill.report import thesis_numbers
+from distill.report.runs import Run
+from distill.report.table import DASH, Cell, Row, Table, against_thesis, compared
+
+_ACROSS: Final = 6
+"""So many runs fit a printed page; with the thesis' numbers a run takes the room of two."""
+
+
+def iou_tables(runs: Sequence[Run], references: Mapping[str, Run], comparable: bool) -> list[Table]:
+    """Make Table 4.7: IoU by class."""
+    notes = ["IoU in percent; a dash: the class is neither in the labels nor predicted."]
+    experiments = [thesis_numbers.experiment_of(run) for run in runs]
+    if any(e is not None and ("4.7", thesis_numbers.letter(e)) == thesis_numbers.LOST for e in experiments):
+        notes.append(
+            "Row H of the thesis' Table 4.7 repeats row G; of its own numbers only the mean is known."
+        )
+    values = {run.label: {**run.scores()["iou"], "mean": run.scores()["miou"]} for run in runs}
+    return _class_tables("4.7", runs, references, comparable, values, notes)
+
+
+def auprc_tables(runs: Sequence[Run], references: Mapping[str, Run], comparable: bool) -> list[Table]:
+    """Make Table 4.8: AUPRC by class, one against the rest; no tables if no run has any."""
+    found: dict[str, Mapping[str, Any]] = {run.label: run.scores()["auprc"] or {} for run in runs}
+    rules = {(area["rule"], area["thresholds"]) for area in found.values() if area}
+    if not rules:
+        return []
+    how = " and ".join(f"rule “{rule}”, {thresholds} thresholds" for rule, thresholds in sorted(rules))
+    notes = [
+        f"AUPRC in percent, one class against the rest, pixels of all images pooled; ours: {how}, equally "
+        "spaced from 0 to 1. The thesis: 20 such thresholds; its rule is not stated."
+    ]
+    if not all(found.values()):
+        notes.append("A run without AUPRC gave the mask and its confidence only.")
+    values = {label: {**area.get("per_class", {}), "mean": area.get("mean")} for label, area in found.items()}
+    return _class_tables("4.8", runs, references, comparable, values, notes)
+
+
+def _class_tables(
+    table: str,
+    runs: Sequence[Run],
+    references: Mapping[str, Run],
+    comparable: bool,
+    values: Mapping[str, Mapping[str, float | None]],
+    notes: Sequence[str],
+) -> list[Table]:
+    """Make tables with a row per class, as many as keep each narrow enough to print.
+
+    :param values: by run and by class or ``mean``, 0…1.
+    """
+    names = runs[0].class_names
+    colours = [f"rgb{colour}" for colour in palette(names)]
+    tables = []
+    for part in _parts(table, runs, comparable):
+        rows = []
+        for name, colour in zip((*names, "mean"), (*colours, ""), strict=True):
+            cells = [
+                cell
+                for run in part
+                for cell in _class_cells(table, run, references.get(run.label), comparable, values, name)
+            ]
+            rows.append(Row(name, cells, "" if colour else "total", colour=colour))
+        widths = [_width(table, run, comparable) for run in part]
+        kinds = ["ours", "thesis", "difference"]
+        head = ["class", *(kind for width in widths for kind in kinds[:width])]
+        groups = [(run.label, width) for run, width in zip(part, widths, strict=True)]
+        if max(widths) == 1:
+            head, groups = ["class", *(run.label for run in part)], []
+        tables.append(Table(head, rows, groups))
+    last = tables[-1]
+    return [*tables[:-1], Table(last.head, last.rows, last.groups, notes)]
+
+
+def _class_cells(
+    table: str,
+    run: Run,
+    reference: Run | None,
+    comparable: bool,
+    values: Mapping[str, Mapping[str, float | None]],
+    name: str,
+) -> list[Cell]:
+    """Return a run's cells of one class: ours, the thesis' and the difference, as far as there are."""
+    ours = values[run.label].get(name)
+    other = None if reference is None else values[reference.label].get(name)
+    cells = [compared(ours, other)]
+    if _width(table, run, comparable) > 1:
+        experiment = thesis_numbers.experiment_of(run)
+        assert experiment is not None
+        thesis = thesis_numbers.per_class(table, experiment).get(name)
+        cells.append(Cell(DASH if thesis is None else f"{thesis:.1f}"))
+        if comparable:
+            cells.append(against_thesis(ours, thesis))
+    return cells
+
+
+def _width(table: str, run: Run, comparable: bool) -> int:
+    """How many columns a run takes."""
+    experiment = thesis_numbers.experiment_of(run)
+    if experiment is None or not thesis_numbers.per_class(table, experiment):
+        return 1
+    return 3 if comparable else 2
+
+
+def _parts(table: str, runs: Sequence[Run], comparable: bool) -> list[list[Run]]:
+    """Divide the runs into groups that fit a page, in order."""
+    parts: list[list[Run]] = [[]]
+    room = _ACROSS
+    for run in runs:
+        taken = min(_width(table, run, comparable), 2)
+        if taken > room:
+            parts.append([])
+            room = _ACROSS
+        parts[-1].append(run)
+        room -= taken
+    return parts

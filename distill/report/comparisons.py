@@ -1,0 +1,46 @@
+"""Which run each run is compared with.
+
+Distillation is judged on one network: a run is compared with the baseline of its own network. That is the
+report's baseline, or, for another network, its first run without a teacher. Without either, a run is compared
+with the report's baseline all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from distill.report.runs import Run
+
+
+def references(runs: Sequence[Run]) -> dict[str, Run]:
+    """Return the run that each is compared with, by label; baselines have none.
+
+    :param runs: the report's baseline first.
+    """
+    baseline = runs[0]
+    own = {baseline.network: baseline}
+    for network, same in by_network(runs).items():
+        plain = [run for run in same if not run.distilled]
+        if network not in own and plain and len(same) > 1:
+            own[network] = plain[0]
+    found = {run.label: own.get(run.network, baseline) for run in runs}
+    return {label: reference for label, reference in found.items() if label != reference.label}
+
+
+def pairs(runs: Sequence[Run], compared: Mapping[str, Run]) -> list[tuple[Run, Run]]:
+    """Return each baseline and the best run compared with it, of its own network if there is one."""
+    found = []
+    for reference in runs:
+        others = [run for run in runs if compared.get(run.label) is reference]
+        same = [run for run in others if run.network == reference.network]
+        if others:
+            found.append((reference, max(same or others, key=lambda run: run.miou)))
+    return found
+
+
+def by_network(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Group runs by their network, in order."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run.network, []).append(run)
+    return groups

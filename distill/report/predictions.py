@@ -1,0 +1,140 @@
+"""What the runs' networks make of the images that the report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from distill.data.acdc import CONDITIONS
+from distill.data.chosen import relocated
+from distill.data.dataset import Frame, Sample, read_sample
+from distill.data.open import NAMES, open_data
+from distill.data.source import open_source
+from distill.evaluate import image_name
+from distill.evaluated_model import EvaluatedModel, open_checkpoint, open_onnx
+from distill.evaluation import Segmenter
+from distill.report.runs import Run
+from distill.views import Views
+from kd_seg_ros.errors import UserError
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A network's answer to an image."""
+
+    mask: NDArray[np.uint8]
+    """[H, W]."""
+    confidence: NDArray[np.uint8]
+    """[H, W], 255 is 1."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Images with labels, and what each run made of them."""
+
+    samples: Mapping[str, Sample]
+    """By the image's name in images.npz."""
+    found: Mapping[tuple[str, str], Prediction]
+    """By the run's label and the image's name."""
+
+
+def predict(wanted: Sequence[tuple[Run, Sequence[str]]], root: Path | None) -> Predictions:
+    """Run the networks over the named images, one network after the other, with progress.
+
+    :param root: where the data lie; None: where they were when the first run was evaluated.
+    :raises UserError: if a model or the data are gone, or are no longer those that were evaluated.
+    """
+    samples: dict[str, Sample] = {}
+    found = {}
+    with tqdm(total=sum(len(names) for _, names in wanted), desc="report", unit="image") as bar:
+        for run, names in wanted:
+            bar.set_postfix_str(run.label)
+            model = open_model(run)
+            frames = find_frames(run, model, root)
+            segment = _segmenter(run, model)
+            for name in names:
+                if name not in samples:
+                    samples[name] = _read(run, name, frames)
+                mask, probability = segment(samples[name].image)
+                found[run.label, name] = Prediction(mask, np.round(255 * probability).astype(np.uint8))
+                bar.update()
+    return Predictions(samples, found)
+
+
+def open_model(run: Run) -> EvaluatedModel:
+    """Open the model of a run as it was evaluated.
+
+    :raises UserError: if it is missing or has changed since.
+    """
+    about = run.document["model"]
+    path = run.folder / str(about["file"])
+    if not path.is_file():
+        raise UserError(f"{path} does not exist")
+    model = open_onnx(path, "cpu") if path.suffix == ".onnx" else open_checkpoint(path)
+    for key, what in (
+        ("sha256", ""),
+        ("temperature", "the calibration of "),
+        ("calibration", "the calibration of "),
+    ):
+        if key in about and model.about.get(key) != about[key]:
+            raise UserError(f"{what}{path} has changed since the evaluation: evaluate it again")
+    return model
+
+
+def find_frames(run: Run, model: EvaluatedModel, root: Path | None) -> dict[str, Frame]:
+    """List the data that a run was evaluated on, by the names of images.npz; raises UserError."""
+    evaluated = run.document["data"]
+    place = root or Path(str(evaluated["root"]))
+    split = evaluated["split"]
+    dataset = evaluated["dataset"]
+    if dataset in NAMES:
+        conditions = run.conditions if dataset == "acdc" else CONDITIONS
+        listing = open_data(dataset, root=place, split=split, conditions=conditions)
+    elif dataset == "folder" or model.data is None:
+        raise UserError(f"{run.evaluated.path} does not say where the labels of its images are")
+    else:
+        listing = open_source(relocated(model.data, place), split)
+    return {image_name(frame.image, place): frame for frame in listing.complete()}
+
+
+def _read(run: Run, name: str, frames: Mapping[str, Frame]) -> Sample:
+    """Read an image with its labels; raises UserError if it is not there or its labels have changed."""
+    if name not in frames:
+        place = next(iter(frames), "none")
+        raise UserError(f"image {name} is not among the data (the first there: {place}): give --root")
+    sample = read_sample(frames[name])
+    at = run.images.names.tolist().index(name)
+    expected = run.images.confusion[at].sum(axis=1)
+    assert sample.labels is not None
+    if (np.bincount(sample.labels.ravel(), minlength=256)[: len(expected)] != expected).any():
+        raise UserError(f"the labels of {name} are not those that were evaluated: give --root")
+    return sample
+
+
+def _segmenter(run: Run, model: EvaluatedModel) -> Segmenter:
+    """Segment as the evaluation did, with its test-time augmentation."""
+    options: dict[str, Any] = run.document.get("options") or {}
+    if not options:
+        return model.segment
+    if model.predict is None:
+        raise UserError(f"{model.path} gives mask and confidence only, which has no test-time augmentation")
+    tile = options.get("tile")
+    views = Views(
+        bool(options.get("flip")),
+        tuple(options.get("scales") or ()),
+        None if tile is None else (int(tile[0]), int(tile[1])),
+        float(options.get("overlap", Views.overlap)),
+    )
+    predict_all = views.apply(model.predict)
+
+    def segment(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        top, mask = predict_all(image).max(dim=0)
+        return mask.cpu().numpy().astype(np.uint8), top.exp().cpu().numpy()
+
+    return segment

@@ -1,0 +1,197 @@
+"""The runs of a report, checked, with their configurations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from distill.checkpoint import build_network
+from distill.config import Config, NetworkConfig, load_config
+from distill.data.acdc import CONDITIONS
+from distill.evaluated_run import EvaluatedRun, check_comparable, read_run
+from distill.evaluation import FULL
+from distill.image_scores import ImageScores
+from distill.metrics import iou_per_class
+from distill.models.build import SWIFTNET_CHANNELS
+from distill.models.catalogue import MODELS, SWIFTNET
+from kd_seg_ros.errors import UserError
+
+_NEEDED = ("images", "miou", "iou", "ece", "ece_batched16", "ece_classwise", "brier", "nll", "auprc")
+"""What the report reads of each condition, beside ``reliability`` and ``confusion``."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One evaluated run."""
+
+    label: str
+    """Tells it from the other runs of the report."""
+    evaluated: EvaluatedRun
+    config: Config | None = None
+    """None where no configuration that this version understands lies beside the metrics."""
+
+    @property
+    def name(self) -> str:
+        """Of its configuration."""
+        return str(self.document["model"]["name"])
+
+    @property
+    def folder(self) -> Path:
+        """Where its metrics lie."""
+        return self.evaluated.path.parent
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Its metrics.json."""
+        return self.evaluated.document
+
+    @property
+    def images(self) -> ImageScores:
+        """The scores of its single images."""
+        return self.evaluated.images
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """By trainId."""
+        return tuple(self.document["classes"])
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Names of the conditions, without the whole."""
+        return tuple(name for name in self.document["scores"] if name != FULL)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The conditions to show: with the whole, unless there is only one."""
+        if len(self.conditions) > 1:
+            return (FULL, *self.conditions)
+        return self.conditions if self.conditions[0] in CONDITIONS else (FULL,)
+
+    @property
+    def miou(self) -> float:
+        """Of all images, 0…1; 0 where it is undefined."""
+        return float(self.scores()["miou"] or 0)
+
+    @property
+    def ece(self) -> float:
+        """Expected calibration error over all pixels."""
+        return float(self.scores()["ece"])
+
+    @property
+    def distilled(self) -> bool:
+        """Whether it learnt from a teacher."""
+        return self.config is not None and self.config.teacher is not None
+
+    @property
+    def network(self) -> str:
+        """What was trained, with what sets it apart; the run's name where that is unknown."""
+        if self.config is None:
+            return self.name
+        student = self.config.student
+        own_width = student.channels not in (None, SWIFTNET_CHANNELS)
+        return network_name(student) + (f", {student.channels} channels" if own_width else "")
+
+    @property
+    def catalogue_name(self) -> str | None:
+        """Its network's name in the catalogue; None where it is none of those."""
+        return self.network if self.network in MODELS else None
+
+    def scores(self, condition: str = FULL) -> dict[str, Any]:
+        """Return the values of one condition."""
+        return dict(self.document["scores"][condition])
+
+    def parameters(self) -> int | None:
+        """Count what the vehicle carries, where it is known."""
+        found = self.document["model"].get("parameters")
+        if found is None and self.config is not None:
+            with torch.device("meta"):
+                student = self.config.student.model_copy(update={"pretrained": False})
+                found = build_network(student, len(self.class_names)).deployed_parameters()
+        return None if found is None else int(found)
+
+
+def network_name(student: NetworkConfig) -> str:
+    """Name a network as the catalogue does."""
+    return f"{student.model}_{student.backbone}" if student.model == SWIFTNET else student.model
+
+
+def load_runs(paths: Sequence[Path], baseline: Path | None = None) -> list[Run]:
+    """Read runs, the baseline first.
+
+    :param baseline: one of ``paths`` or another one; None: the first.
+    :raises UserError: for what is missing, damaged, of another version, given twice, or over other data.
+    """
+    evaluated = [read_run(path) for path in paths]
+    if baseline is not None:
+        first = read_run(baseline)
+        evaluated = [first, *(run for run in evaluated if _place(run) != _place(first))]
+    for place, count in Counter(map(_place, evaluated)).items():
+        if count > 1:
+            raise UserError(f"{place} is given {count} times: give each run once")
+    for run in evaluated:
+        _check_scores(run)
+    check_comparable(evaluated)
+    labels = _labels(evaluated)
+    return [Run(label, run, _config(run)) for label, run in zip(labels, evaluated, strict=True)]
+
+
+def image_miou(images: ImageScores) -> NDArray[np.float64]:
+    """Mean IoU of every image over the classes that its labels hold, float64 [N]; NaN without labels.
+
+    The classes are the same for every model, unlike those that occur in labels or predictions.
+    """
+    held = images.confusion.sum(axis=2) > 0
+    iou = np.where(held, iou_per_class(images.confusion), 0.0)
+    total = held.sum(axis=1)
+    return np.divide(iou.sum(axis=1), total, out=np.full(len(images), np.nan), where=total > 0)
+
+
+def _place(run: EvaluatedRun) -> Path:
+    return run.path.resolve()
+
+
+def _labels(runs: Sequence[EvaluatedRun]) -> list[str]:
+    """Return the shortest of name, folder and path that tells the runs apart."""
+    for labels in _candidates(runs):
+        if len(set(labels)) == len(labels):
+            return labels
+    return [str(run.path) for run in runs]
+
+
+def _candidates(runs: Sequence[EvaluatedRun]) -> Iterator[list[str]]:
+    yield [str(run.document["model"]["name"]) for run in runs]
+    yield [_place(run).parent.name for run in runs]
+    yield ["/".join(_place(run).parts[-2:]).removesuffix(".metrics.json") for run in runs]
+
+
+def _config(run: EvaluatedRun) -> Config | None:
+    """Return the configuration beside the metrics, if it is there and the model's."""
+    try:
+        config = load_config(run.path.parent / "config.yaml")
+    except UserError:
+        return None
+    return config if config.name == run.document["model"]["name"] else None
+
+
+def _check_scores(run: EvaluatedRun) -> None:
+    """Refuse a metrics.json that lacks what the report shows; raises UserError."""
+    document, classes = run.document, len(run.document["classes"])
+    conditions = {FULL, *run.images.conditions.tolist()}
+    if set(document["scores"]) != conditions:
+        raise UserError(f"{run.path} has other conditions than its images.npz: evaluate the model again")
+    if not all(key in document["model"] for key in ("name", "file", "sha256", "temperature")):
+        raise UserError(f"{run.path} does not say which model it is of: evaluate the model again")
+    if not all(key in document["data"] for key in ("dataset", "root", "split")):
+        raise UserError(f"{run.path} does not say of which data it is: evaluate the model again")
+    for condition, scores in document["scores"].items():
+        if missing := [key for key in (*_NEEDED, "reliability", "confusion") if key not in scores]:
+            raise UserError(f"{run.path} lacks {missing[0]} of {condition}: evaluate the model again")
+        if np.shape(scores["confusion"]) != (classes, classes + 1) or len(scores["iou"]) != classes:
+            raise UserError(f"{run.path} is not of its {classes} classes: evaluate the model again")

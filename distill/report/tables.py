@@ -1,0 +1,142 @@
+"""Table 4.6 of the thesis with our numbers, and tables of the runs and of their calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from distill.report import thesis_numbers
+from distill.report.runs import Run
+from distill.report.table import (
+    DASH,
+    Cell,
+    Row,
+    Table,
+    against_thesis,
+    compared,
+    compared_ece,
+    percent,
+    shade,
+    signed,
+    three_digits,
+)
+from distill.thesis import Experiment
+
+_ECES: Final = (("ece", "ECE exact"), ("ece_batched16", "ECE batched16"))
+
+
+def scores_table(runs: Sequence[Run], references: Mapping[str, Run], comparable: bool) -> Table:
+    """Make Table 4.6: mIoU by condition and ECE, the thesis' numbers below ours.
+
+    :param comparable: whether the data are the thesis', so that differences from it mean something.
+    """
+    conditions = runs[0].columns
+    rows = []
+    for run in runs:
+        reference = references.get(run.label)
+        rows.append(_ours(run, reference, conditions))
+        experiment = thesis_numbers.experiment_of(run)
+        if experiment is not None and experiment.result is not None:
+            rows += _thesis(run, experiment, conditions, comparable)
+    head = ["run", *(f"mIoU {condition}" for condition in conditions), *(title for _, title in _ECES)]
+    return Table(head, rows, notes=_scores_notes(runs))
+
+
+def _ours(run: Run, reference: Run | None, conditions: Sequence[str]) -> Row:
+    cells = []
+    for condition in conditions:
+        other = None if reference is None else reference.scores(condition)["miou"]
+        cells.append(compared(run.scores(condition)["miou"], other))
+    for key, _ in _ECES:
+        other = None if reference is None else reference.scores()[key]
+        cells.append(compared_ece(run.scores()[key], other))
+    beneath = "baseline" if reference is None else f"against {reference.label}"
+    return Row(run.label, cells, "first", beneath)
+
+
+def _thesis(run: Run, experiment: Experiment, conditions: Sequence[str], comparable: bool) -> list[Row]:
+    result = experiment.result
+    values = [getattr(result, condition) for condition in conditions]
+    ece = None if result is None else result.ece
+    shown = [Cell(f"{value:.1f}") for value in values]
+    rows = [Row(f"thesis, {experiment.where}", [*shown, Cell(DASH), Cell(three_digits(ece))], "beside")]
+    if comparable:
+        cells = [
+            against_thesis(run.scores(condition)["miou"], value)
+            for condition, value in zip(conditions, values, strict=True)
+        ]
+        batched = run.scores()["ece_batched16"]
+        last = Cell(DASH)
+        if ece is not None and batched is not None:
+            last = Cell(signed(batched - ece, 3), shade=shade(100 * (ece - batched)))
+        rows.append(Row("ours − thesis", [*cells, Cell(DASH), last], "beside"))
+    return rows
+
+
+def _scores_notes(runs: Sequence[Run]) -> list[str]:
+    notes = [
+        "mIoU in percent. ECE exact is over all pixels; ECE batched16 is the mean over batches of 16 images, "
+        "as the thesis reports it, which is biased upwards."
+    ]
+    letters = {thesis_numbers.letter(e) for e in map(thesis_numbers.experiment_of, runs) if e is not None}
+    if letters & set(thesis_numbers.SWAPPED):
+        notes.append(
+            "In the thesis' rows A to D the columns rain and snow are almost certainly swapped; they are "
+            "shown as printed."
+        )
+    return notes
+
+
+def calibration_table(runs: Sequence[Run]) -> Table:
+    """Make a table of all calibration scores, by run and condition."""
+    columns = (("ece", "ECE exact"), ("ece_batched16", "ECE batched16"))
+    rows = []
+    for run in runs:
+        for condition in run.columns:
+            scores = run.scores(condition)
+            cells = [Cell(three_digits(scores[key])) for key, _ in columns]
+            cells.append(Cell(three_digits((scores["ece_classwise"] or {}).get("mean"))))
+            cells += [Cell(three_digits(scores[key])) for key in ("brier", "nll")]
+            title, kind = (run.label, "first") if condition == run.columns[0] else (condition, "beside")
+            rows.append(Row(title, cells, kind))
+    head = ["run", *(title for _, title in columns), "ECE class-wise", "Brier score", "NLL [nats]"]
+    return Table(head, rows)
+
+
+def runs_table(runs: Sequence[Run]) -> Table:
+    """Make a table of what the runs are."""
+    rows = []
+    for run in runs:
+        parameters, model = run.parameters(), run.document["model"]
+        cells = [
+            Cell(run.network),
+            Cell(DASH if parameters is None else f"{parameters / 1e6:.2f}"),
+            Cell(objective(run)),
+            Cell(_calibration(model)),
+            Cell(percent(run.scores()["accuracy"])),
+            Cell(f"{model['file']}, {str(model['sha256'])[:8]}"),
+        ]
+        rows.append(Row(run.label, cells))
+    return Table(
+        ["run", "network", "parameters [M]", "learnt by", "calibration", "accuracy [%]", "file, SHA-256"],
+        rows,
+    )
+
+
+def _calibration(model: Mapping[str, Any]) -> str:
+    """Say how the confidence was calibrated: the temperature, or another method's name."""
+    method = (model.get("calibration") or {}).get("method", "temperature")
+    if method != "temperature":
+        return str(method).replace("_", " ")
+    return f"T = {model['temperature']:.2f}" if model["temperature"] != 1 else "none"
+
+
+def objective(run: Run) -> str:
+    """Say what a run was trained by: the terms of equation 3.2, as its configuration names them."""
+    if run.config is None:
+        return DASH
+    own = run.config.objective
+    terms: list[str] = [own.semantic, *(term.loss for term in own.features)]
+    terms += [own.logits] if own.logits != "none" else []
+    terms += ["adversarial"] if own.adversarial is not None else []
+    return " + ".join(terms)

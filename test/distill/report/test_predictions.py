@@ -1,0 +1,101 @@
+"""Running the networks over the images to show, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from acdc_tree import write_acdc
+
+from distill.__main__ import main
+from distill.metrics import confusion_matrix
+from distill.report.predictions import predict
+from distill.report.runs import Run, load_runs
+from kd_seg_ros.errors import UserError
+
+
+@pytest.fixture
+def loaded(trained: Path) -> list[Run]:
+    return load_runs([trained / "plain", trained / "taught"])
+
+
+def test_predictions_are_those_that_were_evaluated(loaded: list[Run]) -> None:
+    names = loaded[0].images.names.tolist()
+    found = predict([(loaded[0], names[:1]), (loaded[1], names)], None)
+    assert set(found.samples) == set(names)
+    assert set(found.found) == {("plain", names[0]), *(("taught", name) for name in names)}
+    for (label, name), prediction in found.found.items():
+        run = loaded[label == "taught"]
+        at = names.index(name)
+        labels = found.samples[name].labels
+        assert labels is not None
+        matrix = confusion_matrix(labels, prediction.mask, 19)
+        np.testing.assert_array_equal(matrix, run.images.confusion[at])
+        mean = run.images.confidence[at].sum() / run.images.count[at].sum()
+        assert prediction.confidence[labels != 255].mean() / 255 == pytest.approx(mean, abs=1 / 255)
+
+
+def test_test_time_augmentation_is_done_again(trained: Path) -> None:
+    checkpoint, out = trained / "plain/best.ckpt", trained / "plain/flipped.metrics.json"
+    assert main(["evaluate", "--checkpoint", str(checkpoint), "--flip", "--out", str(out)]) == 0
+    plain, flipped = load_runs([trained / "plain", out])
+    name = str(plain.images.names[0])
+    found = predict([(plain, [name]), (flipped, [name])], None)
+    labels = found.samples[name].labels
+    assert labels is not None
+    for run in (plain, flipped):
+        matrix = confusion_matrix(labels, found.found[run.label, name].mask, 19)
+        np.testing.assert_array_equal(matrix, run.images.confusion[0])
+    assert (plain.images.confusion[0] != flipped.images.confusion[0]).any()
+
+
+def test_data_at_another_place(loaded: list[Run], data: Path, tmp_path: Path) -> None:
+    moved = Path(shutil.copytree(data, tmp_path / "moved"))
+    name = str(loaded[0].images.names[0])
+    assert predict([(loaded[0], [name])], moved).samples[name].path.is_relative_to(moved)
+
+
+def test_data_that_were_named_to_evaluate(trained: Path, data: Path) -> None:
+    path = trained / "plain/best.metrics.json"
+    document = json.loads(path.read_text())
+    document["data"] = {"dataset": "acdc", "root": str(data), "split": "val"}
+    path.write_text(json.dumps(document))
+    run = load_runs([trained / "plain"])[0]
+    assert predict([(run, run.images.names.tolist())], None).samples
+    document["data"]["dataset"] = "folder"
+    path.write_text(json.dumps(document))
+    run = load_runs([trained / "plain"])[0]
+    with pytest.raises(UserError, match="does not say where the labels of its images are"):
+        predict([(run, run.images.names.tolist())], None)
+
+
+def test_other_images_or_labels_are_refused(loaded: list[Run], tmp_path: Path) -> None:
+    wanted = [(loaded[0], loaded[0].images.names.tolist())]
+    labels = write_acdc(tmp_path / "labels", splits=("val",), frames=1, size=(48, 80), seed=1)
+    with pytest.raises(UserError, match="are not those that were evaluated: give --root"):
+        predict(wanted, labels)
+    other = write_acdc(tmp_path / "other", splits=("val",), frames=1)
+    for path in sorted(other.rglob("*.png")):
+        path.rename(path.with_name(path.name.replace("000000", "000009")))
+    with pytest.raises(
+        UserError, match=r"is not among the data .*the first there: .*_000009_.*: give --root"
+    ):
+        predict(wanted, other)
+    with pytest.raises(UserError, match="nowhere does not exist"):
+        predict(wanted, tmp_path / "nowhere")
+
+
+def test_another_model_or_temperature_is_refused(loaded: list[Run], trained: Path) -> None:
+    wanted = [(loaded[0], loaded[0].images.names.tolist())]
+    loaded[0].document["model"]["temperature"] = 2.0
+    with pytest.raises(UserError, match=r"the calibration of .*best\.ckpt has changed since the evaluation"):
+        predict(wanted, None)
+    shutil.copy(trained / "taught/best.ckpt", trained / "plain/best.ckpt")
+    with pytest.raises(UserError, match=r"plain/best\.ckpt has changed since the evaluation: evaluate"):
+        predict(wanted, None)
+    (trained / "plain/best.ckpt").unlink()
+    with pytest.raises(UserError, match=r"best\.ckpt does not exist"):
+        predict(wanted, None)

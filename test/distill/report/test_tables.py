@@ -1,0 +1,128 @@
+"""The tables of the page: every number from the metrics or from the thesis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from distill.report.class_tables import auprc_tables, iou_tables
+from distill.report.comparisons import references
+from distill.report.runs import Run, load_runs
+from distill.report.tables import calibration_table, objective, runs_table, scores_table
+from kd_seg_ros.classes import CLASS_NAMES
+
+MakeRun = Callable[..., Path]
+
+
+def test_table_4_6(runs: list[Run]) -> None:
+    table = scores_table(runs, references(runs), comparable=True)
+    assert table.head == [
+        "run",
+        *(f"mIoU {condition}" for condition in ("full", "fog", "night", "rain", "snow")),
+        "ECE exact",
+        "ECE batched16",
+    ]
+    titles = [row.title for row in table.rows]
+    assert titles == [
+        "e_rn18_border",
+        "thesis, Table 4.6 E",
+        "ours − thesis",
+        "j_rn18_cwd_border",
+        "thesis, Table 4.6 J",
+        "ours − thesis",
+        "other",
+    ]
+    ours, thesis, difference = table.rows[3:6]
+    for cell, condition in zip(ours.cells, runs[1].columns, strict=False):
+        here, before = (run.scores(condition)["miou"] for run in (runs[1], runs[0]))
+        assert cell.text == f"{100 * here:.1f}"
+        assert float(cell.beneath.replace("−", "-")) == pytest.approx(100 * (here - before), abs=0.051)
+    assert (ours.beneath, table.rows[0].beneath) == ("against e_rn18_border", "baseline")
+    assert [cell.text for cell in thesis.cells] == ["71.2", "75.7", "54.6", "69.8", "74.6", "–", "0.063"]
+    assert float(difference.cells[0].text.replace("−", "-")) == pytest.approx(
+        100 * runs[1].scores()["miou"] - 71.2, abs=0.051
+    )
+    ece = runs[1].scores()["ece_batched16"]
+    assert float(difference.cells[-1].text) == pytest.approx(ece - 0.063, abs=0.00051)
+    assert difference.cells[-1].shade.startswith("worse")
+
+
+def test_no_differences_from_the_thesis_on_other_data(runs: list[Run]) -> None:
+    table = scores_table(runs, {}, comparable=False)
+    assert "ours − thesis" not in [row.title for row in table.rows]
+    assert table.rows[1].cells[0].text == "67.7"
+    iou = iou_tables(runs, {}, comparable=False)
+    assert iou[0].head == ["class", "ours", "thesis", "ours", "thesis", "ours"]
+
+
+def test_one_condition_has_one_column(make_run: MakeRun) -> None:
+    run = load_runs([make_run(images={"normal": 2})])
+    assert scores_table(run, {}, comparable=False).head[1:3] == ["mIoU full", "ECE exact"]
+    assert len(calibration_table(run).rows) == 1
+    fog = load_runs([make_run("e_rn18_border", names=CLASS_NAMES, images={"fog": 2})])
+    table = scores_table(fog, {}, comparable=False)
+    assert (table.head[1], table.rows[1].cells[0].text) == ("mIoU fog", "75.7")
+
+
+def test_swapped_and_repeated_rows_are_said(make_run: MakeRun) -> None:
+    runs = load_runs([make_run(name, names=CLASS_NAMES) for name in ("a_mnv4_border", "h_rn18_l2_border")])
+    assert "rain and snow are almost certainly swapped" in scores_table(runs, {}, True).notes[-1]
+    tables = iou_tables(runs, {}, True)
+    assert "Row H" in tables[-1].notes[-1]
+    road, mean = tables[0].rows[0].cells, tables[0].rows[-1].cells
+    assert road[1].text == "96.1"
+    assert [cell.text for cell in road[4:]] == ["–", "–"]
+    assert mean[4].text == "69.1"
+
+
+def test_table_4_7_and_4_8(runs: list[Run]) -> None:
+    for tables, key in (
+        (iou_tables(runs, references(runs), True), "iou"),
+        (auprc_tables(runs, references(runs), True), "auprc"),
+    ):
+        (table,) = tables
+        assert table.groups == [("e_rn18_border", 3), ("j_rn18_cwd_border", 3), ("other", 1)]
+        assert [row.title for row in table.rows] == [*CLASS_NAMES, "mean"]
+        for row in table.rows[:-1]:
+            values = runs[1].scores()[key]
+            value = (values if key == "iou" else values["per_class"])[row.title]
+            assert row.cells[3].text == f"{100 * value:.1f}"
+            assert row.colour.startswith("rgb(")
+    rider = next(row for row in table.rows if row.title == "rider")
+    assert rider.cells[4].text == "46.1"
+    assert "rule “step”, 20 thresholds" in table.notes[0]
+
+
+def test_tables_are_divided_to_fit_a_page(make_run: MakeRun) -> None:
+    runs = load_runs([make_run(f"run{number}", images={"fog": 1, "snow": 1}) for number in range(7)])
+    first, second = iou_tables(runs, {}, comparable=False)
+    assert first.head == ["class", *(f"run{number}" for number in range(6))]
+    assert (second.head, bool(first.notes), bool(second.notes)) == (["class", "run6"], False, True)
+
+
+def test_runs_of_mask_and_confidence_have_no_auprc(make_run: MakeRun) -> None:
+    top, whole = make_run("top", top_only=True), make_run("whole")
+    assert auprc_tables(load_runs([top]), {}, comparable=False) == []
+    (table,) = auprc_tables(load_runs([top, whole]), {}, comparable=False)
+    assert table.rows[0].cells[0].text == "–"
+    assert "mask and its confidence only" in table.notes[1]
+    assert calibration_table(load_runs([top])).rows[0].cells[-1].text == "–"
+
+
+def test_what_the_runs_are(runs: list[Run]) -> None:
+    assert [objective(run) for run in runs[:2]] == ["border_focal", "border_focal + cwd"]
+    row = runs_table(runs).rows[1]
+    texts = [cell.text for cell in row.cells]
+    assert texts[:4] == ["swiftnet_resnet18", "16.75", "border_focal + cwd", "T = 1.50"]
+    assert texts[5] == "best.ckpt, 00000000"
+
+
+def test_calibration_by_condition(runs: list[Run]) -> None:
+    rows = calibration_table(runs).rows
+    assert [row.title for row in rows[:5]] == ["e_rn18_border", "fog", "night", "rain", "snow"]
+    night = runs[0].scores("night")
+    expected = [night[key] for key in ("ece", "ece_batched16")]
+    expected += [night["ece_classwise"]["mean"], night["brier"], night["nll"]]
+    assert [cell.text for cell in rows[2].cells] == [f"{value:.3f}" for value in expected]
