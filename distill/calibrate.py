@@ -32,10 +32,12 @@ from distill.checkpoint import deployed, file_digest, load_student
 from distill.data import chosen
 from distill.data.dataset import SegmentationDataset
 from distill.evaluation import FULL, plain, write_json
+from distill.image_scores import ImageScores
 from distill.metrics import mean_iou
 from distill.models.calibration import PARAMETERS
 from distill.reliability_diagram import write_diagrams
 from kd_seg_ros.errors import UserError
+from kd_seg_ros.trust import expected_accuracy
 
 ByCondition = dict[str, dict[str, Any]]
 """Summaries of :class:`~distill.scoring.Evaluation`."""
@@ -74,10 +76,11 @@ def run(args: argparse.Namespace) -> int:
     try:
         drawn = draw_pixels(model, half, args.pixels, len(names))
         calibrations = fit(drawn.logits, drawn.labels)
-        scores = score_all(model, held_out, calibrations, names)
+        evaluations = score_all(model, held_out, calibrations, names)
     except ValueError as error:
         raise UserError(f"{args.checkpoint} cannot be calibrated: {error}") from error
     calibration = calibrations[args.method]
+    scores = {name: evaluation.summary() for name, evaluation in evaluations.items()}
     confusion = drawn.confusion
     if args.method == "vector":  # the others keep the mask
         confusion = count_masks(deployed(network, config, calibration), half, len(names))
@@ -92,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
         "held_out": bool(others),
         "scores": scores,
         "miou": pooled_miou(confusion, scores[args.method] if others else {}),
+        "expected_accuracy": seen_ranges(evaluations[args.method].images(), scores[args.method]),
     }
     path, picture = calibration_path(args.checkpoint), args.checkpoint.with_suffix(".reliability.png")
     write_json(path, document)
@@ -132,6 +136,23 @@ def pooled_miou(confusion: Confusion, held_out: ByCondition) -> dict[str, float 
         other = np.array(summary["confusion"])
         pooled[condition] = pooled.get(condition, np.zeros_like(other)) + other
     return {condition: plain(mean_iou(matrix)) for condition, matrix in pooled.items()}
+
+
+def seen_ranges(images: ImageScores, scores: ByCondition) -> dict[str, tuple[float, float]]:
+    """Return the range of the images' expected accuracy by condition: from the 1st to the 99th percentile.
+
+    The vehicle, which does not know its condition, computes it from the table of all of them; so does this.
+    """
+    counts = np.concatenate([images.count[:, :-2], images.count[:, -2:].sum(axis=1, keepdims=True)], axis=1)
+    values = expected_accuracy(counts, scores[FULL]["reliability"])
+    labelled = ~np.isnan(values)
+    ranges = {}
+    for condition in scores:
+        chosen = values[labelled & ((images.conditions == condition) | (condition == FULL))]
+        if len(chosen):
+            low, high = np.quantile(chosen, [0.01, 0.99])
+            ranges[condition] = float(low), float(high)
+    return ranges
 
 
 def print_comparison(scores: dict[str, ByCondition]) -> None:

@@ -122,6 +122,7 @@ def make_card(
         ece_before=_by_condition(scores[UNCALIBRATED], "ece"),
         ece_after=_by_condition(scores[method], "ece"),
         reliability={condition: s["reliability"] for condition, s in scores[method].items()},
+        expected_accuracy=calibrated["expected_accuracy"],
     )
 
 

@@ -69,6 +69,8 @@ class ModelCard:
     reliability: dict[str, dict[str, list[float | None]]] = field(default_factory=dict)
     """How far to trust a confidence: by condition, :data:`RELIABILITY` of equal bins of confidence 0…1; None
     in an empty bin."""
+    expected_accuracy: dict[str, list[float]] = field(default_factory=dict)
+    """Range of the images' expected accuracy in calibration, by condition; see :mod:`kd_seg_ros.trust`."""
     agreement: dict[str, float] = field(default_factory=dict)
     """How closely the file follows the network in PyTorch, as checked at export."""
     schema: int = SCHEMA_VERSION
@@ -124,6 +126,9 @@ class ModelCard:
         ok = isinstance(self.reliability, dict) and all(map(_is_table, self.reliability.values()))
         self._demand("reliability", ok, f"tables of {', '.join(RELIABILITY)}, 0…1, of equal lengths")
 
+        ok = isinstance(self.expected_accuracy, dict) and all(map(_is_range, self.expected_accuracy.values()))
+        self._demand("expected_accuracy", ok, "ranges within 0…1")
+
         names, palette = self.class_names, self.palette
         ok = isinstance(names, tuple) and len(names) > 0 and all(isinstance(n, str) for n in names)
         self._demand("class_names", ok, "a list of names")
@@ -147,6 +152,7 @@ _OPTIONAL: Final = {
     "agreement",
     "calibration",
     "reliability",
+    "expected_accuracy",
 }
 
 
@@ -165,6 +171,15 @@ def _is_whole(value: Any) -> bool:
 
 def _is_byte(value: Any) -> bool:
     return _is_whole(value) and 0 <= value <= 255
+
+
+def _is_range(value: Any) -> bool:
+    """Whether it is a pair of numbers in order, 0…1."""
+    return (
+        isinstance(value, list)
+        and list(map(_is_number, value)) == [True] * 2
+        and 0 <= value[0] <= value[1] <= 1
+    )
 
 
 def _is_triple(value: Any, is_item: Callable[[Any], bool]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -68,11 +67,11 @@ def score_all(
     dataset: SegmentationDataset,
     calibrations: Mapping[str, Calibration],
     class_names: Sequence[str],
-) -> dict[str, dict[str, dict[str, Any]]]:
+) -> dict[str, Evaluation]:
     """Score the same logits under several calibrations.
 
     :param model: of which the uncalibrated logits are taken.
-    :return: by calibration and condition, the summary of :class:`~distill.scoring.Evaluation`.
+    :return: the scores by calibration.
     :raises ValueError: if a logit is not finite.
     """
     model = model.to(_device())
@@ -82,7 +81,7 @@ def score_all(
         for name, calibration in calibrations.items():
             scores = calibration.apply(logits)
             evaluations[name].update(sample.condition, sample.path.name, sample.labels, scores)
-    return {name: evaluation.summary() for name, evaluation in evaluations.items()}
+    return evaluations
 
 
 def _logits(model: DeployedModel, image: NDArray[np.uint8]) -> Tensor:

@@ -41,7 +41,7 @@ def read_calibration(checkpoint: Path) -> dict[str, Any] | None:
             )
         matches = document["checkpoint_sha256"] == file_digest(checkpoint)
         calibration_of(document)
-        document["miou"].keys()
+        document["miou"].keys(), document["expected_accuracy"].keys()
         for name in (UNCALIBRATED, document["method"]):
             for scores in document["scores"][name].values():
                 scores["ece"], scores["reliability"]

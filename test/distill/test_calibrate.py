@@ -15,13 +15,14 @@ from torchmetrics.classification import MulticlassJaccardIndex
 import distill.calibrate
 from distill.__main__ import main
 from distill.atomic import save_checkpoint
-from distill.calibrate import pooled_miou
+from distill.calibrate import pooled_miou, seen_ranges
 from distill.calibration import stored_calibration
 from distill.checkpoint import build_network, deployed, load_student
 from distill.config import Config, parse_config
 from distill.data.acdc import AcdcDataset
 from distill.data.dataset import Sample
 from distill.export import make_card
+from distill.scoring import Evaluation
 from kd_seg_ros.card import ModelCard
 
 CONDITIONS = ("full", "fog", "night", "rain", "snow")
@@ -119,9 +120,29 @@ def test_all_methods_are_compared_and_one_is_kept(
     assert card.miou == document["miou"]
     assert card.ece_before["night"] == document["scores"]["none"]["night"]["ece"]
     assert card.ece_after["night"] == document["scores"][method]["night"]["ece"]
+    assert card.expected_accuracy == document["expected_accuracy"]
+    assert set(card.expected_accuracy) == set(CONDITIONS)
     table = card.reliability["fog"]
     assert table == document["scores"][method]["fog"]["reliability"]
     assert {len(column) for column in table.values()} == {15}
+
+
+def test_the_range_of_the_expected_accuracy_is_that_of_the_images() -> None:
+    rng = np.random.default_rng(0)
+    evaluation = Evaluation(("road", "car"))
+    shares: dict[str, list[float]] = {"fog": [], "night": []}
+    for i in range(40):
+        # Two confidences only: 0.6, of which all are right, and 0.9, of which none is.
+        low = rng.random((10, 10)) < (0.8 if i % 2 else 0.2)
+        p = np.where(low, 0.6, 0.9)
+        condition = "night" if i % 2 else "fog"
+        labels = np.where(low, 0, 1).astype(np.uint8)
+        evaluation.update(condition, str(i), labels, torch.from_numpy(np.log(np.stack([p, 1 - p]))).float())
+        shares[condition].append(float(low.mean()))
+    found = seen_ranges(evaluation.images(), evaluation.summary())
+    for condition, values in shares.items():
+        assert found[condition] == pytest.approx(np.quantile(values, [0.01, 0.99]))
+    assert found["full"] == pytest.approx(np.quantile([*shares["fog"], *shares["night"]], [0.01, 0.99]))
 
 
 @pytest.mark.usefixtures("drawn")

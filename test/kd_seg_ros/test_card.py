@@ -19,6 +19,7 @@ CARD = tiny_model.card(
     config={"a": [1, {"b": 2}]},
     calibration={"method": "class_temperature", "parameters": {"temperatures": [1.5, 0.5]}},
     reliability={"full": TABLE, "fog": TABLE},
+    expected_accuracy={"full": [0.6, 0.75]},
 )
 
 
@@ -46,7 +47,7 @@ def test_how_far_to_trust_a_confidence_is_at_hand() -> None:
 
 def test_a_card_of_before_there_were_reliability_tables_loads() -> None:
     values = json.loads(CARD.to_json())
-    del values["calibration"], values["reliability"]
+    del values["calibration"], values["reliability"], values["expected_accuracy"]
     card = ModelCard.from_json(json.dumps(values))
     assert (card.calibration, card.reliability) == ({}, {})
 
@@ -88,6 +89,11 @@ def test_missing_fields_are_named() -> None:
         ("calibration", {"method": "temperature"}),
         ("calibration", {"method": 1, "parameters": {}}),
         ("calibration", {"method": "temperature", "parameters": [1.0]}),
+        ("expected_accuracy", [0.5, 0.6]),
+        ("expected_accuracy", {"full": [0.5]}),
+        ("expected_accuracy", {"full": [0.7, 0.6]}),
+        ("expected_accuracy", {"full": [0.7, 1.1]}),
+        ("expected_accuracy", {"full": [0.7, None]}),
         ("reliability", [TABLE]),
         ("reliability", {"full": 0.5}),
         ("reliability", {"full": {"confidence": [0.5], "accuracy": [0.5]}}),

@@ -18,6 +18,7 @@ DOCUMENT: dict[str, Any] = {
     "parameters": {"temperatures": [1.5, 2]},
     "scores": {"none": SCORES, "class_temperature": SCORES},
     "miou": {"full": 0.5},
+    "expected_accuracy": {},
 }
 
 
