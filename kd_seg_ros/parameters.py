@@ -66,6 +66,11 @@ class Parameters:
     diagnostics_period: float = _parameter(
         1.0, "Seconds between two messages on /diagnostics.", limits=(0.1, 3600.0)
     )
+    drift_window: float = _parameter(
+        30.0,
+        "Seconds over which the confidence is compared with that of the images the model was calibrated on.",
+        limits=(1.0, 3600.0),
+    )
 
 
 _FOREIGN: Final = ("use_sim_time", "start_type_description_service", "qos_overrides.")

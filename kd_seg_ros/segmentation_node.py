@@ -40,10 +40,13 @@ from kd_seg_ros.overlay import blend
 from kd_seg_ros.parameters import declare_parameters
 from kd_seg_ros.qos import create_input, create_output, matching_reliability
 from kd_seg_ros.share import share_path
+from kd_seg_ros.trust import DriftWatch
 
 DEMO_MODEL: Final = "resource/demo_student.onnx"
 RELIABILITY_CHECK_S: Final = 0.25
 WARNING_PERIOD_S: Final = 5.0
+FULL: Final = "full"
+"""Of the card's scores: all conditions pooled."""
 
 
 class SegmentationNode(Node):
@@ -61,6 +64,7 @@ class SegmentationNode(Node):
         self._engine = Engine(path, self._settings.provider)
         self._statistics = FrameStatistics()
         self._reported = self._statistics.summary()
+        self._drift = self._watch_drift()
 
         self._mask = create_output(self, Image, "segmentation/mask")
         self._confidence = create_output(self, Image, "segmentation/confidence")
@@ -94,6 +98,13 @@ class SegmentationNode(Node):
         """Full name of the image topic; remapping ``image`` moves ``image/compressed`` along with it."""
         topic = self.resolve_topic_name("image")
         return self.resolve_topic_name(f"{topic}/compressed") if self._settings.compressed else topic
+
+    def _watch_drift(self) -> DriftWatch | None:
+        """Watch the confidence, if the model's card says what calibration saw."""
+        card = self._engine.card
+        if FULL not in card.reliability or FULL not in card.expected_accuracy:
+            return None
+        return DriftWatch(card.reliability[FULL], card.expected_accuracy[FULL], self._settings.drift_window)
 
     # The executor's thread
 
@@ -132,6 +143,7 @@ class SegmentationNode(Node):
             card=self._engine.card,
             now=now,
             before=before,
+            drift=self._drift.state() if self._drift else None,
         )
         self._diagnostics.publish(array)
 
@@ -169,6 +181,8 @@ class SegmentationNode(Node):
         self._publish(message.header, prediction)
         published = time.monotonic()
         self._record(message.header, arrival, [start, decoded, inferred, published])
+        if self._drift:
+            self._drift.add(prediction.confidence)
         self._publish_overlay(message.header, image, prediction)
 
     def _publish(self, header: Header, prediction: Prediction) -> None:
