@@ -25,12 +25,14 @@ def read_curve(folder: Path) -> Curve:
     # Takes a second to import, which most uses of this package need not wait for.
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    everything = EventAccumulator(str(events), size_guidance={"scalars": 0}).Reload()
+    everything = EventAccumulator(str(events), {"scalars": 0}, purge_orphaned_data=False).Reload()
     if not {_TAG, "epoch"} <= set(everything.Tags()["scalars"]):
         return []
     epochs = {event.step: round(event.value) + 1 for event in everything.Scalars("epoch")}
-    # A resumed run writes some epochs again: the last word counts.
-    found = {epochs[e.step]: float(e.value) for e in everything.Scalars(_TAG) if e.step in epochs}
+    # A resumed run writes some epochs again: the last word counts. Files are read in the order of their
+    # names, which is not always that of time.
+    words = sorted(everything.Scalars(_TAG), key=lambda event: event.wall_time)
+    found = {epochs[e.step]: float(e.value) for e in words if e.step in epochs}
     return sorted(found.items())
 
 

@@ -54,14 +54,16 @@ def test_runs_look_different(runs: list[Run]) -> None:
     assert len(set(styles(many).values())) == 20
 
 
-def test_a_resumed_runs_last_word_counts(tmp_path: Path) -> None:
-    for values in ({4: 0.2, 8: 0.3}, {8: 0.35, 12: 0.4}):
-        with SummaryWriter(
-            str(tmp_path / "tensorboard"), filename_suffix=f".{len(values)}{values[8]}"
-        ) as writer:
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_a_resumed_runs_last_word_counts(tmp_path: Path, names: str) -> None:
+    folder = tmp_path / "tensorboard"
+    for name, values in zip(names, ({4: 0.2, 8: 0.3}, {8: 0.35, 12: 0.4}), strict=True):
+        with SummaryWriter(str(folder)) as writer:
             for epoch, miou in values.items():
                 writer.add_scalar("epoch", epoch - 1, 10 * epoch)
                 writer.add_scalar("val/miou", miou, 10 * epoch)
+        (written,) = (path for path in folder.iterdir() if not path.name.startswith("renamed"))
+        written.rename(folder / f"renamed.tfevents.{name}")
     found = epochs.read_curve(tmp_path)
     assert [epoch for epoch, _ in found] == [4, 8, 12]
     assert [miou for _, miou in found] == pytest.approx([0.2, 0.35, 0.4])
