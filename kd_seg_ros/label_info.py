@@ -8,18 +8,25 @@ from kd_seg_ros.card import ModelCard
 from kd_seg_ros.qos import create_output
 
 
-def publish_label_info(node: Node, card: ModelCard) -> bool:
-    """Publish once, latched, on ``segmentation/label_info``: class id → name for every class of the model.
+class LabelInfoPublisher:
+    """Latched ``segmentation/label_info``: the names of the model's classes, and the threshold."""
 
-    :return: False, with nothing published, where ``vision_msgs`` is not installed.
-    """
-    try:
+    def __init__(self, node: Node, card: ModelCard) -> None:
+        """Make the topic.
+
+        :raises ImportError: where ``vision_msgs`` is not installed.
+        """
         from vision_msgs.msg import LabelInfo, VisionClass
-    except ImportError:
-        return False
-    message = LabelInfo()
-    message.header.stamp = node.get_clock().now().to_msg()
-    message.class_map = [VisionClass(class_id=i, class_name=name) for i, name in enumerate(card.class_names)]
-    message.threshold = 0.0  # every pixel keeps its most probable class
-    create_output(node, LabelInfo, "segmentation/label_info", latched=True).publish(message)
-    return True
+
+        self._node = node
+        self._message = LabelInfo()
+        self._message.class_map = [
+            VisionClass(class_id=i, class_name=name) for i, name in enumerate(card.class_names)
+        ]
+        self._publisher = create_output(node, LabelInfo, "segmentation/label_info", latched=True)
+
+    def publish(self, threshold: float) -> None:
+        """Publish the names with the confidence below which the mask has no class."""
+        self._message.header.stamp = self._node.get_clock().now().to_msg()
+        self._message.threshold = threshold
+        self._publisher.publish(self._message)

@@ -56,6 +56,12 @@ class Parameters:
         "Encoding of segmentation/confidence: mono8 is round(255 * probability), 32FC1 the probability.",
         choices=("mono8", "32FC1"),
     )
+    min_confidence: float = _parameter(
+        0.0,
+        "Pixels of a lower confidence get the ignore id in segmentation/mask (255 of the models made here).",
+        limits=(0.0, 1.0),
+        live=True,
+    )
     overlay: bool = _parameter(
         True,
         "Offer segmentation/overlay, the classes' colours over the image; made only while subscribed.",

@@ -12,6 +12,7 @@ import argparse
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from typing import Final
@@ -28,12 +29,13 @@ from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from kd_seg_ros.abstain import abstain
 from kd_seg_ros.decode import DecodeError, RGBImage, decode_compressed, decode_image
 from kd_seg_ros.diagnostics import diagnostic_array
 from kd_seg_ros.engine import Engine, Prediction
 from kd_seg_ros.errors import UserError
 from kd_seg_ros.frame_statistics import FrameStatistics
-from kd_seg_ros.label_info import publish_label_info
+from kd_seg_ros.label_info import LabelInfoPublisher
 from kd_seg_ros.mailbox import Mailbox
 from kd_seg_ros.messages import image_message
 from kd_seg_ros.overlay import blend
@@ -71,8 +73,12 @@ class SegmentationNode(Node):
         self._overlay: Publisher | None = None
         if self._settings.overlay:
             self._overlay = create_output(self, Image, "segmentation/overlay")
-        if not publish_label_info(self, self._engine.card):
+        self._label_info: LabelInfoPublisher | None = None
+        try:
+            self._label_info = LabelInfoPublisher(self, self._engine.card)
+        except ImportError:
             self.get_logger().warning("vision_msgs is not installed: no segmentation/label_info")
+        self._threshold = self._announced_threshold()
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
         wall = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
         self.create_timer(self._settings.diagnostics_period, self._report, clock=wall)
@@ -176,7 +182,7 @@ class SegmentationNode(Node):
             )
         decoded = time.monotonic()
         as_float = self._settings.confidence_encoding == "32FC1"
-        prediction = self._engine.segment(image, probability=as_float)
+        prediction = self._confident(self._engine.segment(image, probability=as_float))
         inferred = time.monotonic()
         self._publish(message.header, prediction)
         published = time.monotonic()
@@ -184,6 +190,20 @@ class SegmentationNode(Node):
         if self._drift:
             self._drift.add(prediction.confidence)
         self._publish_overlay(message.header, image, prediction)
+
+    def _confident(self, prediction: Prediction) -> Prediction:
+        """Take the class from pixels of too low a confidence."""
+        if self.get_parameter("min_confidence").value != self._threshold:
+            self._threshold = self._announced_threshold()
+        mask = abstain(prediction.mask, prediction.confidence, self._threshold, self._engine.card.ignore_id)
+        return replace(prediction, mask=mask)
+
+    def _announced_threshold(self) -> float:
+        """Return the present ``min_confidence``, after telling it to the readers of label_info."""
+        threshold = float(self.get_parameter("min_confidence").value)
+        if self._label_info:
+            self._label_info.publish(threshold)
+        return threshold
 
     def _publish(self, header: Header, prediction: Prediction) -> None:
         self._mask.publish(image_message(header, prediction.mask))

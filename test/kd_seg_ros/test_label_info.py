@@ -68,6 +68,24 @@ def test_a_late_subscriber_gets_the_class_names(vision_msgs: dict[str, str], tmp
     assert answer["threshold"] == 0.0
 
 
+def test_the_threshold_is_announced(vision_msgs: dict[str, str], tmp_path: Path) -> None:
+    options = [*settings(tmp_path), "-p", "min_confidence:=0.25"]
+    with running_node("thresholded", *options, environment=vision_msgs):
+        subscriber = subprocess.run(
+            [
+                sys.executable,
+                ROOT / "test/support/print_label_info.py",
+                "/thresholded/segmentation/label_info",
+            ],
+            env=os.environ | vision_msgs,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert subscriber.returncode == 0, subscriber.stderr
+    assert json.loads(subscriber.stdout)["threshold"] == 0.25
+
+
 def test_without_vision_msgs_the_node_says_so_and_runs(tmp_path: Path) -> None:
     nowhere = tmp_path / "hidden" / "vision_msgs"
     nowhere.mkdir(parents=True)

@@ -299,6 +299,22 @@ def test_a_failing_network_is_counted_and_the_node_lives_on(held_node: Any) -> N
     assert states[-1].level == b"\x00"
 
 
+def test_unsure_pixels_have_no_class_from_the_moment_it_is_asked_for(held_node: Any) -> None:
+    from rclpy.parameter import Parameter
+
+    masks: list[np.ndarray] = []
+    held_node._publish = lambda header, prediction: masks.append(prediction.mask)
+    held_node._engine.go_on.set()
+    image = picture(0)
+    mask, confidence = expected(image)
+    for second, threshold in enumerate((0.0, 0.5, 0.1), start=1):
+        (result,) = held_node.set_parameters([Parameter("min_confidence", value=threshold)])
+        assert result.successful
+        held_node._on_image(rgb_message(image, second))
+        assert wait_until(lambda: len(masks) == second)  # noqa: B023
+        np.testing.assert_array_equal(masks[-1], np.where(confidence / 255 < threshold, 255, mask))
+
+
 def test_no_overlay_is_made_for_nobody(held_node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from kd_seg_ros import segmentation_node
 
