@@ -37,7 +37,7 @@ from distill.metrics import mean_iou
 from distill.models.calibration import PARAMETERS
 from distill.reliability_diagram import write_diagrams
 from kd_seg_ros.errors import UserError
-from kd_seg_ros.trust import expected_accuracy
+from kd_seg_ros.trust import bin_accuracy, expected_accuracy
 
 ByCondition = dict[str, dict[str, Any]]
 """Summaries of :class:`~distill.scoring.Evaluation`."""
@@ -144,7 +144,7 @@ def seen_ranges(images: ImageScores, scores: ByCondition) -> dict[str, tuple[flo
     The vehicle, which does not know its condition, computes it from the table of all of them; so does this.
     """
     counts = np.concatenate([images.count[:, :-2], images.count[:, -2:].sum(axis=1, keepdims=True)], axis=1)
-    values = expected_accuracy(counts, scores[FULL]["reliability"])
+    values = expected_accuracy(counts, bin_accuracy(scores[FULL]["reliability"]))
     labelled = ~np.isnan(values)
     ranges = {}
     for condition in scores:

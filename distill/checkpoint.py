@@ -10,7 +10,7 @@ from torch import nn
 from distill.atomic import load_checkpoint
 from distill.config import Config, NetworkConfig, parse_config
 from distill.models.build import build
-from distill.models.calibration import Calibration
+from distill.models.calibration import NONE, Calibration
 from distill.models.deployed import DeployedModel
 from distill.models.network import SegmentationNetwork
 from distill.models.weights import Pretrained
@@ -56,8 +56,8 @@ def load_student(path: Path) -> tuple[SegmentationNetwork, Config]:
     return network.eval(), config
 
 
-def deployed(network: nn.Module, config: Config, calibration: Calibration | float = 1.0) -> DeployedModel:
-    """Wrap a network with the pre- and post-processing of its experiment; a number is a temperature."""
+def deployed(network: nn.Module, config: Config, calibration: Calibration = NONE) -> DeployedModel:
+    """Wrap a network with the pre- and post-processing of its experiment."""
     data = config.data
     return DeployedModel(network, data.mean, data.std, data.working_scale, calibration).eval()
 

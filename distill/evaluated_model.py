@@ -10,11 +10,11 @@ from distill.calibration import Calibration, stored_calibration
 from distill.checkpoint import deployed, file_digest, load_student
 from distill.config import DataConfig, parse_config
 from distill.evaluation import Segmenter
-from distill.onnx_scores import engine_predictor
+from distill.models.calibration import NONE
+from distill.onnx_scores import open_engine
 from distill.predictors import Predictor, torch_predictor
 from distill.segmenters import engine_segmenter, torch_segmenter
 from kd_seg_ros.card import ModelCard
-from kd_seg_ros.engine import Engine
 from kd_seg_ros.errors import UserError
 
 
@@ -40,7 +40,7 @@ class EvaluatedModel:
 def open_checkpoint(path: Path) -> EvaluatedModel:
     """Open a checkpoint, with the calibration beside it; raises UserError."""
     network, config = load_student(path)
-    model = deployed(network, config, stored_calibration(path) or 1.0)
+    model = deployed(network, config, stored_calibration(path) or NONE)
     return EvaluatedModel(
         path,
         config.data.class_names,
@@ -54,7 +54,7 @@ def open_checkpoint(path: Path) -> EvaluatedModel:
 
 def open_onnx(path: Path, provider: str) -> EvaluatedModel:
     """Open a file of `export`; raises UserError."""
-    engine = Engine(path, provider)
+    engine, predict = open_engine(path, provider)
     card = engine.card
     return EvaluatedModel(
         path,
@@ -63,7 +63,7 @@ def open_onnx(path: Path, provider: str) -> EvaluatedModel:
         card.dataset,
         _about(path, card.name, _calibration_of(card), card.parameters),
         engine_segmenter(engine),
-        engine_predictor(path, provider),
+        predict,
         engine.size,
     )
 

@@ -14,6 +14,7 @@ from distill.calibration.stored import UNCALIBRATED
 from distill.checkpoint import deployed, load_student
 from distill.config import Config
 from distill.data.chosen import relocated
+from distill.models.calibration import NONE
 from distill.onnx_file import save, to_onnx
 from distill.palette import palette
 from kd_seg_ros import __version__
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         else labelled_images(relocated(config.data, args.root), args.limit)
     )
 
-    model = deployed(network, config, calibration_of(document) if document else 1.0)
+    model = deployed(network, config, calibration_of(document) if document else NONE)
     size = (args.height, args.width)
     parameters = network.deployed_parameters()
     card = make_card(config, document, size, parameters)

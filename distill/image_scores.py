@@ -13,7 +13,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.metrics import ConfidenceBins
 from kd_seg_ros.errors import UserError
 
 FORMAT: Final = 1
@@ -43,10 +42,6 @@ class ImageScores:
     def only(self, chosen: NDArray[np.bool_]) -> ImageScores:
         """Return some of the images."""
         return ImageScores(**{name: array[chosen] for name, array in vars(self).items()})
-
-    def bins(self, index: int) -> ConfidenceBins:
-        """Calibration of one image."""
-        return ConfidenceBins.from_sums(self.count[index], self.confidence[index], self.correct[index])
 
     def save(self, path: Path) -> None:
         """Write the file, compressed; raises UserError where that is not possible."""

@@ -1,7 +1,7 @@
 """All classes' probabilities from an exported file, whose own outputs are mask and confidence only.
 
-The graph computes them at full size on the way, in a value called ``scores``. A temporary copy of the
-file gives it as one more output and is run like the file itself.
+The graph computes them at full size on the way, in a value called ``scores``. A temporary copy of the file
+gives it as one more output and is run like the file itself.
 """
 
 from __future__ import annotations
@@ -18,31 +18,49 @@ from torch.nn import functional as F
 
 from distill.onnx_file import SCORES
 from distill.predictors import Predictor
-from kd_seg_ros.engine import Engine
+from kd_seg_ros.engine import Engine, EngineError
 
 
 class ScoringEngine(Engine):
     """An engine whose file gives the scores as an output."""
 
-    def scores(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return [C, h, w] at the file's own size."""
-        return self._run([SCORES], image)[0]
+    def __init__(self, path: Path, copy: Path, provider: str) -> None:
+        """Open the copy; messages name the file itself."""
+        super().__init__(copy, provider)
+        self._path = path
 
-
-def engine_predictor(path: Path, provider: str) -> Predictor | None:
-    """Predict with an exported file; None if its graph has no scores."""
-    proto = onnx.load(path)
-    if not any(SCORES in node.output for node in proto.graph.node):
-        return None
-    proto.graph.output.append(onnx.helper.make_tensor_value_info(SCORES, onnx.TensorProto.FLOAT, None))
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / path.name
-        onnx.save(proto, copy)
-        engine = ScoringEngine(copy, provider)
-
-    def predict(image: NDArray[np.uint8]) -> Tensor:
-        found = torch.from_numpy(engine.scores(image)).log_softmax(0)
+    def predict(self, image: NDArray[np.uint8]) -> Tensor:
+        """Return log-probabilities [C, H, W], see :data:`~distill.predictors.Predictor`."""
+        found = torch.from_numpy(self._run([SCORES], image)[0]).log_softmax(0)
         # Nearest, as the vehicle brings back its maps.
         return F.interpolate(found[None], image.shape[:2], mode="nearest-exact")[0]
 
-    return predict
+
+def open_engine(path: Path, provider: str) -> tuple[Engine, Predictor | None]:
+    """Open an exported file, and what predicts with it; None if its graph has no scores.
+
+    :raises EngineError: as :class:`~kd_seg_ros.engine.Engine` does.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        if _write_with_scores(path, copy):
+            try:
+                engine = ScoringEngine(path, copy, provider)
+            except EngineError:
+                pass  # the file itself says why
+            else:
+                return engine, engine.predict
+    return Engine(path, provider), None
+
+
+def _write_with_scores(path: Path, copy: Path) -> bool:
+    """Copy a file with its scores as an output; return False, with nothing written, if it has none."""
+    try:
+        proto = onnx.load(path)
+    except Exception:  # protobuf's and the system's errors; the engine says what is wrong
+        return False
+    if not any(SCORES in node.output for node in proto.graph.node):
+        return False
+    proto.graph.output.append(onnx.helper.make_tensor_value_info(SCORES, onnx.TensorProto.FLOAT, None))
+    onnx.save(proto, copy)
+    return True

@@ -57,7 +57,14 @@ def draw_diagrams(before: Summaries, after: Summaries, title: str) -> Figure:
     figure.suptitle(title, fontsize=12, color=INK)
     parts = figure.subfigures(rows, columns, hspace=0.03, squeeze=False)
     for part, summaries, name in zip(parts.flat, (before, after), ("before", "after"), strict=True):
-        _draw_row(part, {condition: summaries[condition] for condition in conditions}, name)
+        titled = {f"{condition}, {name}": summaries[condition] for condition in conditions}
+        draw_grid(part, titled, len(conditions))
+    draw_legend(figure)
+    return figure
+
+
+def draw_legend(figure: Figure) -> None:
+    """Say below the diagrams what their colours mean."""
     figure.legend(
         handles=[
             Patch(facecolor=ACCURACY, edgecolor=INK, linewidth=0.5, label="accuracy"),
@@ -69,22 +76,33 @@ def draw_diagrams(before: Summaries, after: Summaries, title: str) -> Figure:
         fontsize=9,
         frameon=False,
     )
-    return figure
 
 
-def _draw_row(part: SubFigure, summaries: Summaries, name: str) -> None:
-    axes = part.subplots(2, len(summaries), sharex=True, sharey="row", height_ratios=(4, 1), squeeze=False)
-    for column, (condition, summary) in enumerate(summaries.items()):
-        top, bottom = axes[:, column]
+def draw_grid(part: Figure | SubFigure, diagrams: Summaries, across: int) -> None:
+    """Draw diagrams side by side, and below each other from the next on.
+
+    :param diagrams: by title; the ECE follows it.
+    :param across: so many in a row.
+    """
+    rows = -(-len(diagrams) // across)
+    ratios = (4, 1) * rows
+    axes = part.subplots(2 * rows, across, sharex=True, sharey="row", height_ratios=ratios, squeeze=False)
+    for spare in axes.T.reshape(across, rows, 2).swapaxes(0, 1).reshape(-1, 2)[len(diagrams) :].flat:
+        spare.set_visible(False)
+    for number, (title, summary) in enumerate(diagrams.items()):
+        row, column = divmod(number, across)
+        top, bottom = axes[2 * row : 2 * row + 2, column]
         bars = summary["reliability"]
         _draw_accuracy(top, bars)
         _draw_share(bottom, bars)
         ece = summary["ece"]
         error = "no pixels" if ece is None else f"ECE {100 * ece:.2f} %"
-        top.set_title(f"{condition}, {name}: {error}", fontsize=10, color=INK)
+        top.set_title(f"{title}: {error}", fontsize=10, color=INK)
         bottom.set_xlabel("confidence", fontsize=9)
-    axes[0, 0].set_ylabel("accuracy", fontsize=9)
-    axes[1, 0].set_ylabel("pixels", fontsize=9)
+        bottom.tick_params(labelbottom=number + across >= len(diagrams))
+        if column == 0:
+            top.set_ylabel("accuracy", fontsize=9)
+            bottom.set_ylabel("pixels", fontsize=9)
 
 
 def _draw_accuracy(axes: Axes, bars: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from distill.formats import percent, three_digits
 from kd_seg_ros.errors import UserError
 
 
@@ -25,8 +26,8 @@ def print_scores(scores: dict[str, dict[str, Any]], class_names: Sequence[str]) 
         table.add_row(label, *(percent(s[key]) for s in scores.values()))
     if all(s["auprc"] for s in scores.values()):
         table.add_row("mean AUPRC [%]", *(percent(s["auprc"]["mean"]) for s in scores.values()))
-        table.add_row("Brier score", *(number(s["brier"]) for s in scores.values()))
-        table.add_row("NLL [nats]", *(number(s["nll"]) for s in scores.values()))
+        table.add_row("Brier score", *(three_digits(s["brier"]) for s in scores.values()))
+        table.add_row("NLL [nats]", *(three_digits(s["nll"]) for s in scores.values()))
     table.add_row("images", *(str(s["images"]) for s in scores.values()))
     table.add_section()
     for name in class_names:
@@ -56,13 +57,3 @@ def write_per_class(path: Path, document: dict[str, Any]) -> None:
                     writer.writerow([condition, name, sum(row), *("" if v is None else v for v in values)])
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from error
-
-
-def percent(value: float | None) -> str:
-    """Format a share; a dash where it is undefined."""
-    return "–" if value is None else f"{100 * value:.1f}"
-
-
-def number(value: float | None) -> str:
-    """Format a score that is no share."""
-    return "–" if value is None else f"{value:.3f}"

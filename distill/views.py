@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -36,6 +37,17 @@ class Views:
                 raise UserError(f"--tile must be HEIGHTxWIDTH, like 540x960, not {args.tile}")
             tile = int(numbers[1]), int(numbers[2])
         return cls(args.flip, tuple(args.scales), tile, args.overlap)
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Views:
+        """Return what :meth:`document` describes."""
+        tile = document.get("tile")
+        return cls(
+            bool(document.get("flip")),
+            tuple(document.get("scales") or ()),
+            None if tile is None else (int(tile[0]), int(tile[1])),
+            float(document.get("overlap", cls.overlap)),
+        )
 
     def __bool__(self) -> bool:
         return self.flip or bool(self.scales) or self.tile is not None

@@ -51,6 +51,7 @@ def diagnostic_array(
     if drift is not None:
         values |= {
             "expected_accuracy": f"{drift.expected_accuracy:.4f}",
+            "expected_accuracy_latest_image": f"{drift.latest:.4f}",
             "expected_accuracy_in_calibration": f"{drift.low:.4f} to {drift.high:.4f}",
         }
     status = DiagnosticStatus(

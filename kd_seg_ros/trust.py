@@ -36,16 +36,14 @@ def bin_accuracy(reliability: Mapping[str, Sequence[float | None]]) -> NDArray[n
     return np.array([m if a is None else a for a, m in zip(accuracy, middle, strict=True)])
 
 
-def expected_accuracy(
-    counts: NDArray[np.number], reliability: Mapping[str, Sequence[float | None]]
-) -> NDArray[np.float64]:
+def expected_accuracy(counts: NDArray[np.number], accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the expected accuracy, 0…1; NaN without pixels.
 
     :param counts: [..., B], pixels by bin.
-    :param reliability: of the model card.
+    :param accuracy: [B], of :func:`bin_accuracy`.
     """
     total = counts.sum(axis=-1)
-    hits = counts @ bin_accuracy(reliability)
+    hits = counts @ accuracy
     return np.divide(hits, total, out=np.full(np.shape(total), math.nan), where=total > 0)
 
 
@@ -67,6 +65,8 @@ class Drift:
     """The range seen in calibration."""
     high: float
     frames: int
+    latest: float
+    """Expected accuracy of the last image alone."""
 
     @property
     def outside(self) -> bool:
@@ -90,22 +90,21 @@ class DriftWatch:
         :param seen: lowest and highest expected accuracy in calibration.
         :param window: seconds.
         """
-        self._reliability = reliability
+        self._accuracy = bin_accuracy(reliability)
         self._low, self._high = seen
         self._window = window
         self._clock = clock
         self._lock = Lock()
         self._frames: deque[tuple[float, NDArray[np.int64]]] = deque()
-        self._sum = np.zeros(len(reliability["accuracy"]), np.int64)
+        self._sum = np.zeros(len(self._accuracy), np.int64)
 
-    def add(self, confidence: NDArray[np.uint8]) -> float:
-        """Add an image's confidence map; return its expected accuracy."""
+    def add(self, confidence: NDArray[np.uint8]) -> None:
+        """Add an image's confidence map."""
         counts = bin_counts(confidence, len(self._sum))
         with self._lock:
             self._frames.append((self._clock(), counts))
             self._sum += counts
             self._forget()
-        return float(expected_accuracy(counts, self._reliability))
 
     def state(self) -> Drift | None:
         """Return what the window holds; None if that is nothing."""
@@ -113,8 +112,11 @@ class DriftWatch:
             self._forget()
             if not self._frames:
                 return None
-            value = float(expected_accuracy(self._sum, self._reliability))
-            return Drift(value, self._low, self._high, len(self._frames))
+            value, latest = (
+                float(expected_accuracy(counts, self._accuracy))
+                for counts in (self._sum, self._frames[-1][1])
+            )
+            return Drift(value, self._low, self._high, len(self._frames), latest)
 
     def _forget(self) -> None:
         oldest = self._clock() - self._window

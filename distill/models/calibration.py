@@ -119,3 +119,7 @@ def _own(method: Any) -> tuple[str, ...]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+NONE: Final = Calibration()
+"""Changes nothing."""

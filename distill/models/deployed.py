@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from distill.models.calibration import Calibration
+from distill.models.calibration import NONE, Calibration
 from distill.models.output import upsample
 
 
@@ -28,7 +28,7 @@ class DeployedModel(nn.Module):
         :class:`~distill.models.output.Output`.
     :param mean: RGB, 0…1, as is ``std``.
     :param working_scale: the network sees the image resized by this factor.
-    :param calibration: how the logits become probabilities; a number is a temperature.
+    :param calibration: how the logits become probabilities.
     """
 
     mean: Tensor
@@ -40,13 +40,11 @@ class DeployedModel(nn.Module):
         mean: Sequence[float],
         std: Sequence[float],
         working_scale: float,
-        calibration: Calibration | float = 1.0,
+        calibration: Calibration = NONE,
     ) -> None:
         super().__init__()
         self.network = network
         self.working_scale = working_scale
-        if not isinstance(calibration, Calibration):
-            calibration = Calibration("temperature", temperature=float(calibration))
         self.calibration = calibration
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from distill.formats import DASH
 from distill.palette import palette
 from distill.report import thesis_numbers
 from distill.report.runs import Run
-from distill.report.table import DASH, Cell, Row, Table, against_thesis, compared
+from distill.report.table import Cell, Row, Table, against_thesis, compared
 
 _ACROSS: Final = 6
 """So many runs fit a printed page; with the thesis' numbers a run takes the room of two."""

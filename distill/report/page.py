@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import jinja2
 from markupsafe import Markup, escape
 
+from distill.formats import percent, three_digits
+from distill.html import render
 from distill.report.galleries import Gallery
 from distill.report.plots import Plots
 from distill.report.runs import Run
-from distill.report.table import Table, percent, signed, three_digits
+from distill.report.table import Table, signed
 from kd_seg_ros import __version__
 from kd_seg_ros.errors import UserError
 
@@ -55,21 +57,14 @@ def marked(text: str) -> Markup:
 
 def write(path: Path, page: Page) -> None:
     """Write the page; raises UserError if it cannot be written."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    filters: dict[str, Callable[..., Any]] = {
         "percent": percent,
         "three_digits": three_digits,
         "signed": signed,
         "breakable": breakable,
         "marked": marked,
     }
-    html = environment.get_template("report.html.j2").render(page=page, version=__version__)
+    html = render(Path(__file__).with_name("report.html.j2"), filters, page=page, version=__version__)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(html, encoding="utf-8")

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from distill.data.border_weights import BANDS, border_weights
 from distill.data.dataset import Sample
+from distill.formats import percent
 from distill.palette import Colour, palette
+from distill.pictures import confidence_colours
 from distill.report.choice import Choice
 from distill.report.pictures import (
     BOTH_WRONG,
@@ -23,7 +25,6 @@ from distill.report.pictures import (
     UNLABELLED,
     Picture,
     class_picture,
-    confidence_colours,
     difference_picture,
     differences,
     mistakes_picture,
@@ -33,7 +34,6 @@ from distill.report.pictures import (
 )
 from distill.report.predictions import Prediction
 from distill.report.runs import Run
-from distill.report.table import percent
 from kd_seg_ros.classes import IGNORE_ID
 
 _LEVELS: Final = (20, 40, 60, 80, 100)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from distill import pictures
 from distill.palette import Colour
+from distill.pictures import RGBImage, confidence_colours, jpeg_uri, png_uri
 from kd_seg_ros.classes import IGNORE_ID
 from kd_seg_ros.overlay import colorize
-
-Rgb = NDArray[np.uint8]
 
 WIDTH: Final = 640
 """Pixels of a picture in the page."""
@@ -35,30 +34,26 @@ class Picture:
     """One picture of a panel."""
 
     caption: str
-    pixels: Rgb
+    pixels: RGBImage
     photo: bool = False
 
     @property
     def uri(self) -> str:
-        """The picture as a ``data:`` address: JPEG for photographs, else PNG."""
-        suffix, options = (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 85]) if self.photo else (".png", [])
-        done, content = cv2.imencode(suffix, cv2.cvtColor(self.pixels, cv2.COLOR_RGB2BGR), options)
-        assert done
-        kind = "jpeg" if self.photo else "png"
-        return f"data:image/{kind};base64,{base64.b64encode(content.tobytes()).decode()}"
+        """The picture as a ``data:`` address."""
+        return jpeg_uri(self.pixels) if self.photo else png_uri(self.pixels)
 
 
-def shrink(photo: Rgb) -> Rgb:
+def shrink(photo: RGBImage) -> RGBImage:
     """Scale down to :data:`WIDTH`, averaging; narrower pictures stay as they are."""
-    return _resize(photo, cv2.INTER_AREA)
+    return pictures.shrink(photo, WIDTH)
 
 
 def shrink_map(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Scale a map of ids down to :data:`WIDTH`; no new ids appear."""
-    return _resize(values, cv2.INTER_NEAREST_EXACT)
+    return pictures.shrink_map(values, WIDTH)
 
 
-def class_picture(classes: NDArray[np.uint8], colours: Sequence[Colour]) -> Rgb:
+def class_picture(classes: NDArray[np.uint8], colours: Sequence[Colour]) -> RGBImage:
     """Colour a class map and write the number of its class into every region that has room for it.
 
     :param classes: [H, W], ids beyond ``colours`` become black.
@@ -85,7 +80,7 @@ def differences(
     return codes
 
 
-def difference_picture(photo: Rgb, codes: NDArray[np.uint8]) -> Rgb:
+def difference_picture(photo: RGBImage, codes: NDArray[np.uint8]) -> RGBImage:
     """Colour :func:`differences` over a pale image: blue, orange, dark stripes; white without label."""
     small = shrink_map(codes)
     picture = _grey(shrink(photo), 0.4, 140)
@@ -99,8 +94,8 @@ def difference_picture(photo: Rgb, codes: NDArray[np.uint8]) -> Rgb:
 
 
 def mistakes_picture(
-    photo: Rgb, labels: NDArray[np.uint8], mask: NDArray[np.uint8], confidence: NDArray[np.uint8]
-) -> Rgb:
+    photo: RGBImage, labels: NDArray[np.uint8], mask: NDArray[np.uint8], confidence: NDArray[np.uint8]
+) -> RGBImage:
     """Colour the wrong pixels by their confidence over a dark image.
 
     :param confidence: uint8 [H, W], 255 is 1.
@@ -111,14 +106,6 @@ def mistakes_picture(
     return picture
 
 
-def confidence_colours(confidence: NDArray[np.uint8]) -> Rgb:
-    """Colour a confidence map by cividis, 0 (dark blue) to 255 (yellow).
-
-    Cividis reads the same with and without colour-vision deficiency (Nuñez et al., PLOS ONE 2018).
-    """
-    return np.ascontiguousarray(cv2.applyColorMap(confidence, cv2.COLORMAP_CIVIDIS)[..., ::-1])
-
-
 def weight_colour(weight: float) -> tuple[int, int, int]:
     """Colour of a border weight 0…8; 0, the ignored pixels, is white."""
     if weight == 0:
@@ -127,20 +114,13 @@ def weight_colour(weight: float) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def weights_picture(weights: NDArray[np.float32]) -> Rgb:
+def weights_picture(weights: NDArray[np.float32]) -> RGBImage:
     """Colour border weights, float32 [H, W] of 0…8."""
     table = [weight_colour(weight) for weight in range(9)]
     return colorize(shrink_map(weights.astype(np.uint8)), table)
 
 
-def _resize(picture: NDArray[Any], interpolation: int) -> Any:
-    height, width = picture.shape[:2]
-    if width <= WIDTH:
-        return picture
-    return cv2.resize(picture, (WIDTH, max(1, round(height * WIDTH / width))), interpolation=interpolation)
-
-
-def _grey(photo: Rgb, contrast: float, brightness: float) -> Rgb:
+def _grey(photo: RGBImage, contrast: float, brightness: float) -> RGBImage:
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY) * contrast + brightness
     return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
 

@@ -41,7 +41,7 @@ def make(
     if len(runs) > 1:
         _tradeoff(plots, runs, references, speeds, folder)
     for run in runs:
-        text = f"Reliability diagram of {run.label}: accuracy by confidence; ECE {run.scores()['ece']:.3f}"
+        text = f"Reliability diagrams of {run.label}: accuracy by confidence; ECE {run.scores()['ece']:.3f}"
         plots.reliability.append(save(score_plots.reliability(run), folder, f"reliability {run.label}", text))
     for run in shown:
         text = f"Confusion matrix of {run.label}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,12 +76,8 @@ def open_model(run: Run) -> EvaluatedModel:
     if not path.is_file():
         raise UserError(f"{path} does not exist")
     model = open_onnx(path, "cpu") if path.suffix == ".onnx" else open_checkpoint(path)
-    for key, what in (
-        ("sha256", ""),
-        ("temperature", "the calibration of "),
-        ("calibration", "the calibration of "),
-    ):
-        if key in about and model.about.get(key) != about[key]:
+    for key, what in (("sha256", ""), ("calibration", "the calibration of ")):
+        if model.about[key] != about.get(key):
             raise UserError(f"{what}{path} has changed since the evaluation: evaluate it again")
     return model
 
@@ -119,18 +114,11 @@ def _read(run: Run, name: str, frames: Mapping[str, Frame]) -> Sample:
 
 def _segmenter(run: Run, model: EvaluatedModel) -> Segmenter:
     """Segment as the evaluation did, with its test-time augmentation."""
-    options: dict[str, Any] = run.document.get("options") or {}
-    if not options:
+    views = Views.of(run.document.get("options") or {})
+    if not views:
         return model.segment
     if model.predict is None:
         raise UserError(f"{model.path} gives mask and confidence only, which has no test-time augmentation")
-    tile = options.get("tile")
-    views = Views(
-        bool(options.get("flip")),
-        tuple(options.get("scales") or ()),
-        None if tile is None else (int(tile[0]), int(tile[1])),
-        float(options.get("overlap", Views.overlap)),
-    )
     predict_all = views.apply(model.predict)
 
     def segment(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

@@ -186,7 +186,7 @@ def _check_scores(run: EvaluatedRun) -> None:
     conditions = {FULL, *run.images.conditions.tolist()}
     if set(document["scores"]) != conditions:
         raise UserError(f"{run.path} has other conditions than its images.npz: evaluate the model again")
-    if not all(key in document["model"] for key in ("name", "file", "sha256", "temperature")):
+    if not all(key in document["model"] for key in ("name", "file", "sha256", "temperature", "calibration")):
         raise UserError(f"{run.path} does not say which model it is of: evaluate the model again")
     if not all(key in document["data"] for key in ("dataset", "root", "split")):
         raise UserError(f"{run.path} does not say of which data it is: evaluate the model again")

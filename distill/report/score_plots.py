@@ -1,4 +1,4 @@
-"""Plots of a run's scores: reliability diagram, confusion matrix, class distribution (figure 2.12)."""
+"""Plots of a run's scores: reliability diagrams, confusion matrix, class distribution (figure 2.12)."""
 
 from __future__ import annotations
 
@@ -7,54 +7,29 @@ from typing import Final
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from distill.class_chart import lowest_power, percent
 from distill.palette import palette
-from distill.report.figures import BLUE, ORANGE, figure
+from distill.reliability_diagram import draw_grid, draw_legend
+from distill.report.figures import BLUE, figure
 from distill.report.runs import Run
 
-_GREY: Final = "#5b6774"
 _SHOWN: Final = 0.005
 """Smaller shares have no number in a confusion matrix."""
 _SHADES: Final = LinearSegmentedColormap.from_list("blues", ["#ffffff", "#56B4E9", BLUE, "#00284a"])
 
 
 def reliability(run: Run) -> Figure:
-    """Draw accuracy against confidence, the gap between them, and how many pixels there are of each."""
-    scores = run.scores()
-    bars = scores["reliability"]
-    confidence, accuracy, share = (
-        np.array([np.nan if v is None else v for v in bars[key]], np.float64)
-        for key in ("confidence", "accuracy", "share")
-    )
-    bins = len(share)
-    left, width = np.arange(bins) / bins, 1 / bins
-    drawn = figure(4.4, 3.8)
-    upper, lower = drawn.subplots(2, 1, sharex=True, height_ratios=(4, 1))
-    upper.bar(left, accuracy, width, align="edge", color=BLUE, edgecolor="white")
-    # What is missing to the confidence, or above it.
-    for here, colour, hatch in (
-        (accuracy < confidence, ORANGE, "///"),
-        (accuracy > confidence, "white", "..."),
-    ):
-        low = np.minimum(accuracy, confidence)[here]
-        gap = np.abs(accuracy - confidence)[here]
-        upper.bar(left[here], gap, width, low, align="edge", facecolor="none", edgecolor=colour, hatch=hatch)
-    upper.plot([0, 1], [0, 1], color="black", linestyle="--", linewidth=1)
-    upper.set(ylim=(0, 1), ylabel="correct pixels", title=f"{run.label}\nECE {scores['ece']:.3f} (exact)")
-    lower.bar(left, share, width, align="edge", color=_GREY, edgecolor="white")
-    lower.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="pixels")
-    for axis in (upper.xaxis, upper.yaxis, lower.yaxis):
-        axis.set_major_formatter(PercentFormatter(1))
-    handles = [
-        Patch(facecolor=BLUE, label="correct pixels"),
-        Patch(facecolor="white", edgecolor=ORANGE, hatch="///", label="too sure by"),
-        Patch(facecolor=BLUE, edgecolor="white", hatch="...", label="too unsure by"),
-    ]
-    drawn.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8.5)
+    """Draw accuracy against confidence over all images and for each condition."""
+    diagrams = {condition: run.scores(condition) for condition in run.columns}
+    across = min(2, len(diagrams))
+    rows = -(-len(diagrams) // across)
+    drawn = figure(1 + 2.9 * rows, 1 + 2.5 * across)
+    drawn.suptitle(run.label)
+    draw_grid(drawn, diagrams, across)
+    draw_legend(drawn)
     return drawn
 
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from distill.formats import DASH, percent, three_digits
+
 SHADES: Final = (0.05, 1.0, 3.0)
 """Differences in points from which a cell is shaded lightly, clearly and strongly."""
-DASH: Final = "–"
 
 
 @dataclass(frozen=True)
@@ -46,16 +47,6 @@ class Table:
     """Headings above the columns behind the first, and how many columns each spans."""
     notes: Sequence[str] = field(default=())
     """Below the table."""
-
-
-def percent(value: float | None) -> str:
-    """Format a share 0…1 in percent; a dash where it is undefined."""
-    return DASH if value is None else f"{100 * value:.1f}"
-
-
-def three_digits(value: float | None) -> str:
-    """Format a score that is no share of pixels."""
-    return DASH if value is None else f"{value:.3f}"
 
 
 def signed(value: float, digits: int = 1) -> str:

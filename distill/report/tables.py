@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from distill.formats import DASH, percent, three_digits
 from distill.report import thesis_numbers
 from distill.report.runs import Run
 from distill.report.table import (
-    DASH,
     Cell,
     Row,
     Table,
     against_thesis,
     compared,
     compared_ece,
-    percent,
     shade,
     signed,
-    three_digits,
 )
 from distill.thesis import Experiment
 
@@ -89,17 +87,16 @@ def _scores_notes(runs: Sequence[Run]) -> list[str]:
 
 def calibration_table(runs: Sequence[Run]) -> Table:
     """Make a table of all calibration scores, by run and condition."""
-    columns = (("ece", "ECE exact"), ("ece_batched16", "ECE batched16"))
     rows = []
     for run in runs:
         for condition in run.columns:
             scores = run.scores(condition)
-            cells = [Cell(three_digits(scores[key])) for key, _ in columns]
+            cells = [Cell(three_digits(scores[key])) for key, _ in _ECES]
             cells.append(Cell(three_digits((scores["ece_classwise"] or {}).get("mean"))))
             cells += [Cell(three_digits(scores[key])) for key in ("brier", "nll")]
             title, kind = (run.label, "first") if condition == run.columns[0] else (condition, "beside")
             rows.append(Row(title, cells, kind))
-    head = ["run", *(title for _, title in columns), "ECE class-wise", "Brier score", "NLL [nats]"]
+    head = ["run", *(title for _, title in _ECES), "ECE class-wise", "Brier score", "NLL [nats]"]
     return Table(head, rows)
 
 
@@ -125,7 +122,7 @@ def runs_table(runs: Sequence[Run]) -> Table:
 
 def _calibration(model: Mapping[str, Any]) -> str:
     """Say how the confidence was calibrated: the temperature, or another method's name."""
-    method = (model.get("calibration") or {}).get("method", "temperature")
+    method = model["calibration"]["method"]
     if method != "temperature":
         return str(method).replace("_", " ")
     return f"T = {model['temperature']:.2f}" if model["temperature"] != 1 else "none"

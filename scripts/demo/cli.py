@@ -20,11 +20,12 @@ from bags import remove_bag, write_image_bag
 from drive import LABELS_TOPIC, Drive, excerpt, survey
 from processes import ReplayError, replay_environment
 from recording import answered_stamps, answers
-from report import choose_frames, panels, percent, write_report
+from report import choose_frames, panels, write_report
 from scoring import Tally
 from video import video_pictures, write_video
 
 from distill.evaluation import metrics_document, write_json
+from distill.formats import percent
 from kd_seg_ros.card import ModelCard
 from kd_seg_ros.classes import CLASS_NAMES
 from kd_seg_ros.engine import PROVIDERS, Engine

@@ -9,11 +9,13 @@ from typing import Any, Final
 
 import numpy as np
 from drive import Drive
-from pictures import confidence_colours, confidence_scale, data_uri, jpeg_uri, png_uri, shrink, shrink_map
+from pictures import confidence_scale
 from recording import STAGES, Answer
 
+from distill.formats import percent
+from distill.html import render
+from distill.pictures import confidence_colours, data_uri, jpeg_uri, png_uri, shrink, shrink_map
 from kd_seg_ros.card import ModelCard
-from kd_seg_ros.errors import UserError
 from kd_seg_ros.overlay import Palette, colorize
 
 _PICTURE_WIDTH: Final = 560
@@ -61,22 +63,12 @@ def write_report(
     :param commands: how it was made, one shell command each.
     :raises UserError: if jinja2 is not installed.
     """
-    try:
-        import jinja2
-    except ImportError as error:
-        raise UserError("the report needs jinja2: pip install 'kd_seg_ros[demo]'") from error
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = percent
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         groups[row["condition"] or ""].append(row)
-    html = environment.get_template("report.html.j2").render(
+    html = render(
+        Path(__file__).with_name("report.html.j2"),
+        {"percent": percent},
         card=card,
         model={"file": model.name, "megabytes": model.stat().st_size / 1e6},
         metrics=metrics,
@@ -88,11 +80,6 @@ def write_report(
         commands=commands,
     )
     path.write_text(html, encoding="utf-8")
-
-
-def percent(value: float | None) -> str:
-    """Format a share; a dash where it is undefined."""
-    return "–" if value is None else f"{100 * value:.1f}"
 
 
 def _video_source(video: Path) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from typing import Final
 
 import cv2
 import numpy as np
-from pictures import RGBImage, letterbox
+from pictures import letterbox
 from recording import Answer
 
+from distill.pictures import RGBImage
 from kd_seg_ros.overlay import Palette, blend
 
 _PANEL_WIDTH: Final = 640

@@ -35,7 +35,7 @@ def images(seed: int, number: int, accuracy: float, pixels: int = 200) -> ImageS
 def pooled(scores: ImageScores, chosen: NDArray[np.int64]) -> tuple[float, float]:
     bins = ConfidenceBins()
     for i in chosen:
-        bins.merge(scores.bins(int(i)))
+        bins.merge(ConfidenceBins.from_sums(scores.count[i], scores.confidence[i], scores.correct[i]))
     return mean_iou(scores.confusion[chosen].sum(axis=0)), bins.ece()
 
 

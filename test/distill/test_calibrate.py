@@ -22,6 +22,7 @@ from distill.config import Config, parse_config
 from distill.data.acdc import AcdcDataset
 from distill.data.dataset import Sample
 from distill.export import make_card
+from distill.models.calibration import NONE
 from distill.scoring import Evaluation
 from kd_seg_ros.card import ModelCard
 
@@ -56,7 +57,7 @@ def calibrate(checkpoint: Path, *arguments: str) -> dict[str, Any]:
 def masks(checkpoint: Path, samples: list[Sample]) -> tuple[float, Config]:
     """Return the mIoU of a checkpoint under its calibration, by torchmetrics, and its configuration."""
     network, config = load_student(checkpoint)
-    model = deployed(network, config, stored_calibration(checkpoint) or 1.0)
+    model = deployed(network, config, stored_calibration(checkpoint) or NONE)
     jaccard = MulticlassJaccardIndex(19, average="none", ignore_index=255)
     present = set()
     for sample in samples:

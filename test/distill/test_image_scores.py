@@ -33,7 +33,7 @@ def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
 def test_some_of_the_images(tmp_path: Path) -> None:
     some = scores().only(np.array([False, True]))
     assert some.names.tolist() == ["night/ü.png"]
-    assert some.bins(0).pixels == scores().count[1].sum()
+    assert some.count[0].sum() == scores().count[1].sum()
 
 
 def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:

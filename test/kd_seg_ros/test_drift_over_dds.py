@@ -45,6 +45,7 @@ def test_an_unlike_confidence_is_a_warning_with_its_numbers(tmp_path: Path, clie
         assert client.spin_until(lambda: states and "expected_accuracy" in states[-1])
         state = states[-1]
         assert (state["level"], state["expected_accuracy"]) == ("0", f"{0.9 * CENTRES[14]:.4f}")
+        assert state["expected_accuracy_latest_image"] == state["expected_accuracy"]
         assert state["expected_accuracy_in_calibration"] == "0.6000 to 0.8900"
         client.ask(camera, rgb_message(unsure, second=2), masks)
         assert client.spin_until(lambda: states[-1]["message"].startswith("the confidence is unlike"))

@@ -34,7 +34,14 @@ def write_run(
         )
         condition = ("fog", "night")[i % 2]
         evaluation.update(condition, f"{condition}/drive{i // 4}/{i}.png", labels, logits)
-    model = {"file": "best.ckpt", "sha256": "0" * 64, "name": name, "temperature": 1.0, "parameters": 1000}
+    model = {
+        "file": "best.ckpt",
+        "sha256": "0" * 64,
+        "name": name,
+        "temperature": 1.0,
+        "calibration": {"method": "temperature", "parameters": {"temperature": 1.0}},
+        "parameters": 1000,
+    }
     data = {"dataset": "made up", "root": "data", "split": "val"}
     folder.mkdir(parents=True, exist_ok=True)
     write_json(

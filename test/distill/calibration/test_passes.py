@@ -12,7 +12,7 @@ from torchmetrics.classification import MulticlassCalibrationError, MulticlassJa
 from distill.calibration.passes import count_masks, draw_pixels, score_all
 from distill.data.dataset import Frame, SegmentationDataset
 from distill.metrics import mean_iou
-from distill.models.calibration import Calibration
+from distill.models.calibration import NONE, Calibration
 from distill.models.deployed import DeployedModel
 from distill.models.output import Output
 
@@ -36,7 +36,7 @@ class Channels(nn.Module):
         return Output(image, image, {})
 
 
-def model(calibration: Calibration | float = 1.0) -> DeployedModel:
+def model(calibration: Calibration = NONE) -> DeployedModel:
     """Logits are (value − 127.5) / 25.5, −5…5."""
     return DeployedModel(Channels(), (0.5,) * 3, (0.1,) * 3, 1.0, calibration)
 

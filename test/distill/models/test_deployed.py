@@ -90,16 +90,6 @@ def test_scores_hold_the_probabilities_of_all_classes(method: Method) -> None:
     torch.testing.assert_close(scores.argmax(0), mask)
 
 
-def test_a_number_is_a_temperature() -> None:
-    image = torch.randint(0, 256, (5, 6, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    network = PixelwiseNetwork()
-    with torch.no_grad():
-        answers = [
-            DeployedModel(network, MEAN, STD, 1.0, c)(image) for c in (0.6, CALIBRATIONS["temperature"])
-        ]
-    torch.testing.assert_close(*answers, rtol=0, atol=0)
-
-
 @pytest.mark.parametrize("method", PARAMETERS)
 def test_the_exported_file_is_calibrated_alike(method: Method, tmp_path: Path) -> None:
     size = (24, 40)

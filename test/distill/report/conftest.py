@@ -68,7 +68,14 @@ def write_run(
                 evaluation.update_top(condition, image, labels, mask, top)
             else:
                 evaluation.update(condition, image, labels, torch.from_numpy(logits))
-    model = {"file": "best.ckpt", "sha256": "0" * 64, "name": name, "temperature": 1.5, **SIZE_OF_MODEL}
+    model = {
+        "file": "best.ckpt",
+        "sha256": "0" * 64,
+        "name": name,
+        "temperature": 1.5,
+        "calibration": {"method": "temperature", "parameters": {"temperature": 1.5}},
+        **SIZE_OF_MODEL,
+    }
     where = {"dataset": "made up", "root": str(folder / "data"), "split": "val"}
     document = metrics_document(evaluation.summary(), names, model, where)
     write_json(folder / file, document)

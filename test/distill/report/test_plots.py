@@ -138,18 +138,20 @@ def test_speeds_of_the_thesis_and_of_a_measurement(
         measured(tmp_path / "nothing", runs)
 
 
-def test_reliability_diagram(runs: list[Run]) -> None:
-    upper, lower = score_plots.reliability(runs[0]).axes
-    bars = runs[0].scores()["reliability"]
-    heights = [bar.get_height() for bar in bars_of(upper)[:15]]
-    np.testing.assert_allclose(heights, [np.nan if v is None else v for v in bars["accuracy"]])
-    np.testing.assert_allclose([bar.get_height() for bar in bars_of(lower)], bars["share"])
-    assert f"ECE {runs[0].scores()['ece']:.3f}" in upper.get_title()
-    # Every gap reaches from the one to the other of accuracy and confidence.
-    gaps = [(bar.get_y(), bar.get_y() + bar.get_height()) for bar in bars_of(upper)[15:]]
-    pairs = zip(bars["accuracy"], bars["confidence"], strict=True)
-    expected = [tuple(sorted(pair)) for pair in pairs if None not in pair]
-    np.testing.assert_allclose(sorted(gaps), sorted(expected))
+def test_reliability_diagrams_of_the_whole_and_of_each_condition(runs: list[Run]) -> None:
+    run = runs[0]
+    drawn = [axes for axes in score_plots.reliability(run).axes if axes.get_visible()]
+    upper = {axes.get_title().partition(":")[0]: axes for axes in drawn if axes.get_title()}
+    assert tuple(upper) == run.columns
+    assert len(drawn) == 2 * len(upper)
+    for condition, axes in upper.items():
+        scores = run.scores(condition)
+        assert f"ECE {100 * scores['ece']:.2f} %" in axes.get_title()
+        bars = scores["reliability"]
+        pairs = [p for p in zip(bars["accuracy"], bars["confidence"], strict=True) if None not in p]
+        heights = [bar.get_height() for bar in bars_of(axes)]
+        np.testing.assert_allclose(heights[::2], [accuracy for accuracy, _ in pairs])
+        np.testing.assert_allclose(heights[1::2], [confidence - accuracy for accuracy, confidence in pairs])
 
 
 def test_confusion_matrix(runs: list[Run]) -> None:

@@ -90,7 +90,7 @@ def test_other_images_or_labels_are_refused(loaded: list[Run], tmp_path: Path) -
 
 def test_another_model_or_temperature_is_refused(loaded: list[Run], trained: Path) -> None:
     wanted = [(loaded[0], loaded[0].images.names.tolist())]
-    loaded[0].document["model"]["temperature"] = 2.0
+    loaded[0].document["model"]["calibration"] = {"method": "temperature", "parameters": {"temperature": 2.0}}
     with pytest.raises(UserError, match=r"the calibration of .*best\.ckpt has changed since the evaluation"):
         predict(wanted, None)
     shutil.copy(trained / "taught/best.ckpt", trained / "plain/best.ckpt")
