@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+Levels = NDArray[np.uint8]
+"""Lowest published confidence with which a pixel keeps its class, by class id, uint8 [256]."""
 
-def abstain(
-    mask: NDArray[np.uint8], confidence: NDArray[np.uint8], threshold: float, ignore_id: int
-) -> NDArray[np.uint8]:
-    """Give pixels whose confidence is below a threshold the ignore id.
 
-    :param mask: class ids [H, W]; stays as it is.
-    :param confidence: round(255·p) [H, W].
-    :param threshold: of p, 0…1: a pixel stays if its published confidence / 255 is not below it.
-    :return: [H, W]; ``mask`` itself at a threshold of 0.
+def lowest_levels(threshold: float, by_class: Sequence[float] = ()) -> Levels:
+    """Turn thresholds of the probability, 0…1, into published confidences, 0…255.
+
+    A pixel stays if its published confidence / 255 is not below the threshold.
+
+    :param threshold: of all classes.
+    :param by_class: of each class, by id; the higher of the two counts.
     """
-    lowest = math.ceil(255 * threshold - 1e-9)  # the nearest that is not below it, rounding apart
-    if lowest <= 0:
-        return mask
+    levels = np.full(256, _level(threshold), np.uint8)
+    own = np.array([_level(value) for value in by_class], np.uint8)
+    levels[: len(own)] = np.maximum(levels[: len(own)], own)
+    return levels
+
+
+def abstain(mask: NDArray[np.uint8], confidence: NDArray[np.uint8], levels: Levels, ignore_id: int) -> None:
+    """Give pixels whose confidence is below their class' level the ignore id.
+
+    :param mask: class ids [H, W]; changed in place.
+    :param confidence: round(255·p) [H, W].
+    :param levels: of :func:`lowest_levels`.
+    """
+    if not levels.any():
+        return
+    lowest = levels[0] if (levels == levels[0]).all() else np.asarray(cv2.LUT(mask, levels))
     # Passes over bytes: 0.5 ms at 1080p, where np.where takes 9 ms and boolean indexing 11 ms.
     below = np.negative((confidence < lowest).view(np.uint8))  # 255 or 0
-    return (mask & ~below) | (below & np.uint8(ignore_id))
+    mask &= ~below
+    mask |= below & np.uint8(ignore_id)
+
+
+def _level(threshold: float) -> int:
+    return math.ceil(255 * threshold - 1e-9)  # the nearest that is not below it, rounding apart

@@ -1,8 +1,9 @@
-"""Camera messages to RGB arrays, uint8 [H, W, 3]. No ROS in here: messages are read by attribute.
+"""Camera messages to colour arrays, uint8 [H, W, 3]. No ROS in here: messages are read by attribute.
 
-Every ``step`` is honoured by NumPy views, and OpenCV converts the colours, so the common encodings
-need no cv_bridge (the one of Humble and Jazzy breaks under NumPy 2). It is imported only for an
-encoding that is not in the table below, and only if it is there.
+The network takes RGB and BGR alike, so whatever a message holds as one of the two is only viewed. Every
+``step`` is honoured by NumPy views, and OpenCV converts the colours, so the common encodings need no
+cv_bridge (the one of Humble and Jazzy breaks under NumPy 2). It is imported only for an encoding that is
+not in the table below, and only if it is there.
 
 Whatever is wrong with a message ends in a :class:`DecodeError`: the caller drops the frame.
 """
@@ -10,7 +11,7 @@ Whatever is wrong with a message ends in a :class:`DecodeError`: the caller drop
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -23,6 +24,19 @@ RGBImage = NDArray[np.uint8]
 
 class DecodeError(ValueError):
     """A message that is no usable 8-bit image; one line that says why."""
+
+
+class Picture(NamedTuple):
+    """A colour image as it came."""
+
+    pixels: NDArray[np.uint8]
+    """[H, W, 3], perhaps with gaps between the rows."""
+    bgr: bool
+    """The channels are blue, green, red; else red, green, blue."""
+
+    def rgb(self) -> RGBImage:
+        """Return the pixels as RGB."""
+        return _convert(self.pixels, cv2.COLOR_BGR2RGB) if self.bgr else self.pixels
 
 
 _BAYER: Final[dict[str, int]] = {
@@ -44,8 +58,8 @@ _YUV422: Final[dict[str, int]] = {
 # nearly always OpenCV, hence BGR.
 _ENCODINGS: Final[dict[str, tuple[int, int | None]]] = {
     "rgb8": (3, None),
-    "bgr8": (3, cv2.COLOR_BGR2RGB),
-    "8UC3": (3, cv2.COLOR_BGR2RGB),
+    "bgr8": (3, None),
+    "8UC3": (3, None),
     "rgba8": (4, cv2.COLOR_RGBA2RGB),
     "bgra8": (4, cv2.COLOR_BGRA2RGB),
     "8UC4": (4, cv2.COLOR_BGRA2RGB),
@@ -55,15 +69,27 @@ _ENCODINGS: Final[dict[str, tuple[int, int | None]]] = {
     **{name: (2, code) for name, code in _YUV422.items()},
 }
 
+_BGR: Final = ("bgr8", "8UC3")
+
 # More than 8 bits a channel (mono16, bayer_rggb16, 16UC1, 32FC3 …): an unknown range, never guessed at.
 _DEEP: Final = re.compile(r"(mono|rgba?|bgra?|bayer_[rgb]{4})16|(16|32|64)[USF]C?\d*")
 
 
 def decode_image(msg: Any) -> RGBImage:
+    """Decode a ``sensor_msgs/Image`` to RGB, see :func:`view_image`."""
+    return view_image(msg).rgb()
+
+
+def decode_compressed(msg: Any) -> RGBImage:
+    """Decode a ``sensor_msgs/CompressedImage`` to RGB, see :func:`view_compressed`."""
+    return view_compressed(msg).rgb()
+
+
+def view_image(msg: Any) -> Picture:
     """Decode a ``sensor_msgs/Image``.
 
-    ``rgb8`` comes back as a view of the message's data (no copy, rows ``step`` apart), anything else as
-    a new array. The last row may end with its last pixel instead of after ``step`` bytes.
+    ``rgb8`` and ``bgr8`` come back as a view of the message's data (no copy, rows ``step`` apart), anything
+    else as a new array. The last row may end with its last pixel instead of after ``step`` bytes.
 
     :raises DecodeError: for a zero size, a wrong ``step``, short data, more than 8 bits a channel or an
         encoding that cannot be converted.
@@ -74,17 +100,17 @@ def decode_image(msg: Any) -> RGBImage:
     if _DEEP.fullmatch(encoding):
         raise DecodeError(f"encoding {encoding!r} has more than 8 bits a channel; convert it to 8 bits first")
     if encoding not in _ENCODINGS:
-        return _decode_by_cv_bridge(msg, encoding)
+        return Picture(_decode_by_cv_bridge(msg, encoding), False)
     channels, code = _ENCODINGS[encoding]
     if encoding in _YUV422 and width % 2:
         raise DecodeError(f"encoding {encoding!r} needs an even width, not {width}")
     pixels = _pixels(msg, height, width, channels)
     if code is None:
-        return pixels
-    return _demosaic(pixels, code) if encoding in _BAYER else _convert(pixels, code)
+        return Picture(pixels, encoding in _BGR)
+    return Picture(_demosaic(pixels, code) if encoding in _BAYER else _convert(pixels, code), False)
 
 
-def decode_compressed(msg: Any) -> RGBImage:
+def view_compressed(msg: Any) -> Picture:
     """Decode a ``sensor_msgs/CompressedImage`` that holds a JPEG or an 8-bit PNG.
 
     The content decides between the two. ``format`` (``"jpeg"``, or ``"rgb8; jpeg compressed bgr8"`` as
@@ -113,10 +139,11 @@ def decode_compressed(msg: Any) -> RGBImage:
     if image.dtype != np.uint8:
         raise DecodeError("the compressed image has more than 8 bits a channel; convert it to 8 bits first")
     if image.ndim == 2:
-        return _demosaic(image, _BAYER[source]) if source in _BAYER else _convert(image, cv2.COLOR_GRAY2RGB)
+        colour = _demosaic(image, _BAYER[source]) if source in _BAYER else _convert(image, cv2.COLOR_GRAY2RGB)
+        return Picture(colour, False)
     if image.shape[2] == 4:
-        return _convert(image, cv2.COLOR_BGRA2RGB)
-    return np.asarray(image) if "compressed rgb" in compressed else _convert(image, cv2.COLOR_BGR2RGB)
+        return Picture(_convert(image, cv2.COLOR_BGRA2RGB), False)
+    return Picture(np.asarray(image, np.uint8), bgr="compressed rgb" not in compressed)
 
 
 def _pixels(msg: Any, height: int, width: int, channels: int) -> NDArray[np.uint8]:

@@ -22,8 +22,8 @@ class Summary:
     """Frames since the start, per event."""
     rates: dict[str, float]
     """Hz over the window, per event; events that did not happen in it are absent."""
-    percentiles: dict[str, tuple[float, float]]
-    """(p50, p99) over the window, per recorded quantity; in the unit it was recorded in."""
+    percentiles: dict[str, tuple[float, float, float]]
+    """(p50, p95, p99) over the window, per recorded quantity; in the unit it was recorded in."""
 
 
 class FrameStatistics:
@@ -67,8 +67,8 @@ class FrameStatistics:
         rates = {event: number / seconds for event, number in events.items()} if seconds > 0 else {}
         percentiles = {}
         for name, values in samples.items():
-            p50, p99 = np.percentile(values, [50, 99])
-            percentiles[name] = (float(p50), float(p99))
+            p50, p95, p99 = np.percentile(values, [50, 95, 99]).tolist()
+            percentiles[name] = (p50, p95, p99)
         return Summary(totals, rates, percentiles)
 
     def _forget(self) -> None:

@@ -30,11 +30,11 @@ def blend(
 
     Pixels with an id beyond the palette, the ignore id among them, show the image unchanged.
 
-    :param image: RGB, uint8 [H, W, 3].
+    :param image: RGB, uint8 [H, W, 3]; or BGR, if the palette is, too.
     :param mask: class ids, uint8 [H, W].
     :param palette: RGB per class id.
     :param alpha: weight of the colours, 0…1.
-    :return: RGB, uint8 [H, W, 3].
+    :return: like the image, uint8 [H, W, 3].
     """
     mixed = cv2.addWeighted(image, 1.0 - alpha, colorize(mask, palette), alpha, 0.0)
     unlabelled = (mask >= len(palette)).astype(np.uint8)

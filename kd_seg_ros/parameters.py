@@ -1,12 +1,13 @@
 """The node's parameters: one table of names, types, defaults, limits and meanings.
 
 :func:`declare_parameters` declares them and refuses what rclpy lets pass: values outside a list of
-choices, and names that no parameter has.
+choices, and names that no parameter has. :func:`declare_class_thresholds` adds those of the model's classes.
 """
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Final
 
@@ -25,8 +26,15 @@ def _parameter(
     choices: tuple[str, ...] = (),
     limits: tuple[float, float] | None = None,
     live: bool = False,
+    group: str = "",
 ) -> Any:
-    metadata = {"description": description, "choices": choices, "limits": limits, "live": live}
+    metadata = {
+        "description": description,
+        "choices": choices,
+        "limits": limits,
+        "live": live,
+        "group": group,
+    }
     return field(default=default, metadata=metadata)
 
 
@@ -42,6 +50,11 @@ class Parameters:
         "Where the network runs. A GPU that is not there is an error at start, never a silent CPU run.",
         choices=tuple(PROVIDERS),
     )
+    cuda_graph: bool = _parameter(
+        False,
+        "With provider cuda: record the GPU's work of a frame once and replay it, which spares launching "
+        "hundreds of kernels. Not for model files of open size.",
+    )
     compressed: bool = _parameter(
         False, "Subscribe to image/compressed (sensor_msgs/CompressedImage) instead of image."
     )
@@ -51,10 +64,22 @@ class Parameters:
         "otherwise, checked again as publishers come and go.",
         choices=("auto", "reliable", "best_effort"),
     )
+    active: str = _parameter(
+        "auto",
+        "auto: subscribe to the camera, and run the network, only while somebody listens to an output. "
+        "always: run on every image.",
+        choices=("auto", "always"),
+    )
     confidence_encoding: str = _parameter(
         "mono8",
         "Encoding of segmentation/confidence: mono8 is round(255 * probability), 32FC1 the probability.",
         choices=("mono8", "32FC1"),
+    )
+    output_scale: float = _parameter(
+        1.0,
+        "Size of mask and confidence as a part of the image's, by nearest neighbour. Below 1.0 the camera's "
+        "camera_info, where there is one, is published to fit as segmentation/camera_info.",
+        limits=(0.01, 1.0),
     )
     min_confidence: float = _parameter(
         0.0,
@@ -77,10 +102,47 @@ class Parameters:
         "Seconds over which the confidence is compared with that of the images the model was calibrated on.",
         limits=(1.0, 3600.0),
     )
+    max_processing_time_ms: float = _parameter(
+        0.0,
+        "Warn if more than one frame in twenty takes longer than this from arrival to published. 0.0: never.",
+        limits=(0.0, 1e6),
+        live=True,
+        group="diagnostics",
+    )
+    max_image_age_ms: float = _parameter(
+        0.0,
+        "Warn if more than one frame in twenty is older than this, by its stamp, when its mask is published. "
+        "0.0: never.",
+        limits=(0.0, 1e6),
+        live=True,
+        group="diagnostics",
+    )
+    no_image_timeout_s: float = _parameter(
+        5.0,
+        "Report an error if no image has come for so long. 0.0: never.",
+        limits=(0.0, 3600.0),
+        live=True,
+        group="diagnostics",
+    )
 
 
-_FOREIGN: Final = ("use_sim_time", "start_type_description_service", "qos_overrides.")
-"""Parameters (a dot at the end: groups of them) that rclpy itself reads."""
+CLASS_GROUP: Final = "class_min_confidence"
+"""Group of the thresholds of single classes."""
+
+_ELSEWHERE: Final = (
+    "use_sim_time",
+    "start_type_description_service",
+    "qos_overrides.",
+    "diagnostic_updater.",
+    f"{CLASS_GROUP}.",
+)
+"""Parameters (a dot at the end: groups of them) that others declare: rclpy, diagnostic_updater, and below."""
+
+
+def full_name(item: Field[Any]) -> str:
+    """Return the name of a parameter with its group, as ROS knows it."""
+    group = item.metadata["group"]
+    return f"{group}.{item.name}" if group else item.name
 
 
 def declare_parameters(node: Node) -> Parameters:
@@ -90,6 +152,24 @@ def declare_parameters(node: Node) -> Parameters:
     """
     _refuse_unknown_names(node)
     return Parameters(**{item.name: _declare(node, item) for item in fields(Parameters)})
+
+
+def declare_class_thresholds(node: Node, class_names: Sequence[str]) -> list[str]:
+    """Declare ``class_min_confidence.<class>`` for each class and return the parameters' names.
+
+    :raises UserError: for a value out of range, or the name of a class that the model does not know.
+    """
+    names = [class_parameter(name) for name in class_names]
+    given = [name for name in node._parameter_overrides if name.startswith(f"{CLASS_GROUP}.")]
+    _refuse_others(given, names)
+    for name in names:
+        _declare_one(node, name, CLASS_THRESHOLD)
+    return names
+
+
+def class_parameter(class_name: str) -> str:
+    """Return the name of a class' threshold; spaces become underscores."""
+    return f"{CLASS_GROUP}.{class_name.replace(' ', '_')}"
 
 
 def descriptor(item: Field[Any]) -> ParameterDescriptor:
@@ -113,22 +193,42 @@ def _requirement(item: Field[Any]) -> str:
 
 
 def _declare(node: Node, item: Field[Any]) -> Any:
+    return _declare_one(node, full_name(item), item)
+
+
+def _declare_one(node: Node, name: str, item: Field[Any]) -> Any:
     try:
-        value = node.declare_parameter(item.name, item.default, descriptor(item)).value
+        value = node.declare_parameter(name, item.default, descriptor(item)).value
     except ParameterException as error:  # wrong type, or out of range
-        value = node._parameter_overrides[item.name].value
-        raise UserError(f"parameter {item.name!r} must be {_requirement(item)}, not {value!r}") from error
+        value = node._parameter_overrides[name].value
+        raise UserError(f"parameter {name!r} must be {_requirement(item)}, not {value!r}") from error
     if item.metadata["choices"] and value not in item.metadata["choices"]:
-        raise UserError(f"parameter {item.name!r} must be {_requirement(item)}, not {value!r}")
+        raise UserError(f"parameter {name!r} must be {_requirement(item)}, not {value!r}")
     return value
 
 
 def _refuse_unknown_names(node: Node) -> None:
-    known = [item.name for item in fields(Parameters)]
     # rclpy ignores values for undeclared parameters and has no public list of them.
-    for name in node._parameter_overrides:
-        if name in known or any(name == own or (own[-1] == "." and name.startswith(own)) for own in _FOREIGN):
-            continue
-        near = difflib.get_close_matches(name, known, n=1)
-        advice = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-        raise UserError(f"unknown parameter {name!r}: {advice}")
+    given = [
+        name
+        for name in node._parameter_overrides
+        if not any(name == own or (own[-1] == "." and name.startswith(own)) for own in _ELSEWHERE)
+    ]
+    _refuse_others(given, [full_name(item) for item in fields(Parameters)])
+
+
+def _refuse_others(given: Sequence[str], known: Sequence[str]) -> None:
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            advice = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise UserError(f"unknown parameter {name!r}: {advice}")
+
+
+CLASS_THRESHOLD: Final[Field[Any]] = _parameter(
+    0.0,
+    "Likewise for the pixels of this class alone; the higher of this and min_confidence counts.",
+    limits=(0.0, 1.0),
+    live=True,
+)
+"""Any of the group."""

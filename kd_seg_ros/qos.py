@@ -15,9 +15,9 @@ from rclpy.subscription import Subscription
 from kd_seg_ros.errors import UserError
 
 try:
-    from rclpy.event_handler import SubscriptionEventCallbacks
+    from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 except ImportError:  # Humble
-    from rclpy.qos_event import SubscriptionEventCallbacks
+    from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
 
 
 def create_output(node: Node, message_type: type[Any], topic: str, latched: bool = False) -> Publisher:
@@ -41,15 +41,22 @@ def create_input(
     topic: str,
     callback: Callable[[Any], None],
     reliability: ReliabilityPolicy,
+    lost: Callable[[Any], None],
     silent: bool = False,
 ) -> Subscription:
     """Subscribe, keeping the last frame only: an older one is of no use once a newer one is here.
 
+    :param lost: called with the middleware's event when messages were lost on the way.
     :param silent: do not warn of publishers whose reliability does not fit; the caller sees to them.
     """
     profile = QoSProfile(depth=1, reliability=reliability)
-    events = SubscriptionEventCallbacks(incompatible_qos=(lambda _: None) if silent else None)
-    return node.create_subscription(message_type, topic, callback, profile, event_callbacks=events)
+    incompatible = (lambda _: None) if silent else None
+    events = SubscriptionEventCallbacks(incompatible_qos=incompatible, message_lost=lost)
+    try:
+        return node.create_subscription(message_type, topic, callback, profile, event_callbacks=events)
+    except UnsupportedEventTypeError:  # a middleware that does not tell
+        events = SubscriptionEventCallbacks(incompatible_qos=incompatible)
+        return node.create_subscription(message_type, topic, callback, profile, event_callbacks=events)
 
 
 def matching_reliability(offered: Iterable[ReliabilityPolicy]) -> ReliabilityPolicy:

@@ -1,9 +1,9 @@
 """The ROS 2 node: camera images in, class masks and confidence out.
 
-Three parties share the work. The executor's thread stores each new message in a one-slot mailbox and
-returns; one worker thread takes the newest, decodes it, runs the network and publishes; timers watch the
-cameras' reliability and report on ``/diagnostics``. A frame that cannot be used is dropped, counted and
-warned about; the node lives on.
+The executor's thread stores each new message in a one-slot mailbox and returns; one worker thread takes the
+newest, decodes it, runs the network and publishes; pictures for people are made by threads of their own. A
+timer watches who listens and which cameras publish, another reports on ``/diagnostics``. A frame that cannot
+be used is dropped, counted and warned about; the node lives on. It ends when the network fails for good.
 """
 
 from __future__ import annotations
@@ -12,40 +12,38 @@ import argparse
 import signal
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from typing import Final
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.publisher import Publisher
-from rclpy.qos import ReliabilityPolicy
-from rclpy.subscription import Subscription
 from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
+from std_srvs.srv import SetBool
 
 from kd_seg_ros.abstain import abstain
-from kd_seg_ros.decode import DecodeError, RGBImage, decode_compressed, decode_image
-from kd_seg_ros.diagnostics import diagnostic_array
-from kd_seg_ros.engine import Engine, Prediction
+from kd_seg_ros.camera import Camera
+from kd_seg_ros.decode import DecodeError, view_compressed, view_image
+from kd_seg_ros.diagnostics import Activity, Limits, State, assess, values
+from kd_seg_ros.diagnostics_publisher import DiagnosticsPublisher
+from kd_seg_ros.engine import Engine, EngineError
 from kd_seg_ros.errors import UserError
 from kd_seg_ros.frame_statistics import FrameStatistics
-from kd_seg_ros.label_info import LabelInfoPublisher
 from kd_seg_ros.mailbox import Mailbox
-from kd_seg_ros.messages import image_message
-from kd_seg_ros.overlay import blend
+from kd_seg_ros.memory import resident_mb
+from kd_seg_ros.outputs import Outputs
 from kd_seg_ros.parameters import declare_parameters
-from kd_seg_ros.qos import create_input, create_output, matching_reliability
+from kd_seg_ros.recovery import Recovery
 from kd_seg_ros.share import share_path
+from kd_seg_ros.thresholds import Thresholds
 from kd_seg_ros.trust import DriftWatch
 
 DEMO_MODEL: Final = "resource/demo_student.onnx"
-RELIABILITY_CHECK_S: Final = 0.25
+WATCH_PERIOD_S: Final = 0.25
 WARNING_PERIOD_S: Final = 5.0
 FULL: Final = "full"
 """Of the card's scores: all conditions pooled."""
@@ -62,48 +60,49 @@ class SegmentationNode(Node):
         super().__init__("segmentation")
         self._settings = declare_parameters(self)
         model = self._settings.model
-        path = Path(model).expanduser() if model else share_path(DEMO_MODEL)
-        self._engine = Engine(path, self._settings.provider)
+        self._model = Path(model).expanduser() if model else share_path(DEMO_MODEL)
+        self._engine = Engine(self._model, self._settings.provider, cuda_graph=self._settings.cuda_graph)
+        self._thresholds = Thresholds(self, self._engine.card)
+        self._engine.warm_up()
+        self._recovery = Recovery(self._engine, lambda line: self.get_logger().error(line))
         self._statistics = FrameStatistics()
-        self._reported = self._statistics.summary()
         self._drift = self._watch_drift()
+        self._enabled = True
+        self._last_image = time.monotonic()
 
-        self._mask = create_output(self, Image, "segmentation/mask")
-        self._confidence = create_output(self, Image, "segmentation/confidence")
-        self._overlay: Publisher | None = None
-        if self._settings.overlay:
-            self._overlay = create_output(self, Image, "segmentation/overlay")
-        self._label_info: LabelInfoPublisher | None = None
-        try:
-            self._label_info = LabelInfoPublisher(self, self._engine.card)
-        except ImportError:
-            self.get_logger().warning("vision_msgs is not installed: no segmentation/label_info")
-        self._threshold = self._announced_threshold()
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
-        wall = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
-        self.create_timer(self._settings.diagnostics_period, self._report, clock=wall)
-
+        self._outputs = Outputs(self, self._settings, self._engine.card.palette)
         self._mailbox: Mailbox[tuple[float, Image | CompressedImage]] = Mailbox()
         self._worker = Thread(target=self._work, name="worker")
-        self._topic = self._image_topic()
-        if self._settings.reliability == "auto":
-            self._camera = self._subscribe(ReliabilityPolicy.RELIABLE)
-            self.create_timer(RELIABILITY_CHECK_S, self._match_reliability, clock=wall)
-        else:
-            self._camera = self._subscribe(ReliabilityPolicy[self._settings.reliability.upper()])
+        self._camera = Camera(
+            self,
+            self._on_image,
+            compressed=self._settings.compressed,
+            reliability=self._settings.reliability,
+            with_info=self._settings.output_scale < 1,
+        )
+        self.create_service(SetBool, "segmentation/set_enabled", self._set_enabled)
+        self._reported = self._statistics.summary()
+        self._lost = 0
+        self._diagnostics = DiagnosticsPublisher(self, self._engine.provider, self._report)
+        wall = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
+        self.create_timer(self._settings.diagnostics_period, self._diagnostics.publish, clock=wall)
+        self.create_timer(WATCH_PERIOD_S, self._watch, clock=wall)
+        self._watch()
         self._worker.start()
         network = f"{self._engine.card.name!r} on {self._engine.provider}"
-        self.get_logger().info(f"ready: model {network}, images from {self._topic}")
+        self.get_logger().info(f"ready: model {network}, images from {self._camera.topic}")
+
+    @property
+    def failure(self) -> str:
+        """Why the node has ended by itself; empty if it has not."""
+        return self._recovery.trouble if self._recovery.given_up else ""
 
     def stop(self) -> None:
-        """End the worker after the frame it is busy with."""
+        """End the threads after the frame they are busy with."""
+        self._recovery.stop()
         self._mailbox.close()
         self._worker.join()
-
-    def _image_topic(self) -> str:
-        """Full name of the image topic; remapping ``image`` moves ``image/compressed`` along with it."""
-        topic = self.resolve_topic_name("image")
-        return self.resolve_topic_name(f"{topic}/compressed") if self._settings.compressed else topic
+        self._outputs.stop()
 
     def _watch_drift(self) -> DriftWatch | None:
         """Watch the confidence, if the model's card says what calibration saw."""
@@ -114,108 +113,107 @@ class SegmentationNode(Node):
 
     # The executor's thread
 
-    def _subscribe(self, reliability: ReliabilityPolicy) -> Subscription:
-        return create_input(
-            self,
-            CompressedImage if self._settings.compressed else Image,
-            self._topic,
-            self._on_image,
-            reliability,
-            silent=self._settings.reliability == "auto",
-        )
-
-    def _match_reliability(self) -> None:
-        """Subscribe anew if the present publishers call for another reliability."""
-        publishers = self.get_publishers_info_by_topic(self._topic)
-        wanted = matching_reliability(info.qos_profile.reliability for info in publishers)
-        if wanted != self._camera.qos_profile.reliability:
-            self.get_logger().info(f"{self._topic}: subscribing as {wanted.name}, like its publishers")
-            self.destroy_subscription(self._camera)
-            self._camera = self._subscribe(wanted)
-
     def _on_image(self, message: Image | CompressedImage) -> None:
+        self._last_image = time.monotonic()
+        if not self._enabled:
+            self._statistics.count("paused")
+            return
         self._statistics.count("received")
-        if self._mailbox.put((time.monotonic(), message)):
+        if self._mailbox.put((self._last_image, message)):
             self._statistics.count("overwritten")
 
-    def _report(self) -> None:
-        now, before = self._statistics.summary(), self._reported
-        self._reported = now
-        array = diagnostic_array(
-            node=self.get_fully_qualified_name(),
-            stamp=self.get_clock().now().to_msg(),
-            topic=self._topic,
+    def _watch(self) -> None:
+        """Subscribe to the camera or leave it, as listeners and publishers come and go."""
+        wanted = self._settings.active == "always" or self._outputs.listened()
+        if wanted and not self._camera.subscribed:
+            self._last_image = time.monotonic()
+        self._camera.update(wanted)
+
+    def _set_enabled(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        if request.data and not self._enabled:
+            self._last_image = time.monotonic()
+        self._enabled = request.data
+        response.success = True
+        response.message = "segmenting" if request.data else "paused; the network stays loaded"
+        return response
+
+    def _activity(self) -> Activity:
+        if not self._enabled:
+            return Activity.PAUSED
+        return Activity.RUNNING if self._camera.subscribed else Activity.IDLE
+
+    def _report(self) -> tuple[bytes, str, dict[str, str]]:
+        state = State(
+            activity=self._activity(),
+            topic=self._camera.topic,
+            publishers=self._camera.publishers(),
+            silence_s=time.monotonic() - self._last_image,
+            lost=self._camera.lost - self._lost,
+            trouble=self._recovery.trouble,
             provider=self._engine.provider,
             card=self._engine.card,
-            now=now,
-            before=before,
+            model=str(self._model),
+            sha256=self._engine.sha256,
+            memory_mb=resident_mb(),
+            now=self._statistics.summary(),
+            before=self._reported,
             drift=self._drift.state() if self._drift else None,
         )
-        self._diagnostics.publish(array)
+        self._reported, self._lost = state.now, self._camera.lost
+        names = ("max_processing_time_ms", "max_image_age_ms", "no_image_timeout_s")
+        limits = Limits(*(float(self.get_parameter(f"diagnostics.{name}").value) for name in names))
+        return *assess(state, limits), values(state)
 
     # The worker's thread
 
     def _work(self) -> None:
-        while (item := self._mailbox.take()) is not None:
+        while not self._recovery.given_up and (item := self._mailbox.take()) is not None:
             arrival, message = item
             try:
                 self._process(arrival, message)
+                self._recovery.worked()
             except DecodeError as error:
                 self._statistics.count("rejected")
                 self.get_logger().warning(f"frame dropped: {error}", throttle_duration_sec=WARNING_PERIOD_S)
+            except EngineError as error:
+                self._statistics.count("failed")
+                self._recovery.failed(error)
             except Exception as error:
                 if not self.context.ok():
                     return  # shut down while the frame was under way
                 self._statistics.count("failed")
                 reason = f"{type(error).__name__}: {error}"
                 self.get_logger().error(f"frame lost: {reason}", throttle_duration_sec=WARNING_PERIOD_S)
+        if self._recovery.given_up:
+            self._diagnostics.publish()
+            self.context.try_shutdown()  # ends main()
 
     def _process(self, arrival: float, message: Image | CompressedImage) -> None:
         start = time.monotonic()
-        image = decode_compressed(message) if self._settings.compressed else decode_image(message)
-        if image.shape[:2] != self._engine.size:
-            wanted = "×".join(map(str, self._engine.size[::-1]))
-            self.get_logger().warning(
-                f"images of {image.shape[1]}×{image.shape[0]} are resized to the model's {wanted} and the "
-                "results back: export the model for the camera's size",
-                once=True,
-            )
+        picture = view_compressed(message) if self._settings.compressed else view_image(message)
+        size = picture.pixels.shape[:2]
+        self._warn_of_resizing(size)
         decoded = time.monotonic()
-        as_float = self._settings.confidence_encoding == "32FC1"
-        prediction = self._confident(self._engine.segment(image, probability=as_float))
+        maps = self._outputs.maps(size)
+        self._engine.segment(picture.pixels, bgr=picture.bgr, out=maps)
+        abstain(maps.mask, maps.confidence, self._thresholds.levels, self._engine.card.ignore_id)
         inferred = time.monotonic()
-        self._publish(message.header, prediction)
+        self._outputs.publish(message.header, self._camera.info)
         published = time.monotonic()
         self._record(message.header, arrival, [start, decoded, inferred, published])
+        self._outputs.publish_on_demand(message.header, picture)
         if self._drift:
-            self._drift.add(prediction.confidence)
-        self._publish_overlay(message.header, image, prediction)
+            self._drift.add(maps.confidence)
 
-    def _confident(self, prediction: Prediction) -> Prediction:
-        """Take the class from pixels of too low a confidence."""
-        if self.get_parameter("min_confidence").value != self._threshold:
-            self._threshold = self._announced_threshold()
-        mask = abstain(prediction.mask, prediction.confidence, self._threshold, self._engine.card.ignore_id)
-        return replace(prediction, mask=mask)
-
-    def _announced_threshold(self) -> float:
-        """Return the present ``min_confidence``, after telling it to the readers of label_info."""
-        threshold = float(self.get_parameter("min_confidence").value)
-        if self._label_info:
-            self._label_info.publish(threshold)
-        return threshold
-
-    def _publish(self, header: Header, prediction: Prediction) -> None:
-        self._mask.publish(image_message(header, prediction.mask))
-        confidence = prediction.confidence if prediction.probability is None else prediction.probability
-        self._confidence.publish(image_message(header, confidence))
-
-    def _publish_overlay(self, header: Header, image: RGBImage, prediction: Prediction) -> None:
-        if self._overlay is None or not self._overlay.get_subscription_count():
+    def _warn_of_resizing(self, size: tuple[int, int]) -> None:
+        if self._engine.dynamic or size == self._engine.size:
             return
-        alpha = self.get_parameter("overlay_alpha").value
-        picture = blend(image, prediction.mask, self._engine.card.palette, alpha)
-        self._overlay.publish(image_message(header, picture[..., ::-1]))
+        wanted = "×".join(map(str, self._engine.size[::-1]))
+        self.get_logger().warning(
+            f"images of {size[1]}×{size[0]} are resized to the model's {wanted} and the results back: "
+            "export the model for the camera's size",
+            once=True,
+        )
 
     def _record(self, header: Header, arrival: float, moments: list[float]) -> None:
         self._statistics.count("published")
@@ -231,7 +229,10 @@ class SegmentationNode(Node):
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node until SIGINT or SIGTERM; return 0, or 2 for a mistake in what the user gave."""
+    """Run the node until SIGINT or SIGTERM.
+
+    :return: 0; 2 for a mistake in what the user gave; 1 if the network fails for good.
+    """
     parser = argparse.ArgumentParser(
         description="Segment camera images. Parameters and topics are set in the usual ROS 2 way, after "
         "--ros-args; see config/segmentation.yaml and launch/segment.launch.py."
@@ -245,12 +246,7 @@ def main(args: list[str] | None = None) -> int:
     except RuntimeError as error:  # what follows --ros-args is wrong
         return _refuse(error)
     try:
-        node = SegmentationNode()
-        try:
-            rclpy.spin(node, executor=SingleThreadedExecutor())
-        finally:
-            node.stop()
-            node.destroy_node()
+        return _run()
     except Exception as error:
         if not rclpy.ok():
             return 0  # told to stop, perhaps while still starting
@@ -259,6 +255,21 @@ def main(args: list[str] | None = None) -> int:
         raise
     finally:
         rclpy.try_shutdown()
+
+
+def _run() -> int:
+    node = SegmentationNode()
+    try:
+        rclpy.spin(node, executor=SingleThreadedExecutor())
+    except Exception:
+        if rclpy.ok():
+            raise  # else it was told to stop
+    finally:
+        node.stop()
+        node.destroy_node()
+    if node.failure:
+        print(f"error: {node.failure}", file=sys.stderr)
+        return 1
     return 0
 
 

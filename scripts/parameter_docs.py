@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
-from kd_seg_ros.parameters import Parameters, descriptor
+from kd_seg_ros.parameters import CLASS_GROUP, CLASS_THRESHOLD, Parameters, descriptor, full_name
 
 PAGE = Path(__file__).parent.parent / "docs" / "parameters.md"
 HEAD = """# Parameters of segmentation_node
 
 Generated from the node's descriptors by `python scripts/parameter_docs.py`; `ros2 param describe` shows the
 same. Names that do not exist are refused at start. `live` ones can be changed while the node runs
-(`ros2 param set`).
+(`ros2 param set`), the others are refused. A dot separates a group from a name: in a YAML file the group is a
+key of its own. `<class>` is the name of one of the model's classes with underscores for spaces.
 
 | parameter | default | values | live | meaning |
 |---|---|---|---|---|
@@ -22,11 +23,12 @@ same. Names that do not exist are refused at start. `live` ones can be changed w
 def page() -> str:
     """Return the content of the page."""
     rows = []
-    for item in fields(Parameters):
+    named = {full_name(item): item for item in fields(Parameters)}
+    for name, item in (named | {f"{CLASS_GROUP}.<class>": CLASS_THRESHOLD}).items():
         described = descriptor(item)
         default = str(item.default).lower() if isinstance(item.default, bool) else item.default
         cells = [
-            f"`{item.name}`",
+            f"`{name}`",
             f"`{default}`" if default != "" else "empty",
             described.additional_constraints,
             "" if described.read_only else "yes",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kd_seg_ros import decode
-from kd_seg_ros.decode import DecodeError, decode_image
+from kd_seg_ros.decode import DecodeError, decode_image, view_image
 
 RGB = np.random.default_rng(1).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 ALPHA = np.full((6, 8, 1), 7, np.uint8)
@@ -110,11 +110,14 @@ def test_the_two_luma_samples_of_a_yuv422_pair_keep_their_order() -> None:
     np.testing.assert_array_equal(result, [[[0, 0, 0], [255, 255, 255]]])
 
 
-def test_rgb8_is_a_view_of_the_data() -> None:
-    msg = message(RGB, "rgb8", padding=4)
-    result = decode_image(msg)
-    msg.data[0] = 255 - msg.data[0]
-    assert result[0, 0, 0] == msg.data[0]
+@pytest.mark.parametrize(("encoding", "bgr"), [("rgb8", False), ("bgr8", True), ("8UC3", True)])
+def test_three_bytes_a_pixel_are_only_viewed(encoding: str, bgr: bool) -> None:
+    msg = message(RGB, encoding, padding=5)
+    picture = view_image(msg)
+    assert picture.bgr == bgr
+    np.testing.assert_array_equal(picture.pixels, RGB)
+    assert np.shares_memory(picture.pixels, np.frombuffer(msg.data, np.uint8))
+    np.testing.assert_array_equal(picture.rgb(), RGB[..., ::-1] if bgr else RGB)
 
 
 @pytest.mark.parametrize("container", [bytes, lambda data: np.frombuffer(data, np.uint8)])

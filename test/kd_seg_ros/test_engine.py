@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import tiny_model
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from kd_seg_ros.engine import Engine, EngineError
+from kd_seg_ros.engine import Engine, EngineError, Prediction
 from kd_seg_ros.errors import UserError
 
 
@@ -200,7 +202,7 @@ def test_unknown_provider_lists_the_three(model: Path) -> None:
 
 def test_a_failing_run_is_an_engine_error(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(model, "cpu")
-    monkeypatch.setattr(engine, "size", (39, 64))  # feeds the session an image of the wrong size
+    monkeypatch.setattr(engine, "size", (39, 64))  # binds an image of the wrong size
     with pytest.raises(EngineError, match=r"tiny\.onnx: running the network failed"):
         engine.segment(random_image(39, 64))
 
@@ -248,3 +250,81 @@ def test_a_session_that_fell_back_is_refused(model: Path, monkeypatch: pytest.Mo
     message = error_of(model, "cuda")
     assert "provider 'cuda' did not start" in message
     assert "CUDAExecutionProvider needs" in message
+
+
+def test_maps_are_written_where_the_caller_says(model: Path) -> None:
+    engine, image = Engine(model, "cpu"), random_image(40, 64)
+    out = Prediction.empty((40, 64), probability=True)
+    mask, confidence = tiny_model.expected(image)
+    assert engine.segment(image, out=out) is out
+    np.testing.assert_array_equal(out.mask, mask)
+    np.testing.assert_array_equal(out.confidence, confidence)
+    assert out.probability is not None
+    np.testing.assert_allclose(out.probability, confidence / 255, rtol=1e-6)
+
+
+def test_smaller_maps_are_sampled_at_the_middle_of_their_pixels(model: Path) -> None:
+    image = random_image(40, 64)
+    found = Engine(model, "cpu").segment(image, out=Prediction.empty((8, 64 // 4)))
+    rows, columns = (np.arange(8) + 0.5) * 5, (np.arange(16) + 0.5) * 4
+    for small, whole in zip((found.mask, found.confidence), tiny_model.expected(image), strict=True):
+        np.testing.assert_array_equal(small, whole[np.ix_(rows.astype(int), columns.astype(int))])
+
+
+@pytest.mark.parametrize("wrong", ["gaps", "read-only", "type", "shapes"])
+def test_maps_that_cannot_be_written_to_are_refused(model: Path, wrong: str) -> None:
+    maps = vars(Prediction.empty((40, 64), probability=True))
+    if wrong == "gaps":
+        maps["confidence"] = np.empty((40, 128), np.uint8)[:, ::2]
+    elif wrong == "read-only":
+        maps["mask"].flags.writeable = False
+    elif wrong == "type":
+        maps["probability"] = maps["probability"].astype(np.float64)
+    else:
+        maps["confidence"] = maps["confidence"][:20]
+    with pytest.raises(ValueError, match="must be a writable, contiguous"):
+        Engine(model, "cpu").segment(random_image(40, 64), out=Prediction(**maps))
+
+
+@pytest.mark.parametrize("channels", [False, True])
+@pytest.mark.parametrize("size", [(40, 64), (37, 90)])
+def test_blue_green_red(tmp_path: Path, channels: bool, size: tuple[int, int]) -> None:
+    engine = Engine(tiny_model.write_tiny_model(tmp_path / "tiny.onnx", 40, 64, channels=channels), "cpu")
+    image = random_image(*size)
+    wanted = engine.segment(image, probability=True)
+    found = engine.segment(image[..., ::-1].copy(), probability=True, bgr=True)
+    again = engine.segment(image, probability=True)  # the order of one run is not that of the next
+    for answer in (found, again):
+        for name, array in answer.maps().items():
+            np.testing.assert_array_equal(array, wanted.maps()[name])
+
+
+def test_a_file_of_open_size_follows_the_image(tmp_path: Path) -> None:
+    engine = Engine(tiny_model.write_tiny_model(tmp_path / "open.onnx", 40, 64, dynamic=True), "cpu")
+    assert engine.dynamic
+    assert engine.size == (40, 64)
+    engine.warm_up()
+    for size in ((40, 64), (33, 71), (5, 3)):
+        image = random_image(*size)
+        found = engine.segment(image)
+        for array, wanted in zip((found.mask, found.confidence), tiny_model.expected(image), strict=True):
+            np.testing.assert_array_equal(array, wanted)
+
+
+def test_opened_anew_after_a_failure(model: Path, tmp_path: Path) -> None:
+    path = shutil.copy(model, tmp_path / "copy.onnx")
+    engine, image = Engine(path, "cpu"), random_image(40, 64)
+    assert engine.sha256 == hashlib.sha256(model.read_bytes()).hexdigest()
+    engine.reopen()
+    np.testing.assert_array_equal(engine.segment(image).mask, tiny_model.expected(image)[0])
+    tiny_model.write_tiny_model(path, 40, 64, name="another")
+    with pytest.raises(EngineError, match=r"copy\.onnx has changed since it was opened"):
+        engine.reopen()
+    Path(path).write_bytes(b"garbage")
+    with pytest.raises(EngineError, match=r"copy\.onnx: not a readable ONNX file"):
+        engine.reopen()
+
+
+def test_cuda_graph_needs_cuda(model: Path) -> None:
+    with pytest.raises(EngineError, match="a CUDA graph needs provider 'cuda'"):
+        Engine(model, "cpu", cuda_graph=True)

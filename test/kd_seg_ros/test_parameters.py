@@ -16,7 +16,14 @@ from rclpy.node import Node  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 
 from kd_seg_ros.errors import UserError  # noqa: E402
-from kd_seg_ros.parameters import Parameters, declare_parameters  # noqa: E402
+from kd_seg_ros.parameters import (  # noqa: E402
+    CLASS_THRESHOLD,
+    Parameters,
+    declare_class_thresholds,
+    declare_parameters,
+    descriptor,
+    full_name,
+)
 
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "segmentation.yaml"
 
@@ -49,7 +56,12 @@ def test_given_values(make_node: Callable[..., Node]) -> None:
 
 def test_the_shipped_file_states_every_parameter_with_its_default(make_node: Callable[..., Node]) -> None:
     stated = yaml.safe_load(CONFIG.read_text())["/**"]["ros__parameters"]
-    assert list(stated) == [item.name for item in fields(Parameters)]
+    flat = [
+        f"{name}.{sub}" if isinstance(value, dict) else name
+        for name, value in stated.items()
+        for sub in (value if isinstance(value, dict) else [""])
+    ]
+    assert flat == [full_name(item) for item in fields(Parameters)]
     node = make_node("--params-file", str(CONFIG), "-r", "__ns:=/left/camera", "-r", "__node:=other")
     assert declare_parameters(node) == Parameters()
 
@@ -69,6 +81,10 @@ def test_the_shipped_file_states_every_parameter_with_its_default(make_node: Cal
         ("modle:=x", "unknown parameter 'modle': did you mean 'model'?"),
         ("overlay_aplha:=0.3", "did you mean 'overlay_alpha'?"),
         ("zzz:=1", "unknown parameter 'zzz': there are model, provider"),
+        ("active:=false", "parameter 'active' must be one of auto, always, not False"),
+        ("output_scale:=0.0", "0.01 to 1.0, not 0.0"),
+        ("max_image_age_ms:=1.0", "did you mean 'diagnostics.max_image_age_ms'?"),
+        ("diagnostics.no_image_timeout_s:=-1.0", "0.0 to 3600.0, not -1.0"),
     ],
 )
 def test_refused(make_node: Callable[..., Node], given: str, complaint: str) -> None:
@@ -103,6 +119,38 @@ def test_every_parameter_is_described(make_node: Callable[..., Node]) -> None:
     node = make_node()
     declare_parameters(node)
     for item in fields(Parameters):
-        described = node.describe_parameter(item.name)
+        described = node.describe_parameter(full_name(item))
         assert described.description.endswith(".")
         assert described.additional_constraints
+
+
+def test_thresholds_of_classes(make_node: Callable[..., Node]) -> None:
+    node = make_node("-p", "class_min_confidence.traffic_light:=0.5")
+    assert declare_parameters(node) == Parameters()
+    names = declare_class_thresholds(node, ("road", "traffic light"))
+    assert names == ["class_min_confidence.road", "class_min_confidence.traffic_light"]
+    assert [node.get_parameter(name).value for name in names] == [0.0, 0.5]
+    right, wrong = node.set_parameters([Parameter(names[0], value=0.25), Parameter(names[1], value=1.5)])
+    assert (right.successful, wrong.successful) == (True, False)
+    assert not descriptor(CLASS_THRESHOLD).read_only
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        (
+            "raod:=0.5",
+            "unknown parameter 'class_min_confidence.raod': did you mean 'class_min_confidence.road'?",
+        ),
+        (
+            "road:=2.0",
+            "parameter 'class_min_confidence.road' must be a number with a decimal point, 0.0 to 1.0",
+        ),
+    ],
+)
+def test_thresholds_that_are_refused(make_node: Callable[..., Node], given: str, complaint: str) -> None:
+    node = make_node("-p", f"class_min_confidence.{given}")
+    declare_parameters(node)
+    with pytest.raises(UserError) as caught:
+        declare_class_thresholds(node, ("road", "car"))
+    assert str(caught.value).startswith(complaint)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event, Thread
-from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +12,7 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
-from dds import Client, NodeProcess, as_array, rgb_message, running_node, wait_until  # noqa: E402
+from dds import Client, NodeProcess, as_array, rgb_message, running_node  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 from tiny_model import expected, write_tiny_model  # noqa: E402
 
@@ -223,128 +220,3 @@ def test_refused_at_start_in_one_line(tmp_path: Path, yaml: str, complaint: str)
     assert len([line for line in node.lines if line.startswith("error: ")]) == 1
     assert any(line.startswith(complaint) for line in node.lines), node.lines
     assert not any("Traceback" in line for line in node.lines)
-
-
-class HeldEngine:
-    """Waits in every run until told to go on; fails on red images."""
-
-    def __init__(self, *_: object) -> None:
-        import tiny_model
-
-        self.card = tiny_model.card(HEIGHT, WIDTH)
-        self.provider = "TestExecutionProvider"
-        self.size = (HEIGHT, WIDTH)
-        self.running, self.go_on = Event(), Event()
-
-    def segment(self, image: np.ndarray, probability: bool = False) -> Any:
-        from kd_seg_ros.engine import Prediction
-
-        self.running.set()
-        assert self.go_on.wait(30)
-        if image[0, 0, 0] == 255:
-            raise RuntimeError("device lost")
-        return Prediction(*expected(image))
-
-
-@pytest.fixture
-def held_node(monkeypatch: pytest.MonkeyPatch, model: Path) -> Iterator[Any]:
-    """The node in this process, so that the network can be held still."""
-    from kd_seg_ros import segmentation_node
-
-    monkeypatch.setattr(segmentation_node, "Engine", HeldEngine)
-    rclpy.init(args=["--ros-args", "-r", "__ns:=/held", "-p", f"model:={model}"])
-    node: Any = segmentation_node.SegmentationNode()
-    yield node
-    node._engine.go_on.set()
-    node.stop()
-    node.destroy_node()
-    rclpy.shutdown()
-
-
-def plain(red: int, second: int) -> Image:
-    return rgb_message(np.full((HEIGHT, WIDTH, 3), red, np.uint8), second)
-
-
-def totals(node: Any) -> dict[str, int]:
-    return node._statistics.summary().totals
-
-
-def test_while_the_network_is_busy_only_the_newest_frame_is_kept(held_node: Any) -> None:
-    published: list[int] = []
-    held_node._publish = lambda header, prediction: published.append(header.stamp.sec)
-    held_node._on_image(plain(0, 1))
-    assert held_node._engine.running.wait(30)
-    for second in (2, 3, 4):
-        before = time.monotonic()
-        held_node._on_image(plain(0, second))
-        assert time.monotonic() - before < 5  # the callback waits for nothing
-    held_node._engine.go_on.set()
-    assert wait_until(lambda: totals(held_node).get("published") == 2)
-    assert published == [1, 4]
-    assert totals(held_node) == {"received": 4, "overwritten": 2, "published": 2}
-
-
-def test_a_failing_network_is_counted_and_the_node_lives_on(held_node: Any) -> None:
-    held_node._engine.go_on.set()
-    states: list[Any] = []
-    held_node._diagnostics.publish = lambda array: states.append(array.status[0])
-    held_node._on_image(plain(255, 1))
-    assert wait_until(lambda: totals(held_node).get("failed") == 1)
-    held_node._report()
-    assert states[-1].level == b"\x02"
-    assert states[-1].message == "the network failed on 1 frames"
-    held_node._on_image(plain(0, 2))
-    assert wait_until(lambda: totals(held_node).get("published") == 1)
-    held_node._report()
-    assert states[-1].level == b"\x00"
-
-
-def test_unsure_pixels_have_no_class_from_the_moment_it_is_asked_for(held_node: Any) -> None:
-    from rclpy.parameter import Parameter
-
-    masks: list[np.ndarray] = []
-    held_node._publish = lambda header, prediction: masks.append(prediction.mask)
-    held_node._engine.go_on.set()
-    image = picture(0)
-    mask, confidence = expected(image)
-    for second, threshold in enumerate((0.0, 0.5, 0.1), start=1):
-        (result,) = held_node.set_parameters([Parameter("min_confidence", value=threshold)])
-        assert result.successful
-        held_node._on_image(rgb_message(image, second))
-        assert wait_until(lambda: len(masks) == second)  # noqa: B023
-        np.testing.assert_array_equal(masks[-1], np.where(confidence / 255 < threshold, 255, mask))
-
-
-def test_no_overlay_is_made_for_nobody(held_node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kd_seg_ros import segmentation_node
-
-    made: list[np.ndarray] = []
-
-    def blend(image: np.ndarray, *_: object) -> np.ndarray:
-        made.append(image)
-        return image
-
-    monkeypatch.setattr(segmentation_node, "blend", blend)
-    held_node._engine.go_on.set()
-    held_node._on_image(plain(0, 1))
-    assert wait_until(lambda: totals(held_node).get("published") == 1)
-    assert not made
-    client = Client("held")
-    client.collect("segmentation/overlay")
-    assert wait_until(lambda: held_node._overlay.get_subscription_count() == 1)
-    held_node._on_image(plain(0, 2))
-    assert wait_until(lambda: made)
-    client.close()
-
-
-def test_stopping_waits_for_the_frame_under_way_only(held_node: Any) -> None:
-    held_node._on_image(plain(0, 1))
-    assert held_node._engine.running.wait(30)
-    held_node._on_image(plain(0, 2))
-    stopper = Thread(target=held_node.stop)
-    stopper.start()
-    assert wait_until(lambda: held_node._mailbox._closed)
-    held_node._engine.go_on.set()
-    stopper.join(30)
-    assert not stopper.is_alive()
-    assert totals(held_node)["published"] == 1

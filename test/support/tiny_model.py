@@ -44,12 +44,17 @@ def expected(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.ui
     return np.minimum(image[..., 0] // 14, 18), image[..., 1].copy()
 
 
-def build(height: int | str, width: int, card_json: str | None) -> onnx.ModelProto:
+def build(
+    height: int | str, width: int | str, card_json: str | None, channels: bool = False
+) -> onnx.ModelProto:
     """The network, with the card's JSON in its metadata (None: without a card).
 
-    A ``height`` in letters leaves that dimension open, which the contract forbids.
+    Height and width in letters leave the size open, one of them alone is against the contract.
+
+    :param channels: with the input of that name, which says where red, green and blue are.
     """
     constants = {
+        "channels": np.array([0, 1, 2]),
         "red": np.array(0),
         "green": np.array(1),
         "fourteen": np.array(14, np.int32),
@@ -57,12 +62,14 @@ def build(height: int | str, width: int, card_json: str | None) -> onnx.ModelPro
         "full": np.array(255, np.float32),
     }
     nodes = [
-        helper.make_node("Gather", ["image", "red"], ["r"], axis=2),
+        helper.make_node("Gather", ["channels", "red"], ["red_at"]),
+        helper.make_node("Gather", ["channels", "green"], ["green_at"]),
+        helper.make_node("Gather", ["image", "red_at"], ["r"], axis=2),
         helper.make_node("Cast", ["r"], ["r32"], to=TensorProto.INT32),
         helper.make_node("Div", ["r32", "fourteen"], ["class32"]),
         helper.make_node("Min", ["class32", "last"], ["at_most"]),
         helper.make_node("Cast", ["at_most"], ["mask"], to=TensorProto.UINT8),
-        helper.make_node("Gather", ["image", "green"], ["confidence"], axis=2),
+        helper.make_node("Gather", ["image", "green_at"], ["confidence"], axis=2),
         helper.make_node("Cast", ["confidence"], ["g32"], to=TensorProto.FLOAT),
         helper.make_node("Div", ["g32", "full"], ["probability"]),
     ]
@@ -70,7 +77,10 @@ def build(height: int | str, width: int, card_json: str | None) -> onnx.ModelPro
     graph = helper.make_graph(
         nodes,
         "tiny",
-        [info("image", TensorProto.UINT8, [height, width, 3])],
+        [
+            info("image", TensorProto.UINT8, [height, width, 3]),
+            *([info("channels", TensorProto.INT64, [3])] if channels else []),
+        ],
         [
             info("mask", TensorProto.UINT8, [height, width]),
             info("confidence", TensorProto.UINT8, [height, width]),
@@ -85,7 +95,17 @@ def build(height: int | str, width: int, card_json: str | None) -> onnx.ModelPro
     return model
 
 
-def write_tiny_model(path: str | Path, height: int, width: int, **card_overrides: Any) -> Path:
-    """Write the model for images of ``height`` × ``width``; return its path."""
-    onnx.save(build(height, width, card(height, width, **card_overrides).to_json()), str(path))
+def write_tiny_model(
+    path: str | Path,
+    height: int,
+    width: int,
+    *,
+    channels: bool = False,
+    dynamic: bool = False,
+    **card_overrides: Any,
+) -> Path:
+    """Write the model for images of ``height`` × ``width``, or for any size; return its path."""
+    sides: tuple[int | str, int | str] = ("height", "width") if dynamic else (height, width)
+    text = card(height, width, **card_overrides).to_json()
+    onnx.save(build(*sides, text, channels), str(path))
     return Path(path)

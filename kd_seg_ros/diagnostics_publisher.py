@@ -1,0 +1,75 @@
+"""Publishing a state on ``/diagnostics``, through ``diagnostic_updater`` where it is installed.
+
+Without it the same message goes out. In both ways the status is called ``<node, with its namespace>:
+segmentation``, as the updater names it with ``diagnostic_updater.use_fqn``: the nodes of several cameras are
+told apart by that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.node import Node
+
+TASK: Final = "segmentation"
+_FULL_NAME: Final = "diagnostic_updater.use_fqn"
+
+Report = Callable[[], tuple[bytes, str, Mapping[str, str]]]
+"""Gives level, message and values."""
+
+
+class DiagnosticsPublisher:
+    """Sends a report whenever it is told to."""
+
+    def __init__(self, node: Node, hardware: str, report: Report) -> None:
+        """Make the topic.
+
+        :param hardware: the ``hardware_id``.
+        """
+        self._node = node
+        self._hardware = hardware
+        self._report = report
+        self._updater = self._make_updater()
+        if self._updater is None:
+            self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 1)
+
+    def publish(self) -> None:
+        """Send a report."""
+        if self._updater is not None:
+            self._updater.force_update()
+            return
+        level, message, values = self._report()
+        status = DiagnosticStatus(
+            level=level,
+            name=f"{self._node.get_fully_qualified_name()}: {TASK}",
+            message=message,
+            hardware_id=self._hardware,
+            values=[KeyValue(key=key, value=value) for key, value in values.items()],
+        )
+        array = DiagnosticArray(status=[status])
+        array.header.stamp = self._node.get_clock().now().to_msg()
+        self._publisher.publish(array)
+
+    def _make_updater(self) -> Any | None:
+        try:
+            from diagnostic_updater import Updater
+        except ImportError:
+            return None
+        if not self._node.has_parameter(_FULL_NAME):
+            self._node.declare_parameter(_FULL_NAME, True)
+        updater = Updater(self._node)
+        timer = getattr(updater, "timer", None)
+        if timer is not None:  # runs on the node's clock, which stands still with that of a paused bag
+            timer.cancel()
+        updater.setHardwareID(self._hardware)
+        updater.add(TASK, self._fill)
+        return updater
+
+    def _fill(self, status: Any) -> Any:
+        level, message, values = self._report()
+        status.summary(level, message)
+        for key, value in values.items():
+            status.add(key, value)
+        return status

@@ -1,0 +1,152 @@
+"""Opening a model file in ONNX Runtime on the provider asked for, and on no other.
+
+Asking for a GPU either gets it or fails: ONNX Runtime would otherwise run on the CPU in three cases
+with no more than a line on the terminal (the provider cannot be loaded; it refuses single nodes; it
+fails while running), and each of them is closed in :func:`open_session`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import onnxruntime as ort
+
+from kd_seg_ros.errors import UserError, first_line
+
+PROVIDERS: Final[dict[str, tuple[str, ...]]] = {
+    "cuda": ("CUDAExecutionProvider",),
+    "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider"),
+    "cpu": ("CPUExecutionProvider",),
+}
+"""Names a user gives, and ONNX Runtime's in order of preference; the first one must really start."""
+
+
+class EngineError(UserError):
+    """A model that cannot be opened or run as asked."""
+
+
+@dataclass(frozen=True)
+class SessionSettings:
+    """How the network is run."""
+
+    provider: str = "cuda"
+    """``cuda``, ``tensorrt`` or ``cpu``."""
+    cuda_graph: bool = False
+    """On CUDA, record the kernels of a frame once and replay them: no launch costs, fixed size only."""
+    nhwc: bool = False
+    """On CUDA, channels last, as tensor cores like it."""
+
+
+def open_session(
+    path: Path, settings: SessionSettings, check: Callable[[ort.InferenceSession], object]
+) -> ort.InferenceSession:
+    """Start a session on the provider asked for, and on no other.
+
+    :param check: raises EngineError for a file that is not one of ours.
+    :raises EngineError: if the file is missing or damaged, or if the provider does not start.
+    """
+    provider = settings.provider
+    if provider not in PROVIDERS:
+        raise EngineError(f"unknown provider {provider!r}: choose one of {', '.join(PROVIDERS)}")
+    if not path.is_file():
+        raise EngineError(f"{path}: {'this is not a file' if path.exists() else 'no such model file'}")
+    wanted = PROVIDERS[provider][0]
+    if wanted not in ort.get_available_providers():
+        raise EngineError(
+            f"provider {provider!r}: the installed ONNX Runtime {ort.__version__} is built without "
+            f"{wanted}: install onnxruntime-gpu in place of onnxruntime, or choose provider 'cpu'"
+        )
+    if provider == "cpu":
+        return _load_on_cpu(path)
+
+    complaint = _preload_cuda()
+    try:
+        session = _start(path, settings, gpu_only=True)
+        if session.get_providers()[0] == wanted:
+            return session
+        refusal = f"{session.get_providers()[0]} was taken instead"
+    except Exception as error:  # ONNX Runtime's exceptions share no narrower base
+        refusal = first_line(error)
+
+    # Whose fault is it? ONNX Runtime says the same of a provider that did not load and of one that
+    # lacks a kernel, so look at the file first, then at the provider alone.
+    check(_load_on_cpu(path))
+    why = _why_not_started(path, settings)
+    if why is None:
+        raise EngineError(f"{path}: {wanted} cannot run every node of this file: {refusal}")
+    raise EngineError(
+        f"provider {provider!r} did not start ({complaint or why}): {wanted} needs an NVIDIA driver and "
+        f"{_libraries(provider)}; without a GPU choose provider 'cpu'"
+    )
+
+
+def _load_on_cpu(path: Path) -> ort.InferenceSession:
+    try:
+        return _start(path, SessionSettings("cpu"))
+    except Exception as error:
+        raise EngineError(
+            f"{path}: not a readable ONNX file (damaged, cut short or of another kind): {first_line(error)}"
+        ) from error
+
+
+def _start(path: Path, settings: SessionSettings, gpu_only: bool = False) -> ort.InferenceSession:
+    """Create a session; with ``gpu_only``, refuse a file of which any node would run on the CPU."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 3  # errors only
+    if gpu_only:
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    providers = [(name, _provider_options(name, settings)) for name in PROVIDERS[settings.provider]]
+    # enable_fallback=0 closes the retry on the CPU here, disable_fallback() the one while running.
+    session = ort.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
+    session.disable_fallback()
+    return session
+
+
+def _why_not_started(path: Path, settings: SessionSettings) -> str | None:
+    """Why the provider does not start even with the CPU to help out; None if it does start."""
+    try:
+        started = _start(path, settings).get_providers()[0]
+    except Exception as error:
+        return first_line(error)
+    return None if started == PROVIDERS[settings.provider][0] else "its libraries could not be loaded"
+
+
+def _provider_options(name: str, settings: SessionSettings) -> dict[str, Any]:
+    if name == "CUDAExecutionProvider":
+        return {"enable_cuda_graph": int(settings.cuda_graph), "prefer_nhwc": int(settings.nhwc)}
+    if name == "CPUExecutionProvider":
+        return {}
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kd_seg_ros" / "tensorrt"
+    cache.mkdir(parents=True, exist_ok=True)
+    return {
+        "trt_fp16_enable": True,  # the network is in half precision as exported
+        "trt_engine_cache_enable": True,  # building the engine takes minutes, once per file and GPU
+        "trt_engine_cache_path": str(cache),
+        "trt_timing_cache_enable": True,
+        "trt_timing_cache_path": str(cache),
+    }
+
+
+def _preload_cuda() -> str:
+    """Load CUDA and cuDNN from pip's NVIDIA packages if present; return the first complaint, if any."""
+    preload = getattr(ort, "preload_dlls", None)  # since ONNX Runtime 1.21
+    if preload is None:
+        return ""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        preload()
+    return printed.getvalue().partition("\n")[0]
+
+
+def _libraries(provider: str) -> str:
+    """The libraries a GPU provider needs, and the command that installs them."""
+    tensorrt = ", TensorRT" if provider == "tensorrt" else ""
+    return (
+        f"CUDA {getattr(ort, 'cuda_version', '')} with cuDNN{tensorrt} "
+        f"(pip install 'onnxruntime-gpu[cuda,cudnn]=={ort.__version__}')"
+    )
