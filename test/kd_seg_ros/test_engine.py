@@ -273,7 +273,7 @@ def test_smaller_maps_are_sampled_at_the_middle_of_their_pixels(model: Path) -> 
 
 @pytest.mark.parametrize("wrong", ["gaps", "read-only", "type", "shapes"])
 def test_maps_that_cannot_be_written_to_are_refused(model: Path, wrong: str) -> None:
-    maps = vars(Prediction.empty((40, 64), probability=True))
+    maps = {name: np.zeros_like(array) for name, array in Prediction.empty((40, 64), True).maps().items()}
     if wrong == "gaps":
         maps["confidence"] = np.empty((40, 128), np.uint8)[:, ::2]
     elif wrong == "read-only":

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -33,12 +33,17 @@ os.environ.setdefault("FASTDDS_DEFAULT_PROFILES_FILE", str(ROOT / "config" / "fa
 
 
 class NodeProcess:
-    """``python -m kd_seg_ros.segmentation_node ARGUMENTS`` in its own process."""
+    """``python -m kd_seg_ros.segmentation_node ARGUMENTS``, or another program, in its own process."""
 
-    def __init__(self, *arguments: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        program: Sequence[str] = ("-m", "kd_seg_ros.segmentation_node"),
+    ) -> None:
         self.lines: list[str] = []
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "kd_seg_ros.segmentation_node", *arguments],
+            [sys.executable, *program, *arguments],
             cwd=ROOT,
             env=os.environ | {"PYTHONUNBUFFERED": "1"} | (environment or {}),
             stdout=subprocess.PIPE,

@@ -145,8 +145,11 @@ def run(description: LaunchDescription, **given: str) -> list[Any]:
     context, started = LaunchContext(given), []
     for entity in description.entities:
         if isinstance(entity, DeclareLaunchArgument):
-            assert entity.default_value is not None
-            value = context.launch_configurations.setdefault(entity.name, entity.default_value)
+            if entity.default_value is not None:
+                context.launch_configurations.setdefault(entity.name, entity.default_value)
+            elif entity.name not in given:
+                raise RuntimeError(f"Required launch argument '{entity.name}' was not provided")
+            value = context.launch_configurations[entity.name]
             if entity.choices is not None and value not in entity.choices:
                 raise ValueError(f"{entity.name}: {value!r} is none of {entity.choices}")
         elif isinstance(entity, OpaqueFunction):

@@ -45,13 +45,18 @@ def expected(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.ui
 
 
 def build(
-    height: int | str, width: int | str, card_json: str | None, channels: bool = False
+    height: int | str,
+    width: int | str,
+    card_json: str | None,
+    channels: bool = False,
+    fragile: bool = False,
 ) -> onnx.ModelProto:
     """The network, with the card's JSON in its metadata (None: without a card).
 
     Height and width in letters leave the size open, one of them alone is against the contract.
 
     :param channels: with the input of that name, which says where red, green and blue are.
+    :param fragile: running it fails for an image whose first byte is 255.
     """
     constants = {
         "channels": np.array([0, 1, 2]),
@@ -60,6 +65,7 @@ def build(
         "fourteen": np.array(14, np.int32),
         "last": np.array(18, np.int32),
         "full": np.array(255, np.float32),
+        **({"first": np.array([0, 0, 0]), "table": np.zeros(255, np.int32)} if fragile else {}),
     }
     nodes = [
         helper.make_node("Gather", ["channels", "red"], ["red_at"]),
@@ -67,7 +73,8 @@ def build(
         helper.make_node("Gather", ["image", "red_at"], ["r"], axis=2),
         helper.make_node("Cast", ["r"], ["r32"], to=TensorProto.INT32),
         helper.make_node("Div", ["r32", "fourteen"], ["class32"]),
-        helper.make_node("Min", ["class32", "last"], ["at_most"]),
+        helper.make_node("Min", ["class32", "last"], ["at_most"] if not fragile else ["any"]),
+        *(_failing("any", "at_most") if fragile else []),
         helper.make_node("Cast", ["at_most"], ["mask"], to=TensorProto.UINT8),
         helper.make_node("Gather", ["image", "green_at"], ["confidence"], axis=2),
         helper.make_node("Cast", ["confidence"], ["g32"], to=TensorProto.FLOAT),
@@ -95,6 +102,16 @@ def build(
     return model
 
 
+def _failing(source: str, target: str) -> list[onnx.NodeProto]:
+    """Add an element of a table that ends before 255, the first byte's."""
+    return [
+        helper.make_node("GatherND", ["image", "first"], ["byte"]),
+        helper.make_node("Cast", ["byte"], ["place"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["table", "place"], ["zero"]),
+        helper.make_node("Add", [source, "zero"], [target]),
+    ]
+
+
 def write_tiny_model(
     path: str | Path,
     height: int,
@@ -102,10 +119,11 @@ def write_tiny_model(
     *,
     channels: bool = False,
     dynamic: bool = False,
+    fragile: bool = False,
     **card_overrides: Any,
 ) -> Path:
     """Write the model for images of ``height`` × ``width``, or for any size; return its path."""
     sides: tuple[int | str, int | str] = ("height", "width") if dynamic else (height, width)
     text = card(height, width, **card_overrides).to_json()
-    onnx.save(build(*sides, text, channels), str(path))
+    onnx.save(build(*sides, text, channels, fragile), str(path))
     return Path(path)
