@@ -53,7 +53,9 @@ class State:
     silence_s: float
     """Since the last image, or since the node began to listen."""
     lost: int
-    """Images lost on the way since the last report, as far as the middleware tells."""
+    """Images lost on the way since the start, as far as the middleware tells."""
+    lost_before: int
+    """At the last report."""
     trouble: str
     """What is being done about a network that fails; empty while it works."""
     provider: str
@@ -87,6 +89,7 @@ def values(state: State) -> dict[str, str]:
         "input_rate_hz": f"{now.rates.get('received', 0.0):.2f}",
         "output_rate_hz": f"{now.rates.get('published', 0.0):.2f}",
         **{f"frames_{event}": str(now.totals.get(event, 0)) for event in EVENTS},
+        "frames_lost": str(state.lost),
     }
     for quantity in QUANTITIES:
         if quantity in now.percentiles:
@@ -134,8 +137,9 @@ def _warnings(state: State, limits: Limits) -> list[tuple[bytes, str]]:
     if rejected := _since(state, "rejected"):
         found.append(f"{rejected} frames could not be decoded")
     received = _since(state, "received")
-    if state.lost > received:
-        found.append(f"{state.lost} images were lost on the way and {received} arrived: {REMEDY}")
+    lost = state.lost - state.lost_before
+    if lost > received:
+        found.append(f"{lost} images were lost on the way and {received} arrived: {REMEDY}")
     for quantity, limit, name in (
         ("latency_ms", limits.processing_ms, "processing takes"),
         ("image_age_ms", limits.image_age_ms, "images are old when their mask is published:"),

@@ -148,7 +148,8 @@ class SegmentationNode(Node):
             topic=self._camera.topic,
             publishers=self._camera.publishers(),
             silence_s=time.monotonic() - self._last_image,
-            lost=self._camera.lost - self._lost,
+            lost=self._camera.lost,
+            lost_before=self._lost,
             trouble=self._recovery.trouble,
             provider=self._engine.provider,
             card=self._engine.card,
@@ -159,7 +160,7 @@ class SegmentationNode(Node):
             before=self._reported,
             drift=self._drift.state() if self._drift else None,
         )
-        self._reported, self._lost = state.now, self._camera.lost
+        self._reported, self._lost = state.now, state.lost
         names = ("max_processing_time_ms", "max_image_age_ms", "no_image_timeout_s")
         limits = Limits(*(float(self.get_parameter(f"diagnostics.{name}").value) for name in names))
         return *assess(state, limits), values(state)

@@ -26,7 +26,8 @@ WELL = State(
     topic="/camera/image_raw",
     publishers=1,
     silence_s=0.03,
-    lost=0,
+    lost=5,
+    lost_before=5,
     trouble="",
     provider="CPUExecutionProvider",
     card=tiny_model.card(4, 6),
@@ -54,7 +55,7 @@ def test_all_is_well() -> None:
             "no image on /camera/image_raw for 6 s, though it has 1 publisher: large",
         ),
         ({"silence_s": 6.0, "publishers": 0}, ERROR, "no image on /camera/image_raw for 6 s: nobody"),
-        ({"lost": 31}, WARN, "31 images were lost on the way and 30 arrived: large images need"),
+        ({"lost": 36}, WARN, "31 images were lost on the way and 30 arrived: large images need"),
         (
             {"drift": Drift(0.7, 0.8, 0.95, 7, 0.7)},
             WARN,
@@ -89,7 +90,7 @@ def test_no_limit_no_complaint() -> None:
 
 
 def test_losses_that_arrivals_outweigh_are_no_complaint() -> None:
-    assert assess(replace(WELL, lost=30), LIMITS)[0] == OK
+    assert assess(replace(WELL, lost=35), LIMITS)[0] == OK
 
 
 def test_numbers() -> None:
@@ -101,6 +102,7 @@ def test_numbers() -> None:
         "frames_received": "130",
         "frames_overwritten": "6",
         "frames_paused": "0",
+        "frames_lost": "5",
         "latency_ms_p50": "10.00",
         "latency_ms_p95": "20.00",
         "latency_ms_p99": "30.00",
