@@ -49,6 +49,11 @@ class Outputs:
         self._overlay_worker = SideWorker("overlay", self._failed)
         self._png_worker = SideWorker("png", self._failed)
 
+    def start(self) -> None:
+        """Start the threads."""
+        self._overlay_worker.start()
+        self._png_worker.start()
+
     def stop(self) -> None:
         """End the threads."""
         self._overlay_worker.stop()

@@ -88,6 +88,8 @@ class SegmentationNode(Node):
         self.create_timer(self._settings.diagnostics_period, self._diagnostics.publish, clock=wall)
         self.create_timer(WATCH_PERIOD_S, self._watch, clock=wall)
         self._watch()
+        # Last, since whatever fails above (a signal may end ROS at any moment) must not leave threads behind.
+        self._outputs.start()
         self._worker.start()
         network = f"{self._engine.card.name!r} on {self._engine.provider}"
         self.get_logger().info(f"ready: model {network}, images from {self._camera.topic}")

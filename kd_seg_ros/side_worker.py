@@ -14,13 +14,16 @@ class SideWorker:
     """Does the newest job it was given; one that comes too late for its turn is left out."""
 
     def __init__(self, name: str, failed: Callable[[Exception], None]) -> None:
-        """Start the thread.
+        """Make the thread; :meth:`start` starts it.
 
         :param failed: called with what a job raises.
         """
         self._failed = failed
         self._mailbox: Mailbox[Job] = Mailbox()
         self._thread = Thread(target=self._work, name=name)
+
+    def start(self) -> None:
+        """Begin with the jobs."""
         self._thread.start()
 
     def give(self, job: Job) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
-from dds import Client, NodeProcess, as_array, rgb_message, running_node  # noqa: E402
+from dds import Client, NodeProcess, as_array, rgb_message, running_node, wait_until  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 from tiny_model import expected, write_tiny_model  # noqa: E402
 
@@ -151,7 +151,7 @@ def test_stamps_never_go_back_under_load(shared_node: NodeProcess, client: Clien
 def test_reliability_follows_the_publishers(settings: list[str], client: Client) -> None:
     masks, states = client.collect("segmentation/mask"), client.diagnostics()
     with running_node(
-        "matching", *settings, "-p", "use_sim_time:=true"
+        "matching", *settings, "-p", "use_sim_time:=true", "-p", "active:=always"
     ) as node:  # and nobody publishes /clock
         best_effort = client.publisher("image", best_effort=True)
         client.ask(best_effort, rgb_message(picture(0), second=1), masks)
@@ -202,6 +202,21 @@ def test_ends_cleanly_while_frames_arrive(settings: list[str], number: signal.Si
     finally:
         client.close()
     assert not [line for line in node.lines if "Traceback" in line or "Error" in line or "[ERROR]" in line]
+
+
+@pytest.mark.parametrize("topic", ["segmentation/mask", "/diagnostics"])
+def test_ends_cleanly_while_still_starting(settings: list[str], topic: str) -> None:
+    namespace = "starting_" + topic.rpartition("/")[2]
+    client = Client(namespace)
+    node = NodeProcess("--ros-args", "-r", f"__ns:=/{namespace}", *settings)
+    try:
+        name = client.node.resolve_topic_name(topic)
+        assert wait_until(lambda: client.node.count_publishers(name) > 0)
+        node.interrupt(signal.SIGINT)
+        assert node.wait() == 0
+    finally:
+        client.close()
+    assert not any("Traceback" in line for line in node.lines), node.lines
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ def errors() -> list[Exception]:
 @pytest.fixture
 def worker(errors: list[Exception]) -> Iterator[SideWorker]:
     worker = SideWorker("test", errors.append)
+    worker.start()
     yield worker
     worker.stop()
 
