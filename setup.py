@@ -23,7 +23,7 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
         share("launch", "*.launch.py"),
-        share("config", "*.yaml", "*.xml"),
+        share("config", "*.yaml", "*.xml", "*.rviz", "*.json"),
         share("config/distill", "*.yaml"),
         share("resource", "*.onnx"),
     ],

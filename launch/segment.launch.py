@@ -22,11 +22,10 @@ from launch.event_handlers import OnProcessIO
 from launch.events.process import ProcessIO
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 
 from kd_seg_ros.fast_dds import large_image_environment
+from kd_seg_ros.launch_actions import PACKAGE, rviz_action, segmentation_action
 
-PACKAGE = "kd_seg_ros"
 CONFIG = Path(get_package_share_directory(PACKAGE)) / "config"
 FLAG = ("", "true", "false", "True", "False")
 
@@ -74,6 +73,12 @@ ARGUMENTS = [
         default_value="",
         description="rosbag2 to replay once the node is ready; its end ends the launch. Empty: none.",
     ),
+    DeclareLaunchArgument(
+        "rviz",
+        default_value="",
+        choices=FLAG,
+        description="Open RViz with the node's pictures. Empty: false.",
+    ),
 ]
 
 
@@ -84,42 +89,51 @@ def generate_launch_description() -> LaunchDescription:
 def _processes(context: LaunchContext) -> list[Action]:
     given = {argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS}
     environment = large_image_environment(os.environ)  # no more than the user has left open
-    parameters = _parameters(given)
-    node = Node(
-        package=PACKAGE,
-        executable="segmentation_node",
-        name="segmentation",
+    node = segmentation_action(
         namespace=given["namespace"],
-        parameters=[given["params_file"], *([parameters] if parameters else [])],
-        remappings=[("image", given["image"])],
-        additional_env=environment,
-        output="screen",
+        image=given["image"],
+        params_file=given["params_file"],
+        parameters=_parameters(given),
+        environment=environment,
         # A bag without a listener is of no use. Without a bag the launch may hold other things: they go on.
         on_exit=Shutdown(reason="the segmentation node has ended") if given["bag"] else None,
     )
+    started: list[Action] = [node]
+    if _is_true(given["rviz"]):
+        started.append(
+            rviz_action(
+                config=str(CONFIG / "segmentation.rviz"),
+                namespace=given["namespace"],
+                image=given["image"],
+                use_sim_time=_is_true(given["use_sim_time"]),
+                environment=environment,
+            )
+        )
     if not given["bag"]:
-        return [node]
+        return started
     replay = _replay(
         given,
         additional_env=environment,
         output="screen",
         on_exit=Shutdown(reason="the bag has ended"),
     )
-    return [_when_ready(node, replay), node]
+    return [_when_ready(node, replay), *started]
 
 
-def _parameters(given: dict[str, str]) -> dict[str, bool | ParameterValue]:
-    """What was given on the command line, in the node's types; text is not to be read as YAML."""
-    text = {
-        name: ParameterValue(given[name], value_type=str) for name in ("model", "provider") if given[name]
-    }
+def _is_true(text: str) -> bool:
+    return text.lower() == "true"
+
+
+def _parameters(given: dict[str, str]) -> dict[str, bool | str]:
+    """What was given on the command line, in the node's types."""
+    text = {name: given[name] for name in ("model", "provider") if given[name]}
     flags = ("use_sim_time", "compressed", "overlay")
-    return {**text, **{name: given[name].lower() == "true" for name in flags if given[name]}}
+    return {**text, **{name: _is_true(given[name]) for name in flags if given[name]}}
 
 
 def _replay(given: dict[str, str], **process: Any) -> ExecuteProcess:
     """Play the bag by ``ros2 bag play`` where it is installed, else by this package's ``play_bag``."""
-    arguments = [given["bag"], *(["--clock"] if given["use_sim_time"].lower() == "true" else [])]
+    arguments = [given["bag"], *(["--clock"] if _is_true(given["use_sim_time"]) else [])]
     if shutil.which("ros2") and "ros2bag" in get_packages_with_prefixes():
         return ExecuteProcess(cmd=["ros2", "bag", "play", *arguments], **process)
     return Node(package=PACKAGE, executable="play_bag", arguments=arguments, **process)

@@ -9,10 +9,10 @@ from typing import Any
 import launch_stand_in
 import pytest
 import yaml
+from ament_prefix import ROOT, install_prefix
 
 pytest.importorskip("ament_index_python")
 
-ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "launch" / "segment.launch.py"
 FAST_DDS, FAST_RTPS = "FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": "268435456", "MALLOC_TRIM_THRESHOLD_": "1073741824"}
@@ -21,15 +21,7 @@ MALLOC = {"MALLOC_MMAP_THRESHOLD_": "268435456", "MALLOC_TRIM_THRESHOLD_": "1073
 @pytest.fixture
 def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An install prefix that the ament index knows this package in, and nothing else set."""
-    index = tmp_path / "share/ament_index/resource_index/packages"
-    index.mkdir(parents=True)
-    (index / "kd_seg_ros").touch()
-    (tmp_path / "share/kd_seg_ros").mkdir()
-    (tmp_path / "share/kd_seg_ros/config").symlink_to(ROOT / "config")
-    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
-    for name in (FAST_DDS, FAST_RTPS, "ROS_DISTRO", *MALLOC):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path
+    return install_prefix(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -80,6 +72,7 @@ def test_arguments(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "compressed",
         "overlay",
         "bag",
+        "rviz",
     ]
     for argument in arguments:
         assert argument.description.endswith(".")
@@ -197,3 +190,33 @@ def test_play_bag_understands_these_arguments() -> None:
 
     options = play_bag._parser().parse_args(["fog", "--clock"])
     assert (options.bag, options.clock) == (Path("fog"), 40.0)
+
+
+def test_rviz_opens_with_the_nodes_pictures(launch: Callable[..., list[Any]], prefix: Path) -> None:
+    (prefix / "share/ament_index/resource_index/packages/rviz2").touch()
+    assert len(launch(rviz="false")) == 1
+    node, rviz = launch(rviz="true", namespace="front", image="/camera/image_raw", use_sim_time="true")
+    assert (rviz.package, rviz.executable) == ("rviz2", "rviz2")
+    config = prefix / "share/kd_seg_ros/config/segmentation.rviz"
+    assert config.is_file()
+    assert rviz.arguments == ["-d", str(config)]
+    assert rviz.namespace == "front"
+    assert rviz.remappings == [
+        ("/image", "/camera/image_raw"),
+        ("/segmentation/overlay", "segmentation/overlay"),
+        ("/segmentation/mask", "segmentation/mask"),
+        ("/segmentation/confidence", "segmentation/confidence"),
+    ]
+    assert rviz.parameters == [{"use_sim_time": True}]
+    assert rviz.additional_env == node.additional_env
+    assert rviz.on_exit is None, "closing it does not stop the node"
+
+
+def test_rviz_that_is_not_installed(
+    launch: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kd_seg_ros.errors import UserError
+
+    monkeypatch.setenv("ROS_DISTRO", "humble")
+    with pytest.raises(UserError, match="not installed: sudo apt install ros-humble-rviz2"):
+        launch(rviz="True")

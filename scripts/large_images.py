@@ -1,0 +1,221 @@
+"""Measure how 1920×1080 images travel between two processes: python scripts/large_images.py.
+
+A publisher and a subscriber (both rclpy, depth 1) run for some seconds per row: Fast DDS as it comes, then
+with the package's profile, then over UDP alone, which stands in for another machine (the network itself is
+not measured). The delay is from publishing to the callback; JPEG is encoded once and never decoded. CPU is a
+part of one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from array import array
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from kd_seg_ros.fast_dds import MEMORY, PROFILES, large_image_environment  # noqa: E402
+
+UDP_ONLY = """<?xml version="1.0" encoding="UTF-8"?>
+<dds xmlns="http://www.eprosima.com"><profiles>
+  <transport_descriptors>
+    <transport_descriptor><transport_id>udp</transport_id><type>UDPv4</type>{buffers}</transport_descriptor>
+  </transport_descriptors>
+  <participant profile_name="udp_only" is_default_profile="true"><rtps>
+    <userTransports><transport_id>udp</transport_id></userTransports>
+    <useBuiltinTransports>false</useBuiltinTransports>
+  </rtps></participant>
+</profiles></dds>
+"""
+SOCKET_BUFFERS = "<sendBufferSize>4194304</sendBufferSize><receiveBufferSize>4194304</receiveBufferSize>"
+"""4 MiB each, as far as the kernel's net.core.wmem_max and rmem_max allow."""
+DISCOVERY_S = 30.0
+TAIL_S = 2.0
+"""After the last image: what is under way may still arrive."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table."""
+
+    transport: str
+    environment: Mapping[str, str]
+    jpeg: bool
+    reliability: str
+
+
+def settings(folder: Path) -> Iterator[Setting]:
+    """All rows; the variables are those of the launch files, profiles for UDP are written to ``folder``."""
+    large = large_image_environment({"ROS_DISTRO": os.environ.get("ROS_DISTRO", "")})
+    (profile,) = large.keys() - MEMORY.keys()
+    udp, buffered = folder / "udp.xml", folder / "buffered.xml"
+    udp.write_text(UDP_ONLY.format(buffers=""))
+    buffered.write_text(UDP_ONLY.format(buffers=SOCKET_BUFFERS))
+    transports: list[tuple[str, Mapping[str, str], bool]] = [
+        ("as it comes", {}, False),
+        ("profile", {profile: large[profile]}, False),
+        ("profile, malloc", large, False),
+        ("UDP only", {profile: str(udp), **MEMORY}, False),
+        ("UDP only, socket buffers 4 MiB", {profile: str(buffered), **MEMORY}, False),
+        ("UDP only", {profile: str(udp), **MEMORY}, True),
+    ]
+    for name, environment, jpeg in transports:
+        for reliability in ("RELIABLE", "BEST_EFFORT"):
+            yield Setting(name, environment, jpeg, reliability)
+
+
+def main() -> None:
+    """Run all settings ``--repeats`` times, in turn, and print the medians."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--frames", type=int, default=100, help="images a run (default: 100)")
+    parser.add_argument("--hertz", type=float, default=20.0, help="images a second (default: 20)")
+    parser.add_argument("--repeats", type=int, default=3, help="runs a setting (default: 3)")
+    parser.add_argument("--size", default="1080x1920", help="height x width (default: 1080x1920)")
+    parser.add_argument("--role", choices=("publish", "subscribe"), help=argparse.SUPPRESS)
+    parser.add_argument("--reliability", help=argparse.SUPPRESS)
+    parser.add_argument("--jpeg", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.role:
+        print(json.dumps(_publish(args) if args.role == "publish" else _subscribe(args)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        rows = list(settings(Path(folder)))
+        results: list[list[dict[str, float]]] = [[] for _ in rows]
+        for repeat in range(args.repeats):
+            for number, (row, result) in enumerate(zip(rows, results, strict=True), start=1):
+                print(f"run {repeat + 1}, setting {number} of {len(rows)}", end="\r", file=sys.stderr)
+                result.append(_run(row, args))
+    print(" " * 40, end="\r", file=sys.stderr)
+    print(_table(rows, results, args))
+
+
+def _run(row: Setting, args: argparse.Namespace) -> dict[str, float]:
+    environment = {k: v for k, v in os.environ.items() if k not in (*PROFILES, *MEMORY)}
+    environment |= {
+        **row.environment,
+        "ROS_DOMAIN_ID": str(random.SystemRandom().randint(2, 101)),  # nobody else's
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+    }
+    command = [
+        *(sys.executable, __file__, "--frames", str(args.frames), "--hertz", str(args.hertz)),
+        *("--size", args.size, "--reliability", row.reliability, *(["--jpeg"] if row.jpeg else [])),
+    ]
+    publisher, subscriber = (
+        subprocess.Popen([*command, "--role", role], env=environment, stdout=subprocess.PIPE, text=True)
+        for role in ("publish", "subscribe")
+    )
+    try:
+        longest = 2 * DISCOVERY_S + args.frames / args.hertz + 10 * TAIL_S
+        outputs = [process.communicate(timeout=longest)[0] for process in (publisher, subscriber)]
+    finally:
+        publisher.kill()
+        subscriber.kill()
+    sent, received = (json.loads(output.splitlines()[-1]) for output in outputs)
+    return {**sent, **received}
+
+
+def _table(rows: list[Setting], results: list[list[dict[str, float]]], args: argparse.Namespace) -> str:
+    lines = [
+        "| transport | image | subscription | arrived | delay p50 | p99 | CPU publisher | subscriber |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row, runs in zip(rows, results, strict=True):
+        # nanmedian: a run in which nothing arrived has no delays
+        median = {
+            key: float(np.median([run[key] for run in runs if run[key] == run[key]] or [np.nan]))
+            for key in runs[0]
+        }
+        image = f"JPEG, {median['megabytes']:.2f} MB" if row.jpeg else f"rgb8, {median['megabytes']:.2f} MB"
+        delay = [f"{median[key]:.1f} ms" if median[key] == median[key] else "–" for key in ("p50", "p99")]
+        cells = [
+            *(row.transport, image, row.reliability.lower().replace("_", " ")),
+            f"{100 * median['arrived'] / args.frames:.0f} %",
+            *delay,
+            *(f"{100 * median[key]:.0f} %" for key in ("publisher_cpu", "subscriber_cpu")),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _node(args: argparse.Namespace, name: str) -> tuple[Any, Any, Any]:
+    import rclpy
+    from rclpy.qos import QoSProfile, ReliabilityPolicy
+    from sensor_msgs.msg import CompressedImage, Image
+
+    rclpy.init()
+    profile = QoSProfile(depth=1, reliability=ReliabilityPolicy[args.reliability])
+    return rclpy.create_node(name), CompressedImage if args.jpeg else Image, profile
+
+
+def _image(args: argparse.Namespace, kind: Any) -> Any:
+    """A picture with edges and a camera's noise, so that JPEG has something to do."""
+    height, width = map(int, args.size.split("x"))
+    random_state = np.random.default_rng(0)
+    coarse = random_state.integers(0, 256, (max(2, height // 40), max(2, width // 40), 3), np.uint8)
+    picture = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    pixels = (picture + random_state.normal(0, 3, picture.shape)).clip(0, 255).astype(np.uint8)
+    if args.jpeg:
+        data = array("B", cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
+        return kind(format="jpeg", data=data)
+    data = array("B", pixels.tobytes())
+    return kind(height=height, width=width, encoding="rgb8", step=3 * width, data=data)
+
+
+def _publish(args: argparse.Namespace) -> dict[str, float]:
+    node, kind, profile = _node(args, "camera")
+    message = _image(args, kind)
+    publisher = node.create_publisher(kind, "large", profile)
+    deadline = time.monotonic() + DISCOVERY_S
+    while not publisher.get_subscription_count() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1.0)
+    start, cpu = time.monotonic(), time.process_time()
+    for number in range(args.frames):
+        time.sleep(max(0.0, start + number / args.hertz - time.monotonic()))
+        message.header.frame_id = str(number)
+        message.header.stamp.sec, message.header.stamp.nanosec = divmod(time.monotonic_ns(), 10**9)
+        publisher.publish(message)
+    used = (time.process_time() - cpu) / (time.monotonic() - start)
+    time.sleep(TAIL_S)
+    return {"publisher_cpu": used, "megabytes": len(message.data) / 1e6}
+
+
+def _subscribe(args: argparse.Namespace) -> dict[str, float]:
+    import rclpy
+
+    node, kind, profile = _node(args, "listener")
+    delays: list[float] = []
+
+    def listen(message: Any) -> None:
+        stamp = message.header.stamp
+        delays.append((time.monotonic_ns() - stamp.sec * 10**9 - stamp.nanosec) * 1e-6)
+
+    node.create_subscription(kind, "large", listen, profile)
+    deadline = time.monotonic() + DISCOVERY_S
+    while not node.count_publishers("large") and time.monotonic() < deadline:
+        rclpy.spin_once(node, timeout_sec=0.05)
+    seconds, cpu = args.frames / args.hertz, time.process_time()
+    end = time.monotonic() + 1.0 + seconds + TAIL_S
+    while time.monotonic() < end:
+        rclpy.spin_once(node, timeout_sec=0.05)
+    used = (time.process_time() - cpu) / seconds
+    p50, p99 = np.percentile(delays, [50, 99]) if delays else (np.nan, np.nan)
+    return {"subscriber_cpu": used, "arrived": len(delays), "p50": float(p50), "p99": float(p99)}
+
+
+if __name__ == "__main__":
+    main()

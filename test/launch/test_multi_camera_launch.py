@@ -1,0 +1,102 @@
+"""What launch/multi_camera.launch.py asks for, recorded by stand-ins for ROS 2's launch modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import launch_stand_in
+import pytest
+import yaml
+from ament_prefix import ROOT, install_prefix
+
+pytest.importorskip("ament_index_python")
+
+FILE = ROOT / "launch" / "multi_camera.launch.py"
+
+
+@pytest.fixture
+def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
+    install_prefix(tmp_path, monkeypatch)
+    description = launch_stand_in.load(FILE, monkeypatch)
+    return lambda **given: launch_stand_in.run(description, **given)
+
+
+@pytest.fixture
+def cameras(tmp_path: Path) -> str:
+    entries = [
+        {"name": "front", "image": "/front/image_raw", "provider": "cpu"},
+        {"name": "rear", "image": "image_raw", "parameters": {"compressed": True, "a": {"b": "1e3"}}},
+    ]
+    file = tmp_path / "list.yaml"
+    file.write_text(yaml.safe_dump({"cameras": entries, "defaults": {"parameters": {"overlay": False}}}))
+    return str(file)
+
+
+def plain(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Without the marks that keep text from being read as YAML."""
+    values: dict[str, Any] = {}
+    for name, value in parameters.items():
+        if isinstance(value, launch_stand_in.ParameterValue):
+            assert value.value_type is str
+            values[name] = value.value
+        else:
+            assert not isinstance(value, str), f"{name} would be read as YAML"
+            values[name] = plain(value) if isinstance(value, dict) else value
+    return values
+
+
+def test_a_node_for_every_camera(launch: Callable[..., list[Any]], cameras: str, tmp_path: Path) -> None:
+    front, rear = launch(cameras=cameras)
+    for node in (front, rear):
+        assert (node.package, node.executable, node.name) == (
+            "kd_seg_ros",
+            "segmentation_node",
+            "segmentation",
+        )
+        assert node.parameters[0] == str(tmp_path / "share/kd_seg_ros/config/segmentation.yaml")
+        assert node.output == "screen"
+        assert node.on_exit is None, "one camera's end is not that of the others"
+    assert (front.namespace, front.remappings) == ("front", [("image", "/front/image_raw")])
+    assert (rear.namespace, rear.remappings) == ("rear", [("image", "image_raw")])
+    assert plain(front.parameters[1]) == {"overlay": False, "provider": "cpu"}
+    assert plain(rear.parameters[1]) == {"overlay": False, "compressed": True, "a": {"b": "1e3"}}
+
+
+def test_arguments_win_over_the_list(launch: Callable[..., list[Any]], cameras: str) -> None:
+    front, rear = launch(cameras=cameras, provider="tensorrt", use_sim_time="True", namespace="/car/")
+    assert [node.namespace for node in (front, rear)] == ["/car/front", "/car/rear"]
+    for node in (front, rear):
+        values = plain(node.parameters[1])
+        assert (values["provider"], values["use_sim_time"]) == ("tensorrt", True)
+
+
+def test_all_nodes_pass_large_images_the_same_way(launch: Callable[..., list[Any]], cameras: str) -> None:
+    from kd_seg_ros.fast_dds import MEMORY
+
+    front, rear = launch(cameras=cameras)
+    assert front.additional_env == rear.additional_env
+    assert {"FASTDDS_DEFAULT_PROFILES_FILE", *MEMORY} == set(front.additional_env)
+
+
+def test_a_mistake_is_one_line_of_the_launch(launch: Callable[..., list[Any]], tmp_path: Path) -> None:
+    """Launch prints an action's exception as one line: "Caught exception in launch (…): MESSAGE"."""
+    from kd_seg_ros.errors import UserError
+
+    file = tmp_path / "list.yaml"
+    file.write_text("cameras: [{name: front}]")
+    with pytest.raises(UserError, match="'image' is missing"):
+        launch(cameras=str(file))
+
+
+def test_arguments(launch: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = launch_stand_in.load(FILE, monkeypatch).entities[:-1]
+    assert [argument.name for argument in arguments] == ["cameras", "namespace", "provider", "use_sim_time"]
+    assert all(argument.description.endswith(".") for argument in arguments)
+    with pytest.raises(ValueError, match="is none of"):
+        launch(cameras="x", provider="gpu")
+
+
+def test_the_shipped_example_starts(launch: Callable[..., list[Any]]) -> None:
+    assert [node.namespace for node in launch()] == ["front", "rear"]

@@ -1,0 +1,80 @@
+"""The measurement of large images, with small ones."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy")
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "large_images.py"
+
+
+@pytest.fixture(scope="module")
+def script() -> Any:
+    spec = importlib.util.spec_from_file_location("large_images", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_one_run(script: Any) -> None:
+    arguments = argparse.Namespace(frames=4, hertz=20.0, size="30x40")
+    result = script._run(script.Setting("as it comes", {}, False, "RELIABLE"), arguments)
+    assert result["megabytes"] == 30 * 40 * 3 / 1e6
+    assert result["arrived"] == 4
+    assert 0 < result["p50"] <= result["p99"]
+    assert result["publisher_cpu"] > 0
+    assert result["subscriber_cpu"] > 0
+
+
+def test_settings(script: Any, tmp_path: Path) -> None:
+    from kd_seg_ros.fast_dds import MEMORY, PROFILES
+
+    rows = list(script.settings(tmp_path))
+    assert len(rows) == len({(row.transport, row.jpeg, row.reliability) for row in rows}) == 12
+    for row in rows:
+        for name in row.environment:
+            assert name in (*PROFILES, *MEMORY)
+        files = [Path(value) for name, value in row.environment.items() if name in PROFILES]
+        assert len(files) == (row.transport != "as it comes")
+        for file in files:
+            kinds = {e.text for e in ElementTree.parse(file).iter() if e.tag.endswith("}type")}
+            assert kinds == ({"UDPv4"} if row.transport.startswith("UDP") else {"UDPv4", "SHM"})
+
+
+def test_table(script: Any) -> None:
+    nothing = float("nan")
+    runs = [
+        {
+            "publisher_cpu": 0.1,
+            "subscriber_cpu": 0.2,
+            "megabytes": 6.2,
+            "arrived": 10,
+            "p50": 5.0,
+            "p99": 9.0,
+        },
+        {
+            "publisher_cpu": 0.3,
+            "subscriber_cpu": 0.2,
+            "megabytes": 6.2,
+            "arrived": 0,
+            "p50": nothing,
+            "p99": nothing,
+        },
+        {"publisher_cpu": 0.2, "subscriber_cpu": 0.2, "megabytes": 6.2, "arrived": 4, "p50": 7.0, "p99": 9.0},
+    ]
+    none = [{**runs[1]}]
+    rows = [script.Setting("a", {}, False, "BEST_EFFORT"), script.Setting("b", {}, True, "RELIABLE")]
+    table = script._table(rows, [runs, none], argparse.Namespace(frames=10)).splitlines()
+    assert table[2] == "| a | rgb8, 6.20 MB | best effort | 40 % | 6.0 ms | 9.0 ms | 20 % | 20 % |"
+    assert table[3] == "| b | JPEG, 6.20 MB | reliable | 0 % | – | – | 30 % | 20 % |"
