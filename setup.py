@@ -116,6 +116,9 @@ setup(
         "console_scripts": [
             "segmentation_node = kd_seg_ros.segmentation_node:main",
             "play_bag = kd_seg_ros.play_bag:main",
+            "segment_bag = kd_seg_ros.segment_bag:main",
+            "make_bag = kd_seg_ros.make_bag:main",
+            "score_node = kd_seg_ros.score_node:main",
         ],
     },
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from distill.benchmarks import folding, metrics, models, training
 from distill.complexity import SIZE
 from distill.models.catalogue import MODELS, SWIFTNET, check_name
+from kd_seg_ros.benchmark.marks import marked, write_between_marks
 from kd_seg_ros.errors import UserError
 
 SUITES = ("models", "folding", "training", "metrics")
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run one suite."""
     if args.write:
-        _marked(args.write, args.suite, "")  # before minutes of measuring
+        marked(args.write, args.suite, "")  # before minutes of measuring
     if args.suite != "models":
         if args.models:
             raise UserError("--models belongs to --suite models")
@@ -62,23 +62,3 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         raise UserError(f"{error.filename} cannot be written: {error.strerror}") from error
     return 0
-
-
-def write_between_marks(path: Path, name: str, text: str) -> None:
-    """Replace what stands between ``<!-- NAME -->`` and ``<!-- /NAME -->`` in a Markdown document.
-
-    :raises UserError: if the document cannot be read or has no such marks.
-    """
-    path.write_text(_marked(path, name, text), encoding="utf-8")
-
-
-def _marked(path: Path, suite: str, text: str) -> str:
-    """Return a document with what stands between ``<!-- SUITE -->`` and ``<!-- /SUITE -->`` replaced."""
-    try:
-        document = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"--write {path} cannot be read: {error.strerror}") from error
-    mark = rf"(<!-- {suite} -->\n).*?(<!-- /{suite} -->)"
-    if not re.search(mark, document, re.DOTALL):
-        raise UserError(f"--write {path} has no marks <!-- {suite} --> … <!-- /{suite} -->")
-    return re.sub(mark, lambda m: f"{m[1]}\n{text}\n\n{m[2]}", document, flags=re.DOTALL)

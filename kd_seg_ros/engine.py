@@ -78,16 +78,19 @@ class Engine:
     sha256: str
     """Of the file, hexadecimal."""
 
-    def __init__(self, path: str | Path, provider: str = "cuda", *, cuda_graph: bool = False) -> None:
+    def __init__(
+        self, path: str | Path, provider: str = "cuda", *, cuda_graph: bool = False, nhwc: bool = False
+    ) -> None:
         """Open a model file.
 
         :param provider: ``cuda``, ``tensorrt`` or ``cpu``.
         :param cuda_graph: replay the GPU's work of a frame from a recording (``cuda``, a file of fixed size).
+        :param nhwc: channels last on CUDA.
         :raises EngineError: if the file is missing, damaged, not one of ours or without a model card, or
             if the provider does not start.
         """
         self._path = Path(path)
-        self._settings = SessionSettings(provider, cuda_graph)
+        self._settings = SessionSettings(provider, cuda_graph, nhwc)
         self._open()
 
     def _open(self) -> None:

@@ -83,11 +83,14 @@ class Outputs:
             self._maps = Prediction(mask, confidence)
 
     def publish(self, header: Header, camera_info: CameraInfo | None) -> None:
-        """Publish what is in the maps, under the source's header."""
-        self._mask_message.header = header
-        self._mask.publish(self._mask_message)
-        self._confidence_message.header = header
-        self._confidence.publish(self._confidence_message)
+        """Publish what is in the maps, under the source's header, as far as somebody listens."""
+        for topic, message in (
+            (self._mask, self._mask_message),
+            (self._confidence, self._confidence_message),
+        ):
+            if _heard(topic):  # publishing 2 MB to nobody takes a millisecond all the same
+                message.header = header
+                topic.publish(message)
         if self._info is not None and camera_info is not None and camera_info.width and camera_info.height:
             scaled = scaled_camera_info(camera_info, self._size)
             scaled.header = header

@@ -94,13 +94,13 @@ class Parameters:
     overlay_alpha: float = _parameter(
         0.5, "Weight of the colours in the overlay: 0 shows the image alone.", limits=(0.0, 1.0), live=True
     )
-    diagnostics_period: float = _parameter(
-        1.0, "Seconds between two messages on /diagnostics.", limits=(0.1, 3600.0)
-    )
     drift_window: float = _parameter(
         30.0,
         "Seconds over which the confidence is compared with that of the images the model was calibrated on.",
         limits=(1.0, 3600.0),
+    )
+    period_s: float = _parameter(
+        1.0, "Seconds between two messages on /diagnostics.", limits=(0.1, 3600.0), group="diagnostics"
     )
     max_processing_time_ms: float = _parameter(
         0.0,

@@ -1,35 +1,49 @@
 """Publish the topics of a rosbag2 with their original timing, for machines without ``ros2 bag``.
 
-Every message goes out byte for byte as it was recorded, under its recorded topic name (remap with
-``--ros-args -r /old:=/new``) and with the reliability and durability it was recorded with.
+Every message goes out byte for byte as it was recorded, with the reliability and durability it was
+recorded with. Options and keys are called as ``ros2 bag play`` calls them. What the parts do:
+:mod:`kd_seg_ros.playback`.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from kd_seg_ros.errors import UserError, first_line
+from kd_seg_ros.playback import keyboard
+from kd_seg_ros.playback.bag import (
+    IMAGE_TYPES,
+    chosen_connections,
+    image_topics,
+    messages,
+    not_among,
+    open_bag,
+)
+from kd_seg_ros.playback.keyboard import Keyboard
+from kd_seg_ros.playback.options import create_parser as _parser
+from kd_seg_ros.playback.player import LONGEST_WAIT_S, BagClock, Player
+from kd_seg_ros.playback.publishers import create_publishers, is_latched, offered, read_overrides
+from kd_seg_ros.playback.read_ahead import ReadAhead, Recorded
+from kd_seg_ros.playback.timeline import Timeline
 
 if TYPE_CHECKING:
     from rclpy.node import Node
     from rclpy.publisher import Publisher
-    from rclpy.qos import QoSProfile
     from rosbags.interfaces import Connection
     from rosbags.rosbag2 import Reader
 
-IMAGE_TYPES: Final = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+__all__ = ["IMAGE_TYPES", "image_topics", "main", "messages", "open_bag"]
 
 _LOOP_PAUSE_S: Final = 0.1  # between two rounds, so that a bag of one message does not spin
-_LONGEST_SLEEP_S: Final = 0.05  # how long a signal may go unnoticed
 _ACKNOWLEDGE_S: Final = 2.0  # how long to wait at the end for subscribers that lag behind
+_SWITCH_S: Final = 0.0005  # for how long the reading thread may hold the interpreter against the other
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,54 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = _parser().parse_args(_without_ros_arguments(argv))
         with open_bag(args.bag) as reader:
-            _play(reader, args, argv)
+            _run(reader, args, argv)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-@contextmanager
-def open_bag(path: str | Path) -> Iterator[Reader]:
-    """Open a rosbag2: its folder, or a single ``.mcap`` or ``.db3`` file.
-
-    :raises UserError: if it is missing, no bag, damaged or without messages, or if rosbags is not installed.
-    """
-    try:
-        from rosbags.rosbag2 import Reader
-    except ImportError as error:  # rosdep has no key for it
-        raise UserError("reading a bag needs the Python package rosbags: pip install rosbags") from error
-    path = Path(path)
-    if not path.exists():
-        raise UserError(f"{path}: no such bag")
-    try:
-        reader = Reader(path)
-        reader.open()
-    except Exception as error:  # what a damaged file raises depends on where the damage is
-        raise UserError(f"{path}: not a readable rosbag2: {first_line(error)}") from error
-    try:
-        if reader.message_count == 0:
-            raise UserError(f"{path}: the bag has no messages")
-        yield reader
-    finally:
-        reader.close()
-
-
-def image_topics(reader: Reader) -> dict[str, str]:
-    """Topics of an open bag that carry camera images, with their message types."""
-    return {c.topic: c.msgtype for c in reader.connections if c.msgtype in IMAGE_TYPES and c.msgcount}
-
-
-def messages(reader: Reader, connections: Sequence[Connection]) -> Iterator[tuple[Connection, int, bytes]]:
-    """Yield (connection, log time in ns, CDR bytes) in the order of time.
-
-    :raises UserError: if the bag turns out to be damaged.
-    """
-    try:
-        for connection, stamp, raw in reader.messages(connections):
-            yield connection, stamp, bytes(raw)
-    except Exception as error:  # as in open_bag
-        raise UserError(f"{reader.path}: the bag is damaged: {first_line(error)}") from error
 
 
 class _Stop:
@@ -97,145 +68,137 @@ class _Stop:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._request)
 
+    def __call__(self) -> bool:
+        return self.requested
+
     def _request(self, *_: object) -> None:
         self.requested = True
 
 
-class _Clock:
-    """Publishes the time of the bag on ``/clock`` at a fixed rate."""
-
-    def __init__(self, node: Node, hertz: float) -> None:
-        from rosgraph_msgs.msg import Clock
-
-        self._message = Clock()
-        self._publisher = node.create_publisher(Clock, "/clock", 1)
-        self._period = 1.0 / hertz
-        self._due = 0.0
-
-    def tick(self, bag_time: int) -> float:
-        """Publish if it is time to; return the seconds until the next tick."""
-        now = time.monotonic()
-        if now >= self._due:
-            self._due = now + self._period
-            stamp = self._message.clock
-            stamp.sec, stamp.nanosec = divmod(bag_time, 10**9)
-            self._publisher.publish(self._message)
-        return self._due - now
-
-
-def _play(reader: Reader, args: argparse.Namespace, argv: list[str]) -> None:
+def _run(reader: Reader, args: argparse.Namespace, argv: list[str]) -> None:
     stop = _Stop()
-    connections = _selected(reader, args.topics, skip_clock=args.clock is not None)
+    connections = chosen_connections(reader, args.topics)
+    if args.clock is not None:
+        connections = [c for c in connections if c.topic != "/clock"]
+    begin, end = _part(reader, args)
+    overrides = read_overrides(args.qos_profile_overrides_path)
+    remapping = _remapping(reader, args.remap)
+    sys.setswitchinterval(_SWITCH_S)
+    with ExitStack() as stack:
+        table = _create(args.timing, stack)
+        node = _start_ros([*remapping, *argv], stack)
+        publishers = create_publishers(node, connections, overrides)
+        connections = [c for c in connections if c.topic in publishers]
+        clock = BagClock(node, args.clock) if args.clock is not None else None
+        ahead = ReadAhead(_rounds(reader, connections, begin, end, args.loop))
+        stack.callback(ahead.close)
+        keys = stack.enter_context(Keyboard(not args.disable_keyboard_controls))
+        say = node.get_logger().info
+        player = Player(lambda m: publishers[m.topic].publish(m.raw), keys, clock, stop, say)
+        if table is not None:
+            stack.callback(player.timing.write, table)
+        _wait_for_subscribers(node, publishers, args.wait, stop)
+        say(f"playing {', '.join(publishers)} at rate {args.rate:g}")
+        if keys.active:
+            say(keyboard.HELP)
+        _play(player, ahead, begin, args, stop)
+        _wait_until_acknowledged(publishers, stop)
+        say(player.timing.summary())
+
+
+def _play(player: Player, ahead: ReadAhead, begin: int, args: argparse.Namespace, stop: _Stop) -> None:
+    """Play round after round."""
+    rate, paused = args.rate, args.start_paused
+    while not stop.requested:
+        ahead.fill(stop)
+        _sleep(args.delay, stop)
+        timeline = Timeline(begin, rate, paused)
+        if not player.play(ahead.round(stop), timeline) and not stop.requested:
+            raise UserError(f"{args.bag}: no message in this part of the bag, see --start-offset")
+        if not args.loop:
+            return
+        rate, paused = timeline.rate, timeline.paused
+        _sleep(_LOOP_PAUSE_S, stop)
+
+
+def _rounds(
+    reader: Reader, connections: Sequence[Connection], begin: int, end: int, loop: bool
+) -> Iterator[Recorded | None]:
+    """Yield the messages from ``begin`` to before ``end``, and None after each round.
+
+    First come the messages that latched topics held at ``begin``: whoever starts in the middle needs them.
+    """
+    yield from _held(reader, connections, begin)
+    while True:
+        for connection, stamp, raw in messages(reader, connections, begin, end):
+            yield Recorded(connection.topic, stamp, raw)
+        yield None
+        if not loop:
+            return
+
+
+def _held(reader: Reader, connections: Sequence[Connection], begin: int) -> list[Recorded]:
+    latched = [c for c in connections if is_latched([c])]
+    if begin == reader.start_time or not latched:
+        return []
+    last: dict[int, list[Recorded]] = {c.id: [] for c in latched}
+    for connection, _, raw in messages(reader, latched, None, begin):
+        depth = max([qos.depth for qos in offered([connection])]) or 1
+        last[connection.id] = [*last[connection.id], Recorded(connection.topic, begin, raw)][-depth:]
+    return [message for kept in last.values() for message in kept]
+
+
+def _part(reader: Reader, args: argparse.Namespace) -> tuple[int, int]:
+    """Bag times, ns, between which to play."""
+    begin = reader.start_time + round(args.start_offset * 1e9)
+    if begin >= reader.end_time:
+        seconds = reader.duration * 1e-9
+        raise UserError(f"--start-offset {args.start_offset:g}: {args.bag} is {seconds:.3g} s long")
+    if args.playback_duration is None:
+        return begin, reader.end_time
+    return begin, min(begin + round(args.playback_duration * 1e9) + 1, reader.end_time)
+
+
+def _remapping(reader: Reader, rules: Sequence[str]) -> list[str]:
+    """Turn ``old:=new`` into arguments of ROS."""
+    topics = {c.topic for c in reader.connections} | {"/clock"}
+    for rule in rules:
+        old, separator, new = rule.partition(":=")
+        if not (old and separator and new):
+            raise UserError(f"--remap {rule}: must be /old:=/new")
+        if old not in topics:
+            raise UserError(f"--remap {rule}: {not_among(old, topics, str(reader.path))}")
+    return ["--ros-args", *(word for rule in rules for word in ("-r", rule)), "--"] if rules else []
+
+
+def _create(path: Path | None, stack: ExitStack) -> TextIO | None:
+    try:
+        return stack.enter_context(path.open("w", encoding="utf-8", newline="")) if path else None
+    except OSError as error:
+        raise UserError(f"--timing {path}: cannot be written: {error.strerror}") from error
+
+
+def _start_ros(argv: list[str], stack: ExitStack) -> Node:
     try:
         import rclpy
-        from rclpy.duration import Duration
         from rclpy.signals import SignalHandlerOptions
     except ImportError as error:
         raise UserError(
             f"play_bag needs ROS 2 ({error}): source an install, or pip install 'kd_seg_ros[ros]'"
         ) from error
-
+    stack.callback(rclpy.try_shutdown)
     try:
         rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:  # its classes for wrong arguments differ between releases
         raise UserError(f"ROS 2 did not start, see --ros-args: {first_line(error)}") from error
-    try:
-        node = rclpy.create_node("play_bag", start_parameter_services=False)
-        publishers = _publishers(node, connections)
-        connections = [c for c in connections if c.topic in publishers]
-        clock = _Clock(node, args.clock) if args.clock is not None else None
-        _wait_for_subscribers(node, publishers, args.wait, stop)
-        node.get_logger().info(f"playing {', '.join(publishers)} at rate {args.rate:g}")
-        while not stop.requested:
-            _play_once(messages(reader, connections), publishers, clock, args.rate, stop)
-            if not args.loop:
-                break
-            time.sleep(_LOOP_PAUSE_S)
-        for publisher in publishers.values():
-            if not stop.requested:
-                publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_S))
-    finally:
-        rclpy.try_shutdown()
-
-
-def _play_once(
-    recorded: Iterator[tuple[Connection, int, bytes]],
-    publishers: dict[str, Publisher],
-    clock: _Clock | None,
-    rate: float,
-    stop: _Stop,
-) -> None:
-    """Publish each message at its own time after the first one; late ones follow at once."""
-    start, first = time.monotonic(), None
-    for connection, stamp, raw in recorded:
-        first = stamp if first is None else first
-        while not stop.requested:
-            elapsed = time.monotonic() - start
-            left = (stamp - first) / 1e9 / rate - elapsed
-            # Bag time never runs ahead of a message that is still to come.
-            tick = clock.tick(min(first + int(elapsed * rate * 1e9), stamp)) if clock else left
-            if left <= 0:
-                break
-            time.sleep(max(0.0, min(left, tick, _LONGEST_SLEEP_S)))
-        if stop.requested:
-            return
-        publishers[connection.topic].publish(raw)
-
-
-def _selected(reader: Reader, topics: Sequence[str] | None, skip_clock: bool) -> list[Connection]:
-    """Connections of the bag to play: all, or those of the topics asked for."""
-    known = {c.topic for c in reader.connections}
-    if missing := sorted(set(topics or ()) - known):
-        raise UserError(f"--topics {missing[0]}: not in {reader.path}, which has {', '.join(sorted(known))}")
-    return [
-        c
-        for c in reader.connections
-        if (topics is None or c.topic in topics) and not (skip_clock and c.topic == "/clock")
-    ]
-
-
-def _publishers(node: Node, connections: Sequence[Connection]) -> dict[str, Publisher]:
-    """Create a publisher per topic, without those whose message type is not installed."""
-    publishers: dict[str, Publisher] = {}
-    for connection in connections:
-        try:
-            package, _, name = connection.msgtype.split("/")
-            message_class = getattr(importlib.import_module(f"{package}.msg"), name)
-        except (ImportError, AttributeError, ValueError):
-            node.get_logger().warning(
-                f"{connection.topic} is left out: its type {connection.msgtype} is not installed"
-            )
-            continue
-        if connection.topic not in publishers:
-            offers = [c for c in connections if c.topic == connection.topic]
-            publishers[connection.topic] = node.create_publisher(
-                message_class, connection.topic, _quality_of_service(offers)
-            )
-    if not publishers:
-        raise UserError("none of the bag's topics can be published: install their message packages")
-    return publishers
-
-
-def _quality_of_service(connections: Sequence[Connection]) -> QoSProfile:
-    """What the topic was recorded with; the strictest offer of several, which suits every subscriber."""
-    from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-    from rosbags.interfaces import QosDurability, QosReliability
-
-    offers: list[Any] = [qos for c in connections for qos in c.ext.offered_qos_profiles]  # type: ignore[union-attr]
-    best_effort = offers and all(qos.reliability == QosReliability.BEST_EFFORT for qos in offers)
-    latched = any(qos.durability == QosDurability.TRANSIENT_LOCAL for qos in offers)
-    return QoSProfile(
-        depth=max((qos.depth for qos in offers), default=0) or 10,
-        reliability=ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE,
-        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
-    )
+    return rclpy.create_node("play_bag", start_parameter_services=False)
 
 
 def _wait_for_subscribers(node: Node, publishers: dict[str, Publisher], seconds: float, stop: _Stop) -> None:
     deadline = time.monotonic() + seconds
     lonely = list(publishers)
     while lonely and not stop.requested and time.monotonic() < deadline:
-        time.sleep(_LONGEST_SLEEP_S)
+        time.sleep(LONGEST_WAIT_S)
         lonely = [topic for topic in lonely if not publishers[topic].get_subscription_count()]
     if lonely and seconds and not stop.requested:
         node.get_logger().info(
@@ -243,35 +206,18 @@ def _wait_for_subscribers(node: Node, publishers: dict[str, Publisher], seconds:
         )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="play_bag", description="Publish a rosbag2's topics as recorded.")
-    parser.add_argument("bag", type=Path, help="a rosbag2 folder, or one .mcap or .db3 file")
-    parser.add_argument("--rate", type=_positive, default=1.0, help="speed, 1 = as recorded (default)")
-    parser.add_argument("--loop", action="store_true", help="start again at the end, until interrupted")
-    parser.add_argument("--topics", nargs="+", metavar="TOPIC", help="play these topics only (default: all)")
-    parser.add_argument(
-        "--clock",
-        type=_positive,
-        nargs="?",
-        const=40.0,
-        metavar="HZ",
-        help="publish the bag's time on /clock, HZ times a second (default: 40)",
-    )
-    parser.add_argument(
-        "--wait",
-        type=float,
-        default=3.0,
-        metavar="S",
-        help="wait at most S seconds until every topic has a subscriber (default: 3)",
-    )
-    return parser
+def _wait_until_acknowledged(publishers: dict[str, Publisher], stop: _Stop) -> None:
+    from rclpy.duration import Duration
+
+    for publisher in publishers.values():
+        if not stop.requested:
+            publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_S))
 
 
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
-    return value
+def _sleep(seconds: float, stop: _Stop) -> None:
+    end = time.monotonic() + seconds
+    while not stop.requested and (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, LONGEST_WAIT_S))
 
 
 def _without_ros_arguments(argv: list[str]) -> list[str]:

@@ -85,7 +85,7 @@ class SegmentationNode(Node):
         self._lost = 0
         self._diagnostics = DiagnosticsPublisher(self, self._engine.provider, self._report)
         wall = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
-        self.create_timer(self._settings.diagnostics_period, self._diagnostics.publish, clock=wall)
+        self.create_timer(self._settings.period_s, self._diagnostics.publish, clock=wall)
         self.create_timer(WATCH_PERIOD_S, self._watch, clock=wall)
         self._watch()
         # Last, since whatever fails above (a signal may end ROS at any moment) must not leave threads behind.

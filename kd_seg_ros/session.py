@@ -99,6 +99,8 @@ def _start(path: Path, settings: SessionSettings, gpu_only: bool = False) -> ort
     """Create a session; with ``gpu_only``, refuse a file of which any node would run on the CPU."""
     options = ort.SessionOptions()
     options.log_severity_level = 3  # errors only
+    # Else the threads of the CPU provider spin on after a run, on cores that decoding and publishing need.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     if gpu_only:
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     providers = [(name, _provider_options(name, settings)) for name in PROVIDERS[settings.provider]]

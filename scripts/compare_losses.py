@@ -15,10 +15,10 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from distill.__main__ import main as distill
-from distill.benchmark import write_between_marks
 from distill.benchmarks.timing import machine
 from distill.config import load_config
 from distill.fit import parse_overrides
+from kd_seg_ros.benchmark.marks import write_between_marks
 
 ROOT = Path(__file__).parent.parent
 STUDENTS = {

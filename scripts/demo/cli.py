@@ -18,7 +18,6 @@ from typing import Any, Final
 
 from bags import remove_bag, write_image_bag
 from drive import LABELS_TOPIC, Drive, excerpt, survey
-from processes import ReplayError, replay_environment
 from recording import answered_stamps, answers
 from report import choose_frames, panels, write_report
 from scoring import Tally
@@ -30,6 +29,7 @@ from kd_seg_ros.card import ModelCard
 from kd_seg_ros.classes import CLASS_NAMES
 from kd_seg_ros.engine import PROVIDERS, Engine
 from kd_seg_ros.errors import UserError
+from kd_seg_ros.scoring.processes import ReplayError, replay_environment
 
 _VIDEO_FRAMES: Final = 600  # of a longer drive every second, third … frame is shown
 

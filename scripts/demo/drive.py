@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from bags import IMAGE, STORE, open_writer, parsed_messages, stamp_of
+from bags import open_writer
 from numpy.typing import NDArray
 from rosbags.interfaces import ConnectionExtRosbag2
 
+from kd_seg_ros.bags.messages import IMAGE, STORE, parsed_messages, stamp_of, stamp_text
 from kd_seg_ros.decode import decode_compressed, decode_image
 from kd_seg_ros.errors import UserError
 from kd_seg_ros.play_bag import image_topics, messages, open_bag
@@ -110,7 +111,7 @@ def survey(bag: Path, topic: str | None = None, labels_topic: str | None = None)
                 labels.add(stamp)
             elif stamp in images:
                 raise UserError(
-                    f"{bag}: two images on {topic} have the same header stamp, {stamp / 1e9:.9f}: "
+                    f"{bag}: two images on {topic} have the same header stamp, {stamp_text(stamp)}: "
                     "their masks could not be told apart"
                 )
             else:

@@ -8,25 +8,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from bags import byte_map, parsed_messages, stamp_of
 from drive import Drive, FrameInfo
 from numpy.typing import NDArray
-from processes import ReplayError
 
-from kd_seg_ros.errors import UserError
-from kd_seg_ros.play_bag import open_bag
+from kd_seg_ros.bags.labels import label_map
+from kd_seg_ros.bags.messages import byte_map, stamp_text
+from kd_seg_ros.scoring import recording as recording_of_node
+from kd_seg_ros.scoring.outputs import Outputs
+from kd_seg_ros.scoring.processes import ReplayError
 
-MASK: Final = "/segmentation/mask"
-CONFIDENCE: Final = "/segmentation/confidence"
-DIAGNOSTICS: Final = "/diagnostics"
-
-STAGES: Final = {
-    "decode_ms": "decoding the message",
-    "inference_ms": "network",
-    "publish_ms": "publishing",
-    "latency_ms": "arrival to published",
-}
-"""What the node times per frame, and reports as percentiles."""
+OUTPUTS: Final = Outputs.of("")
 
 
 @dataclass(frozen=True)
@@ -47,23 +38,9 @@ class Answer:
 def answered_stamps(recording: Path, drive: Drive) -> set[int]:
     """Return the header stamps of the frames that have a mask and a confidence map.
 
-    :raises ReplayError: if the node's headers break the contract: a stamp that no frame has, one that
-        comes twice, or a frame_id that is not the frame's.
+    :raises ReplayError: if the node's headers break the contract.
     """
-    stamps: dict[str, set[int]] = {MASK: set(), CONFIDENCE: set()}
-    with open_bag(recording) as reader:
-        for topic, _, message in parsed_messages(reader, stamps):
-            stamp = stamp_of(message)
-            info = drive.frames.get(stamp)
-            where = f"{topic} at {stamp / 1e9:.9f}"
-            if info is None:
-                raise ReplayError(f"{where}: no frame of the drive has this stamp")
-            if stamp in stamps[topic]:
-                raise ReplayError(f"{where}: published twice")
-            if message.header.frame_id != info.frame_id:
-                raise ReplayError(f"{where}: frame_id {message.header.frame_id!r}, not {info.frame_id!r}")
-            stamps[topic].add(stamp)
-    return stamps[MASK] & stamps[CONFIDENCE]
+    return recording_of_node.answered_stamps(recording, OUTPUTS, drive.frames)
 
 
 def answers(recording: Path, drive: Drive, stamps: Collection[int]) -> Iterator[Answer]:
@@ -91,30 +68,14 @@ def _maps(
     recording: Path, stamps: Collection[int]
 ) -> Iterator[tuple[int, tuple[NDArray[np.uint8], NDArray[np.uint8]]]]:
     """Yield stamp, mask and confidence as soon as both have come."""
-    waiting: dict[int, dict[str, NDArray[np.uint8]]] = {}
-    with open_bag(recording) as reader:
-        for topic, _, message in parsed_messages(reader, (MASK, CONFIDENCE)):
-            stamp = stamp_of(message)
-            if stamp not in stamps:
-                continue
-            pair = waiting.setdefault(stamp, {})
-            try:
-                pair[topic] = byte_map(message)
-            except ValueError as error:
-                raise ReplayError(f"{topic} at {stamp / 1e9:.9f}: {error}") from error
-            if len(pair) == 2:
-                del waiting[stamp]
-                yield stamp, (pair[MASK], pair[CONFIDENCE])
+    for maps in recording_of_node.recorded_maps(recording, OUTPUTS, stamps):
+        try:
+            yield maps.stamp, (byte_map(maps.mask), byte_map(maps.confidence))
+        except ValueError as error:
+            raise ReplayError(f"segmentation at {stamp_text(maps.stamp)}: {error}") from error
 
 
 def _labels(drive: Drive, info: FrameInfo, message: Any, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
     if message is None:
         return None
-    where = f"{drive.bag}: {drive.labels_topic}, frame {info.number}"
-    try:
-        labels = byte_map(message)
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{where}: {error}") from error
-    if labels.shape != shape:
-        raise UserError(f"{where}: labels of {labels.shape} for an image of {shape} (height, width)")
-    return labels
+    return label_map(message, shape, f"{drive.bag}: {drive.labels_topic}, frame {info.number}")

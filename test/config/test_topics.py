@@ -80,7 +80,7 @@ def policy_missing(services: set[str]) -> set[str]:
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Rules, list[Any]]]:
     """All that the node has in its two opposite settings, and its diagnostics."""
     model = write_tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx", 8, 8)
-    options = ["-p", f"model:={model}", "-p", "provider:=cpu", "-p", "diagnostics_period:=0.2"]
+    options = ["-p", f"model:={model}", "-p", "provider:=cpu", "-p", "diagnostics.period_s:=0.2"]
     client = Client(NAMESPACE.strip("/"))
     camera = client.publisher("image", Image)
     try:

@@ -23,7 +23,7 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     model = write_tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx", HEIGHT, WIDTH)
-    return ["-p", f"model:={model}", "-p", "provider:=cpu", "-p", "diagnostics_period:=0.2"]
+    return ["-p", f"model:={model}", "-p", "provider:=cpu", "-p", "diagnostics.period_s:=0.2"]
 
 
 @pytest.fixture

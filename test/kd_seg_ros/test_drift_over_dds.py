@@ -32,7 +32,7 @@ def test_an_unlike_confidence_is_a_warning_with_its_numbers(tmp_path: Path, clie
         reliability={"full": TABLE},
         expected_accuracy={"full": [0.6, 0.89]},
     )
-    settings = ["-p", f"model:={model}", "-p", "provider:=cpu", "-p", "diagnostics_period:=0.2"]
+    settings = ["-p", f"model:={model}", "-p", "provider:=cpu", "-p", "diagnostics.period_s:=0.2"]
     with running_node("drift", *settings, "-p", "drift_window:=2.0"):
         camera, masks, states = (
             client.publisher("image"),

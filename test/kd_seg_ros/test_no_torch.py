@@ -48,7 +48,10 @@ def test_every_module_imports_without_the_offline_half() -> None:
     assert failed == {}
 
 
-@pytest.mark.parametrize("module", ["engine", "decode", "overlay", "share", "card", "classes", "play_bag"])
+@pytest.mark.parametrize(
+    "module",
+    ["engine", "decode", "overlay", "share", "card", "classes", "play_bag", "segment_bag", "make_bag"],
+)
 def test_modules_that_need_no_ros_to_be_imported(module: str) -> None:
     code = "import sys; sys.modules['rclpy'] = None; import kd_seg_ros." + module
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)

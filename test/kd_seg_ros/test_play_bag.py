@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from drive_bag import STORE, write_bag
-from rosbags.rosbag2 import Reader, StoragePlugin, Writer
+from drive_bag import START, STORE, write_bag
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
 
 from kd_seg_ros.errors import UserError
 from kd_seg_ros.play_bag import image_topics, main, messages, open_bag
@@ -90,7 +91,86 @@ def test_unknown_topic_is_refused_with_those_there_are(
     assert "/camera/condition, /camera/image_raw, /note" in error
 
 
-@pytest.mark.parametrize("options", [["--rate", "0"], ["--rate", "inf"], ["--clock", "-1"], ["--wait", "x"]])
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (
+            ["--topics", "/camera/image"],
+            "which has /camera/condition, /camera/image_raw, /note (did you mean",
+        ),
+        (["--remap", "/camera/image:=/x"], "--remap /camera/image:=/x: not in"),
+        (["-m", "/camera/image_raw"], "--remap /camera/image_raw: must be /old:=/new"),
+        (["--start-offset", "9"], "--start-offset 9: {bag} is 0.38 s long"),
+        (["--timing", "{bag}/no/file.csv"], "--timing {bag}/no/file.csv: cannot be written"),
+        (["--qos-profile-overrides-path", "{bag}/qos.yaml"], "{bag}/qos.yaml: cannot be read"),
+    ],
+)
+def test_mistakes_end_with_one_line(
+    tmp_path: Path, options: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bag = tmp_path / "bag"
+    write_bag(bag)
+    assert main([str(bag), *(option.format(bag=bag) for option in options)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert complaint.format(bag=bag) in line
+
+
+@pytest.mark.parametrize("place", ["metadata", "chunk"])
+def test_a_compression_that_nobody_knows(tmp_path: Path, place: str) -> None:
+    bag = tmp_path / "bag"
+    writer = Writer(bag, version=9, storage_plugin=StoragePlugin.MCAP)
+    if place == "chunk":
+        writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+    with writer:
+        connection = writer.add_connection("/note", "std_msgs/msg/String", typestore=STORE)
+        text = STORE.types["std_msgs/msg/String"](data="hello")
+        writer.write(connection, START, bytes(STORE.serialize_cdr(text, "std_msgs/msg/String")))
+    file = bag / ("metadata.yaml" if place == "metadata" else "bag.mcap")
+    content = file.read_bytes()
+    if place == "metadata":
+        content = content.replace(b"compression_format: ''", b"compression_format: brot")
+        content = content.replace(b"compression_mode: ''", b"compression_mode: FILE")
+    else:
+        content = content.replace(b"\x04\0\0\0zstd", b"\x04\0\0\0brot")
+    file.write_bytes(content)
+    with open_or_refuse(bag) as complaint:
+        assert "brot" in str(complaint)
+
+
+@contextmanager
+def open_or_refuse(bag: Path) -> Iterator[UserError]:
+    """Read a bag whole; give the error that comes of it."""
+    with pytest.raises(UserError) as caught, open_bag(bag) as reader:
+        list(messages(reader, reader.connections))
+    assert str(caught.value).startswith(str(bag))
+    assert "\n" not in str(caught.value)
+    yield caught.value
+
+
+def test_what_may_help_is_said(tmp_path: Path) -> None:
+    write_bag(tmp_path / "bag")
+    (storage,) = (tmp_path / "bag").glob("*.mcap")
+    storage.write_bytes(storage.read_bytes()[:-200])
+    with open_or_refuse(tmp_path / "bag") as complaint:
+        assert "`mcap recover" in str(complaint)
+    (tmp_path / "bag" / "metadata.yaml").unlink()
+    with open_or_refuse(tmp_path / "bag") as complaint:
+        assert "`ros2 bag reindex`" in str(complaint)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--rate", "0"],
+        ["--rate", "inf"],
+        ["--clock", "-1"],
+        ["--wait", "x"],
+        ["--start-offset", "-1"],
+        ["--playback-duration", "0"],
+        ["--delay", "nan"],
+    ],
+)
 def test_bad_options(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["bag", *options])

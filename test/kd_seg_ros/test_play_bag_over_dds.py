@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,38 +15,10 @@ from typing import Any
 
 import pytest
 from drive_bag import PERIOD, START, STORE, Recorded, offered, write_bag
+from listener import Listener
 from ros_domain import own_domain
 from rosbags.interfaces import QosDurability, QosReliability
 from rosbags.rosbag2 import StoragePlugin, Writer
-
-
-class Listener:
-    """Receives raw messages in this process while ``play_bag`` runs in another."""
-
-    def __init__(self, domain: int) -> None:
-        import rclpy
-        from rclpy.executors import SingleThreadedExecutor
-
-        self._context = rclpy.Context()
-        rclpy.init(context=self._context, domain_id=domain)
-        self.node = rclpy.create_node("listener", context=self._context)
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self.node)
-        self.received: dict[str, list[bytes]] = {}
-
-    def subscribe(self, msgtype: Any, topic: str, qos: Any = 100) -> None:
-        self.received[topic] = []
-        self.node.create_subscription(msgtype, topic, self.received[topic].append, qos, raw=True)
-
-    def spin_until(self, done: Callable[[], bool], seconds: float = 30.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not done() and time.monotonic() < deadline:
-            self._executor.spin_once(timeout_sec=0.1)
-
-    def close(self) -> None:
-        self._executor.shutdown()
-        self.node.destroy_node()
-        self._context.try_shutdown()
 
 
 @pytest.fixture
@@ -54,6 +28,8 @@ def domain(monkeypatch: pytest.MonkeyPatch) -> int:
     number = own_domain()
     monkeypatch.setenv("ROS_DOMAIN_ID", str(number))
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    profile = Path(__file__).parents[2] / "config" / "fastdds_large_images.xml"
+    monkeypatch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", str(profile))  # the two find each other sooner
     return number
 
 
@@ -210,6 +186,75 @@ def test_type_that_is_not_installed_is_left_out(tmp_path: Path, listener: Listen
     process = play(tmp_path / "bag", "--topics", "/strange")
     assert process.wait(30) == 2
     assert "error: none of the bag's topics can be published" in process.stderr.read()
+
+
+def test_a_part_of_the_bag_under_another_name_with_what_was_latched_before(
+    tmp_path: Path, listener: Listener, play: Any
+) -> None:
+    from rclpy.qos import DurabilityPolicy, QoSProfile
+    from std_msgs.msg import String
+
+    recorded = write_bag(tmp_path / "bag", frames=20)
+    listener.subscribe(String, "/weather")
+    listener.subscribe(String, "/note", QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL))
+    process = play(
+        *(tmp_path / "bag", "--wait", 30, "--topics", "/camera/condition", "/note"),
+        *("--start-offset", 5 * PERIOD / 1e9, "--playback-duration", 3 * PERIOD / 1e9),
+        *("-m", "/camera/condition:=/weather", "--timing", tmp_path / "timing.csv"),
+    )
+    listener.spin_until(lambda: len(listener.received["/weather"]) >= 4)
+    assert process.wait(10) == 0, process.stderr.read()
+    listener.spin_until(lambda: bool(listener.received["/note"]), seconds=5)
+    assert listener.received["/weather"] == of_topic(recorded, "/camera/condition")[5:9]
+    assert listener.received["/note"] == of_topic(recorded, "/note")
+    rows = (tmp_path / "timing.csv").read_text().splitlines()[1:]
+    times = [int(row.split(",")[1]) for row in rows if row.startswith("/camera/condition,")]
+    assert times == [START + n * PERIOD for n in range(5, 9)]
+    assert "5 messages, timing error" in process.stderr.read()
+
+
+def test_keys_of_the_terminal(tmp_path: Path, listener: Listener, domain: int) -> None:
+    from sensor_msgs.msg import Image
+
+    write_bag(tmp_path / "bag", frames=6)
+    listener.subscribe(Image, "/camera/image_raw")
+    images = listener.received["/camera/image_raw"]
+    master, slave = os.openpty()
+    before = termios.tcgetattr(slave)
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "kd_seg_ros.play_bag", str(tmp_path / "bag"), "--start-paused", "--loop"),
+            *("--topics", "/camera/image_raw", "--wait", "30"),
+        ],
+        cwd=Path(__file__).parents[2],
+        stdin=slave,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # the terminal is its own
+    )
+    try:
+        assert process.stderr is not None
+        lines = iter(process.stderr.readline, "")
+        assert any("space: pause" in line for line in lines)
+        assert not termios.tcgetattr(slave)[3] & (termios.ICANON | termios.ECHO)
+        listener.spin_until(lambda: bool(images), seconds=1)
+        assert not images, "paused"
+        os.write(master, b"s\x1b[C")
+        listener.spin_until(lambda: len(images) >= 2)
+        listener.spin_until(lambda: len(images) >= 3, seconds=0.5)
+        assert len(images) == 2
+        os.write(master, b" ")
+        listener.spin_until(lambda: len(images) >= 8)
+        assert len(images) >= 8
+        os.write(master, b"\x03")  # Ctrl-C
+        assert process.wait(10) == 0
+        assert termios.tcgetattr(slave) == before
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+        os.close(slave)
 
 
 def test_wrong_ros_arguments(tmp_path: Path, play: Any) -> None:

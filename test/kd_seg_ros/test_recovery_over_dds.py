@@ -36,7 +36,7 @@ def test_restarts_are_tried_and_then_the_node_ends_with_status_1(tmp_path: Path,
     model = write_tiny_model(tmp_path / "fragile.onnx", 48, 64, fragile=True)
     masks, states = client.collect("segmentation/mask"), client.diagnostics()
     camera = client.publisher("image")
-    settings = ["-p", f"model:={model}", "-p", "provider:=cpu", "-p", "diagnostics_period:=0.2"]
+    settings = ["-p", f"model:={model}", "-p", "provider:=cpu", "-p", "diagnostics.period_s:=0.2"]
     node = NodeProcess("--ros-args", "-r", "__ns:=/failing", *settings, program=["-c", WITHOUT_PAUSES])
     node.wait_for_line("ready:")
     try:

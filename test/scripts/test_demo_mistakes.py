@@ -25,6 +25,7 @@ from demo_drive import (
 from tiny_model import write_tiny_model
 
 from kd_seg_ros.errors import UserError
+from kd_seg_ros.scoring.processes import ReplayError
 
 DEMO = ROOT / "scripts" / "demo"
 HEIGHT, WIDTH = 48, 64
@@ -190,7 +191,7 @@ def test_answers_with_wrong_headers_are_refused(
     mask = frame(0)[1]
     entries = [("/segmentation/mask", START, image_message(mask, stamp, frame_id)) for stamp in stamps]
     recording = write_messages(tmp_path / "recording", entries)
-    with pytest.raises(module("processes").ReplayError, match=message):
+    with pytest.raises(ReplayError, match=message):
         module("recording").answered_stamps(recording, drive)
 
 
@@ -206,34 +207,6 @@ def test_without_an_encoder_the_video_is_a_gif(
         assert (film.format, film.n_frames, film.info["duration"]) == ("GIF", 3, 100)
         film.seek(1)
         assert film.convert("RGB").getpixel((10, 5)) == (90, 90, 90)
-
-
-def test_a_process_that_dies_is_reported_with_its_last_lines(tmp_path: Path, module: Any) -> None:
-    processes = module("processes")
-    command = [sys.executable, "-c", "import sys; print('all well'); sys.exit('out of paint')"]
-    with processes.Process("painter", command, tmp_path / "log") as process:
-        with pytest.raises(processes.ReplayError, match=r"painter .* exit code 1(?s:.*)out of paint"):
-            process.must_succeed()
-        with pytest.raises(processes.ReplayError, match="all well"):
-            process.must_run()
-
-
-def test_processes_do_not_outlive_their_context(tmp_path: Path, module: Any) -> None:
-    processes = module("processes")
-    with processes.Process("sleeper", ["sleep", "600"], tmp_path / "log") as process:
-        process.must_run()
-    assert not process.running
-
-
-def test_replay_is_isolated_unless_the_user_says_otherwise(module: Any) -> None:
-    replay_environment = module("processes").replay_environment
-    added = replay_environment({})
-    assert 1 <= int(added["ROS_DOMAIN_ID"]) <= 101
-    assert added["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
-    assert added["FASTDDS_DEFAULT_PROFILES_FILE"].endswith("fastdds_large_images.xml")
-    assert replay_environment({"ROS_DISTRO": "humble"})["ROS_LOCALHOST_ONLY"] == "1"
-    given = {"ROS_DOMAIN_ID": "7", "ROS_LOCALHOST_ONLY": "0", "FASTRTPS_DEFAULT_PROFILES_FILE": "mine.xml"}
-    assert all(name.startswith("MALLOC_") for name in replay_environment(given))
 
 
 def test_labels_that_do_not_fit_are_a_mistake(tmp_path: Path, module: Any) -> None:

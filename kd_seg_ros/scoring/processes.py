@@ -1,4 +1,4 @@
-"""The processes of the replay: their surroundings, and watching over one of them."""
+"""The processes of a replay: their surroundings, and watching over one of them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from kd_seg_ros.errors import UserError
 from kd_seg_ros.fast_dds import large_image_environment
 
 _PATIENCE_S: Final = 15.0  # for a process that was asked to end
@@ -71,12 +72,12 @@ class Process:
         return self._log.read_text(errors="replace")
 
     def must_run(self) -> None:
-        """Raise ReplayError if it has ended."""
+        """Raise ReplayError if it has ended, or UserError if what it was given is the cause."""
         if not self.running:
             raise self._ended()
 
     def must_succeed(self) -> None:
-        """Wait for the end; raise ReplayError if it does not end, or not with exit code 0."""
+        """Wait for the end; raise as :meth:`must_run` if it does not end, or not with exit code 0."""
         try:
             self._process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired as error:
@@ -88,8 +89,12 @@ class Process:
         """Send what Ctrl-C sends."""
         self._process.send_signal(signal.SIGINT)
 
-    def _ended(self) -> ReplayError:
-        last = "\n".join(self.output.splitlines()[-10:])
+    def _ended(self) -> Exception:
+        lines = self.output.splitlines()
+        refusals = [line for line in lines if line.startswith("error: ")]
+        if self._process.returncode == 2 and refusals:
+            return UserError(f"the {self.name} does not start: {refusals[-1].removeprefix('error: ')}")
+        last = "\n".join(lines[-10:])
         return ReplayError(
             f"the {self.name} has ended with exit code {self._process.returncode}; its last lines:\n{last}"
         )

@@ -1,0 +1,100 @@
+"""The camera topics of a bag, and the names of what belongs to each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rosbags.interfaces import Connection
+from rosbags.rosbag2 import Reader
+
+from kd_seg_ros.bags.messages import IMAGE
+from kd_seg_ros.errors import UserError
+from kd_seg_ros.playback.bag import IMAGE_TYPES
+
+LABELS: Final = "labels"
+CONDITION: Final = "condition"
+FRAME_NAME: Final = "frame_name"
+"""Names beside a camera's topic: ``/camera/image_raw`` has its labels on ``/camera/labels``."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """An image topic and where its answers go."""
+
+    topic: str
+    compressed: bool
+    outputs: str
+    """What the names of its outputs begin with, such as ``/segmentation``."""
+
+    @property
+    def mask(self) -> str:
+        """Topic of the class ids."""
+        return f"{self.outputs}/mask"
+
+    @property
+    def confidence(self) -> str:
+        """Topic of the confidence."""
+        return f"{self.outputs}/confidence"
+
+    @property
+    def overlay(self) -> str:
+        """Topic of the classes laid over the image."""
+        return f"{self.outputs}/overlay"
+
+    def beside(self, name: str) -> str:
+        """Return the topic of this name in the camera's namespace."""
+        return f"{namespace(self.topic)}/{name}"
+
+
+def choose_cameras(
+    reader: Reader, path: Path, wanted: Sequence[str] | None, labels: str | None = None
+) -> list[Camera]:
+    """Return the cameras to segment, in the order they are asked for.
+
+    :param wanted: topics; None: the only one of the bag. Topics called ``labels`` are no cameras then.
+    :param labels: another topic that is none.
+    :raises UserError: if there is none, a choice to make, or a topic is missing or of another type.
+    """
+    kinds = {c.topic: c.msgtype for c in reader.connections}
+    images = {c.topic for c in reader.connections if c.msgtype in IMAGE_TYPES and c.msgcount}
+    cameras = {t for t in images if t != labels and t.rpartition("/")[2] != LABELS}
+    listed = ", ".join(sorted(cameras or images))
+    if wanted is None:
+        if not cameras:
+            raise UserError(f"{path}: the bag has no image topics; it has {', '.join(sorted(kinds))}")
+        if len(cameras) > 1:
+            raise UserError(f"{path}: choose one or more of its image topics with --topic: {listed}")
+        wanted = list(cameras)
+    for topic in wanted:
+        if topic not in images:
+            found = f"is of type {kinds[topic]}" if topic in kinds else f"is not in {path}"
+            found = "has no messages" if kinds.get(topic) in IMAGE_TYPES else found
+            raise UserError(f"--topic {topic} {found}; its image topics are {listed or 'none'}")
+    names = list(dict.fromkeys(wanted))
+    outputs = _outputs(names)
+    return [Camera(name, kinds[name] != IMAGE, outputs[name]) for name in names]
+
+
+def namespace(topic: str) -> str:
+    """Return what stands before the last part of an image topic's name, ``/compressed`` apart."""
+    return topic.removesuffix("/compressed").rpartition("/")[0]
+
+
+def connections_of(reader: Reader, topics: Collection[str]) -> list[Connection]:
+    """List a bag's connections on some topics."""
+    return [c for c in reader.connections if c.topic in topics]
+
+
+def _outputs(topics: Sequence[str]) -> dict[str, str]:
+    """Name the outputs: as a node does that has no namespace, or one in each camera's."""
+    if len(topics) == 1:
+        return {topics[0]: "/segmentation"}
+    spaces = [namespace(topic) for topic in topics]
+    if len(set(spaces)) < len(spaces):  # several cameras in one namespace
+        spaces = [topic.removesuffix("/compressed") for topic in topics]
+    if len(set(spaces)) < len(spaces):  # an image beside its own compressed form
+        spaces = list(topics)
+    return {topic: f"{space}/segmentation" for topic, space in zip(topics, spaces, strict=True)}

@@ -1,0 +1,152 @@
+"""A rosbag2 of pictures: a camera's images with what is known of each.
+
+Beside the image topic, in its namespace and under the same log time: ``frame_name`` (std_msgs/String, the
+file), ``condition`` (std_msgs/String, where the weather is known), ``labels`` (mono8 trainIds under the
+image's header) and ``camera_info``.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rosbags.rosbag2 import Writer
+
+from kd_seg_ros.bags.calibration import Calibration
+from kd_seg_ros.bags.cameras import CONDITION, FRAME_NAME, LABELS, Camera
+from kd_seg_ros.bags.messages import (
+    CAMERA_INFO,
+    COMPRESSED_IMAGE,
+    IMAGE,
+    METADATA_VERSION,
+    RELIABLE,
+    STORE,
+    STRING,
+    header,
+    image_cdr,
+    string_cdr,
+)
+from kd_seg_ros.bags.parts import STORAGES
+from kd_seg_ros.bags.pictures import Picture
+from kd_seg_ros.errors import UserError
+
+START_S = 1_700_000_000
+"""Default stamp of the first frame, so that the same pictures give the same bag."""
+
+_JPEG_QUALITY = 95
+
+
+@dataclass(frozen=True)
+class Recording:
+    """How pictures are to be recorded."""
+
+    topic: str = "/camera/image_raw"
+    """Of raw images; compressed ones are on its ``/compressed``."""
+    compressed: bool = False
+    """Image files go in byte for byte, a video's frames as JPEG."""
+    frame_id: str = "camera"
+    storage: str = "mcap"
+    start: int = START_S * 10**9
+    """Stamp of the first frame, ns."""
+    condition: str | None = None
+    """The weather of all frames; None: of the folder each lies in."""
+    calibration: Calibration | None = None
+    labels: Callable[[Picture], NDArray[np.uint8] | None] | None = None
+    """Class ids [H, W] of a picture; None for one without."""
+
+
+def make_bag(
+    pictures: Iterable[Picture],
+    out: Path,
+    recording: Recording | None = None,
+    on_frame: Callable[[], None] = lambda: None,
+) -> int:
+    """Write a new bag, whole or not at all; return its number of frames.
+
+    :raises UserError: if ``out`` is there, a picture or its labels cannot be read, or nothing can be written.
+    """
+    recording = recording or Recording()
+    if out.exists():
+        raise UserError(f"{out} is there already: give the name of a new folder, or remove it")
+    making = out.parent / f".{out.name}.making"
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(making, ignore_errors=True)
+        count = 0
+        with Writer(
+            making / out.name, version=METADATA_VERSION, storage_plugin=STORAGES[recording.storage]
+        ) as bag:
+            bag.set_custom_data("source", "kd_seg_ros make_bag")
+            write = _Channels(bag)
+            for picture in pictures:
+                _record(picture, recording, write)
+                count += 1
+                on_frame()
+        (making / out.name).replace(out)
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return count
+
+
+class _Channels:
+    """Writes messages, adding their topics when they first come."""
+
+    def __init__(self, bag: Writer) -> None:
+        self._bag = bag
+        self._connections: dict[str, Any] = {}
+
+    def __call__(self, topic: str, msgtype: str, log_time: int, raw: bytes | memoryview) -> None:
+        if topic not in self._connections:
+            self._connections[topic] = self._bag.add_connection(
+                topic, msgtype, typestore=STORE, offered_qos_profiles=[RELIABLE]
+            )
+        self._bag.write(self._connections[topic], log_time, raw)
+
+
+def _record(picture: Picture, recording: Recording, write: _Channels) -> None:
+    """Write all that belongs to a picture, the image last."""
+    stamp = recording.start + picture.time
+    head = header(stamp, recording.frame_id)
+    camera = Camera(recording.topic, recording.compressed, "")
+    write(camera.beside(FRAME_NAME), STRING, stamp, string_cdr(picture.name))
+    if condition := recording.condition or picture.condition:
+        write(camera.beside(CONDITION), STRING, stamp, string_cdr(condition))
+    if recording.labels and (labels := recording.labels(picture)) is not None:
+        write(camera.beside(LABELS), IMAGE, stamp, image_cdr(head, labels, "mono8"))
+    if recording.calibration:
+        _check_size(picture, recording.calibration)
+        write(camera.beside("camera_info"), CAMERA_INFO, stamp, recording.calibration.cdr(head))
+    if recording.compressed:
+        write(f"{recording.topic}/compressed", COMPRESSED_IMAGE, stamp, _compressed_cdr(picture, head))
+    else:
+        write(recording.topic, IMAGE, stamp, image_cdr(head, picture.rgb(), "rgb8"))
+
+
+def _compressed_cdr(picture: Picture, head: Any) -> bytes:
+    if picture.file is None:
+        bgr = picture.rgb()[..., ::-1]
+        data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].reshape(-1)
+        kind = "jpeg"
+    else:
+        picture.rgb()  # a damaged file must not get into the bag
+        data = np.fromfile(picture.file, np.uint8)
+        kind = "png" if picture.file.suffix.lower() == ".png" else "jpeg"
+    message = STORE.types[COMPRESSED_IMAGE](header=head, format=kind, data=data)
+    return bytes(STORE.serialize_cdr(message, COMPRESSED_IMAGE))
+
+
+def _check_size(picture: Picture, calibration: Calibration) -> None:
+    size = picture.rgb().shape[:2]
+    if size != calibration.size:
+        (height, width), (other_height, other_width) = size, calibration.size
+        raise UserError(
+            f"--calibration is for {other_width}×{other_height} images; {picture.name} is {width}×{height}"
+        )

@@ -1,0 +1,132 @@
+"""Pictures to make a bag of: image files with their frame numbers, or a video's frames.
+
+The number of a frame tells its time. ACDC's ``GOPR0475_frame_000041_rgb_anon.png`` is number 41; of other
+names the last digits count. A folder whose names have no rising numbers is counted from 0, and so is
+everything on request. Every folder begins one second after the one before it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+
+from kd_seg_ros.bags.acdc import CONDITIONS
+from kd_seg_ros.decode import RGBImage
+from kd_seg_ros.errors import UserError
+
+SUFFIXES: Final = (".png", ".jpg", ".jpeg")
+
+_PAUSE_NS: Final = 10**9
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One frame to be."""
+
+    name: str
+    """The file's path below the source, or the frame's number in a video."""
+    time: int
+    """After the first one, ns."""
+    condition: str | None
+    """Of the folder it lies in, as ACDC calls them."""
+    file: Path | None
+    """None for a video's frame, which brings its pixels."""
+    pixels: RGBImage | None = None
+
+    def rgb(self) -> RGBImage:
+        """Return the pixels; raises UserError if the file is damaged."""
+        if self.pixels is not None:
+            return self.pixels
+        found = cv2.imread(str(self.file), cv2.IMREAD_COLOR)
+        if found is None:
+            raise UserError(f"{self.file}: not a readable image")
+        return np.asarray(cv2.cvtColor(found, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def image_files(folder: Path, rate: float, consecutive: bool = False) -> list[Picture]:
+    """List the images in a folder and those below it, sorted as people do (``2.png`` before ``10.png``).
+
+    :param rate: frame numbers a second.
+    :param consecutive: count them one by one, whatever their names say.
+    :raises UserError: if there are none.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}")
+    found = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    files = sorted(found, key=lambda file: _natural(file.relative_to(folder)))
+    if not files:
+        raise UserError(f"{folder}: no {', '.join(SUFFIXES)} files in it")
+    pictures: list[Picture] = []
+    start = 0
+    for _, group in groupby(files, lambda file: file.parent):
+        members = list(group)
+        numbers = _numbers(members, consecutive)
+        for file, number in zip(members, numbers, strict=True):
+            time = start + round((number - numbers[0]) * 1e9 / rate)
+            name = file.relative_to(folder).as_posix()
+            pictures.append(Picture(name, time, _condition(file), file))
+        start = pictures[-1].time + _PAUSE_NS
+    return pictures
+
+
+class VideoFrames:
+    """The frames of a video file."""
+
+    def __init__(self, path: Path, rate: float | None) -> None:
+        """Open the file.
+
+        :param rate: frames a second; None: as the file says.
+        :raises UserError: if OpenCV cannot read it, or it does not say its rate.
+        """
+        self._path = path
+        self._video = cv2.VideoCapture(str(path))
+        if not self._video.isOpened():
+            raise UserError(f"{path}: neither a folder of images nor a video that OpenCV can read")
+        own = self._video.get(cv2.CAP_PROP_FPS)
+        if rate is None and not 0 < own < 1000:
+            raise UserError(f"{path} does not say how many frames a second it has: give --rate")
+        self._rate = rate or own
+        self.count = max(0, int(self._video.get(cv2.CAP_PROP_FRAME_COUNT)))
+        """As the file says; not always true."""
+
+    def __iter__(self) -> Iterator[Picture]:
+        number = 0
+        while (read := self._video.read())[0]:
+            pixels = np.asarray(cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB), np.uint8)
+            yield Picture(str(number), round(number * 1e9 / self._rate), None, None, pixels)
+            number += 1
+        self._video.release()
+        if not number:
+            raise UserError(f"{self._path}: no frame of the video can be read")
+
+
+def _numbers(files: Iterable[Path], consecutive: bool) -> list[int]:
+    """Return the frame numbers of a folder's files; counted where the names have no rising ones."""
+    stems = [file.stem for file in files]
+    digits = [re.search(r"_frame_(\d+)", stem) or re.search(r"(\d+)\D*$", stem) for stem in stems]
+    numbers = [int(found[1]) for found in digits if found]
+    rising = len(numbers) == len(stems) and all(a < b for a, b in pairwise(numbers))
+    return numbers if rising and not consecutive else list(range(len(stems)))
+
+
+def _natural(path: Path) -> list[list[tuple[int, str]]]:
+    """Sort key by folder, in which digits count as numbers."""
+    return [
+        [(int(word), "") if word.isdigit() else (-1, word) for word in re.split(r"(\d+)", part) if word]
+        for part in (path.parent.as_posix(), path.name)
+    ]
+
+
+def _condition(file: Path) -> str | None:
+    """Return the last folder's name on the way that is one of ACDC's conditions."""
+    folders = file.resolve().parts[:-1]
+    if any(part.endswith("_ref") for part in folders) and set(folders) & set(CONDITIONS):
+        return "normal"
+    return next((part for part in reversed(folders) if part in CONDITIONS), None)

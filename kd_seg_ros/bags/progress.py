@@ -1,0 +1,57 @@
+"""A line that says how far a long command is; silent where nobody watches."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TextIO
+
+_WIDTH = 24
+_PERIOD_S = 0.2
+
+
+class Progress:
+    """Share done, speed and time left, on a terminal only."""
+
+    def __init__(self, what: str, total: int, done: int = 0, stream: TextIO | None = None) -> None:
+        """Start the clock.
+
+        :param done: of ``total``, before this run; they do not count for the speed.
+        """
+        self._what, self._total, self._done, self._before = what, total, done, done
+        self._stream = sys.stderr if stream is None else stream
+        self._shown = self._stream.isatty()
+        self._start = time.monotonic()
+        self._next = 0.0
+
+    def step(self) -> None:
+        """Count one more."""
+        self._done += 1
+        now = time.monotonic()
+        if self._shown and now >= self._next:
+            self._next = now + _PERIOD_S
+            self._show(self.line(now - self._start))
+
+    def line(self, seconds: float) -> str:
+        """Return the line after so many seconds of this run."""
+        share = self._done / self._total if self._total else 1.0
+        bar = "#" * int(share * _WIDTH)
+        speed = (self._done - self._before) / seconds if seconds > 0 else 0.0
+        left = _clock((self._total - self._done) / speed) if speed else "?"
+        return f"{self._what} [{bar:{_WIDTH}}] {self._done}/{self._total}  {speed:.1f} frames/s  {left} left"
+
+    def close(self) -> None:
+        """End the line."""
+        if self._shown:
+            self._show(self.line(time.monotonic() - self._start))
+            self._stream.write("\n")
+
+    def _show(self, line: str) -> None:
+        self._stream.write(f"\r{line}\x1b[K")
+        self._stream.flush()
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

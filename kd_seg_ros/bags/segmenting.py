@@ -1,0 +1,198 @@
+"""Every frame of a bag through the network and into another bag.
+
+Reading and decoding, inference, and writing run side by side; the calling thread does the inference. Frames
+keep their order and none is left out: what cannot be decoded is counted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from rosbags.rosbag2 import Reader
+
+from kd_seg_ros.abstain import Levels, abstain, lowest_levels
+from kd_seg_ros.bags.cameras import Camera
+from kd_seg_ros.bags.messages import IMAGE, RELIABLE, STORE, image_cdr
+from kd_seg_ros.bags.overlap import Behind
+from kd_seg_ros.bags.parts import PartedBag, Topic
+from kd_seg_ros.bags.stream import DEPTH, DecodedStep, Frame, decoded_steps
+from kd_seg_ros.bags.summary import FrameTable
+from kd_seg_ros.card import ModelCard
+from kd_seg_ros.engine import Engine, Prediction
+from kd_seg_ros.overlay import blend
+
+_FEWEST, _MOST = 10, 300
+"""Frames a part."""
+
+
+@dataclass
+class Notes:
+    """How far a segmentation is; kept in the bag it writes."""
+
+    command: dict[str, Any]
+    """What it was asked to do; only the same may go on."""
+    messages: int = 0
+    """Of the input, dealt with."""
+    frames: int = 0
+    """Images among them, those without an answer too."""
+    undecodable: int = 0
+    problem: str = ""
+    """Of the first of those."""
+    backwards: int = 0
+    """Frames whose header stamp is before that of the frame before."""
+    stamps: dict[str, int] = field(default_factory=dict)
+    """The last header stamp by topic, ns."""
+    sizes: list[list[int]] = field(default_factory=list)
+    """Heights and widths of the images that came."""
+    times: dict[str, list[int]] = field(default_factory=dict)
+    """By topic: images answered, log time (ns) of the first and of the last."""
+    csv_bytes: int = 0
+    finished: bool = False
+
+    def rate(self, topic: str) -> float | None:
+        """Return a topic's images a second; None where it cannot be told."""
+        count, first, last = self.times.get(topic, (0, 0, 0))
+        return (count - 1) / ((last - first) * 1e-9) if last > first else None
+
+
+class Output:
+    """Where answers go; one thread calls it."""
+
+    def __init__(
+        self, bag: PartedBag, notes: Notes, card: ModelCard, table: FrameTable | None, overlay: bool
+    ) -> None:
+        self.notes = notes
+        self._bag, self._card, self._table, self._overlay = bag, card, table, overlay
+        self._committed = notes.frames
+
+    def add(self, step: DecodedStep, prediction: Prediction | None, inference_ms: float) -> None:
+        """Write a step and what the network says of its frame; finish a part that is long enough.
+
+        :raises UserError: if it cannot be written.
+        """
+        for topic, log_time, raw in step.copies:
+            self._bag.write(topic, log_time, raw)
+        if step.frame:
+            self._add_frame(step.frame, prediction, inference_ms)
+        self.notes.messages += step.messages
+        if self.notes.frames - self._committed >= part_length(self._committed):
+            self.commit()
+
+    def commit(self, finished: bool = False) -> None:
+        """Keep what has been written, whatever happens later."""
+        if self._table:
+            self.notes.csv_bytes = self._table.flush()
+        self.notes.finished = finished
+        self._bag.commit(asdict(self.notes))
+        self._committed = self.notes.frames
+
+    def _add_frame(self, frame: Frame, prediction: Prediction | None, inference_ms: float) -> None:
+        notes = self.notes
+        notes.frames += 1
+        if prediction is None or frame.image is None:
+            notes.undecodable += 1
+            notes.problem = notes.problem or f"frame {notes.frames}, {frame.camera.topic}: {frame.problem}"
+            return
+        camera, stamp = frame.camera, frame.stamp
+        notes.backwards += stamp < notes.stamps.get(camera.topic, stamp)
+        notes.stamps[camera.topic] = stamp
+        count, first, _ = notes.times.get(camera.topic, (0, frame.log_time, 0))
+        notes.times[camera.topic] = [count + 1, first, frame.log_time]
+        if (size := [*frame.image.shape[:2]]) not in notes.sizes:
+            notes.sizes.append(size)
+        for topic, pixels in ((camera.mask, prediction.mask), (camera.confidence, prediction.confidence)):
+            self._bag.write(topic, frame.log_time, image_cdr(frame.header, pixels, "mono8"))
+        if self._overlay:
+            picture = blend(frame.image, prediction.mask, self._card.palette)
+            self._bag.write(
+                camera.overlay, frame.log_time, image_cdr(frame.header, picture[..., ::-1], "bgr8")
+            )
+        if self._table:
+            latency = frame.decode_ms + inference_ms
+            self._table.add(notes.frames, stamp, camera.topic, prediction, latency)
+
+
+def segment(
+    reader: Reader,
+    cameras: Sequence[Camera],
+    copied: Sequence[str],
+    engine: Engine,
+    output: Output,
+    min_confidence: float = 0.0,
+    stop: Callable[[], bool] = lambda: False,
+    on_frame: Callable[[], None] = lambda: None,
+) -> bool:
+    """Go on from where ``output.notes`` say it is; return whether the end was reached.
+
+    :param copied: topics to copy.
+    :param min_confidence: pixels below it lose their class.
+    :param stop: asked after every frame; when it says so, what is done is kept and this returns.
+    :raises UserError: if the bag turns out to be damaged, the network fails or the output cannot be written.
+        What was done before is kept; in the last case, what was committed.
+    """
+    behind = Behind[Callable[[], None]](lambda call: call(), DEPTH)  # SQLite wants one thread for all of it
+    levels = lowest_levels(min_confidence)
+    reached = False
+    try:
+        with closing(decoded_steps(reader, cameras, copied, output.notes.messages)) as steps:
+            for step in steps:
+                behind.put(partial(output.add, step, *_predict(step.frame, engine, levels)))
+                if step.frame:
+                    on_frame()
+                if stop():
+                    break
+            else:
+                reached = True
+    finally:
+        if not behind.failed:
+            behind.put(partial(output.commit, reached))
+        behind.close()
+    return reached
+
+
+def _predict(frame: Frame | None, engine: Engine, levels: Levels) -> tuple[Prediction | None, float]:
+    if frame is None or frame.image is None:
+        return None, 0.0
+    start = time.perf_counter()
+    found = engine.segment(frame.image)
+    milliseconds = 1e3 * (time.perf_counter() - start)
+    abstain(found.mask, found.confidence, levels, engine.card.ignore_id)
+    return found, milliseconds
+
+
+def part_length(frames: int) -> int:
+    """Return how many frames the part after so many has.
+
+    A process that is killed loses at most a tenth of its work, and a long drive has few files.
+    """
+    return min(_MOST, max(_FEWEST, frames // 10))
+
+
+def output_topics(
+    reader: Reader, cameras: Sequence[Camera], copied: Sequence[str], overlay: bool
+) -> list[Topic]:
+    """List what the output has: maps, overlay and copies under their own names."""
+    names = [name for c in cameras for name in (c.mask, c.confidence, *([c.overlay] if overlay else []))]
+    definition, _ = STORE.generate_msgdef(IMAGE, ros_version=2)
+    made = [Topic(name, IMAGE, definition, STORE.hash_rihs01(IMAGE), [RELIABLE]) for name in names]
+    return made + [_copied_topic(reader, name) for name in copied]
+
+
+_NO_DIGEST: Final = "RIHS01_" + 64 * "0"
+
+
+def _copied_topic(reader: Reader, name: str) -> Topic:
+    """Describe a topic as its bag does; what an older bag does not say comes from the types known here."""
+    found = [c for c in reader.connections if c.topic == name]
+    connection = next((c for c in found if c.msgcount), found[0])
+    definition, digest = connection.msgdef.data, connection.digest
+    if connection.msgtype in STORE.types:
+        definition = definition or STORE.generate_msgdef(connection.msgtype, ros_version=2)[0]
+        digest = digest or STORE.hash_rihs01(connection.msgtype)
+    offers = [qos for c in found for qos in c.ext.offered_qos_profiles]  # type: ignore[union-attr]
+    return Topic(name, connection.msgtype, definition, digest or _NO_DIGEST, offers)

@@ -1,0 +1,141 @@
+"""The frames of a bag in its order, read and decoded ahead of their use."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final
+
+from rosbags.rosbag2 import Reader
+
+from kd_seg_ros.bags.cameras import Camera, connections_of
+from kd_seg_ros.bags.messages import COMPRESSED_IMAGE, IMAGE, STORE, stamp_of
+from kd_seg_ros.bags.overlap import ahead, mapped
+from kd_seg_ros.decode import DecodeError, RGBImage, decode_compressed, decode_image
+from kd_seg_ros.errors import UserError, first_line
+from kd_seg_ros.playback.bag import messages
+
+DEPTH: Final = 4
+"""Frames read ahead, decoded ahead and written behind, each."""
+
+_MOST_COPIES: Final = 1000
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stretch of the bag: what is to be copied, then a frame."""
+
+    messages: int
+    """In this stretch."""
+    copies: Sequence[tuple[str, int, bytes]]
+    """Topic, log time (ns) and CDR."""
+    frame: RawFrame | None
+    """None at the end of the bag, or where a long time brings none."""
+
+
+@dataclass(frozen=True)
+class RawFrame:
+    """An image message as it stands in the bag."""
+
+    camera: Camera
+    log_time: int
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An image message, decoded."""
+
+    camera: Camera
+    log_time: int
+    """ns."""
+    header: Any
+    """None where not even that can be read."""
+    image: RGBImage | None
+    """None where it cannot be decoded."""
+    problem: str = ""
+    """Why not."""
+    decode_ms: float = 0.0
+
+    @property
+    def stamp(self) -> int:
+        """Header stamp, ns."""
+        return stamp_of(self)
+
+
+@dataclass(frozen=True)
+class DecodedStep:
+    """A :class:`Step` with its frame decoded."""
+
+    messages: int
+    copies: Sequence[tuple[str, int, bytes]] = field(repr=False)
+    frame: Frame | None
+
+
+def decoded_steps(
+    reader: Reader, cameras: Sequence[Camera], copied: Collection[str], skip: int
+) -> Generator[DecodedStep, None, None]:
+    """Yield the bag step by step; reading and decoding run ahead in threads.
+
+    :param copied: topics to copy; may hold cameras' topics, too.
+    :param skip: how many messages of those topics were dealt with before.
+    :raises UserError: if the bag turns out to be damaged, after what stands before the damage.
+    """
+    workers = min(4, os.cpu_count() or 1)
+    with closing(ahead(_steps(reader, cameras, copied, skip), DEPTH)) as steps:
+        yield from mapped(_decode_step, steps, workers, DEPTH)
+
+
+def frames(reader: Reader, cameras: Sequence[Camera]) -> Generator[Frame, None, None]:
+    """Yield the frames alone, those that cannot be decoded among them."""
+    with closing(decoded_steps(reader, cameras, (), 0)) as steps:
+        yield from (step.frame for step in steps if step.frame)
+
+
+def _steps(
+    reader: Reader, cameras: Sequence[Camera], copied: Collection[str], skip: int
+) -> Generator[Step, None, None]:
+    by_topic = {camera.topic: camera for camera in cameras}
+    connections = connections_of(reader, {*by_topic, *copied})
+    total, expected = skip, sum(c.msgcount for c in connections)
+    count, copies = 0, list[tuple[str, int, bytes]]()
+    for connection, log_time, raw in islice(messages(reader, connections), skip, None):
+        count += 1
+        total += 1
+        if connection.topic in copied:
+            copies.append((connection.topic, log_time, raw))
+        camera = by_topic.get(connection.topic)
+        if camera or len(copies) >= _MOST_COPIES:
+            yield Step(count, copies, RawFrame(camera, log_time, raw) if camera else None)
+            count, copies = 0, []
+    if count:
+        yield Step(count, copies, None)
+    if total < expected:  # zeros in an MCAP file's chunk are no error to its reader
+        raise UserError(
+            f"{reader.path}: the bag is damaged: {expected - total} of {expected} messages cannot be found"
+        )
+
+
+def _decode_step(step: Step) -> DecodedStep:
+    return DecodedStep(step.messages, step.copies, decode(step.frame) if step.frame else None)
+
+
+def decode(frame: RawFrame) -> Frame:
+    """Decode a frame; what is wrong with it ends in its ``problem``."""
+    start = time.perf_counter()
+    header = image = None
+    problem = ""
+    try:
+        message = STORE.deserialize_cdr(frame.raw, COMPRESSED_IMAGE if frame.camera.compressed else IMAGE)
+        header = message.header  # type: ignore[attr-defined]
+        image = decode_compressed(message) if frame.camera.compressed else decode_image(message)
+    except DecodeError as error:
+        problem = str(error)
+    except Exception as error:  # what a damaged message raises depends on where the damage is
+        problem = f"the message is damaged: {first_line(error)}"
+    milliseconds = 1e3 * (time.perf_counter() - start)
+    return Frame(frame.camera, frame.log_time, header, image, problem, milliseconds)

@@ -1,0 +1,88 @@
+"""A line of figures for every frame, as CSV.
+
+Shares are of all pixels of the mask; ``mean_confidence`` is over all pixels, whether they were left without a
+class or not; ``expected_accuracy`` is what the model card's reliability table makes of the confidence
+(:mod:`kd_seg_ros.trust`), empty where the card has none.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kd_seg_ros.bags.messages import stamp_text
+from kd_seg_ros.card import ModelCard
+from kd_seg_ros.engine import Prediction
+from kd_seg_ros.errors import UserError
+from kd_seg_ros.trust import bin_accuracy, bin_counts, expected_accuracy
+
+FULL = "full"
+FIGURES = ("frame", "stamp", "topic", "height", "width", "latency_ms", "mean_confidence", "expected_accuracy")
+
+
+class FrameTable:
+    """A CSV file that grows by a line a frame, and can be cut back to where an interrupted run was."""
+
+    def __init__(self, path: Path, card: ModelCard, size: int) -> None:
+        """Open the file.
+
+        :param size: bytes to keep of an earlier run's; 0: begin anew.
+        :raises UserError: if it cannot be written or is shorter than that.
+        """
+        self._path, self._card = path, card
+        table = card.reliability.get(FULL)
+        self._accuracy = None if table is None else bin_accuracy(table)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("r+b" if size else "wb")
+            if self._file.seek(0, io.SEEK_END) < size:
+                self._file.close()
+                raise UserError(f"--csv {path} is not what the interrupted run left: start with --overwrite")
+            self._file.truncate(size)
+            self._file.seek(size)
+        except OSError as error:
+            raise UserError(f"--csv {path} cannot be written: {error.strerror}") from error
+        if not size:
+            self._write([*FIGURES, *card.class_names, "unlabelled"])
+
+    def add(self, frame: int, stamp: int, topic: str, prediction: Prediction, latency_ms: float) -> None:
+        """Write a frame's line."""
+        mask, confidence = prediction.mask, prediction.confidence
+        row: list[Any] = [frame, stamp_text(stamp), topic, *mask.shape, f"{latency_ms:.3f}"]
+        row.append(f"{cv2.mean(confidence)[0] / 255:.6f}")
+        row.append("" if self._accuracy is None else f"{self._expected(confidence, self._accuracy):.6f}")
+        pixels = cv2.calcHist([mask], [0], None, [256], [0, 256])[:, 0] / mask.size
+        known = pixels[: len(self._card.class_names)]
+        row += [f"{share:.6f}" for share in (*known, 1 - known.sum())]
+        self._write(row)
+
+    def flush(self) -> int:
+        """Hand everything to the system; return the bytes so far."""
+        try:
+            self._file.flush()
+            return self._file.tell()
+        except OSError as error:
+            raise UserError(f"--csv {self._path} cannot be written: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    @staticmethod
+    def _expected(confidence: NDArray[np.uint8], accuracy: NDArray[np.float64]) -> float:
+        return float(expected_accuracy(bin_counts(confidence, len(accuracy)), accuracy))
+
+    def _write(self, row: Iterable[Any]) -> None:
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow(row)
+        try:
+            self._file.write(line.getvalue().encode())
+        except OSError as error:
+            raise UserError(f"--csv {self._path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,134 @@
+"""Suite ``overload``: a camera slower and faster than the network, and how old the results become.
+
+The sustainable rate is what the node publishes with a camera that never lets it wait. Then the camera runs at
+0.5, 1, 2 and 4 times that. The goal: however fast it is, no result is older than two frame times when it
+arrives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from kd_seg_ros.benchmark.bare import random_image
+from kd_seg_ros.benchmark.machine import machine
+from kd_seg_ros.benchmark.process import IMAGE, Child, segmentation_node
+from kd_seg_ros.benchmark.result import Result, table
+from kd_seg_ros.benchmark.statistics import interleaved, spread
+from kd_seg_ros.engine import Engine
+from kd_seg_ros.errors import UserError
+
+FACTORS: Final = (0.5, 1.0, 2.0, 4.0)
+PROBE: Final = 1.5
+"""Camera rate for measuring the sustainable one, in rates of the engine alone."""
+PROBE_S: Final = 1.0
+WARM_UP: Final = 2
+"""First results of each part that do not count: the node is still waking up."""
+PARTS: Final = ("decode_ms", "inference_ms", "publish_ms")
+"""Of the time of a frame, as the node reports it."""
+GOAL: Final = 2.0
+"""Frame times."""
+
+
+def run(
+    model: Path, provider: str, size: tuple[int, int] | None, seconds: float, say: Callable[[str], None]
+) -> Result:
+    """Measure.
+
+    :param size: (height, width) of the camera's images; the file's without.
+    :param seconds: of each rate.
+    """
+    from kd_seg_ros.benchmark.listener import Listener
+
+    size, alone = _engine_rate(model, provider, size, min(PROBE_S, seconds))
+    with Listener() as listener, segmentation_node(model, provider) as node:
+        node.wait_for("ready:", listener.spin_once)
+        say(f"sustainable rate; the engine alone does {alone:.1f} Hz")
+        phase(listener, PROBE * alone, size, seconds)
+        intervals = np.diff(listener.arrivals[WARM_UP:])
+        if not len(intervals):
+            raise UserError("the node published too little to measure its rate: try more --seconds")
+        frame_ms = 1e3 * float(np.median(intervals))
+        rows = []
+        for factor in FACTORS:
+            rate = factor * 1e3 / frame_ms
+            say(f"camera at {rate:.1f} Hz, {factor:g} times the sustainable rate, for {seconds:g} s")
+            rows.append({"factor": factor, "rate_hz": rate} | phase(listener, rate, size, seconds))
+            node.check()
+    figures = {"model": model.name, "provider": provider, "size": size, "frame_ms": frame_ms, "rows": rows}
+    return Result(_text(figures), figures)
+
+
+def _engine_rate(
+    model: Path, provider: str, size: tuple[int, int] | None, seconds: float
+) -> tuple[tuple[int, int], float]:
+    """Return the camera's size and the engine's frames a second; it ends here, as the node's rival."""
+    engine = Engine(model, provider)
+    size = size or engine.size
+    image = random_image(size)
+    return size, 1 / spread(interleaved([lambda: engine.segment(image)], seconds)[0]).p50
+
+
+def phase(listener: Any, rate: float, size: tuple[int, int], seconds: float) -> dict[str, Any]:
+    """Let a camera run; return what became of its images; frame time and ages in milliseconds."""
+    from kd_seg_ros.benchmark.listener import reported
+
+    before = listener.counts()
+    listener.clear()
+    frames = max(2 * WARM_UP, round(rate * seconds))
+    options = ["--rate", str(rate), "--frames", str(frames), "--size", *map(str, size)]
+    with Child("kd_seg_ros.benchmark.camera", IMAGE, *options) as camera:
+        camera.wait_for("publishing", listener.spin_once)
+        listener.spin_while(lambda: camera.running, 10 * seconds + 60)
+        result = camera.result()
+    after = listener.settled_counts()
+    sent = result["sent"][0]
+    counts = {name: after[name] - before[name] for name in after}
+    return {
+        "sent": sent,
+        "sent_hz": sent / result["seconds"],
+        "lost": sent - counts["received"],
+        **counts,
+        "arrived": len(listener.ages["mask"]),
+        "frame_ms": sum(reported(listener.states[-1:], part)["p50"] for part in PARTS),
+        "age": asdict(spread(listener.ages["mask"][WARM_UP:])),
+    }
+
+
+def _text(figures: dict[str, Any]) -> str:
+    import rclpy
+
+    frame_ms, (height, width) = figures["frame_ms"], figures["size"]
+    head = [
+        f"camera, times {1e3 / frame_ms:.1f} Hz",
+        *("sent, Hz", "sent", "lost before the node", "overwritten", "published"),
+        *("frame p50, ms", "age p50, ms", "p99", "max", "max, frame times"),
+    ]
+    lines = []
+    for row in figures["rows"]:
+        age = row["age"]
+        lines.append(
+            [
+                f"{row['factor']:g}×",
+                f"{row['sent_hz']:.1f}",
+                *(str(row[name]) for name in ("sent", "lost", "overwritten", "published")),
+                f"{row['frame_ms']:.1f}",
+                *(f"{age[name]:.1f}" for name in ("p50", "p99", "largest")),
+                f"{age['largest'] / row['frame_ms']:.2f}",
+            ]
+        )
+    worst = max(row["age"]["largest"] / row["frame_ms"] for row in figures["rows"])
+    verdict = "reached" if worst < GOAL else "missed"
+    return "\n\n".join(
+        [
+            table(head, lines),
+            f"{figures['model']}, camera {width}×{height}; {1e3 / frame_ms:.1f} Hz is the sustainable rate. "
+            f"A mask's age is that of its stamp on arrival in another process. Goal: every one under "
+            f"{GOAL:g} frame times of its row: {verdict} ({worst:.2f}).",
+            f"Measured on: {machine(rclpy.get_rmw_implementation_identifier(), figures['provider'])}.",
+        ]
+    )

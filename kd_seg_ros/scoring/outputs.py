@@ -1,0 +1,24 @@
+"""Where a node's answers are found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+DIAGNOSTICS: Final = "/diagnostics"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where a node publishes its answers."""
+
+    mask: str
+    confidence: str
+    namespace: str
+    """Of the node, for what it says of itself; the root is the empty text."""
+
+    @classmethod
+    def of(cls, namespace: str) -> Outputs:
+        """Return the topics of a node that has not been remapped."""
+        space = "/" + namespace.strip("/") if namespace.strip("/") else ""
+        return cls(f"{space}/segmentation/mask", f"{space}/segmentation/confidence", space)

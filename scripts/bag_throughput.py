@@ -1,0 +1,106 @@
+"""What reading and writing cost ``segment_bag``: its frames a second beside those of the network alone.
+
+``python scripts/bag_throughput.py --model student.onnx --provider cuda``. Each repeat times the network on
+images that are in memory already, then the whole way from a bag to a bag, on the same images. Beside the time
+stands the processors' own, which other programs on the machine disturb less: what matters with ``cpu``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kd_seg_ros.bags.cameras import choose_cameras
+from kd_seg_ros.bags.making import Recording, make_bag
+from kd_seg_ros.bags.parts import PartedBag
+from kd_seg_ros.bags.pictures import Picture
+from kd_seg_ros.bags.segmenting import Notes, Output, output_topics, segment
+from kd_seg_ros.engine import PROVIDERS, Engine
+from kd_seg_ros.playback.bag import open_bag
+
+DIFFERENT = 4
+"""Images; the bag repeats them."""
+
+
+def main() -> None:
+    """Measure and print."""
+    args = _parser().parse_args()
+    engine = Engine(args.model, args.provider)
+    height, width = engine.size
+    images = [_image(number, height, width) for number in range(DIFFERENT)]
+    engine.segment(images[0])
+    print(f"{args.model.name}, {engine.provider}, {width}×{height}, {args.frames} frames a repeat")
+    ratios = []
+    with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+        bag = Path(folder) / "bag"
+        make_bag(_pictures(images, args.frames), bag, Recording(compressed=args.compressed))
+        for repeat in range(args.repeats):
+            bare = _timed(partial(_bare, engine, images, args.frames))
+            whole = _timed(partial(_whole, engine, bag, Path(folder) / f"out_{repeat}"))
+            ratios.append(bare / whole)
+            speeds = [args.frames / seconds for seconds in (bare[0], whole[0])]
+            time_share, work_share = 100 * ratios[-1]
+            print(
+                f"network alone {speeds[0]:.2f}/s, bag to bag {speeds[1]:.2f}/s: {time_share:.1f} % by time, "
+                f"{work_share:.1f} % by processor time"
+            )
+    time_share, work_share = 100 * np.median(ratios, axis=0)
+    print(f"median {time_share:.1f} % by time, {work_share:.1f} % by processor time")
+
+
+def _timed(work: Callable[[], None]) -> NDArray[np.float64]:
+    """Return the seconds by the clock and the processors' seconds that something takes."""
+    start = np.array([time.perf_counter(), time.process_time()])
+    work()
+    return np.array([time.perf_counter(), time.process_time()]) - start
+
+
+def _bare(engine: Engine, images: list[NDArray[np.uint8]], frames: int) -> None:
+    for number in range(frames):
+        engine.segment(images[number % DIFFERENT])
+
+
+def _whole(engine: Engine, bag: Path, out: Path) -> None:
+    with open_bag(bag) as reader:
+        cameras = choose_cameras(reader, bag, None)
+        notes = Notes({})
+        topics = output_topics(reader, cameras, [], overlay=False)
+        with PartedBag(out, topics, "mcap", compress=False, notes=vars(notes)) as parts:
+            segment(reader, cameras, [], engine, Output(parts, notes, engine.card, None, overlay=False))
+
+
+def _image(number: int, height: int, width: int) -> NDArray[np.uint8]:
+    """A picture of soft blobs, about as hard to compress as a photograph."""
+    rng = np.random.default_rng(number)
+    coarse = rng.integers(0, 256, (height // 40, width // 40, 3), dtype=np.uint8)
+    smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    grain = rng.integers(0, 12, (height, width, 3), dtype=np.uint8)
+    return np.asarray(cv2.add(smooth, grain), np.uint8)
+
+
+def _pictures(images: list[NDArray[np.uint8]], frames: int) -> Iterator[Picture]:
+    for number in range(frames):
+        yield Picture(str(number), number * 100_000_000, None, None, images[number % DIFFERENT])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Frames a second of segment_bag beside the network's alone.")
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--provider", choices=PROVIDERS, default="cpu")
+    parser.add_argument("--frames", type=int, default=40, help="a repeat (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--compressed", action="store_true", help="JPEG images in the bag")
+    parser.add_argument("--folder", type=Path, help="where to put the bags (default: the system's for such)")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

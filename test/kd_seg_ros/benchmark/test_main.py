@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from kd_seg_ros.benchmark import __main__ as command
+from kd_seg_ros.benchmark import soak
+from kd_seg_ros.benchmark.process import Usage
+from kd_seg_ros.benchmark.result import Result, table
+
+pytestmark = pytest.mark.usefixtures("_isolated")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--suite", "soak", "--frames", "0"], "--frames must be above 0, not 0"),
+        (["--suite", "node", "--seconds", "-1"], "--seconds must be above 0, not -1"),
+        (["--suite", "node", "--rate", "nan"], "--rate must be above 0, not nan"),
+        (["--suite", "node", "--model", "a", "b"], "--model: --suite node takes one file, not 2"),
+        (["--suite", "node", "--model", "nowhere.onnx"], "nowhere.onnx: no such model file"),
+        (["--suite", "node", "--plot", "a.png"], "--plot belongs to --suite soak, not node"),
+        (["--suite", "gpu", "--work", "1", "0", "--peak", "1", "1"], "--work takes numbers above 0"),
+        (["--suite", "gpu", "--work", "1", "1"], "--work and --peak belong together"),
+        (["--suite", "node", "--write", "nowhere.md"], "--write nowhere.md cannot be read"),
+        (["--suite", "node", "--json", "nowhere/a.json"], "--json nowhere/a.json: there is no such folder"),
+    ],
+)
+def test_mistakes_end_in_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(arguments) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert message in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--suite", "node", "--size", "1080"], "'1080' is no size: write HEIGHTxWIDTH"),
+        (["--suite", "node", "--size", "0x64"], "'0x64' is no size"),
+        (["--suite", "nodes"], "invalid choice: 'nodes'"),
+    ],
+)
+def test_arguments_that_are_none(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        command.main(arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_without_onnx_the_tiny_model_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert command.main(["--suite", "soak"]) == 2
+    assert "pip install onnx, or give --model" in capsys.readouterr().err
+
+
+def test_results_are_printed_and_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = iter([Result("| a |", [{"a": 1}]), Result("| b |", [], passed=False)])
+    monkeypatch.setattr(command, "run", lambda _: next(results))
+    document, figures = tmp_path / "benchmarks.md", tmp_path / "figures.json"
+    document.write_text("<!-- soak -->\n<!-- /soak -->\n")
+    arguments = ["--suite", "soak", "--write", str(document), "--json", str(figures)]
+    assert command.main(arguments) == 0
+    assert json.loads(figures.read_text()) == [{"a": 1}]
+    assert "| a |" in document.read_text()
+    assert command.main(arguments) == 1, "a soak that is not flat"
+    assert "| b |" in capsys.readouterr().out
+
+
+def test_table() -> None:
+    assert table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |"
+
+
+def test_growth_after_the_warm_up_decides() -> None:
+    """Memory that fills up in the first fifth is none; a kilobyte a frame after that is."""
+
+    def samples(leak: float) -> list[tuple[int, Usage]]:
+        memory = [100 + min(frame, 2000) / 100 + leak * frame for frame in range(0, 20_000, 100)]
+        return [(100 * n, Usage(0.0, mb, mb, 20, 30)) for n, mb in enumerate(memory)]
+
+    flat, leaking = soak.growths(samples(0)), soak.growths(samples(1 / 1024))
+    assert all(abs(flat[key]) < quantity.allowed for key, quantity in soak.QUANTITIES.items())
+    assert leaking["private_mb"] == pytest.approx((19_900 - 4000) / 1024)
+    assert leaking["threads"] == pytest.approx(0, abs=1e-9)

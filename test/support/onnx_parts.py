@@ -1,0 +1,27 @@
+"""Running nodes written by :mod:`distill.onnx_graph` alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from onnx import helper
+
+from distill.onnx_deployed import OPSET
+from distill.onnx_graph import GraphBuilder
+
+
+def run_nodes(graph: GraphBuilder, feeds: dict[str, np.ndarray], outputs: dict[str, int]) -> list[Any]:
+    """Return the outputs, named with their types, of a graph whose inputs are those fed."""
+    info = helper.make_tensor_value_info
+    inputs = [info(k, helper.np_dtype_to_tensor_dtype(v.dtype), v.shape) for k, v in feeds.items()]
+    proto = helper.make_model(
+        helper.make_graph(
+            graph.nodes, "part", inputs, [info(k, v, None) for k, v in outputs.items()], graph.initializers
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=9,
+    )
+    session = ort.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    return list(session.run(list(outputs), feeds))
