@@ -23,6 +23,7 @@ COMMANDS = {
     "stats": ("distill.stats", "compute mean, std and class distribution of a data set"),
     "check-data": ("distill.check_data", "find every broken file of a data set"),
     "export": ("distill.export", "write a checkpoint as one ONNX file for the vehicle"),
+    "wrap": ("distill.wrap", "make a vehicle's file of any ONNX network that returns logits"),
 }
 
 

@@ -68,13 +68,13 @@ class Agreement:
             failures.append(f"mIoU differs by {self.miou_points:.2f} points, more than {MAX_MIOU_POINTS}")
         return failures
 
-    def describe(self) -> str:
-        """Return one line for the terminal."""
+    def describe(self, reference: str = "PyTorch in FP32") -> str:
+        """Return one line for the terminal; ``reference`` says what the file was compared with."""
         miou = (
             "no labels" if math.isnan(self.miou_points) else f"mIoU differs by {self.miou_points:.3f} points"
         )
         return (
-            f"agreement with PyTorch in FP32 over {self.images} images: argmax {self.argmax:.3%}, "
+            f"agreement with {reference} over {self.images} images: argmax {self.argmax:.3%}, "
             f"mean confidence difference {self.confidence:.5f}, {miou}"
         )
 

@@ -8,19 +8,20 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from distill.agreement import labelled_images, measure_agreement, plain_images
+from distill.agreement import labelled_images, plain_images
 from distill.calibration import calibration_of, read_calibration
 from distill.calibration.stored import UNCALIBRATED
+from distill.checked_file import check_destination, write_checked
 from distill.checkpoint import deployed, load_student
 from distill.config import Config
 from distill.data.chosen import relocated
 from distill.models.calibration import NONE
-from distill.onnx_file import save, to_onnx
+from distill.onnx_file import to_dynamic_onnx, to_onnx
 from distill.palette import palette
 from kd_seg_ros import __version__
 from kd_seg_ros.card import ModelCard
 from kd_seg_ros.classes import IGNORE_ID
-from kd_seg_ros.engine import PROVIDERS, Engine
+from kd_seg_ros.engine import PROVIDERS
 from kd_seg_ros.errors import UserError
 
 
@@ -30,6 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the .onnx file to write")
     parser.add_argument("--height", type=int, default=1080, help="of the camera image (default: %(default)s)")
     parser.add_argument("--width", type=int, default=1920, help="of the camera image (default: %(default)s)")
+    parser.add_argument(
+        "--dynamic",
+        action="store_true",
+        help="a file for images of any size; --height and --width are those it is checked with",
+    )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--root", type=Path, help="check on this data's val split (default: the training's)")
     source.add_argument("--images", type=Path, help="check on the images of this folder, without labels")
@@ -43,8 +49,7 @@ def run(args: argparse.Namespace) -> int:
     """Export, check the file against the network in PyTorch, and keep it only if they agree."""
     if min(args.height, args.width, args.limit) < 1:
         raise UserError("--height, --width and --limit must be at least 1")
-    if args.out.is_dir() or args.out.suffix != ".onnx":
-        raise UserError(f"--out {args.out} must be a file that ends in .onnx")
+    check_destination(args.out)
     network, config = load_student(args.checkpoint)
     document = read_calibration(args.checkpoint)
     if document is None:
@@ -57,32 +62,9 @@ def run(args: argparse.Namespace) -> int:
 
     model = deployed(network, config, calibration_of(document) if document else NONE)
     size = (args.height, args.width)
-    parameters = network.deployed_parameters()
-    card = make_card(config, document, size, parameters)
-    try:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"folder {args.out.parent} cannot be made: {error.strerror}") from error
-    # Written under another name until it has passed: a refused file is never left behind.
-    temporary = args.out.with_suffix(".partial.onnx")
-    try:
-        proto = to_onnx(model, size)
-        save(proto, card, temporary)
-        agreement = measure_agreement(model, Engine(temporary, args.provider), images)
-        print(agreement.describe())
-        if failures := agreement.failures():
-            raise UserError(
-                f"{args.out} was not written, it does not follow the network: {'; '.join(failures)}"
-            )
-        save(proto, replace(card, agreement=agreement.as_dict()), temporary)
-        temporary.replace(args.out)
-    except OSError as error:
-        raise UserError(f"{args.out} cannot be written: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    print(
-        f"written to {args.out} ({args.out.stat().st_size / 1e6:.2f} MB, {parameters / 1e6:.3f} M parameters)"
-    )
+    card = make_card(config, document, size, network.deployed_parameters())
+    proto = to_dynamic_onnx(model) if args.dynamic else to_onnx(model, size)
+    write_checked(proto, card, args.out, model, images, args.provider)
     return 0
 
 

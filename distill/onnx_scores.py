@@ -1,7 +1,8 @@
 """All classes' probabilities from an exported file, whose own outputs are mask and confidence only.
 
-The graph computes them at full size on the way, in a value called ``scores``. A temporary copy of the file
-gives it as one more output and is run like the file itself.
+The graph computes them at full size on the way, in stripes (:mod:`distill.onnx_postprocess`); that of earlier
+versions in one piece. A temporary copy of the file gives them as one more output and is run like the file
+itself.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from distill.onnx_file import SCORES
+from distill.onnx_postprocess import SCORES
 from distill.predictors import Predictor
 from kd_seg_ros.engine import Engine, EngineError
 
@@ -59,7 +60,14 @@ def _write_with_scores(path: Path, copy: Path) -> bool:
         proto = onnx.load(path)
     except Exception:  # protobuf's and the system's errors; the engine says what is wrong
         return False
-    if not any(SCORES in node.output for node in proto.graph.node):
+    values = {name for node in proto.graph.node for name in node.output}
+    stripes = sum(name.startswith(f"{SCORES}.") for name in values)
+    if stripes:
+        names = [f"{SCORES}.{number}" for number in range(stripes)]
+        rows = onnx.helper.make_node("Concat", names, [f"{SCORES}/rows"], axis=0)
+        proto.graph.node.append(rows)
+        proto.graph.node.append(onnx.helper.make_node("Transpose", rows.output, [SCORES], perm=[1, 0, 2]))
+    elif SCORES not in values:
         return False
     proto.graph.output.append(onnx.helper.make_tensor_value_info(SCORES, onnx.TensorProto.FLOAT, None))
     onnx.save(proto, copy)

@@ -1,6 +1,7 @@
 """The network as the vehicle runs it: one uint8 image in, class map and calibrated confidence out.
 
-Evaluation, calibration and export all go through this module, so that what is measured is what drives.
+Evaluation and calibration go through this module, and every exported file, whose nodes are arranged for speed
+(:mod:`distill.onnx_postprocess`), is checked against it: what is measured is what drives.
 
 With z the logits at full size, calibrated as :mod:`distill.models.calibration` says, and s their *scores*,
 the confidence is the largest softmax probability::
@@ -49,13 +50,17 @@ class DeployedModel(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
+    def working_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return the (h, w) at which the network sees an image of ``size`` = (H, W)."""
+        return round(size[0] * self.working_scale), round(size[1] * self.working_scale)
+
     def logits(self, image: Tensor) -> Tensor:
         """Return uncalibrated FP32 logits [1, C, H, W] for a uint8 RGB image [H, W, 3]."""
         height, width = int(image.shape[0]), int(image.shape[1])
         x = image.permute(2, 0, 1).unsqueeze(0).float()
         x = (x / 255 - self.mean) / self.std
         if self.working_scale != 1:
-            x = upsample(x, (round(height * self.working_scale), round(width * self.working_scale)))
+            x = upsample(x, self.working_size((height, width)))
         logits = self.network(x.to(self._dtype())).logits.float()
         return upsample(logits, (height, width)) if self.working_scale != 1 else logits
 

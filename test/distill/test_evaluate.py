@@ -21,7 +21,7 @@ from distill.data.dataset import read_image
 from distill.evaluate import image_name
 from distill.image_scores import ImageScores
 from distill.models.deployed import DeployedModel
-from distill.onnx_file import SCORES
+from distill.onnx_postprocess import SCORES
 from kd_seg_ros.engine import Engine
 
 SIZE = (64, 96)
@@ -164,7 +164,7 @@ def test_an_older_file_gives_what_mask_and_confidence_tell(
     proto = onnx.load(exported)
     for node in proto.graph.node:
         for names in (node.input, node.output):
-            names[:] = ["unnamed" if name == SCORES else name for name in names]
+            names[:] = [name.replace(f"{SCORES}.", "unnamed.") for name in names]
     old = tmp_path / "old.onnx"
     onnx.save(proto, old)
     expected = evaluate(tmp_path, "--onnx", str(exported))["scores"]["full"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import onnxruntime as ort
 from onnx import helper
 
@@ -12,7 +12,7 @@ from distill.onnx_deployed import OPSET
 from distill.onnx_graph import GraphBuilder
 
 
-def run_nodes(graph: GraphBuilder, feeds: dict[str, np.ndarray], outputs: dict[str, int]) -> list[Any]:
+def run_nodes(graph: GraphBuilder, feeds: Mapping[str, Any], outputs: Mapping[str, int]) -> list[Any]:
     """Return the outputs, named with their types, of a graph whose inputs are those fed."""
     info = helper.make_tensor_value_info
     inputs = [info(k, helper.np_dtype_to_tensor_dtype(v.dtype), v.shape) for k, v in feeds.items()]

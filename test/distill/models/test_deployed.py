@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import scipy.special
-import tiny_model
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -13,8 +10,6 @@ from torch import Tensor, nn
 from distill.models.calibration import PARAMETERS, Calibration, Method
 from distill.models.deployed import DeployedModel
 from distill.models.output import Output, crop_padding, pad_to_multiple
-from distill.onnx_file import save, to_onnx
-from kd_seg_ros.engine import Engine
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 
@@ -88,32 +83,6 @@ def test_scores_hold_the_probabilities_of_all_classes(method: Method) -> None:
     np.testing.assert_allclose(scores.softmax(0).movedim(0, -1), expected, rtol=1e-4, atol=1e-9)
     assert (scores.amax(0) == 0).all()
     torch.testing.assert_close(scores.argmax(0), mask)
-
-
-@pytest.mark.parametrize("method", PARAMETERS)
-def test_the_exported_file_is_calibrated_alike(method: Method, tmp_path: Path) -> None:
-    size = (24, 40)
-    model = DeployedModel(PixelwiseNetwork(), MEAN, STD, 0.5, CALIBRATIONS[method])
-    proto = to_onnx(model, size, half=False)
-    save(proto, tiny_model.card(*size), tmp_path / "model.onnx")
-    image = np.random.default_rng(2).integers(0, 256, (*size, 3), dtype=np.uint8)
-    prediction = Engine(tmp_path / "model.onnx", "cpu").segment(image, probability=True)
-    with torch.no_grad():
-        mask, _, probability = (values.numpy() for values in model(torch.from_numpy(image)))
-    assert (prediction.mask == mask).all()
-    assert prediction.probability is not None
-    np.testing.assert_allclose(prediction.probability, probability, rtol=1e-4)
-    assert len(np.unique(mask)) > 3
-
-    # Nothing that ONNX Runtime has no CUDA kernel for in opset 18.
-    after = {
-        "temperature": ["ReduceMax", "ArgMax", "Sub", "Div", "Exp"],
-        "class_temperature": ["ReduceMax", "ArgMax", "Sub", "Gather", "Squeeze", "Div", "Exp"],
-        "vector": ["Mul", "Add", "ReduceMax", "ArgMax", "Sub", "Exp"],
-    }[method]
-    types = [node.op_type for node in proto.graph.node]
-    start = types.index(after[0], max(i for i, t in enumerate(types) if t == "Resize"))
-    assert types[start : types.index("Exp") + 1] == after
 
 
 def test_working_scale_resizes_for_the_network_and_back() -> None:
