@@ -97,7 +97,7 @@ class Engine:
         settings, path = self._settings, self._path
         if settings.cuda_graph and settings.provider != "cuda":
             raise EngineError(f"a CUDA graph needs provider 'cuda', not {settings.provider!r}")
-        session = open_session(path, settings, lambda found: _check_contract(path, found))
+        session = open_session(path, settings, lambda found: _check_contract(path, found)[1])
         self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         self.provider = session.get_providers()[0]
         self.size, self.dynamic, self.card = _check_contract(path, session)

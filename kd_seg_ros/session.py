@@ -44,11 +44,13 @@ class SessionSettings:
 
 
 def open_session(
-    path: Path, settings: SessionSettings, check: Callable[[ort.InferenceSession], object]
+    path: Path, settings: SessionSettings, check: Callable[[ort.InferenceSession], bool]
 ) -> ort.InferenceSession:
     """Start a session on the provider asked for, and on no other.
 
-    :param check: raises EngineError for a file that is not one of ours.
+    One exception: what a file of open size computes of its image's size, a few numbers, may stay on the CPU.
+
+    :param check: returns whether a file is of open size; raises EngineError if it is not one of ours.
     :raises EngineError: if the file is missing or damaged, or if the provider does not start.
     """
     provider = settings.provider
@@ -66,24 +68,33 @@ def open_session(
         return _load_on_cpu(path)
 
     complaint = _preload_cuda()
-    try:
-        session = _start(path, settings, gpu_only=True)
-        if session.get_providers()[0] == wanted:
-            return session
-        refusal = f"{session.get_providers()[0]} was taken instead"
-    except Exception as error:  # ONNX Runtime's exceptions share no narrower base
-        refusal = first_line(error)
-
+    session, refusal = _try(path, settings, gpu_only=True)
+    if session is not None:
+        return session
     # Whose fault is it? ONNX Runtime says the same of a provider that did not load and of one that
-    # lacks a kernel, so look at the file first, then at the provider alone.
-    check(_load_on_cpu(path))
-    why = _why_not_started(path, settings)
-    if why is None:
+    # lacks a kernel, so look at the file first, then at the provider with the CPU to help it out.
+    open_size = check(_load_on_cpu(path))
+    session, why = _try(path, settings, gpu_only=False)
+    if session is not None and open_size:
+        return session
+    if session is not None:
         raise EngineError(f"{path}: {wanted} cannot run every node of this file: {refusal}")
     raise EngineError(
         f"provider {provider!r} did not start ({complaint or why}): {wanted} needs an NVIDIA driver and "
         f"{_libraries(provider)}; without a GPU choose provider 'cpu'"
     )
+
+
+def _try(path: Path, settings: SessionSettings, gpu_only: bool) -> tuple[ort.InferenceSession | None, str]:
+    """Start a session on the provider asked for; or say why it does not start."""
+    try:
+        session = _start(path, settings, gpu_only)
+    except Exception as error:  # ONNX Runtime's exceptions share no narrower base
+        return None, first_line(error)
+    found = session.get_providers()[0]
+    if found != PROVIDERS[settings.provider][0]:
+        return None, f"its libraries could not be loaded, {found} was taken instead"
+    return session, ""
 
 
 def _load_on_cpu(path: Path) -> ort.InferenceSession:
@@ -110,18 +121,14 @@ def _start(path: Path, settings: SessionSettings, gpu_only: bool = False) -> ort
     return session
 
 
-def _why_not_started(path: Path, settings: SessionSettings) -> str | None:
-    """Why the provider does not start even with the CPU to help out; None if it does start."""
-    try:
-        started = _start(path, settings).get_providers()[0]
-    except Exception as error:
-        return first_line(error)
-    return None if started == PROVIDERS[settings.provider][0] else "its libraries could not be loaded"
-
-
 def _provider_options(name: str, settings: SessionSettings) -> dict[str, Any]:
     if name == "CUDAExecutionProvider":
-        return {"enable_cuda_graph": int(settings.cuda_graph), "prefer_nhwc": int(settings.nhwc)}
+        # TF32 would round the logits' interpolation to 10 bits; the network itself is in half precision.
+        return {
+            "enable_cuda_graph": int(settings.cuda_graph),
+            "prefer_nhwc": int(settings.nhwc),
+            "use_tf32": 0,
+        }
     if name == "CPUExecutionProvider":
         return {}
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kd_seg_ros" / "tensorrt"

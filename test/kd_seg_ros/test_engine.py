@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -328,3 +329,46 @@ def test_opened_anew_after_a_failure(model: Path, tmp_path: Path) -> None:
 def test_cuda_graph_needs_cuda(model: Path) -> None:
     with pytest.raises(EngineError, match="a CUDA graph needs provider 'cuda'"):
         Engine(model, "cpu", cuda_graph=True)
+
+
+class StubSession:
+    """A session that runs on what it was asked for, or refuses as ONNX Runtime does without a CPU to help."""
+
+    def __init__(self, on_cpu: ort.InferenceSession, options: ort.SessionOptions, provider: str) -> None:
+        with contextlib.suppress(RuntimeError):  # no such entry
+            if options.get_session_config_entry("session.disable_cpu_ep_fallback") == "1":
+                raise ValueError("This session contains graph nodes that are assigned to the default CPU EP")
+        self.on_cpu, self.provider = on_cpu, provider
+
+    def get_providers(self) -> list[str]:
+        return [self.provider]
+
+    def disable_fallback(self) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.on_cpu, name)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_only_what_a_file_of_open_size_computes_of_it_may_stay_on_the_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dynamic: bool
+) -> None:
+    path = tiny_model.write_tiny_model(tmp_path / "tiny.onnx", 40, 64, dynamic=dynamic)
+    real = ort.InferenceSession
+
+    def start(
+        file: str, options: ort.SessionOptions, providers: list[tuple[str, object]], **_: object
+    ) -> object:
+        session = real(file, options_on_cpu, providers=["CPUExecutionProvider"])
+        return StubSession(session, options, providers[0][0])
+
+    options_on_cpu = ort.SessionOptions()
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(ort, "InferenceSession", start)
+    if dynamic:
+        assert Engine(path, "cuda").provider == "CUDAExecutionProvider"
+    else:
+        assert "CUDAExecutionProvider cannot run every node of this file: This session" in error_of(
+            path, "cuda"
+        )
