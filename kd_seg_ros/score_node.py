@@ -32,6 +32,7 @@ from kd_seg_ros.scoring.under_test import Watch, node_command, wait_until_ready
 if TYPE_CHECKING:
     from kd_seg_ros.scoring.recorder import Recorder
 
+_SUBSCRIBED_S: Final = 10.0
 _ISOLATING: Final = ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY")
 
 
@@ -136,8 +137,13 @@ def _in_real_time(
 
 
 def _check_type(recorder: Recorder, topic: str, drive: Drive) -> None:
-    """Refuse a node that takes images of the other type; one that has not subscribed yet may take any."""
-    kinds = {info.topic_type for info in recorder.node.get_subscriptions_info_by_topic(topic)}
+    """Refuse a node that takes images of the other type."""
+
+    def taken() -> set[str]:
+        return {info.topic_type for info in recorder.node.get_subscriptions_info_by_topic(topic)}
+
+    recorder.spin_until(lambda: bool(taken()), _SUBSCRIBED_S)  # the node subscribes once it has seen that somebody listens
+    kinds = taken()
     own = "sensor_msgs/msg/CompressedImage" if drive.compressed else "sensor_msgs/msg/Image"
     if kinds and own not in kinds:
         flag = str(drive.compressed).lower()
