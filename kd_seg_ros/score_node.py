@@ -142,7 +142,8 @@ def _check_type(recorder: Recorder, topic: str, drive: Drive) -> None:
     def taken() -> set[str]:
         return {info.topic_type for info in recorder.node.get_subscriptions_info_by_topic(topic)}
 
-    recorder.spin_until(lambda: bool(taken()), _SUBSCRIBED_S)  # the node subscribes once it has seen that somebody listens
+    # The node subscribes to the camera once it has seen that somebody listens.
+    recorder.spin_until(lambda: bool(taken()), _SUBSCRIBED_S)
     kinds = taken()
     own = "sensor_msgs/msg/CompressedImage" if drive.compressed else "sensor_msgs/msg/Image"
     if kinds and own not in kinds:
