@@ -1,48 +1,98 @@
-"""Make docs/images/demo.jpg: one street in four weathers, as the shipped demo student sees it.
+"""Make the pictures of the README in docs/images, of generated streets and the shipped demo student.
 
-python scripts/readme_picture.py
+python scripts/readme_picture.py [--old FILE]
+
+demo.jpg: one street in four weathers. node.jpg: what the node publishes of one image. With ``--old``,
+two_students.jpg: where the demo student and an older file of it differ.
 """
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from distill.data.scenes.render import render_scene
+from distill.report.pictures import difference_picture, differences
 from kd_seg_ros.engine import Engine
-from kd_seg_ros.overlay import colorize
+from kd_seg_ros.overlay import blend, colorize
 
-ROOT = Path(__file__).parent.parent
+IMAGES = Path(__file__).parent.parent / "docs" / "images"
+MODEL = Path(__file__).parent.parent / "resource" / "demo_student.onnx"
 SEED = 4242
-TITLES = ("camera", "labels", "mask", "confidence")
+TITLE_HEIGHT = 44
+Picture = NDArray[np.uint8]
 
 
 def main() -> None:
-    """Render, segment and write the picture."""
-    engine = Engine(ROOT / "resource" / "demo_student.onnx", "cpu")
+    """Render, segment and write the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--old", type=Path, help="another model file, for two_students.jpg")
+    old = parser.parse_args().old
+    engine = Engine(MODEL, "cpu")
+    demo(engine)
+    node(engine)
+    if old:
+        two_students(Engine(old, "cpu"), engine)
+
+
+def demo(engine: Engine) -> None:
+    """Show camera, labels, mask and confidence in four weathers."""
     rows = []
     for condition in ("fog", "night", "rain", "snow"):
         frame = render_scene(SEED, engine.size, condition)
-        prediction = engine.segment(frame.rgb)
-        panels = [
-            frame.rgb[..., ::-1],
-            colorize(frame.labels, engine.card.palette)[..., ::-1],
-            colorize(prediction.mask, engine.card.palette)[..., ::-1],
-            cv2.applyColorMap(prediction.confidence, cv2.COLORMAP_CIVIDIS),
-        ]
-        rows.append(np.hstack(panels))
-    sheet = np.vstack(rows)
-    header = np.full((44, sheet.shape[1], 3), 255, np.uint8)
-    for i, title in enumerate(TITLES):
-        place = (i * engine.size[1] + 8, 31)
-        cv2.putText(header, title, place, cv2.FONT_HERSHEY_SIMPLEX, 0.9, (40, 40, 40), 2, cv2.LINE_AA)
-    picture = cv2.resize(np.vstack([header, sheet]), None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
-    out = ROOT / "docs" / "images" / "demo.jpg"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(out), picture, [cv2.IMWRITE_JPEG_QUALITY, 88])
-    print(out)
+        found = engine.segment(frame.rgb)
+        masks = [colorize(mask, engine.card.palette) for mask in (frame.labels, found.mask)]
+        rows.append([frame.rgb, *masks, confidence(found.confidence)])
+    write("demo.jpg", ("camera", "labels", "mask", "confidence"), rows)
+
+
+def node(engine: Engine) -> None:
+    """Show the topics for one image."""
+    rows = []
+    for condition in ("rain", "night"):
+        frame = render_scene(SEED + 1, engine.size, condition)
+        found = engine.segment(frame.rgb)
+        overlay = blend(frame.rgb, found.mask, engine.card.palette)
+        rows.append([frame.rgb, overlay, confidence(found.confidence)])
+    write("node.jpg", ("image", "segmentation/overlay", "segmentation/confidence"), rows)
+
+
+def two_students(old: Engine, new: Engine) -> None:
+    """Show where two students differ."""
+    rows = []
+    for condition in ("fog", "night"):
+        frame = render_scene(SEED + 2, new.size, condition)
+        first, second = old.segment(frame.rgb).mask, new.segment(frame.rgb).mask
+        masks = [colorize(mask, new.card.palette) for mask in (first, second)]
+        where = difference_picture(frame.rgb, differences(frame.labels, first, second))
+        rows.append([frame.rgb, *masks, cv2.resize(where, new.size[::-1], interpolation=cv2.INTER_NEAREST)])
+    write("two_students.jpg", ("camera", "old", "new", "only new right: blue, only old: orange"), rows)
+
+
+def confidence(values: Picture) -> Picture:
+    """Colour a confidence map: yellow is sure."""
+    return np.asarray(cv2.applyColorMap(values, cv2.COLORMAP_CIVIDIS)[..., ::-1], np.uint8)
+
+
+def write(name: str, titles: Sequence[str], rows: Sequence[Sequence[Picture | cv2.typing.MatLike]]) -> None:
+    """Write rows of RGB pictures of one size below their titles."""
+    sheet = np.vstack([np.hstack(row) for row in rows])[..., ::-1]
+    header = np.full((TITLE_HEIGHT, sheet.shape[1], 3), 255, np.uint8)
+    width = sheet.shape[1] // len(titles)
+    for i, title in enumerate(titles):
+        size = min(0.9, 0.9 * 28 / len(title))
+        cv2.putText(
+            header, title, (i * width + 8, 31), cv2.FONT_HERSHEY_SIMPLEX, size, (40, 40, 40), 2, cv2.LINE_AA
+        )
+    scale = 1434 / sheet.shape[1]
+    picture = cv2.resize(np.vstack([header, sheet]), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    cv2.imwrite(str(IMAGES / name), picture, [cv2.IMWRITE_JPEG_QUALITY, 88])
+    print(IMAGES / name)
 
 
 if __name__ == "__main__":
