@@ -261,9 +261,10 @@ def main(args: list[str] | None = None) -> int:
 
 
 def _run() -> int:
+    executor = SingleThreadedExecutor()  # first: made after a signal, it would complain of its own clean-up
     node = SegmentationNode()
     try:
-        rclpy.spin(node, executor=SingleThreadedExecutor())
+        rclpy.spin(node, executor=executor)
     except Exception:
         if rclpy.ok():
             raise  # else it was told to stop
