@@ -105,7 +105,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--storage", choices=("mcap", "sqlite3"), default="mcap", help="default: %(default)s")
     add("--condition", metavar="WORD", help="the weather (default: the folder's name, as ACDC has them)")
-    add("--calibration", type=Path, metavar="YAML", help="of camera_calibration, for camera_info")
+    add(
+        "--calibration",
+        type=Path,
+        metavar="YAML",
+        help="of camera_calibration, for camera_info (default: size only)",
+    )
     add("--labels", type=Path, metavar="ROOT", help="add ACDC's labels, found below this folder")
     return parser
 

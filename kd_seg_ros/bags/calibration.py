@@ -45,20 +45,37 @@ class Calibration:
 
     def cdr(self, header: Any) -> bytes:
         """Serialise a ``sensor_msgs/CameraInfo`` under a header."""
-        region = STORE.types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
-        height, width = self.size
-        message = STORE.types[CAMERA_INFO](
-            header=header,
-            height=height,
-            width=width,
-            distortion_model=self._model,
-            d=self._d,
-            binning_x=0,
-            binning_y=0,
-            roi=region,
-            **self._matrices,
-        )
-        return bytes(STORE.serialize_cdr(message, CAMERA_INFO))
+        return _camera_info(header, self.size, self._model, self._d, self._matrices)
+
+
+def uncalibrated(header: Any, size: tuple[int, int]) -> bytes:
+    """Serialise a ``sensor_msgs/CameraInfo`` of (height, width) alone.
+
+    All matrices are zero: by the message's definition, K[0] = 0 is a camera that is not calibrated.
+    """
+    zeros = {key: np.zeros(length) for key, (_, length) in _MATRICES.items()}
+    return _camera_info(header, size, "", np.zeros(0), zeros)
+
+
+def _camera_info(
+    header: Any,
+    size: tuple[int, int],
+    model: str,
+    distortion: NDArray[np.float64],
+    matrices: dict[str, NDArray[np.float64]],
+) -> bytes:
+    message = STORE.types[CAMERA_INFO](
+        header=header,
+        height=size[0],
+        width=size[1],
+        distortion_model=model,
+        d=distortion,
+        binning_x=0,
+        binning_y=0,
+        roi=STORE.types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False),
+        **matrices,
+    )
+    return bytes(STORE.serialize_cdr(message, CAMERA_INFO))
 
 
 def _matrix(content: Any, name: str, length: int) -> NDArray[np.float64]:

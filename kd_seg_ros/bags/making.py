@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.rosbag2 import Writer
 
-from kd_seg_ros.bags.calibration import Calibration
+from kd_seg_ros.bags.calibration import Calibration, uncalibrated
 from kd_seg_ros.bags.cameras import CONDITION, FRAME_NAME, LABELS, Camera
 from kd_seg_ros.bags.messages import (
     CAMERA_INFO,
@@ -34,6 +34,7 @@ from kd_seg_ros.bags.messages import (
 )
 from kd_seg_ros.bags.parts import STORAGES
 from kd_seg_ros.bags.pictures import Picture
+from kd_seg_ros.decode import RGBImage
 from kd_seg_ros.errors import UserError
 
 START_S = 1_700_000_000
@@ -57,6 +58,7 @@ class Recording:
     condition: str | None = None
     """The weather of all frames; None: of the folder each lies in."""
     calibration: Calibration | None = None
+    """None: camera_info says the size only."""
     labels: Callable[[Picture], NDArray[np.uint8] | None] | None = None
     """Class ids [H, W] of a picture; None for one without."""
 
@@ -116,37 +118,40 @@ def _record(picture: Picture, recording: Recording, write: _Channels) -> None:
     stamp = recording.start + picture.time
     head = header(stamp, recording.frame_id)
     camera = Camera(recording.topic, recording.compressed, "")
+    rgb = picture.rgb()  # of a compressed one, too: a damaged file must not get into the bag
     write(camera.beside(FRAME_NAME), STRING, stamp, string_cdr(picture.name))
     if condition := recording.condition or picture.condition:
         write(camera.beside(CONDITION), STRING, stamp, string_cdr(condition))
     if recording.labels and (labels := recording.labels(picture)) is not None:
         write(camera.beside(LABELS), IMAGE, stamp, image_cdr(head, labels, "mono8"))
     if recording.calibration:
-        _check_size(picture, recording.calibration)
-        write(camera.beside("camera_info"), CAMERA_INFO, stamp, recording.calibration.cdr(head))
-    if recording.compressed:
-        write(f"{recording.topic}/compressed", COMPRESSED_IMAGE, stamp, _compressed_cdr(picture, head))
+        _check_size(picture.name, rgb, recording.calibration)
+        info = recording.calibration.cdr(head)
     else:
-        write(recording.topic, IMAGE, stamp, image_cdr(head, picture.rgb(), "rgb8"))
+        info = uncalibrated(head, rgb.shape[:2])
+    write(camera.beside("camera_info"), CAMERA_INFO, stamp, info)
+    if recording.compressed:
+        write(f"{recording.topic}/compressed", COMPRESSED_IMAGE, stamp, _compressed_cdr(picture, rgb, head))
+    else:
+        write(recording.topic, IMAGE, stamp, image_cdr(head, rgb, "rgb8"))
 
 
-def _compressed_cdr(picture: Picture, head: Any) -> bytes:
+def _compressed_cdr(picture: Picture, rgb: RGBImage, head: Any) -> bytes:
     if picture.file is None:
-        bgr = picture.rgb()[..., ::-1]
+        bgr = rgb[..., ::-1]
         data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].reshape(-1)
         kind = "jpeg"
     else:
-        picture.rgb()  # a damaged file must not get into the bag
         data = np.fromfile(picture.file, np.uint8)
         kind = "png" if picture.file.suffix.lower() == ".png" else "jpeg"
     message = STORE.types[COMPRESSED_IMAGE](header=head, format=kind, data=data)
     return bytes(STORE.serialize_cdr(message, COMPRESSED_IMAGE))
 
 
-def _check_size(picture: Picture, calibration: Calibration) -> None:
-    size = picture.rgb().shape[:2]
+def _check_size(name: str, rgb: RGBImage, calibration: Calibration) -> None:
+    size = rgb.shape[:2]
     if size != calibration.size:
         (height, width), (other_height, other_width) = size, calibration.size
         raise UserError(
-            f"--calibration is for {other_width}×{other_height} images; {picture.name} is {width}×{height}"
+            f"--calibration is for {other_width}×{other_height} images; {name} is {width}×{height}"
         )

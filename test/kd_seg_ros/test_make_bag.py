@@ -142,6 +142,14 @@ def test_a_calibration_becomes_camera_info(tmp_path: Path) -> None:
         assert (info.k[0], info.k[4], info.d[1], info.p[6]) == (10.0, 11.0, -0.2, 5.5)
 
 
+def test_without_a_calibration_camera_info_has_the_size_and_says_that_there_is_none(tmp_path: Path) -> None:
+    assert run(folder_of(tmp_path / "images", "1.png"), tmp_path / "bag") == 0
+    (info,) = read_bag(tmp_path / "bag")["/camera/camera_info"]
+    assert (info.height, info.width) == (12, 20)
+    assert not info.k.any()
+    assert not info.p.any()
+
+
 def test_labels_of_acdc(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     root = write_acdc(tmp_path / "acdc", conditions=("night",), splits=("val",), label_kind="labelIds")
