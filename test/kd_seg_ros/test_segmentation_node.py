@@ -211,9 +211,14 @@ def test_ends_cleanly_while_still_starting(settings: list[str], topic: str) -> N
     node = NodeProcess("--ros-args", "-r", f"__ns:=/{namespace}", *settings)
     try:
         name = client.node.resolve_topic_name(topic)
-        assert wait_until(lambda: client.node.count_publishers(name) > 0)
+
+        def published() -> bool:  # by this node: others, that have just ended, are on /diagnostics too
+            publishers = client.node.get_publishers_info_by_topic(name)
+            return any(publisher.node_namespace == f"/{namespace}" for publisher in publishers)
+
+        assert wait_until(published)
         node.interrupt(signal.SIGINT)
-        assert node.wait() == 0
+        assert node.wait() == 0, node.lines
     finally:
         client.close()
     assert not any("Traceback" in line for line in node.lines), node.lines
