@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import mmap
 import resource
 
 import pytest
+from held_memory import held_memory
 
 from kd_seg_ros import memory
 
@@ -14,8 +14,7 @@ def test_grows_with_what_is_used_and_stays_below_the_peak() -> None:
     before = memory.resident_mb()
     if before is None:
         pytest.skip("no /proc")
-    with mmap.mmap(-1, 50_000_000) as held:  # not from the heap, which may have as much to spare
-        held.write(b"1" * len(held))
+    with held_memory(50_000_000):
         after = memory.resident_mb()
     assert after is not None
     assert 45 < after - before < 80
