@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import onnxruntime as ort
@@ -99,6 +100,9 @@ def _try(path: Path, settings: SessionSettings, gpu_only: bool) -> tuple[ort.Inf
 
 def _load_on_cpu(path: Path) -> ort.InferenceSession:
     try:
+        # A full or read-only disk costs the speed only; whatever else is wrong comes up once more below.
+        with contextlib.suppress(Exception), TemporaryDirectory() as folder:
+            return _start(with_casts(path, Path(folder)), SessionSettings("cpu"))
         return _start(path, SessionSettings("cpu"))
     except Exception as error:
         raise EngineError(
@@ -106,10 +110,31 @@ def _load_on_cpu(path: Path) -> ort.InferenceSession:
         ) from error
 
 
-def _start(path: Path, settings: SessionSettings, gpu_only: bool = False) -> ort.InferenceSession:
-    """Create a session; with ``gpu_only``, refuse a file of which any node would run on the CPU."""
+def with_casts(path: Path, folder: Path) -> Path:
+    """Copy a file into ``folder``, with the conversions to single precision that the CPU's kernels need.
+
+    ONNX Runtime inserts them around every node in half precision, but only after it has folded constants. So
+    it does not see later that the bounds of a Clip are constant, leaves it apart from its Conv, and brings
+    the maps between the two from one memory layout to another and back. In the copy it sees it.
+
+    :raises Exception: ONNX Runtime's, if the file cannot be read or the copy not be written.
+    """
+    options = _options()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(folder / "with_casts.onnx")
+    ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return folder / "with_casts.onnx"
+
+
+def _options() -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.log_severity_level = 3  # errors only
+    return options
+
+
+def _start(path: Path, settings: SessionSettings, gpu_only: bool = False) -> ort.InferenceSession:
+    """Create a session; with ``gpu_only``, refuse a file of which any node would run on the CPU."""
+    options = _options()
     # Else the threads of the CPU provider spin on after a run, on cores that decoding and publishing need.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     if gpu_only:
