@@ -16,17 +16,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
-from rosbags.typesys import Stores, get_typestore
 
+from kd_seg_ros.bags.channels import Channels
+from kd_seg_ros.bags.messages import IMAGE, METADATA_VERSION, header, image_cdr
 from kd_seg_ros.playback.timing import read_timing
 from kd_seg_ros.scoring.processes import replay_environment
 
-STORE: Final = get_typestore(Stores.ROS2_HUMBLE)
-IMAGE: Final = "sensor_msgs/msg/Image"
 TOPIC: Final = "/camera/image_raw"
 
 
@@ -57,19 +56,15 @@ def main() -> None:
 
 def write_bag(path: Path, frames: int, hertz: float, size: tuple[int, int], compress: bool) -> None:
     """Write noise: what is there does not matter, and noise does not compress."""
-    types: Any = STORE.types
-    data = np.random.default_rng(0).integers(0, 256, 3 * size[0] * size[1], dtype=np.uint8)
-    writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    writer = Writer(path, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
     if compress:
         writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
     with writer:
-        connection = writer.add_connection(TOPIC, IMAGE, typestore=STORE)
+        write = Channels(writer)
         for number in range(frames):
             stamp = 10**18 + round(number * 1e9 / hertz)
-            time_stamp = types["builtin_interfaces/msg/Time"](sec=stamp // 10**9, nanosec=stamp % 10**9)
-            header = types["std_msgs/msg/Header"](stamp=time_stamp, frame_id="camera")
-            image = types[IMAGE](header, *size, "rgb8", 0, 3 * size[1], data)
-            writer.write(connection, stamp, bytes(STORE.serialize_cdr(image, IMAGE)))
+            write(TOPIC, IMAGE, stamp, image_cdr(header(stamp, "camera"), pixels, "rgb8"))
 
 
 def play(bag: Path, table: Path) -> list[float]:

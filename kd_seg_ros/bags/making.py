@@ -13,23 +13,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rosbags.rosbag2 import Writer
 
 from kd_seg_ros.bags.calibration import Calibration, uncalibrated
 from kd_seg_ros.bags.cameras import CONDITION, FRAME_NAME, LABELS, Camera
+from kd_seg_ros.bags.channels import Channels
 from kd_seg_ros.bags.messages import (
     CAMERA_INFO,
     COMPRESSED_IMAGE,
     IMAGE,
     METADATA_VERSION,
-    RELIABLE,
-    STORE,
     STRING,
+    compressed_cdr,
     header,
     image_cdr,
+    jpeg,
     string_cdr,
 )
 from kd_seg_ros.bags.parts import STORAGES
@@ -39,8 +39,6 @@ from kd_seg_ros.errors import UserError
 
 START_S = 1_700_000_000
 """Default stamp of the first frame, so that the same pictures give the same bag."""
-
-_JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def make_bag(
             making / out.name, version=METADATA_VERSION, storage_plugin=STORAGES[recording.storage]
         ) as bag:
             bag.set_custom_data("source", "kd_seg_ros make_bag")
-            write = _Channels(bag)
+            write = Channels(bag)
             for picture in pictures:
                 _record(picture, recording, write)
                 count += 1
@@ -98,22 +96,7 @@ def make_bag(
     return count
 
 
-class _Channels:
-    """Writes messages, adding their topics when they first come."""
-
-    def __init__(self, bag: Writer) -> None:
-        self._bag = bag
-        self._connections: dict[str, Any] = {}
-
-    def __call__(self, topic: str, msgtype: str, log_time: int, raw: bytes | memoryview) -> None:
-        if topic not in self._connections:
-            self._connections[topic] = self._bag.add_connection(
-                topic, msgtype, typestore=STORE, offered_qos_profiles=[RELIABLE]
-            )
-        self._bag.write(self._connections[topic], log_time, raw)
-
-
-def _record(picture: Picture, recording: Recording, write: _Channels) -> None:
+def _record(picture: Picture, recording: Recording, write: Channels) -> None:
     """Write all that belongs to a picture, the image last."""
     stamp = recording.start + picture.time
     head = header(stamp, recording.frame_id)
@@ -138,14 +121,9 @@ def _record(picture: Picture, recording: Recording, write: _Channels) -> None:
 
 def _compressed_cdr(picture: Picture, rgb: RGBImage, head: Any) -> bytes:
     if picture.file is None:
-        bgr = rgb[..., ::-1]
-        data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].reshape(-1)
-        kind = "jpeg"
-    else:
-        data = np.fromfile(picture.file, np.uint8)
-        kind = "png" if picture.file.suffix.lower() == ".png" else "jpeg"
-    message = STORE.types[COMPRESSED_IMAGE](header=head, format=kind, data=data)
-    return bytes(STORE.serialize_cdr(message, COMPRESSED_IMAGE))
+        return compressed_cdr(head, "jpeg", jpeg(rgb))
+    kind = "png" if picture.file.suffix.lower() == ".png" else "jpeg"
+    return compressed_cdr(head, kind, np.fromfile(picture.file, np.uint8))
 
 
 def _check_size(name: str, rgb: RGBImage, calibration: Calibration) -> None:

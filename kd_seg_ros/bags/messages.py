@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
@@ -24,6 +25,7 @@ STORE: Final = get_typestore(Stores.ROS2_KILTED)
 METADATA_VERSION: Final = 8
 """Of metadata.yaml. From Iron on every distribution reads it, and Humble does, too, which cannot read 9."""
 
+_JPEG_QUALITY: Final = 95
 _FOR_EVER: Final = QosTime(9223372036, 854775807)
 RELIABLE: Final = Qos(
     QosHistory.KEEP_LAST,
@@ -96,6 +98,18 @@ def image_cdr(head: Any, pixels: NDArray[np.uint8], encoding: str) -> memoryview
         data=np.ascontiguousarray(pixels).reshape(-1),
     )
     return STORE.serialize_cdr(message, IMAGE)
+
+
+def compressed_cdr(head: Any, kind: str, data: NDArray[np.uint8]) -> bytes:
+    """Serialise a compressed image: the bytes of a file, of ``kind`` jpeg or png."""
+    message = STORE.types[COMPRESSED_IMAGE](header=head, format=kind, data=data)
+    return bytes(STORE.serialize_cdr(message, COMPRESSED_IMAGE))
+
+
+def jpeg(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Compress a picture, uint8 [H, W, 3]; return the bytes of a file."""
+    _, data = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return data.reshape(-1).astype(np.uint8, copy=False)
 
 
 def string_cdr(text: str) -> bytes:

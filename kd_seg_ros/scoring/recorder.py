@@ -18,7 +18,7 @@ from rclpy.serialization import deserialize_message
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from sensor_msgs.msg import Image
 
-from kd_seg_ros.bags.messages import STORE
+from kd_seg_ros.bags.messages import METADATA_VERSION, STORE
 from kd_seg_ros.scoring.headers import read_header
 from kd_seg_ros.scoring.outputs import DIAGNOSTICS, Outputs
 
@@ -45,7 +45,7 @@ class Recorder:
         self.arrivals = {outputs.mask: {}, outputs.confidence: {}}
         self.reports = []
         with ExitStack() as stack:
-            self._writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
+            self._writer = Writer(path, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
             self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
             stack.enter_context(self._writer)
             context = Context()

@@ -3,6 +3,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import yaml
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import QosReliability
 
@@ -70,8 +71,10 @@ def test_compressed_images_are_jpegs_of_the_frames(tmp_path: Path) -> None:
     assert np.abs(error).mean() < 6
 
 
-def test_it_is_offered_reliably(tmp_path: Path) -> None:
+def test_it_is_offered_reliably_and_every_distribution_reads_it(tmp_path: Path) -> None:
     write_bag(tmp_path / "bag", DRIVE, compressed=False, labels=False)
+    metadata = yaml.safe_load((tmp_path / "bag" / "metadata.yaml").read_text())["rosbag2_bagfile_information"]
+    assert metadata["version"] == 8  # Humble cannot read 9
 
     with AnyReader([tmp_path / "bag"]) as reader:
         for connection in reader.connections:
