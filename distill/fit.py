@@ -6,6 +6,8 @@ import argparse
 import logging
 import os
 import shutil
+import signal
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from lightning.pytorch.callbacks import (
 )
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 from torch import nn
 
 from distill.checkpoint import build_network, load_student
@@ -112,6 +114,7 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False) -> Path:
     """Run one experiment; return the path of its best checkpoint by validation mIoU.
 
     :raises UserError: for data, weights or a run folder that cannot be used.
+    :raises SystemExit: as a shell would report SIGTERM or Ctrl-C, after saying how to go on.
     """
     quieten()
     lightning.seed_everything(config.seed, workers=True, verbose=False)
@@ -143,9 +146,14 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False) -> Path:
         if not resume:
             _prepare_folder(config.run_folder, overwrite)
         _announce(config, module, data, trainer.world_size)
-    trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
+    except SystemExit as end:  # what Lightning makes of SIGTERM and Ctrl-C, with status 0 and 1
+        number = signal.SIGTERM if isinstance(end, SIGTERMException) else signal.SIGINT
+        saved = (config.run_folder / LAST).is_file()
+        then = f"--resume goes on from {LAST}" if saved else "nothing is saved yet"
+        say(f"stopped in epoch {trainer.current_epoch} by {number.name}: {then}", file=sys.stderr)
+        raise SystemExit(128 + number) from None
     return Path(best.best_model_path)
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from acdc_tree import write_acdc
 
 from distill.__main__ import main
 from distill.checkpoint_io import BEST, LAST, PREVIOUS, AtomicCheckpointIO, checkpoint_to_resume
+from distill.distillation import Distillation
 from kd_seg_ros.errors import UserError
 
 EPOCHS = 6
@@ -121,3 +123,30 @@ def test_a_full_disk_keeps_what_is_there(tmp_path: Path, monkeypatch: pytest.Mon
     assert sorted(path.name for path in tmp_path.iterdir()) == [LAST, PREVIOUS]
     assert checkpoints.load_checkpoint(tmp_path / LAST) == {"epoch": 1}
     assert checkpoints.load_checkpoint(tmp_path / PREVIOUS) == {"epoch": 0}
+
+
+@pytest.mark.parametrize(("number", "epoch"), [(signal.SIGTERM, 0), (signal.SIGINT, 1)])
+def test_stopped_by_a_signal(
+    experiment: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: signal.Signals,
+    epoch: int,
+) -> None:
+    step = Distillation.training_step
+
+    def interrupted_step(self: Distillation, batch: Any, index: int) -> Any:
+        if self.current_epoch == epoch:
+            os.kill(os.getpid(), number)
+        return step(self, batch, index)
+
+    monkeypatch.setattr(Distillation, "training_step", interrupted_step)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(SystemExit) as end:
+            main(["fit", "--config", str(experiment), "--name", number.name])
+    finally:
+        signal.signal(signal.SIGINT, before)  # Lightning leaves it ignored
+    assert end.value.code == 128 + number  # never 0, which says that the run has finished
+    saved = "--resume goes on from last.ckpt" if epoch else "nothing is saved yet"
+    assert f"stopped in epoch {epoch} by {number.name}: {saved}" in capsys.readouterr().err
