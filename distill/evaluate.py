@@ -17,8 +17,8 @@ from distill.predictors import Predictor
 from distill.score_table import print_scores, write_per_class
 from distill.scoring import Evaluation, ScoreOptions
 from distill.views import Views
-from kd_seg_ros.engine import PROVIDERS
 from kd_seg_ros.errors import UserError
+from kd_seg_ros.providers import PROVIDERS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

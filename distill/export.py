@@ -21,8 +21,8 @@ from distill.palette import palette
 from kd_seg_ros import __version__
 from kd_seg_ros.card import ModelCard
 from kd_seg_ros.classes import IGNORE_ID
-from kd_seg_ros.engine import PROVIDERS
 from kd_seg_ros.errors import UserError
+from kd_seg_ros.providers import PROVIDERS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -21,8 +21,8 @@ from distill.outside_network import OutsideNetwork, open_network
 from kd_seg_ros import __version__
 from kd_seg_ros.card import ModelCard
 from kd_seg_ros.classes import IGNORE_ID
-from kd_seg_ros.engine import PROVIDERS
 from kd_seg_ros.errors import UserError
+from kd_seg_ros.providers import PROVIDERS
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 NOISE_IMAGES = 4

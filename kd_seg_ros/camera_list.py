@@ -15,10 +15,10 @@ from typing import Any, Final
 import yaml
 
 from kd_seg_ros.errors import UserError, first_line
+from kd_seg_ros.providers import PROVIDERS
 
 SETTINGS: Final = ("model", "provider", "params_file", "parameters")
 """What a camera may have of its own, or share with the others in ``defaults``."""
-PROVIDERS: Final = ("cuda", "tensorrt", "cpu")
 _NAMESPACE: Final = re.compile(r"/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 
 

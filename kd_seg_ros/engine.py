@@ -31,9 +31,9 @@ from numpy.typing import NDArray
 from kd_seg_ros.binding import DeviceBinding, HostBinding
 from kd_seg_ros.card import METADATA_KEY, CardError, ModelCard
 from kd_seg_ros.errors import first_line
-from kd_seg_ros.session import PROVIDERS, EngineError, SessionSettings, open_session
+from kd_seg_ros.session import EngineError, SessionSettings, open_session
 
-__all__ = ["PROVIDERS", "Engine", "EngineError", "Prediction", "SessionSettings"]
+__all__ = ["Engine", "EngineError", "Prediction", "SessionSettings"]
 
 _TENSORS: Final = {
     "image": ("tensor(uint8)", 3),

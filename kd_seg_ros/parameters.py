@@ -15,8 +15,8 @@ from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 
-from kd_seg_ros.engine import PROVIDERS
 from kd_seg_ros.errors import UserError
+from kd_seg_ros.providers import PROVIDERS
 
 
 def _parameter(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kd_seg_ros.errors import UserError
+from kd_seg_ros.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from rosbags.rosbag2 import Reader
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from kd_seg_ros.bags.labels import Labels
     from kd_seg_ros.bags.segmenting import Notes
     from kd_seg_ros.engine import Engine
-
-PROVIDERS = ("cuda", "tensorrt", "cpu")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -247,7 +246,7 @@ def _parser() -> argparse.ArgumentParser:
     add("bag", type=Path, metavar="IN", help="a rosbag2 folder, or one .mcap or .db3 file")
     add("--model", type=Path, required=True, help="ONNX file of `python -m distill export`")
     add("--out", type=Path, required=True, help="rosbag2 folder to write")
-    add("--provider", choices=PROVIDERS, default="cuda", help="default: %(default)s")
+    add("--provider", choices=tuple(PROVIDERS), default="cuda", help="default: %(default)s")
     add(
         "--topic",
         action="append",

@@ -14,18 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any
 
 import onnxruntime as ort
 
 from kd_seg_ros.errors import UserError, first_line
-
-PROVIDERS: Final[dict[str, tuple[str, ...]]] = {
-    "cuda": ("CUDAExecutionProvider",),
-    "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider"),
-    "cpu": ("CPUExecutionProvider",),
-}
-"""Names a user gives, and ONNX Runtime's in order of preference; the first one must really start."""
+from kd_seg_ros.providers import PROVIDERS
 
 
 class EngineError(UserError):

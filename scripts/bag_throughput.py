@@ -23,8 +23,9 @@ from kd_seg_ros.bags.making import Recording, make_bag
 from kd_seg_ros.bags.parts import PartedBag
 from kd_seg_ros.bags.pictures import Picture
 from kd_seg_ros.bags.segmenting import Notes, Output, output_topics, segment
-from kd_seg_ros.engine import PROVIDERS, Engine
+from kd_seg_ros.engine import Engine
 from kd_seg_ros.playback.bag import open_bag
+from kd_seg_ros.providers import PROVIDERS
 
 DIFFERENT = 4
 """Images; the bag repeats them."""

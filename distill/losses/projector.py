@@ -11,20 +11,16 @@ different random weights. The mean of linear projectors is itself linear, so tha
 changes only how it learns; with the ReLU no negative value of a teacher can be met, so that it suits features
 from behind a ReLU.
 
-Shapes: [B, student, h, w] → [B, teacher, H, W], bilinear (half-pixel centres) after the projection if a
-size is given; without one, h and w stay. Parameters: k·(student + 1)·teacher. They belong into the
-student's optimiser and not into the exported network.
+Shapes: [B, student, h, w] → [B, teacher, h, w]; :mod:`distill.adapters` lays that on the teacher's grid.
+Parameters: k·(student + 1)·teacher. They belong into the student's optimiser and not into the exported
+network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from distill.models.output import upsample
 
 
 class Projector(nn.Module):
@@ -37,10 +33,9 @@ class Projector(nn.Module):
         self.relu = relu
         self.projections = nn.ModuleList(nn.Conv2d(student, teacher, 1) for _ in range(count))
 
-    def forward(self, features: Tensor, size: Sequence[int] | None = None) -> Tensor:
-        """Project [B, student, h, w]; resample to ``size`` = (H, W) if given."""
+    def forward(self, features: Tensor) -> Tensor:
+        """Project [B, student, h, w] to [B, teacher, h, w]."""
         projected = [projection(features) for projection in self.projections]
         if self.relu:
             projected = [F.relu(values) for values in projected]
-        mean = torch.stack(projected).mean(dim=0) if len(projected) > 1 else projected[0]
-        return mean if size is None or tuple(size) == tuple(mean.shape[2:]) else upsample(mean, size)
+        return torch.stack(projected).mean(dim=0) if len(projected) > 1 else projected[0]

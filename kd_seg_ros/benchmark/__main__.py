@@ -15,8 +15,8 @@ from typing import Final
 from kd_seg_ros.benchmark.marks import marked, write_between_marks
 from kd_seg_ros.benchmark.process import isolated_environment
 from kd_seg_ros.benchmark.result import Result
-from kd_seg_ros.engine import PROVIDERS
 from kd_seg_ros.errors import UserError
+from kd_seg_ros.providers import PROVIDERS
 from kd_seg_ros.share import share_path
 
 SUITES: Final = ("node", "postprocess", "overload", "soak", "gpu")

@@ -20,7 +20,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from kd_seg_ros.benchmark.process import Stop
-from kd_seg_ros.session import PROVIDERS, SessionSettings, open_session
+from kd_seg_ros.providers import PROVIDERS
+from kd_seg_ros.session import SessionSettings, open_session
 
 
 def random_image(size: tuple[int, int]) -> NDArray[np.uint8]:

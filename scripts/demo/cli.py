@@ -27,8 +27,9 @@ from distill.evaluation import metrics_document, write_json
 from distill.formats import percent
 from kd_seg_ros.card import ModelCard
 from kd_seg_ros.classes import CLASS_NAMES
-from kd_seg_ros.engine import PROVIDERS, Engine
+from kd_seg_ros.engine import Engine
 from kd_seg_ros.errors import UserError
+from kd_seg_ros.providers import PROVIDERS
 from kd_seg_ros.scoring.processes import ReplayError, replay_environment
 
 _VIDEO_FRAMES: Final = 600  # of a longer drive every second, third … frame is shown

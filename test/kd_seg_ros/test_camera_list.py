@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kd_seg_ros.camera_list import PROVIDERS, Camera, read_cameras
+from kd_seg_ros.camera_list import Camera, read_cameras
 from kd_seg_ros.errors import UserError
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "config" / "cameras.yaml"
@@ -69,13 +69,6 @@ def test_paths_are_relative_to_the_list(tmp_path: Path, monkeypatch: pytest.Monk
     )
     for path in ("home/list.yaml", "~/list.yaml"):
         assert {camera.parameters["model"] for camera in read_cameras(path)} == {str(home / "own.onnx")}
-
-
-def test_the_providers_are_those_of_the_engine() -> None:
-    from kd_seg_ros.parameters import Parameters
-
-    choices = Parameters.__dataclass_fields__["provider"].metadata["choices"]
-    assert tuple(PROVIDERS) == tuple(choices)
 
 
 def cameras(*entries: Any, **rest: Any) -> dict[str, Any]:
