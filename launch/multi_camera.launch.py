@@ -9,9 +9,9 @@ from launch.action import Action
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 
-from kd_seg_ros.camera_list import Camera, read_cameras
-from kd_seg_ros.fast_dds import large_image_environment
-from kd_seg_ros.launch_actions import PACKAGE, segmentation_action
+from kd_seg_ros.common.fast_dds import large_image_environment
+from kd_seg_ros.launching.camera_list import Camera, read_cameras
+from kd_seg_ros.launching.launch_actions import PACKAGE, segmentation_action
 
 CONFIG = Path(get_package_share_directory(PACKAGE)) / "config"
 

@@ -23,8 +23,8 @@ from launch.events.process import ProcessIO
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from kd_seg_ros.fast_dds import large_image_environment
-from kd_seg_ros.launch_actions import PACKAGE, rviz_action, segmentation_action
+from kd_seg_ros.common.fast_dds import large_image_environment
+from kd_seg_ros.launching.launch_actions import PACKAGE, rviz_action, segmentation_action
 
 CONFIG = Path(get_package_share_directory(PACKAGE)) / "config"
 FLAG = ("", "true", "false", "True", "False")

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from kd_seg_ros.bags.cameras import choose_cameras
 from kd_seg_ros.bags.making import Recording, make_bag
-from kd_seg_ros.bags.parts import PartedBag
 from kd_seg_ros.bags.pictures import Picture
+from kd_seg_ros.bags.reading import open_bag
+from kd_seg_ros.bags.resumable_bag import PartedBag
 from kd_seg_ros.bags.segmenting import Notes, Output, output_topics, segment
-from kd_seg_ros.engine import Engine
-from kd_seg_ros.playback.bag import open_bag
-from kd_seg_ros.providers import PROVIDERS
+from kd_seg_ros.inference.engine import Engine
+from kd_seg_ros.inference.providers import PROVIDERS
 
 DIFFERENT = 4
 """Images; the bag repeats them."""

@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from distill.benchmarks.timing import machine, median_seconds
 from distill.data.border_weights import BANDS, border_weights
-from distill.data.scenes.render import render_scene
-from kd_seg_ros.classes import IGNORE_ID, NUM_CLASSES
+from distill.scenes.render import render_scene
+from kd_seg_ros.common.classes import IGNORE_ID, NUM_CLASSES
 
 ROOT = Path(__file__).parent.parent
 MAPS = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
-from kd_seg_ros.parameters import CLASS_GROUP, CLASS_THRESHOLD, Parameters, descriptor, full_name
+from kd_seg_ros.node.parameters import CLASS_GROUP, CLASS_THRESHOLD, Parameters, descriptor, full_name
 
 PAGE = Path(__file__).parent.parent / "docs" / "parameters.md"
 HEAD = """# Parameters of segmentation_node

@@ -21,10 +21,10 @@ from typing import Final
 import numpy as np
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
+from distill.drives.processes import replay_environment
 from kd_seg_ros.bags.channels import Channels
 from kd_seg_ros.bags.messages import IMAGE, METADATA_VERSION, header, image_cdr
 from kd_seg_ros.playback.timing import read_timing
-from kd_seg_ros.scoring.processes import replay_environment
 
 TOPIC: Final = "/camera/image_raw"
 
@@ -82,7 +82,16 @@ def play(bag: Path, table: Path) -> list[float]:
     node.create_subscription(Image, TOPIC, lambda _: arrivals.append(time.monotonic()), profile, raw=True)
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
-    command = [sys.executable, "-m", "kd_seg_ros.play_bag", str(bag), "--wait", "30", "--timing", str(table)]
+    command = [
+        sys.executable,
+        "-m",
+        "kd_seg_ros.playback.play_bag",
+        str(bag),
+        "--wait",
+        "30",
+        "--timing",
+        str(table),
+    ]
     player = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while player.poll() is None:
         executor.spin_once(timeout_sec=0.1)

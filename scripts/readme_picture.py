@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.data.scenes.render import render_scene
 from distill.report.pictures import difference_picture, differences
-from kd_seg_ros.engine import Engine
-from kd_seg_ros.overlay import blend, colorize
+from distill.scenes.render import render_scene
+from kd_seg_ros.inference.engine import Engine
+from kd_seg_ros.inference.overlay import blend, colorize
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 MODEL = Path(__file__).parent.parent / "resource" / "demo_student.onnx"

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distill.data.scenes.render import render_scene
 from distill.metrics import confusion_matrix, mean_iou
-from kd_seg_ros.classes import CLASS_NAMES, NUM_CLASSES
-from kd_seg_ros.engine import Engine
+from distill.scenes.render import render_scene
+from kd_seg_ros.common.classes import CLASS_NAMES, NUM_CLASSES
+from kd_seg_ros.inference.engine import Engine
 
 CONDITIONS = ("fog", "night", "rain", "snow")
 MODEL = Path(__file__).parent.parent / "resource" / "demo_student.onnx"

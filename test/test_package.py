@@ -62,7 +62,7 @@ def test_ament_index_finds_the_package(install: Path) -> None:
     site = next(install.glob("**/*-packages"))
     code = (
         "from ament_index_python.packages import get_package_share_directory as share\n"
-        "from kd_seg_ros.share import share_path\n"
+        "from kd_seg_ros.common.share import share_path\n"
         "print(share('kd_seg_ros'))\n"
         "print(share_path('launch/segment.launch.py'))\n"
     )

@@ -1,0 +1,1 @@
+"""What ``kd_seg benchmark`` measures."""

@@ -21,7 +21,7 @@ from distill.benchmarks.timing import machine, median_seconds
 from distill.models.backbone import LEVELS, PerLevelNorm, PyramidBackbone
 from distill.models.deployed import DeployedModel
 from distill.models.swiftnet import SwiftNet
-from kd_seg_ros.engine import Engine
+from kd_seg_ros.inference.engine import Engine
 
 NAME = "swiftnet_resnet18"
 

@@ -22,9 +22,9 @@ from torchmetrics.classification import (
 )
 
 from distill.benchmarks.timing import machine, median_seconds
-from distill.complexity import SIZE
 from distill.metrics.accumulator import Accumulator
-from kd_seg_ros.classes import IGNORE_ID, NUM_CLASSES
+from distill.models.complexity import SIZE
+from kd_seg_ros.common.classes import IGNORE_ID, NUM_CLASSES
 
 SMALL = (90, 160)
 """Size at which torchmetrics' float32 sums are exact enough to compare."""

@@ -20,14 +20,14 @@ from tqdm import tqdm
 
 from distill.benchmarks.random_network import random_network
 from distill.benchmarks.timing import machine, median_seconds
-from distill.complexity import SIZE, complexity
+from distill.export.trace import save, to_onnx
 from distill.models.catalogue import Model
+from distill.models.complexity import SIZE, complexity
 from distill.models.deployed import DeployedModel
-from distill.onnx_file import save, to_onnx
 from kd_seg_ros import __version__
-from kd_seg_ros.card import ModelCard
-from kd_seg_ros.classes import CLASS_NAMES, IGNORE_ID, PALETTE
-from kd_seg_ros.engine import Engine
+from kd_seg_ros.common.classes import CLASS_NAMES, IGNORE_ID, PALETTE
+from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.engine import Engine
 
 CPU_SIZE = (540, 960)
 MEAN = STD = (0.5, 0.5, 0.5)

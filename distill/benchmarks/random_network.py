@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from distill.models.build import build
 from distill.models.network import SegmentationNetwork
-from kd_seg_ros.classes import NUM_CLASSES
+from kd_seg_ros.common.classes import NUM_CLASSES
 
 
 def random_network(name: str, num_classes: int = NUM_CLASSES, seed: int = 0) -> SegmentationNetwork:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.models.output import Output
-from kd_seg_ros.classes import IGNORE_ID
+from kd_seg_ros.common.classes import IGNORE_ID
 
 
 def straight_step(

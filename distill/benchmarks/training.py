@@ -27,16 +27,16 @@ from distill.benchmarks.straight_step import straight_loss, straight_step
 from distill.benchmarks.timing import machine, median_seconds
 from distill.config import ObjectiveConfig
 from distill.data.border_weights import border_weights
-from distill.data.dataset import Sample
 from distill.data.transforms import TrainTransform
+from distill.datasets.frame import Sample
 from distill.models.build import build
 from distill.models.network import SegmentationNetwork
 from distill.models.output import Output
-from distill.named_maps import map_shapes
-from distill.objective import Objective
-from distill.teacher_cache import TeacherCache, needed_maps
-from distill.teaching import Teaching
-from kd_seg_ros.classes import IGNORE_ID, NUM_CLASSES
+from distill.training.feature_maps import map_shapes
+from distill.training.frozen_teacher import Teaching
+from distill.training.objective import Objective
+from distill.training.teacher_cache import TeacherCache, needed_maps
+from kd_seg_ros.common.classes import IGNORE_ID, NUM_CLASSES
 
 OBJECTIVE = ObjectiveConfig.model_validate({"logits": "kl", "features": [{"loss": "cwd"}]})
 

@@ -1,7 +1,7 @@
 """Calibration of a trained network on labelled images: three methods, one a file, and what is kept.
 
 All minimise the negative log-likelihood of the labels over pixels drawn from the images. What they do to
-the logits is :class:`distill.models.calibration.Calibration`.
+the logits is :class:`distill.models.logit_calibration.Calibration`.
 """
 
 from distill.calibration.class_temperature import find_class_temperatures
@@ -13,7 +13,7 @@ from distill.calibration.stored import (
 )
 from distill.calibration.temperature import find_temperature
 from distill.calibration.vector import find_vector_scaling
-from distill.models.calibration import Calibration
+from distill.models.logit_calibration import Calibration
 
 __all__ = [
     "Calibration",

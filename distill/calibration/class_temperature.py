@@ -1,7 +1,7 @@
 """A temperature for each predicted class: the mask stays, and each class gets its own honesty.
 
-A pixel's logits z are divided by T_k with k = argmax z, see :mod:`distill.models.calibration`. Each pixel
-has one k, so the NLL falls into a sum over the predicted classes, in which each T_k occurs once::
+A pixel's logits z are divided by T_k with k = argmax z, see :mod:`distill.models.logit_calibration`. Each
+pixel has one k, so the NLL falls into a sum over the predicted classes, in which each T_k occurs once::
 
     NLL = −1/N Σ_k Σ_{i: argmax z_i = k} log softmax(z_i / T_k)_{y_i}
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from distill.calibration.rare import is_rare
 from distill.calibration.temperature import find_temperature
-from distill.models.calibration import Calibration
+from distill.models.logit_calibration import Calibration
 
 
 def find_class_temperatures(logits: Tensor, labels: Tensor, temperature: float) -> Calibration:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from distill.data.dataset import Frame
+from distill.datasets.frame import Frame
 
 
 def split(frames: Sequence[Frame]) -> tuple[list[Frame], list[Frame]]:

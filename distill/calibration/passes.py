@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from distill.data.dataset import SegmentationDataset
-from distill.evaluation import FULL
+from distill.datasets.frame import SegmentationDataset
+from distill.evaluation.evaluation import Evaluation
+from distill.evaluation.metrics_json import FULL
 from distill.metrics import confusion_matrix
-from distill.models.calibration import Calibration
 from distill.models.deployed import DeployedModel
-from distill.scoring import Evaluation
-from kd_seg_ros.classes import IGNORE_ID
+from distill.models.logit_calibration import Calibration
+from kd_seg_ros.common.classes import IGNORE_ID
 
 Confusion = dict[str, NDArray[np.int64]]
-"""By condition, and :data:`~distill.evaluation.FULL`: [C, C + 1], see :mod:`distill.metrics.confusion`."""
+"""By condition, and :data:`~distill.evaluation.metrics_json.FULL`: [C, C + 1], see
+:mod:`distill.metrics.confusion`."""
 
 
 @dataclass

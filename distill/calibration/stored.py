@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from distill.checkpoint import file_digest
-from distill.models.calibration import Calibration
-from kd_seg_ros.errors import UserError
+from distill.checkpoints.student import file_digest
+from distill.models.logit_calibration import Calibration
+from kd_seg_ros.common.errors import UserError
 
 SCHEMA_VERSION: Final = 2
 UNCALIBRATED: Final = "none"

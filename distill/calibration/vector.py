@@ -23,7 +23,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from distill.calibration.rare import is_rare
-from distill.models.calibration import Calibration
+from distill.models.logit_calibration import Calibration
 
 AT_ONCE = 1 << 16
 """Pixels worked on at a time."""

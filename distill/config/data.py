@@ -8,14 +8,14 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, model_validator
 
+from distill.common.yaml_file import read_yaml
 from distill.config.section import Count, Fraction, Positive, Rgb, Section
-from distill.data.acdc import ACDC_MEAN, ACDC_STD
-from distill.data.bdd10k import BDD10K_MEAN, BDD10K_STD
-from distill.data.cityscapes import CITYSCAPES_MEAN, CITYSCAPES_STD
-from distill.data.class_map import ClassMap, parse_class_map
-from distill.yaml_file import read_yaml
-from kd_seg_ros.classes import CLASS_NAMES
-from kd_seg_ros.errors import UserError
+from distill.datasets.acdc import ACDC_MEAN, ACDC_STD
+from distill.datasets.bdd10k import BDD10K_MEAN, BDD10K_STD
+from distill.datasets.cityscapes import CITYSCAPES_MEAN, CITYSCAPES_STD
+from distill.datasets.class_map import ClassMap, parse_class_map
+from kd_seg_ros.common.classes import CLASS_NAMES
+from kd_seg_ros.common.errors import UserError
 
 Condition = Literal["fog", "night", "rain", "snow"]
 
@@ -41,7 +41,8 @@ class SourceConfig(Section):
     labels: str | None = "{split}/labels"
     """Of ``folder``: where their labels are, by the same names; null: unlabelled images."""
     classes: dict[str, Any] | None = None
-    """Of ``folder`` with labels: its class map, or the YAML file of one (see distill/data/class_map.py)."""
+    """Of ``folder`` with labels: its class map, or the YAML file of one (see
+    distill/datasets/class_map.py)."""
     mean: Rgb
     """Normalises its images (RGB, 0…1), as does ``std``; by default those of the data set."""
     std: Rgb

@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from distill.common.yaml_file import read_yaml
 from distill.config.experiment import Config
 from distill.config.section import Section
-from distill.yaml_file import read_yaml
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 
 def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Config:

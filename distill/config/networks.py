@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from distill.config.section import Count, Rgb, Section
 from distill.models.catalogue import SWIFTNET, check_name
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 
 class NetworkConfig(Section):

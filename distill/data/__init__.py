@@ -1,0 +1,1 @@
+"""From labelled files to the batches of training."""

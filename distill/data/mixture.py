@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from distill.data.dataset import Frame, Rgb
 from distill.data.sampler import EpochSampler
-from kd_seg_ros.errors import UserError
+from distill.datasets.frame import Frame, Rgb
+from kd_seg_ros.common.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from distill.data.dataset import Frame, Rgb, read_sample
-from distill.data.scenes.parallel import run_jobs
-from kd_seg_ros.classes import IGNORE_ID
-from kd_seg_ros.errors import UserError
+from distill.common.parallel import run_jobs
+from distill.datasets.frame import Frame, Rgb, read_sample
+from kd_seg_ros.common.classes import IGNORE_ID
+from kd_seg_ros.common.errors import UserError
 
 _EXACT = 1 << 23
 """OpenCV counts in FP32, which is exact to 2²⁴."""

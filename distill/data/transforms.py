@@ -10,10 +10,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from distill.data.acdc import ACDC_MEAN, ACDC_STD
 from distill.data.border_weights import border_weights
-from distill.data.dataset import Rgb, Sample
-from kd_seg_ros.classes import IGNORE_ID
+from distill.datasets.acdc import ACDC_MEAN, ACDC_STD
+from distill.datasets.frame import Rgb, Sample
+from kd_seg_ros.common.classes import IGNORE_ID
 
 Pixels: TypeAlias = npt.NDArray[Any]
 """uint8 [H, W] or [H, W, 3]; OpenCV's own annotations promise no dtype."""

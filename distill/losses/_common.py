@@ -7,7 +7,7 @@ from typing import Any, ParamSpec
 import torch
 from torch import Tensor
 
-from distill.processes import mean_over_processes
+from distill.common.distributed import mean_over_processes
 
 P = ParamSpec("P")
 
@@ -72,7 +72,7 @@ def quotient(numerator: Tensor, denominator: Tensor) -> Tensor:
     """``numerator`` / ``denominator`` ≥ 0 of a batch; 0, with gradient 0, where the latter is 0.
 
     Where several processes have a part of the batch each, the mean of their quotients is that of the whole
-    (see :mod:`distill.processes`).
+    (see :mod:`distill.common.distributed`).
     """
     mean = mean_over_processes(denominator.to(numerator.dtype))
     return numerator / torch.where(mean > 0, mean, 1)

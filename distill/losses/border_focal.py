@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from distill.losses._common import check_per_pixel, in_full_precision, quotient, weighted_mean
-from kd_seg_ros.classes import IGNORE_ID
+from kd_seg_ros.common.classes import IGNORE_ID
 
 
 @in_full_precision

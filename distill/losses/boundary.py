@@ -18,8 +18,8 @@ al., "PIDNet", CVPR 2023.
 import torch.nn.functional as F
 from torch import Tensor
 
+from distill.common.distributed import mean_over_processes
 from distill.losses._common import check_per_pixel, in_full_precision
-from distill.processes import mean_over_processes
 
 RADIUS = 2
 

@@ -26,9 +26,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from distill.common.distributed import gather_over_processes
 from distill.losses._common import check_same_size, in_full_precision
 from distill.losses.lad import EPS
-from distill.processes import gather_over_processes
 
 LONGEST_SIDE: Final[int] = 32
 

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from distill.losses._common import check_same_size, in_full_precision, quotient
 from distill.losses.lad import EPS
-from kd_seg_ros.classes import IGNORE_ID, NUM_CLASSES
+from kd_seg_ros.common.classes import IGNORE_ID, NUM_CLASSES
 
 AUTHORS_WEIGHT: Final[float] = 20.0
 """Weight its authors give this loss beside the cross-entropy; not applied here."""

@@ -20,9 +20,9 @@ import math
 import torch.nn.functional as F
 from torch import Tensor
 
+from distill.common.distributed import gather_over_processes
 from distill.losses._common import check_per_pixel, in_full_precision, quotient
-from distill.processes import gather_over_processes
-from kd_seg_ros.classes import IGNORE_ID
+from kd_seg_ros.common.classes import IGNORE_ID
 
 THRESHOLD = 0.9
 KEEP = 131_072

@@ -22,7 +22,7 @@ from torch import Tensor
 from distill.losses._common import in_full_precision, quotient
 from distill.losses.boundary import boundary_loss
 from distill.losses.ohem import ohem_loss
-from kd_seg_ros.classes import IGNORE_ID
+from kd_seg_ros.common.classes import IGNORE_ID
 
 AUXILIARY_WEIGHT = 0.4
 BOUNDARY_WEIGHT = 20.0

@@ -11,7 +11,8 @@ different random weights. The mean of linear projectors is itself linear, so tha
 changes only how it learns; with the ReLU no negative value of a teacher can be met, so that it suits features
 from behind a ReLU.
 
-Shapes: [B, student, h, w] → [B, teacher, h, w]; :mod:`distill.adapters` lays that on the teacher's grid.
+Shapes: [B, student, h, w] → [B, teacher, h, w]; :mod:`distill.training.adapters` lays that on the
+teacher's grid.
 Parameters: k·(student + 1)·teacher. They belong into the student's optimiser and not into the exported
 network.
 """

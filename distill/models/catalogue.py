@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 SWIFTNET = "swiftnet"
 """The one name that takes a timm backbone; the others stand for one network each."""

@@ -9,7 +9,7 @@ from torch import nn
 
 from distill.models.timm_backbone import create_backbone
 from distill.models.weights import Pretrained
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 
 def deep_stem_resnet18(pretrained: Pretrained) -> tuple[nn.Module, list[int]]:

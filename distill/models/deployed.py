@@ -1,10 +1,10 @@
 """The network as the vehicle runs it: one uint8 image in, class map and calibrated confidence out.
 
 Evaluation and calibration go through this module, and every exported file, whose nodes are arranged for speed
-(:mod:`distill.onnx_postprocess`), is checked against it: what is measured is what drives.
+(:mod:`distill.export.postprocess`), is checked against it: what is measured is what drives.
 
-With z the logits at full size, calibrated as :mod:`distill.models.calibration` says, and s their *scores*,
-the confidence is the largest softmax probability::
+With z the logits at full size, calibrated as :mod:`distill.models.logit_calibration` says, and s their
+*scores*, the confidence is the largest softmax probability::
 
     s_c = (z_c − max z) / T        p_max = 1 / Σ_c exp(s_c)
 
@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from distill.models.calibration import NONE, Calibration
+from distill.models.logit_calibration import NONE, Calibration
 from distill.models.output import upsample
 
 

@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 from torch import Tensor, nn
 
 from distill.models.output import NOTHING, Output, crop_padding, pad_to_multiple, upsample
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 
 class Maps(NamedTuple):

@@ -45,7 +45,7 @@ from distill.models.pidnet_parts import (
     conv_bn,
 )
 from distill.models.weights import RANDOM, Pretrained, load_tensors, read_state_dict
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 Variant = Literal["s", "m", "l"]
 

@@ -26,7 +26,7 @@ from distill.models.mit import VARIANTS, MixTransformer
 from distill.models.network import Maps, SegmentationNetwork
 from distill.models.output import upsample
 from distill.models.weights import RANDOM, Pretrained, load_tensors, read_state_dict
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 DROPOUT = 0.1
 

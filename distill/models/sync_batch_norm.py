@@ -21,7 +21,7 @@ import torch
 from timm.layers import BatchNormAct2d, convert_sync_batchnorm
 from torch import Tensor, nn
 
-from distill.processes import mean_over_processes, process_count
+from distill.common.distributed import mean_over_processes, process_count
 
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -12,7 +12,7 @@ from timm.models import FeatureInfo
 from torch import Tensor, nn
 
 from distill.models.weights import RANDOM, Pretrained, hub_state_dict, load_tensors, read_state_dict
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 STAGE_STRIDES = (4, 8, 16, 32)
 

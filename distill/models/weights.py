@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from kd_seg_ros.errors import UserError, first_line
+from kd_seg_ros.common.errors import UserError, first_line
 
 _logger = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from distill.formats import DASH
-from distill.palette import palette
+from distill.common.formats import DASH
+from distill.common.palette import palette
 from distill.report import thesis_numbers
 from distill.report.runs import Run
 from distill.report.table import Cell, Row, Table, against_thesis, compared

@@ -19,7 +19,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from distill.report.runs import Run
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 _COLOURS: Final = ("#000000", BLUE, VERMILION, GREEN, "#CC79A7", ORANGE, "#56B4E9")

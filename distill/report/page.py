@@ -10,14 +10,14 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from distill.formats import percent, three_digits
-from distill.html import render
+from distill.common.formats import percent, three_digits
+from distill.common.html import render
 from distill.report.galleries import Gallery
 from distill.report.plots import Plots
 from distill.report.runs import Run
 from distill.report.table import Table, signed
 from kd_seg_ros import __version__
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 
 @dataclass(frozen=True)

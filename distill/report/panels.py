@@ -9,11 +9,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.common.formats import percent
+from distill.common.palette import Colour, palette
+from distill.common.pictures import confidence_colours
 from distill.data.border_weights import BANDS, border_weights
-from distill.data.dataset import Sample
-from distill.formats import percent
-from distill.palette import Colour, palette
-from distill.pictures import confidence_colours
+from distill.datasets.frame import Sample
 from distill.report.choice import Choice
 from distill.report.pictures import (
     BOTH_WRONG,
@@ -34,7 +34,7 @@ from distill.report.pictures import (
 )
 from distill.report.predictions import Prediction
 from distill.report.runs import Run
-from kd_seg_ros.classes import IGNORE_ID
+from kd_seg_ros.common.classes import IGNORE_ID
 
 _LEVELS: Final = (20, 40, 60, 80, 100)
 """Percent of confidence in the legend of mistakes."""

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from distill import pictures
-from distill.palette import Colour
-from distill.pictures import RGBImage, confidence_colours, jpeg_uri, png_uri
-from kd_seg_ros.classes import IGNORE_ID
-from kd_seg_ros.overlay import colorize
+from distill.common import pictures
+from distill.common.palette import Colour
+from distill.common.pictures import RGBImage, confidence_colours, jpeg_uri, png_uri
+from kd_seg_ros.common.classes import IGNORE_ID
+from kd_seg_ros.inference.overlay import colorize
 
 WIDTH: Final = 640
 """Pixels of a picture in the page."""

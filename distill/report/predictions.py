@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from distill.data.acdc import CONDITIONS
-from distill.data.chosen import relocated
-from distill.data.dataset import Frame, Sample, read_sample
-from distill.data.open import NAMES, open_data
-from distill.data.source import open_source
-from distill.evaluate import image_name
-from distill.evaluated_model import EvaluatedModel, open_checkpoint, open_onnx
-from distill.evaluation import Segmenter
+from distill.commands.evaluate import image_name
+from distill.data.config_source import open_source
+from distill.data.select import relocated
+from distill.datasets.frame import Frame, Sample, read_sample
+from distill.datasets.registry import NAMES, open_data
+from distill.evaluation.evaluated_model import EvaluatedModel, open_checkpoint, open_onnx
+from distill.evaluation.metrics_json import Segmenter
+from distill.evaluation.views import Views
 from distill.report.runs import Run
-from distill.views import Views
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.conditions import CONDITIONS
+from kd_seg_ros.common.errors import UserError
 
 
 @dataclass(frozen=True)

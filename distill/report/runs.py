@@ -12,16 +12,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from distill.checkpoint import build_network
+from distill.checkpoints.student import build_network
 from distill.config import Config, NetworkConfig, load_config
-from distill.data.acdc import CONDITIONS
-from distill.evaluated_run import EvaluatedRun, check_comparable, read_run
-from distill.evaluation import FULL
-from distill.image_scores import ImageScores
+from distill.evaluation.evaluated_run import EvaluatedRun, check_comparable, read_run
+from distill.evaluation.image_scores import ImageScores
+from distill.evaluation.metrics_json import FULL
 from distill.metrics import iou_per_class
 from distill.models.build import SWIFTNET_CHANNELS
 from distill.models.catalogue import MODELS, SWIFTNET
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.conditions import CONDITIONS
+from kd_seg_ros.common.errors import UserError
 
 _NEEDED = ("images", "miou", "iou", "ece", "ece_batched16", "ece_classwise", "brier", "nll", "auprc")
 """What the report reads of each condition, beside ``reliability`` and ``confusion``."""

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from distill.class_chart import lowest_power, percent
-from distill.palette import palette
-from distill.reliability_diagram import draw_grid, draw_legend
+from distill.common.palette import palette
+from distill.evaluation.reliability_diagram import draw_grid, draw_legend
+from distill.report.class_chart import lowest_power, percent
 from distill.report.figures import BLUE, figure
 from distill.report.runs import Run
 
@@ -67,7 +67,7 @@ def confusion(run: Run) -> Figure:
 
 
 def class_distribution(run: Run) -> Figure:
-    """Draw each class's share of the labelled pixels, logarithmic as in :mod:`distill.class_chart`."""
+    """Draw each class's share of the labelled pixels, logarithmic as in :mod:`distill.report.class_chart`."""
     names = run.class_names
     shares = class_shares(run)
     lowest = 10.0 ** lowest_power(tuple(shares.tolist()))

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from distill.models.catalogue import MODELS
 from distill.report.runs import Run
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 _MEASURES: Final = (
     ("gpu_onnx_fp16_fps", "ONNX Runtime in FP16 on the GPU, 1080×1920"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from distill.formats import DASH, percent, three_digits
+from distill.common.formats import DASH, percent, three_digits
 
 SHADES: Final = (0.05, 1.0, 3.0)
 """Differences in points from which a cell is shaded lightly, clearly and strongly."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from distill.formats import DASH, percent, three_digits
+from distill.common.formats import DASH, percent, three_digits
+from distill.experiments.thesis import Experiment
 from distill.report import thesis_numbers
 from distill.report.runs import Run
 from distill.report.table import (
@@ -18,7 +19,6 @@ from distill.report.table import (
     shade,
     signed,
 )
-from distill.thesis import Experiment
 
 _ECES: Final = (("ece", "ECE exact"), ("ece_batched16", "ECE batched16"))
 

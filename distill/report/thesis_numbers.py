@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from distill.experiments.thesis import EXPERIMENTS, Experiment
 from distill.report.runs import Run
-from distill.thesis import EXPERIMENTS, Experiment
-from kd_seg_ros.classes import CLASS_NAMES
+from kd_seg_ros.common.classes import CLASS_NAMES
 
 ACDC_VAL: Final[Mapping[str, int]] = {"fog": 100, "night": 106, "rain": 100, "snow": 100}
 """Images of ACDC's validation split."""

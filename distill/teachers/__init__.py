@@ -1,0 +1,1 @@
+"""Teachers from outside: Hugging Face transformers and ONNX files."""

@@ -9,11 +9,11 @@ import numpy as np
 from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
-from distill.checkpoint import load_student
+from distill.checkpoints.student import load_student
 from distill.config import Config
 from distill.teachers.load import load_outside_teacher
-from kd_seg_ros.classes import CLASS_NAMES
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.classes import CLASS_NAMES
+from kd_seg_ros.common.errors import UserError
 
 say = rank_zero_only(print)
 """Print, in the first of several processes alone."""

@@ -27,9 +27,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distill.teachers.class_mapping import map_classes
+from distill.common.class_mapping import map_classes
 from distill.teachers.outside import INPUT_MULTIPLE, InputSize, Normalisation, OutsideTeacher
-from kd_seg_ros.errors import UserError, first_line
+from kd_seg_ros.common.errors import UserError, first_line
 
 SEMANTIC = "ForSemanticSegmentation"
 """Ending of the architectures that return one map of logits."""

@@ -22,11 +22,11 @@ import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
-from distill.teachers.class_mapping import map_classes
+from distill.common.class_mapping import map_classes
 from distill.teachers.outside import InputSize, Normalisation, OutsideTeacher
-from kd_seg_ros.card import METADATA_KEY
-from kd_seg_ros.classes import CLASS_NAMES, NUM_CLASSES
-from kd_seg_ros.errors import UserError, first_line
+from kd_seg_ros.common.classes import CLASS_NAMES, NUM_CLASSES
+from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.inference.card import METADATA_KEY
 
 DTYPES: dict[str, Any] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 """ONNX Runtime's names for what a teacher may take and return."""

@@ -17,7 +17,7 @@ is whatever the teacher holds likeliest among our classes.
 softmax(logits) = q up to 19·ε, so the KL losses see the teacher's probabilities at T = 1; at another
 temperature they see q^{1/T}, renormalised. ε stands for probability 0 and keeps the logarithm finite; its
 share grows with T (ε^{1/4} = 0.001). Classes of ours that the teacher does not know are at ε everywhere (see
-:mod:`distill.teachers.class_mapping` for what that does).
+:mod:`distill.common.class_mapping` for what that does).
 
 Only the class probabilities carry over: there are no pre-logits and no feature maps, and since the logits
 are known up to a constant per pixel, feature losses on them mean nothing. Everything but the network itself
@@ -34,10 +34,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from distill.common.class_mapping import ClassMapping
 from distill.models.output import Output
-from distill.teachers.class_mapping import ClassMapping
-from kd_seg_ros.classes import NUM_CLASSES
-from kd_seg_ros.errors import UserError, first_line
+from kd_seg_ros.common.classes import NUM_CLASSES
+from kd_seg_ros.common.errors import UserError, first_line
 
 Rgb = tuple[float, float, float]
 

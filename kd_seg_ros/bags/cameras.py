@@ -11,8 +11,8 @@ from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader
 
 from kd_seg_ros.bags.messages import IMAGE
-from kd_seg_ros.errors import UserError
-from kd_seg_ros.playback.bag import IMAGE_TYPES
+from kd_seg_ros.bags.reading import IMAGE_TYPES
+from kd_seg_ros.common.errors import UserError
 
 LABELS: Final = "labels"
 CONDITION: Final = "condition"

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.rosbag2 import Writer
 
-from kd_seg_ros.bags.calibration import Calibration, uncalibrated
+from kd_seg_ros.bags.camera_calibration import Calibration, uncalibrated
 from kd_seg_ros.bags.cameras import CONDITION, FRAME_NAME, LABELS, Camera
 from kd_seg_ros.bags.channels import Channels
 from kd_seg_ros.bags.messages import (
@@ -33,10 +33,10 @@ from kd_seg_ros.bags.messages import (
     jpeg,
     string_cdr,
 )
-from kd_seg_ros.bags.parts import STORAGES
 from kd_seg_ros.bags.pictures import Picture
-from kd_seg_ros.decode import DecodeError, RGBImage, decode_compressed
-from kd_seg_ros.errors import UserError, first_line
+from kd_seg_ros.bags.resumable_bag import STORAGES
+from kd_seg_ros.common.decode import DecodeError, RGBImage, decode_compressed
+from kd_seg_ros.common.errors import UserError, first_line
 
 START_S = 1_700_000_000
 """Default stamp of the first frame, so that the same pictures give the same bag."""

@@ -12,8 +12,8 @@ from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, Qo
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 
-from kd_seg_ros.errors import UserError, first_line
-from kd_seg_ros.playback.bag import messages
+from kd_seg_ros.bags.reading import messages
+from kd_seg_ros.common.errors import UserError, first_line
 
 IMAGE: Final = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE: Final = "sensor_msgs/msg/CompressedImage"

@@ -18,9 +18,9 @@ from typing import Final
 import cv2
 import numpy as np
 
-from kd_seg_ros.bags.acdc import CONDITIONS
-from kd_seg_ros.decode import RGBImage
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.conditions import CONDITIONS
+from kd_seg_ros.common.decode import RGBImage
+from kd_seg_ros.common.errors import UserError
 
 SUFFIXES: Final = (".png", ".jpg", ".jpeg")
 

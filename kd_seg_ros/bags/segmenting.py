@@ -15,16 +15,16 @@ from typing import Any, Final
 
 from rosbags.rosbag2 import Reader
 
-from kd_seg_ros.abstain import Levels, abstain, lowest_levels
 from kd_seg_ros.bags.cameras import Camera
 from kd_seg_ros.bags.messages import IMAGE, RELIABLE, STORE, image_cdr
-from kd_seg_ros.bags.overlap import Behind
-from kd_seg_ros.bags.parts import PartedBag, Topic
+from kd_seg_ros.bags.pipeline import Behind
+from kd_seg_ros.bags.resumable_bag import PartedBag, Topic
 from kd_seg_ros.bags.stream import DEPTH, DecodedStep, Frame, decoded_steps
 from kd_seg_ros.bags.summary import FrameTable
-from kd_seg_ros.card import ModelCard
-from kd_seg_ros.engine import Engine, Prediction
-from kd_seg_ros.overlay import blend
+from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.engine import Engine, Prediction
+from kd_seg_ros.inference.overlay import blend
+from kd_seg_ros.inference.thresholds import Levels, abstain, lowest_levels
 
 _FEWEST, _MOST = 10, 300
 """Frames a part."""

@@ -14,10 +14,10 @@ from rosbags.rosbag2 import Reader
 
 from kd_seg_ros.bags.cameras import Camera, connections_of
 from kd_seg_ros.bags.messages import COMPRESSED_IMAGE, IMAGE, STORE, stamp_of
-from kd_seg_ros.bags.overlap import ahead, mapped
-from kd_seg_ros.decode import DecodeError, RGBImage, decode_compressed, decode_image
-from kd_seg_ros.errors import UserError, first_line
-from kd_seg_ros.playback.bag import messages
+from kd_seg_ros.bags.pipeline import ahead, mapped
+from kd_seg_ros.bags.reading import messages
+from kd_seg_ros.common.decode import DecodeError, RGBImage, decode_compressed, decode_image
+from kd_seg_ros.common.errors import UserError, first_line
 
 DEPTH: Final = 4
 """Frames read ahead, decoded ahead and written behind, each."""

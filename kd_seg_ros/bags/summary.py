@@ -2,7 +2,7 @@
 
 Shares are of all pixels of the mask; ``mean_confidence`` is over all pixels, whether they were left without a
 class or not; ``expected_accuracy`` is what the model card's reliability table makes of the confidence
-(:mod:`kd_seg_ros.trust`), empty where the card has none.
+(:mod:`kd_seg_ros.inference.drift`), empty where the card has none.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kd_seg_ros.bags.messages import stamp_text
-from kd_seg_ros.card import ModelCard
-from kd_seg_ros.engine import Prediction
-from kd_seg_ros.errors import UserError
-from kd_seg_ros.trust import bin_accuracy, bin_counts, expected_accuracy
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.drift import bin_accuracy, bin_counts, expected_accuracy
+from kd_seg_ros.inference.engine import Prediction
 
 FULL = "full"
 FIGURES = ("frame", "stamp", "topic", "height", "width", "latency_ms", "mean_confidence", "expected_accuracy")

@@ -11,9 +11,9 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from kd_seg_ros.decode import RGBImage
-from kd_seg_ros.errors import UserError, first_line
-from kd_seg_ros.overlay import Palette, blend
+from kd_seg_ros.common.decode import RGBImage
+from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.inference.overlay import Palette, blend
 
 PANEL_WIDTH: Final = 640
 

@@ -15,11 +15,11 @@ from typing import Final
 from kd_seg_ros.benchmark.marks import marked, write_between_marks
 from kd_seg_ros.benchmark.process import isolated_environment
 from kd_seg_ros.benchmark.result import Result
-from kd_seg_ros.errors import UserError
-from kd_seg_ros.providers import PROVIDERS
-from kd_seg_ros.share import share_path
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.share import share_path
+from kd_seg_ros.inference.providers import PROVIDERS
 
-SUITES: Final = ("node", "postprocess", "overload", "soak", "gpu")
+SUITES: Final = ("node", "overload", "soak", "gpu")
 DEMO: Final = "resource/demo_student.onnx"
 TINY: Final = "tiny"
 SOAK_HZ: Final = 100.0
@@ -59,10 +59,6 @@ def run(args: argparse.Namespace) -> Result:
     :raises UserError: for options that do not fit, or what the suite lacks on this machine.
     """
     _check(args)
-    if args.suite == "postprocess":
-        from kd_seg_ros.benchmark import postprocess
-
-        return postprocess.run(args.seconds, args.provider)
     with TemporaryDirectory() as folder:
         models = _models(args, Path(folder))
         if args.suite == "gpu":
@@ -147,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
         "--suite",
         choices=SUITES,
         required=True,
-        help="node: what the node adds to its network; postprocess: the graph against NumPy; overload: ages "
+        help="node: what the node adds to its network; overload: ages "
         "with a camera too fast; soak: memory over many frames; gpu: the engine on an NVIDIA GPU",
     )
     parser.add_argument(

@@ -20,8 +20,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from kd_seg_ros.benchmark.process import Stop
-from kd_seg_ros.providers import PROVIDERS
-from kd_seg_ros.session import SessionSettings, open_session
+from kd_seg_ros.inference.providers import PROVIDERS
+from kd_seg_ros.inference.session import SessionSettings, open_session
 
 
 def random_image(size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -33,7 +33,7 @@ class BareRun:
     """A session with bound, preallocated buffers on the host; on a GPU each run includes both copies."""
 
     def __init__(self, path: Path, provider: str, size: tuple[int, int]) -> None:
-        """Open the file, which :class:`~kd_seg_ros.engine.Engine` has accepted.
+        """Open the file, which :class:`~kd_seg_ros.inference.engine.Engine` has accepted.
 
         :param size: (height, width), of its input.
         """

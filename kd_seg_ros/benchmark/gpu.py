@@ -15,8 +15,8 @@ from kd_seg_ros.benchmark.bare import random_image
 from kd_seg_ros.benchmark.machine import machine, nvidia_gpu
 from kd_seg_ros.benchmark.result import Result, table
 from kd_seg_ros.benchmark.statistics import Spread, interleaved, spread
-from kd_seg_ros.engine import Engine, EngineError
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.inference.engine import Engine, EngineError
 
 VARIANTS: Final[dict[str, dict[str, Any]]] = {
     "CUDA": {},
@@ -25,7 +25,7 @@ VARIANTS: Final[dict[str, dict[str, Any]]] = {
     "CUDA, graph, NHWC": {"cuda_graph": True, "nhwc": True},
     "TensorRT": {"provider": "tensorrt"},
 }
-"""Options of :class:`~kd_seg_ros.engine.Engine`."""
+"""Options of :class:`~kd_seg_ros.inference.engine.Engine`."""
 WARM_UP: Final = 20
 LEAST: Final = 200
 """Runs: a 99th percentile of fewer says little."""

@@ -17,7 +17,7 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 
 from kd_seg_ros.benchmark.process import NAMESPACE
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 OUTPUTS: Final = ("mask", "confidence")

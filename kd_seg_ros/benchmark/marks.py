@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 
 def write_between_marks(path: Path, name: str, text: str) -> None:

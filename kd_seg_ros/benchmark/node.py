@@ -17,7 +17,7 @@ from kd_seg_ros.benchmark.machine import machine
 from kd_seg_ros.benchmark.process import IMAGE, NAMESPACE, Child, Usage, segmentation_node
 from kd_seg_ros.benchmark.result import Result, table
 from kd_seg_ros.benchmark.statistics import Spread, interleaved, spread
-from kd_seg_ros.engine import Engine
+from kd_seg_ros.inference.engine import Engine
 
 TURN: Final = 5
 """Images in a row to one of the two."""

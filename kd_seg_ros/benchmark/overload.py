@@ -19,8 +19,8 @@ from kd_seg_ros.benchmark.machine import machine
 from kd_seg_ros.benchmark.process import IMAGE, Child, segmentation_node
 from kd_seg_ros.benchmark.result import Result, table
 from kd_seg_ros.benchmark.statistics import interleaved, spread
-from kd_seg_ros.engine import Engine
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.inference.engine import Engine
 
 FACTORS: Final = (0.5, 1.0, 2.0, 4.0)
 PROBE: Final = 1.5

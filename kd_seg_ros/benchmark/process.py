@@ -17,8 +17,8 @@ from threading import Thread
 from types import TracebackType
 from typing import Any, Final
 
-from kd_seg_ros.errors import UserError
-from kd_seg_ros.fast_dds import large_image_environment
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.fast_dds import large_image_environment
 
 NAMESPACE: Final = "/benchmark"
 IMAGE: Final = f"{NAMESPACE}/image"
@@ -186,4 +186,4 @@ def segmentation_node(model: Path, provider: str, *parameters: str) -> Child:
     """Start the node in :data:`NAMESPACE`; ``parameters`` as ``name:=value``."""
     given = [f"model:={model}", f"provider:={provider}", "diagnostics.period_s:=0.2", *parameters]
     options = [part for parameter in given for part in ("-p", parameter)]
-    return Child("kd_seg_ros.segmentation_node", "--ros-args", "-r", f"__ns:={NAMESPACE}", *options)
+    return Child("kd_seg_ros.node.segmentation_node", "--ros-args", "-r", f"__ns:={NAMESPACE}", *options)

@@ -20,7 +20,7 @@ from kd_seg_ros.benchmark.machine import machine
 from kd_seg_ros.benchmark.process import IMAGE, Child, Usage, segmentation_node
 from kd_seg_ros.benchmark.result import Result, table
 from kd_seg_ros.benchmark.statistics import growth
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 BAD_EVERY: Final = 20
 CLOCK_JUMP_EVERY: Final = 300

@@ -12,9 +12,9 @@ from typing import Final
 
 import numpy as np
 
-from kd_seg_ros.card import METADATA_KEY, RELIABILITY, ModelCard
-from kd_seg_ros.classes import CLASS_NAMES, IGNORE_ID, PALETTE
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.classes import CLASS_NAMES, IGNORE_ID, PALETTE
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.inference.card import METADATA_KEY, RELIABILITY, ModelCard
 
 OPSET: Final = 18
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from kd_seg_ros.errors import UserError, first_line
+from kd_seg_ros.common.errors import UserError, first_line
 
 if TYPE_CHECKING:
     from rclpy.node import Node

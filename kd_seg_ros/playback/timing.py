@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TextIO
 
 import numpy as np
 
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 COLUMNS: Final = ("topic", "bag_time_ns", "published_ns", "late_ms", "took_ms")
 

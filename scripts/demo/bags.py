@@ -13,7 +13,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from kd_seg_ros.bags.making import Recording, make_bag
 from kd_seg_ros.bags.messages import METADATA_VERSION
 from kd_seg_ros.bags.pictures import image_files
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 _IMAGE_HERTZ: Final = 10.0
 

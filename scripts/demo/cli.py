@@ -23,14 +23,14 @@ from report import choose_frames, panels, write_report
 from scoring import Tally
 from video import video_pictures, write_video
 
-from distill.evaluation import metrics_document, write_json
-from distill.formats import percent
-from kd_seg_ros.card import ModelCard
-from kd_seg_ros.classes import CLASS_NAMES
-from kd_seg_ros.engine import Engine
-from kd_seg_ros.errors import UserError
-from kd_seg_ros.providers import PROVIDERS
-from kd_seg_ros.scoring.processes import ReplayError, replay_environment
+from distill.common.formats import percent
+from distill.drives.processes import ReplayError, replay_environment
+from distill.evaluation.metrics_json import metrics_document, write_json
+from kd_seg_ros.common.classes import CLASS_NAMES
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.engine import Engine
+from kd_seg_ros.inference.providers import PROVIDERS
 
 _VIDEO_FRAMES: Final = 600  # of a longer drive every second, third … frame is shown
 

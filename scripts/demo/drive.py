@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from rosbags.interfaces import ConnectionExtRosbag2
 
 from kd_seg_ros.bags.messages import IMAGE, STORE, parsed_messages, stamp_of, stamp_text
-from kd_seg_ros.decode import decode_compressed, decode_image
-from kd_seg_ros.errors import UserError
-from kd_seg_ros.play_bag import image_topics, messages, open_bag
+from kd_seg_ros.common.decode import decode_compressed, decode_image
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.playback.play_bag import image_topics, messages, open_bag
 
 LABELS_TOPIC: Final = "/camera/labels"
 CONDITION_TOPIC: Final = "/camera/condition"
@@ -68,7 +68,7 @@ class Drive:
     def images(self, stamps: Collection[int]) -> Iterator[tuple[int, NDArray[np.uint8], Any]]:
         """Yield stamp, RGB image and labels message (None: not labelled) of the frames asked for.
 
-        :raises kd_seg_ros.decode.DecodeError: if an image is not usable; the node drops those.
+        :raises kd_seg_ros.common.decode.DecodeError: if an image is not usable; the node drops those.
         """
         decode = decode_compressed if self.compressed else decode_image
         pending: dict[int, dict[str, Any]] = {}

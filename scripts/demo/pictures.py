@@ -1,10 +1,10 @@
-"""Pictures of the demo's report, beside those of :mod:`distill.pictures`."""
+"""Pictures of the demo's report, beside those of :mod:`distill.common.pictures`."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from distill.pictures import RGBImage, confidence_colours
+from distill.common.pictures import RGBImage, confidence_colours
 
 
 def confidence_scale() -> RGBImage:

@@ -11,11 +11,11 @@ import numpy as np
 from drive import Drive, FrameInfo
 from numpy.typing import NDArray
 
-from kd_seg_ros.bags.labels import label_map
+from distill.drives import recording as recording_of_node
+from distill.drives.labels import label_map
+from distill.drives.outputs import Outputs
+from distill.drives.processes import ReplayError
 from kd_seg_ros.bags.messages import byte_map, stamp_text
-from kd_seg_ros.scoring import recording as recording_of_node
-from kd_seg_ros.scoring.outputs import Outputs
-from kd_seg_ros.scoring.processes import ReplayError
 
 OUTPUTS: Final = Outputs.of("")
 

@@ -13,14 +13,14 @@ from typing import Any, Final
 
 from drive import Drive
 
-from kd_seg_ros.decode import DecodeError
-from kd_seg_ros.engine import Engine
-from kd_seg_ros.errors import UserError
-from kd_seg_ros.scoring.outputs import Outputs
-from kd_seg_ros.scoring.processes import Process
-from kd_seg_ros.scoring.real_time import player_command, replay_in_real_time
-from kd_seg_ros.scoring.recorder import Recorder
-from kd_seg_ros.scoring.under_test import OUTCOMES, PATIENCE_S, latency, node_command, wait_until_ready
+from distill.drives.node_process import OUTCOMES, PATIENCE_S, latency, node_command, wait_until_ready
+from distill.drives.outputs import Outputs
+from distill.drives.processes import Process
+from distill.drives.real_time import player_command, replay_in_real_time
+from distill.drives.recorder import Recorder
+from kd_seg_ros.common.decode import DecodeError
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.inference.engine import Engine
 
 LOAD: Final = 0.7
 """Share of the time between two frames that the network may take; the rest is for the other processes."""

@@ -12,12 +12,12 @@ from drive import Drive
 from pictures import confidence_scale
 from recording import Answer
 
-from distill.formats import percent
-from distill.html import render
-from distill.pictures import confidence_colours, data_uri, jpeg_uri, png_uri, shrink, shrink_map
-from kd_seg_ros.card import ModelCard
-from kd_seg_ros.overlay import Palette, colorize
-from kd_seg_ros.scoring.under_test import STAGES
+from distill.common.formats import percent
+from distill.common.html import render
+from distill.common.pictures import confidence_colours, data_uri, jpeg_uri, png_uri, shrink, shrink_map
+from distill.drives.node_process import STAGES
+from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.overlay import Palette, colorize
 
 _PICTURE_WIDTH: Final = 560
 _PICTURES: Final = 8  # rows, shared by the conditions

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from recording import Answer
 
-from distill.evaluation import FULL, ConditionScores
-from kd_seg_ros.errors import UserError
+from distill.evaluation.metrics_json import FULL, ConditionScores
+from kd_seg_ros.common.errors import UserError
 
 
 class Tally:

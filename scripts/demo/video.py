@@ -7,10 +7,10 @@ from pathlib import Path
 
 from recording import Answer
 
-from distill.pictures import RGBImage
+from distill.common.pictures import RGBImage
 from kd_seg_ros.bags.video import panel_size, picture, writer_for
-from kd_seg_ros.errors import UserError
-from kd_seg_ros.overlay import Palette
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.inference.overlay import Palette
 
 
 def video_pictures(answers: Iterable[Answer], palette: Palette) -> Iterator[RGBImage]:

@@ -136,7 +136,7 @@ def test_rviz_listens_as_the_topics_are_offered() -> None:
 
 
 def test_rviz_is_remapped_for_every_topic_that_it_shows() -> None:
-    from kd_seg_ros.launch_actions import PICTURES
+    from kd_seg_ros.launching.launch_actions import PICTURES
 
     shown = {display["Topic"]["Value"] for display in rviz_displays()}
     assert shown == {"/image", *(f"/{topic}" for topic in PICTURES)}
@@ -158,7 +158,7 @@ def test_foxglove_shows_topics_of_the_node(graph: tuple[Rules, list[Any]]) -> No
 
 def test_foxglove_plots_values_of_the_diagnostics(graph: tuple[Rules, list[Any]]) -> None:
     """Rates are in every message, percentiles only once a frame was processed: those from the source."""
-    from kd_seg_ros.diagnostics import QUANTITIES
+    from kd_seg_ros.node.diagnostics import QUANTITIES
 
     keys = {pair.key for message in graph[1] for status in message.status for pair in status.values}
     known = keys | {f"{quantity}_p{p}" for quantity in QUANTITIES for p in (50, 99)}

@@ -32,7 +32,7 @@ print(json.dumps([result, loaded]))
 
 
 def test_every_module_imports_without_the_offline_half() -> None:
-    assert "kd_seg_ros.engine" in MODULES
+    assert "kd_seg_ros.inference.engine" in MODULES
     done = subprocess.run(
         [sys.executable, "-c", IMPORT_ALL, json.dumps([BLOCKED, MODULES])],
         capture_output=True,

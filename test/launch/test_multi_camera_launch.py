@@ -77,7 +77,7 @@ def test_arguments_win_over_the_list(launch: Callable[..., list[Any]], cameras: 
 
 
 def test_all_nodes_pass_large_images_the_same_way(launch: Callable[..., list[Any]], cameras: str) -> None:
-    from kd_seg_ros.fast_dds import MEMORY
+    from kd_seg_ros.common.fast_dds import MEMORY
 
     front, rear = launch(cameras=cameras)
     assert front.additional_env == rear.additional_env
@@ -86,7 +86,7 @@ def test_all_nodes_pass_large_images_the_same_way(launch: Callable[..., list[Any
 
 def test_a_mistake_is_one_line_of_the_launch(launch: Callable[..., list[Any]], tmp_path: Path) -> None:
     """Launch prints an action's exception as one line: "Caught exception in launch (…): MESSAGE"."""
-    from kd_seg_ros.errors import UserError
+    from kd_seg_ros.common.errors import UserError
 
     file = tmp_path / "list.yaml"
     file.write_text("cameras: [{name: front}]")

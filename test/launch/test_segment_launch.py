@@ -11,7 +11,7 @@ import pytest
 import yaml
 from ament_prefix import ROOT, install_prefix
 
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 pytest.importorskip("ament_index_python")
 
@@ -37,7 +37,7 @@ def parameters_of(node: Any, namespace: str = "/", tmp_path: Path | None = None)
     rclpy = pytest.importorskip("rclpy")
     import dds  # noqa: F401  (isolated domain)
 
-    from kd_seg_ros.parameters import declare_parameters
+    from kd_seg_ros.node.parameters import declare_parameters
 
     arguments = ["--ros-args", "-r", f"__ns:={namespace}"]
     for number, item in enumerate(node.parameters):
@@ -84,7 +84,7 @@ def test_arguments(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_by_default_the_shipped_file_alone_sets_the_parameters(
     launch: Callable[..., list[Any]], prefix: Path
 ) -> None:
-    from kd_seg_ros.parameters import Parameters
+    from kd_seg_ros.node.parameters import Parameters
 
     (node,) = launch()
     assert (node.package, node.executable, node.name) == ("kd_seg_ros", "segmentation_node", "segmentation")
@@ -199,7 +199,7 @@ def test_ros2_bag_is_preferred_where_installed(
 
 def test_play_bag_understands_these_arguments() -> None:
     pytest.importorskip("rclpy")
-    from kd_seg_ros import play_bag
+    from kd_seg_ros.playback import play_bag
 
     options = play_bag._parser().parse_args(["fog", "--clock"])
     assert (options.bag, options.clock) == (Path("fog"), 40.0)

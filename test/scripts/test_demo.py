@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import jaccard_score
 from tiny_model import expected, write_tiny_model
 
-from kd_seg_ros.classes import CLASS_NAMES, PALETTE
+from kd_seg_ros.common.classes import CLASS_NAMES, PALETTE
 
 HEIGHT, WIDTH = 48, 64
 

@@ -24,8 +24,8 @@ from demo_drive import (
 )
 from tiny_model import write_tiny_model
 
-from kd_seg_ros.errors import UserError
-from kd_seg_ros.scoring.processes import ReplayError
+from distill.drives.processes import ReplayError
+from kd_seg_ros.common.errors import UserError
 
 DEMO = ROOT / "scripts" / "demo"
 HEIGHT, WIDTH = 48, 64

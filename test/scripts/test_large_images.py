@@ -38,7 +38,7 @@ def test_one_run(script: Any) -> None:
 
 
 def test_settings(script: Any, tmp_path: Path) -> None:
-    from kd_seg_ros.fast_dds import MEMORY, PROFILES
+    from kd_seg_ros.common.fast_dds import MEMORY, PROFILES
 
     rows = list(script.settings(tmp_path))
     assert len(rows) == len({(row.transport, row.jpeg, row.reliability) for row in rows}) == 12

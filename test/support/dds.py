@@ -33,13 +33,13 @@ os.environ.setdefault("FASTDDS_DEFAULT_PROFILES_FILE", str(ROOT / "config" / "fa
 
 
 class NodeProcess:
-    """``python -m kd_seg_ros.segmentation_node ARGUMENTS``, or another program, in its own process."""
+    """``python -m kd_seg_ros.node.segmentation_node ARGUMENTS``, or another program, in its own process."""
 
     def __init__(
         self,
         *arguments: str,
         environment: dict[str, str] | None = None,
-        program: Sequence[str] = ("-m", "kd_seg_ros.segmentation_node"),
+        program: Sequence[str] = ("-m", "kd_seg_ros.node.segmentation_node"),
     ) -> None:
         self.lines: list[str] = []
         self._process = subprocess.Popen(

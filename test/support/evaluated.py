@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from distill.evaluation import metrics_document, write_json
-from distill.scoring import Evaluation
+from distill.evaluation.evaluation import Evaluation
+from distill.evaluation.metrics_json import metrics_document, write_json
 
 CLASSES = ("road", "car", "sky")
 

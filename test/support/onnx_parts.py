@@ -1,4 +1,4 @@
-"""Running nodes written by :mod:`distill.onnx_graph` alone."""
+"""Running nodes written by :mod:`distill.export.graph` alone."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import onnxruntime as ort
 from onnx import helper
 
-from distill.onnx_deployed import OPSET
-from distill.onnx_graph import GraphBuilder
+from distill.export.graph import GraphBuilder
+from distill.export.surround import OPSET
 
 
 def run_nodes(graph: GraphBuilder, feeds: Mapping[str, Any], outputs: Mapping[str, int]) -> list[Any]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
 from tiny_model import expected
 
-from kd_seg_ros.segment_bag import main
+from distill.commands.segment_bag import main
 
 HEIGHT, WIDTH = 48, 64
 CAMERA, MASK, CONFIDENCE = "/camera/image_raw", "/segmentation/mask", "/segmentation/confidence"

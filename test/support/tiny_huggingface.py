@@ -12,7 +12,7 @@ from torch import nn
 
 from distill.teachers.load import load_outside_teacher
 from distill.teachers.outside import OutsideTeacher
-from kd_seg_ros.classes import CLASS_NAMES
+from kd_seg_ros.common.classes import CLASS_NAMES
 
 transformers = pytest.importorskip("transformers")
 

@@ -10,8 +10,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from kd_seg_ros.card import METADATA_KEY, ModelCard
-from kd_seg_ros.classes import CLASS_NAMES, IGNORE_ID, PALETTE
+from kd_seg_ros.common.classes import CLASS_NAMES, IGNORE_ID, PALETTE
+from kd_seg_ros.inference.card import METADATA_KEY, ModelCard
 
 
 def card(height: int, width: int, **overrides: Any) -> ModelCard:

@@ -10,7 +10,7 @@ import torch
 from distill.benchmarks.memory import peak_bytes
 from distill.benchmarks.training import Setting, Step, check_same_loss, run
 from distill.config import ObjectiveConfig
-from distill.objective import Objective
+from distill.training.objective import Objective
 
 TINY = Setting("mobilenetv4_conv_small_035", "mobilenetv4_conv_small_035", 8, 128, 2, half=False)
 

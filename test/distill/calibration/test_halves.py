@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from distill.calibration.halves import split
-from distill.data.dataset import Frame
+from distill.datasets.frame import Frame
 
 
 def frames(condition: str, **folders: int) -> list[Frame]:

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torchmetrics.classification import MulticlassCalibrationError, MulticlassJaccardIndex
 
 from distill.calibration.passes import count_masks, draw_pixels, score_all
-from distill.data.dataset import Frame, SegmentationDataset
+from distill.datasets.frame import Frame, SegmentationDataset
 from distill.metrics import mean_iou
-from distill.models.calibration import NONE, Calibration
 from distill.models.deployed import DeployedModel
+from distill.models.logit_calibration import NONE, Calibration
 from distill.models.output import Output
 
 CLASSES = ("road", "car", "sky")

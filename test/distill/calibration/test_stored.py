@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from distill.calibration import Calibration, calibration_path, read_calibration, stored_calibration
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 SCORES = {"full": {"ece": 0.1, "reliability": {}}}
 DOCUMENT: dict[str, Any] = {

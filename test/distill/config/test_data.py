@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from distill.config import DataConfig, load_config, parse_config
-from distill.data.acdc import ACDC_MEAN
-from distill.data.cityscapes import CITYSCAPES_MEAN, CITYSCAPES_STD
-from kd_seg_ros.classes import CLASS_NAMES
-from kd_seg_ros.errors import UserError
+from distill.datasets.acdc import ACDC_MEAN
+from distill.datasets.cityscapes import CITYSCAPES_MEAN, CITYSCAPES_STD
+from kd_seg_ros.common.classes import CLASS_NAMES
+from kd_seg_ros.common.errors import UserError
 
 CLASSES = {"classes": ["sky", "road"], "values": {0: "sky", 1: "road", 7: None}}
 FOLDER = {"dataset": "folder", "root": "camvid", "classes": CLASSES}

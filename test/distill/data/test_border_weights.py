@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.ndimage import distance_transform_edt
 
 from distill.data.border_weights import border_weights
-from distill.data.scenes.render import render_scene
+from distill.scenes.render import render_scene
 
 IGNORE = 255
 ROOT = Path(__file__).resolve().parents[4]

@@ -15,12 +15,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from distill.data.acdc import ACDC_MEAN, ACDC_STD, acdc_frames
-from distill.data.cityscapes import CITYSCAPES_MEAN, CITYSCAPES_STD, cityscapes_frames
-from distill.data.dataset import Frame, SegmentationDataset, init_worker
 from distill.data.mixture import MixtureSampler, Part, mixed_frames, share_out
 from distill.data.transforms import TrainTransform
-from kd_seg_ros.errors import UserError
+from distill.datasets.acdc import ACDC_MEAN, ACDC_STD, acdc_frames
+from distill.datasets.cityscapes import CITYSCAPES_MEAN, CITYSCAPES_STD, cityscapes_frames
+from distill.datasets.frame import Frame, SegmentationDataset, init_worker
+from kd_seg_ros.common.errors import UserError
 
 LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=4)
 

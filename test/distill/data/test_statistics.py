@@ -8,13 +8,13 @@ from acdc_tree import write_acdc, write_png
 from data_trees import write_bdd10k, write_folder
 
 from distill.data import statistics
-from distill.data.acdc import acdc_frames
-from distill.data.bdd10k import bdd10k_frames
-from distill.data.dataset import Frame, read_sample
-from distill.data.folder import folder_frames, unlabelled_frames
 from distill.data.statistics import _histogram, measure
-from kd_seg_ros.classes import CLASS_NAMES
-from kd_seg_ros.errors import UserError
+from distill.datasets.acdc import acdc_frames
+from distill.datasets.bdd10k import bdd10k_frames
+from distill.datasets.folder import folder_frames, unlabelled_frames
+from distill.datasets.frame import Frame, read_sample
+from kd_seg_ros.common.classes import CLASS_NAMES
+from kd_seg_ros.common.errors import UserError
 
 
 def all_pixels(frames: list[Frame]) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from torch.utils.data import default_collate
 
 from distill.data.border_weights import border_weights
-from distill.data.dataset import Sample
 from distill.data.transforms import (
     LUMA,
     TrainTransform,
@@ -24,6 +23,7 @@ from distill.data.transforms import (
     normalise,
     resize,
 )
+from distill.datasets.frame import Sample
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 

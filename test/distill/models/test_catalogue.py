@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from distill.models.catalogue import MODELS, check_name
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 
 def test_each_network_of_the_thesis_is_there() -> None:

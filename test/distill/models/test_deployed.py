@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from distill.models.calibration import PARAMETERS, Calibration, Method
 from distill.models.deployed import DeployedModel
+from distill.models.logit_calibration import PARAMETERS, Calibration, Method
 from distill.models.output import Output, crop_padding, pad_to_multiple
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)

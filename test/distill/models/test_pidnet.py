@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from distill.models.pidnet import CLASSIFIER, TRUNK, PidNet, Variant
 from distill.models.pidnet_parts import Bag, Dappm, LightBag, Pag, Pappm, PyramidPooling
 from distill.models.weights import Pretrained
-from kd_seg_ros.classes import NUM_CLASSES
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.classes import NUM_CLASSES
+from kd_seg_ros.common.errors import UserError
 
 VARIANTS: tuple[Variant, ...] = ("s", "m", "l")
 

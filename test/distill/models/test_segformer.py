@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from distill.models.mit import VARIANTS
 from distill.models.segformer import SegFormer
 from distill.models.weights import Pretrained
-from kd_seg_ros.classes import NUM_CLASSES
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.classes import NUM_CLASSES
+from kd_seg_ros.common.errors import UserError
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from distill.models.output import upsample
 from distill.models.sfnet import SfNet
 from distill.models.sfnet_lite import SfNetLite
 from distill.models.weights import Pretrained
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 
 @pytest.fixture(scope="module")

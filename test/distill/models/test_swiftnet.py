@@ -6,7 +6,7 @@ from torch import nn
 
 from distill.models.backbone import LEVELS, PerLevelNorm, PyramidBackbone
 from distill.models.swiftnet import SwiftNet
-from kd_seg_ros.classes import NUM_CLASSES
+from kd_seg_ros.common.classes import NUM_CLASSES
 
 SMALL = "mobilenetv4_conv_small_050"
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from distill.models.timm_backbone import STAGE_STRIDES, create_backbone
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 
 @pytest.mark.parametrize("name", ["resnet10t", "convnext_atto", "hrnet_w18_small", "tf_efficientnet_lite0"])

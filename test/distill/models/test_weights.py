@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from distill.models.backbone import PyramidBackbone
 from distill.models.weights import Pretrained
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 NAME = "resnet10t"
 

@@ -16,13 +16,13 @@ from acdc_tree import write_acdc
 from torch.utils.tensorboard import SummaryWriter
 
 from distill.__main__ import main
-from distill.atomic import save_checkpoint
-from distill.checkpoint import build_network
+from distill.checkpoints.atomic_files import save_checkpoint
+from distill.checkpoints.student import build_network
 from distill.config import parse_config
-from distill.evaluation import metrics_document, write_json
+from distill.evaluation.evaluation import Evaluation
+from distill.evaluation.metrics_json import metrics_document, write_json
 from distill.report.runs import Run, load_runs
-from distill.scoring import Evaluation
-from kd_seg_ros.classes import CLASS_NAMES
+from kd_seg_ros.common.classes import CLASS_NAMES
 
 WEATHERS = {"fog": 2, "night": 3, "rain": 2, "snow": 2}
 SIZE = (6, 8)

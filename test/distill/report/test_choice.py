@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from distill.image_scores import ImageScores
+from distill.evaluation.image_scores import ImageScores
 from distill.report.choice import by_change, by_score, most_confident_mistakes, worst
 from distill.report.runs import Run
 

@@ -29,7 +29,7 @@ from distill.report.pictures import (
     weight_colour,
     weights_picture,
 )
-from kd_seg_ros.classes import PALETTE
+from kd_seg_ros.common.classes import PALETTE
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from distill.report.comparisons import references
 from distill.report.figures import save, slug, styles
 from distill.report.runs import Run, load_runs
 from distill.report.speeds import Speeds, measured, of_thesis
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 MakeRun = Callable[..., Path]
 

@@ -14,8 +14,8 @@ from distill.__main__ import main
 from distill.metrics import confusion_matrix
 from distill.report.predictions import predict
 from distill.report.runs import Run, load_runs
-from kd_seg_ros.classes import CLASS_NAMES
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.classes import CLASS_NAMES
+from kd_seg_ros.common.errors import UserError
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from distill.report.runs import Run, image_miou, load_runs
-from kd_seg_ros.classes import CLASS_NAMES
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.classes import CLASS_NAMES
+from kd_seg_ros.common.errors import UserError
 
 MakeRun = Callable[..., Path]
 

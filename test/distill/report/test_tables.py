@@ -11,7 +11,7 @@ from distill.report.class_tables import auprc_tables, iou_tables
 from distill.report.comparisons import references
 from distill.report.runs import Run, load_runs
 from distill.report.tables import calibration_table, objective, runs_table, scores_table
-from kd_seg_ros.classes import CLASS_NAMES
+from kd_seg_ros.common.classes import CLASS_NAMES
 
 MakeRun = Callable[..., Path]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from distill.experiments.thesis import EXPERIMENTS
 from distill.report.runs import Run, load_runs
 from distill.report.thesis_numbers import ACDC_VAL, experiment_of, is_acdc_val, letter, per_class
-from distill.thesis import EXPERIMENTS
-from kd_seg_ros.classes import CLASS_NAMES
+from kd_seg_ros.common.classes import CLASS_NAMES
 
 MakeRun = Callable[..., Path]
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from distill.losses.kl import kl_loss
 from distill.teachers.huggingface import UniversalScores
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 ADE = ["wall", "building", "sky", "floor", "tree", "ceiling", "road", "bed ", "grass", "car", "plant", "van"]
 """A few of ADE20K's classes as transformers names them; floor, ceiling and bed are none of ours."""

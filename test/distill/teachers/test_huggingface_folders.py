@@ -12,8 +12,8 @@ import torch
 from tiny_huggingface import MEAN, STD, load, save, segformer
 
 from distill.teachers.huggingface import SemanticScores
-from kd_seg_ros.classes import CLASS_NAMES
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.classes import CLASS_NAMES
+from kd_seg_ros.common.errors import UserError
 
 
 def test_normalisation_of_the_folder_and_of_the_user(copied: Path) -> None:

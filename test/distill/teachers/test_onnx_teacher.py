@@ -16,8 +16,8 @@ from distill.losses.kl import kl_loss
 from distill.teachers.load import load_outside_teacher
 from distill.teachers.onnx_teacher import open_session
 from distill.teachers.outside import OutsideTeacher
-from kd_seg_ros.classes import CLASS_NAMES
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.classes import CLASS_NAMES
+from kd_seg_ros.common.errors import UserError
 
 STUDENT: dict[str, Any] = {"student_mean": (0.4, 0.3, 0.2), "student_std": (0.5, 0.25, 0.125)}
 OWN: dict[str, Any] = {"mean": (0.1, 0.2, 0.3), "std": (0.5, 1.0, 0.25)}

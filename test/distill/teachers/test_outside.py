@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from distill.common.class_mapping import map_classes
 from distill.losses.kl import kl_loss
-from distill.teachers.class_mapping import map_classes
 from distill.teachers.load import load_outside_teacher
 from distill.teachers.outside import FLOOR, InputSize, Normalisation, OutsideTeacher, our_probabilities
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 STUDENT = Normalisation((0.4, 0.3, 0.2), (0.5, 0.25, 0.125))
 OWN = Normalisation((0.1, 0.2, 0.3), (0.5, 1.0, 2.0))

@@ -8,8 +8,8 @@ from demo_drive import START, STORE, frame, image_message, write_drive, write_me
 
 from kd_seg_ros.bags.cameras import Camera, choose_cameras
 from kd_seg_ros.bags.messages import COMPRESSED_IMAGE
-from kd_seg_ros.errors import UserError
-from kd_seg_ros.playback.bag import open_bag
+from kd_seg_ros.bags.reading import open_bag
+from kd_seg_ros.common.errors import UserError
 
 IMAGE = image_message(frame(0)[0], START)
 

@@ -7,7 +7,7 @@ import pytest
 
 from kd_seg_ros.benchmark.bare import BareRun, random_image, stamp_of
 from kd_seg_ros.benchmark.tiny_model import write_tiny_model
-from kd_seg_ros.engine import Engine
+from kd_seg_ros.inference.engine import Engine
 
 SIZE = (48, 64)
 

@@ -6,7 +6,7 @@ import pytest
 
 from kd_seg_ros.benchmark import gpu
 from kd_seg_ros.benchmark.tiny_model import write_tiny_model
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 
 def test_without_a_gpu_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kd_seg_ros.benchmark.marks import marked, write_between_marks
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 DOCUMENT = "# Title\n<!-- a -->\nold\n<!-- /a -->\n<!-- b -->\nkept\n<!-- /b -->\n"
 

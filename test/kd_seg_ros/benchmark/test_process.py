@@ -8,7 +8,7 @@ import pytest
 from held_memory import held_memory
 
 from kd_seg_ros.benchmark.process import Child, isolated_environment, usage
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux' /proc")
 

@@ -7,7 +7,7 @@ import pytest
 from drive_bag import offered
 from rosbags.interfaces import QosDurability, QosReliability
 
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.playback.publishers import is_latched, quality_of_service, read_overrides
 
 RELIABLE, BEST_EFFORT = QosReliability.RELIABLE, QosReliability.BEST_EFFORT

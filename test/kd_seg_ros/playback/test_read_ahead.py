@@ -8,7 +8,7 @@ import pytest
 from drive_bag import write_bag
 from rosbags.rosbag2 import StoragePlugin
 
-from kd_seg_ros.playback.bag import messages, open_bag
+from kd_seg_ros.bags.reading import messages, open_bag
 from kd_seg_ros.playback.read_ahead import ReadAhead, Recorded
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kd_seg_ros.errors import UserError
+from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.playback.timing import Timing, read_timing
 
 

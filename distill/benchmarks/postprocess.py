@@ -1,0 +1,132 @@
+"""Suite ``postprocess``: upsampling, argmax and softmax in the model file against the same on the host.
+
+Both start from the logits of a network, [1, 19, 216, 384], and end with mask, confidence and probability at
+1080×1920. The host's way is what a node without such a file does: OpenCV's bilinear resize of each class,
+then maximum, exponential, sum and argmax by NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kd_seg_ros.benchmark.machine import machine
+from kd_seg_ros.benchmark.result import Result, table
+from kd_seg_ros.benchmark.statistics import interleaved, spread
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.inference.session import SessionSettings, open_session
+
+CLASSES: Final = 19
+LOGITS: Final = (216, 384)
+"""Stride 4 of 864×1536, the size at which the thesis' networks see 1080×1920."""
+IMAGE: Final = (1080, 1920)
+HOST, GRAPH = "logits out, OpenCV and NumPy", "in the graph"
+
+Maps = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]
+"""Mask, confidence and probability [H, W]."""
+
+
+def run(
+    seconds: float,
+    provider: str = "cpu",
+    classes: int = CLASSES,
+    logits_size: tuple[int, int] = LOGITS,
+    size: tuple[int, int] = IMAGE,
+) -> Result:
+    """Measure both, in turn.
+
+    :param seconds: in all.
+    :param provider: runs the graph, ``cuda``, ``tensorrt`` or ``cpu``; logits and maps are in the computer's
+        memory either way.
+    :param logits_size: (h, w) of the logits.
+    :param size: (H, W) of the maps.
+    :raises UserError: if the packages that write the graph are not installed, or the provider does not start.
+    """
+    logits = np.random.default_rng(0).normal(0, 3, (1, classes, *logits_size)).astype(np.float32)
+    graph = in_graph(classes, logits_size, size, provider)
+    of_host, of_graph = on_host(logits, size), graph(logits)
+    same = float((of_host[0] == of_graph[0]).mean())
+    difference = float(np.abs(of_host[2] - of_graph[2]).max())
+    ways = {HOST: lambda: on_host(logits, size), GRAPH: lambda: graph(logits)}
+    times = [spread(t, 1e3) for t in interleaved(list(ways.values()), seconds)]
+    ratio = times[0].p50 / times[1].p50
+    rows = [
+        [name, f"{t.p50:.0f}", f"{t.p99:.0f}", f"{times[0].p50 / t.p50:.1f}×"]
+        for name, t in zip(ways, times, strict=True)
+    ]
+    case = f"{classes}×{logits_size[0]}×{logits_size[1]} random logits to {size[0]}×{size[1]}"
+    text = (
+        f"{table(['post-processing', 'p50, ms', 'p99, ms', 'speed'], rows)}\n\n"
+        f"{case}: {ratio:.1f}× as fast in the graph ({provider}). Masks agree in "
+        f"{same:.4%} of the pixels, probabilities to {difference:.1e}.\n\n"
+        f"Measured on: {machine()}; in turn, {times[0].count} rounds."
+    )
+    figures: dict[str, Any] = {
+        "host_ms": times[0].p50,
+        "graph_ms": times[1].p50,
+        "ratio": ratio,
+        "same_mask": same,
+        "probability_difference": difference,
+    }
+    return Result(text, figures)
+
+
+def on_host(logits: NDArray[np.float32], size: tuple[int, int]) -> Maps:
+    """Make the maps of logits [1, C, h, w] with OpenCV and NumPy."""
+    planes = [cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR) for plane in logits[0]]
+    z = np.stack(planes)
+    e = np.exp(z - z.max(axis=0))
+    probability = np.asarray(1 / e.sum(axis=0), np.float32)
+    return z.argmax(axis=0).astype(np.uint8), np.round(255 * probability).astype(np.uint8), probability
+
+
+def in_graph(
+    classes: int, logits_size: tuple[int, int], size: tuple[int, int], provider: str
+) -> Callable[[NDArray[np.float32]], Maps]:
+    """Return what makes the maps of logits [1, C, h, w] by the nodes of a model file.
+
+    :raises UserError: if the packages that write them are not installed, or the provider does not start.
+    """
+    try:
+        from onnx import TensorProto, helper
+
+        from distill.export.graph import GraphBuilder
+        from distill.export.interpolation import Upsampling, bilinear
+        from distill.export.postprocess import add_postprocessing
+        from distill.export.surround import OPSET, OUTPUTS
+    except ImportError as error:
+        raise UserError(
+            f"--suite postprocess writes a graph with the package {error.name}, which is not installed: "
+            "pip install onnx, and kd_seg_ros with its offline half"
+        ) from error
+    graph = GraphBuilder("after/")
+    add_postprocessing(
+        graph,
+        "logits",
+        classes,
+        Upsampling(bilinear(logits_size[0], size[0]), bilinear(logits_size[1], size[1])),
+    )
+    info = helper.make_tensor_value_info
+    outputs = [info(name, kind, size) for name, kind in OUTPUTS.items()]
+    inputs = [info("logits", TensorProto.FLOAT, [1, classes, *logits_size])]
+    proto = helper.make_model(
+        helper.make_graph(graph.nodes, "postprocess", inputs, outputs, graph.initializers),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=9,
+    )
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "postprocess.onnx"
+        path.write_bytes(proto.SerializeToString())
+        session = open_session(path, SessionSettings(provider), lambda _: False)
+
+    def maps(logits: NDArray[np.float32]) -> Maps:
+        mask, confidence, probability = session.run(list(OUTPUTS), {"logits": logits})
+        return mask, confidence, probability
+
+    return maps

@@ -1,0 +1,71 @@
+"""How Lightning writes and reads the checkpoints of a run: atomically, checked, and the one before kept.
+
+In a run's folder ``last.ckpt`` is the state after the latest epoch, ``previous.ckpt`` the one before it and
+``best.ckpt`` the one with the best validation mIoU. Whenever the process is killed, one of them is whole.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.plugins.io import CheckpointIO
+from lightning.pytorch.utilities import rank_zero_only
+
+from distill.checkpoints.atomic_files import load_checkpoint, newest_whole, save_checkpoint
+from kd_seg_ros.common.errors import UserError
+
+LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
+NEXT = "next.ckpt"
+"""What is about to become the last; it is there for a moment only."""
+
+
+class AtomicCheckpointIO(CheckpointIO):
+    """Lightning's reading and writing, through :mod:`distill.checkpoints.atomic_files`."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:  # noqa: ARG002
+        """Write atomically; what was the last checkpoint becomes the previous one."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.name != LAST or not path.is_file():
+            save_checkpoint(checkpoint, path)
+            return
+        # First the new one as a whole: on a full disk both old ones stay.
+        fresh = path.with_name(NEXT)
+        save_checkpoint(checkpoint, fresh)
+        path.replace(path.with_name(PREVIOUS))
+        fresh.replace(path)
+
+    def load_checkpoint(
+        self,
+        path: Any,
+        map_location: Any = None,  # noqa: ARG002
+        weights_only: bool | None = None,  # noqa: ARG002
+    ) -> dict[str, Any]:
+        """Read onto the CPU, every byte checked, without unpickling."""
+        checkpoint: dict[str, Any] = load_checkpoint(Path(path))
+        return checkpoint
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """Delete a file, if it is there."""
+        Path(path).unlink(missing_ok=True)
+
+
+def checkpoint_to_resume(folder: Path) -> Path:
+    """Return a run's newest whole checkpoint; say which damaged ones were passed over.
+
+    :raises UserError: if there is none.
+    """
+    path, skipped = newest_whole([folder / BEST, folder / PREVIOUS, folder / LAST])
+    for line in skipped:
+        rank_zero_only(print)(f"warning: {line}: the one before is used")
+    if path is None:
+        what = "every checkpoint is damaged" if skipped else f"{folder / LAST} does not exist"
+        raise UserError(f"nothing to resume: {what}")
+    rank_zero_only(print)(f"resuming from {path}")
+    return path
+
+
+def epochs_done(path: Path) -> int:
+    """Return how many epochs a checkpoint has behind it."""
+    return int(load_checkpoint(path)["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])

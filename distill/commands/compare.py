@@ -1,0 +1,104 @@
+"""``python -m distill compare``: is one model better than another, or could it be chance?"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from distill.evaluation.bootstrap import Difference, paired_bootstrap
+from distill.evaluation.evaluated_run import EvaluatedRun, check_comparable, read_run
+from distill.evaluation.image_scores import ImageScores
+from distill.evaluation.metrics_json import FULL, write_json
+from kd_seg_ros.common.errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("first", type=Path, metavar="A", help="run folder, or metrics.json, of `evaluate`")
+    parser.add_argument("second", type=Path, metavar="B", help="the same of the other model")
+    parser.add_argument("--draws", type=int, default=10_000, help="of the bootstrap (default: %(default)s)")
+    parser.add_argument(
+        "--by",
+        choices=("image", "sequence"),
+        default="image",
+        help="what is drawn: images, or all images of a folder together, since those of a drive resemble "
+        "each other and their number flatters (default: %(default)s)",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, print a table and write what was asked for."""
+    if args.draws < 100:
+        raise UserError("--draws must be at least 100: fewer give no 95 % interval")
+    first, second = read_run(args.first), read_run(args.second)
+    check_comparable([first, second])
+    results = compare(first.images, second.images, args.by, args.draws)
+    print_differences(results, first, second)
+    if args.json:
+        document = {
+            "models": [first.document["model"], second.document["model"]],
+            "by": args.by,
+            "draws": args.draws,
+            "differences": {
+                condition: dict(zip(("miou", "ece"), map(asdict, pair), strict=True))
+                for condition, pair in results.items()
+            },
+        }
+        write_json(args.json, document)
+        print(f"written to {args.json}")
+    return 0
+
+
+def compare(
+    first: ImageScores, second: ImageScores, by: str, draws: int
+) -> dict[str, tuple[Difference, Difference]]:
+    """Return the differences in mIoU and in ECE by condition; conditions without labels are left out."""
+    results = {}
+    for condition in (FULL, *dict.fromkeys(first.conditions.tolist())):
+        chosen = np.full(len(first), True) if condition == FULL else first.conditions == condition
+        if first.count[chosen].sum():
+            mine, other = first.only(chosen), second.only(chosen)
+            results[condition] = paired_bootstrap(mine, other, groups(mine, by), draws)
+    return results
+
+
+def groups(images: ImageScores, by: str) -> NDArray[np.int64] | None:
+    """Number the sequences (folders) of the images; None if each is drawn by itself."""
+    if by == "image":
+        return None
+    folders = [str(PurePosixPath(name).parent) for name in images.names.tolist()]
+    return np.unique(folders, return_inverse=True)[1]
+
+
+def print_differences(
+    results: dict[str, tuple[Difference, Difference]], first: EvaluatedRun, second: EvaluatedRun
+) -> None:
+    """Print a row per condition and score, and what it means."""
+    print(f"A: {first.name}\nB: {second.name}")
+    table = Table("", "A [%]", "B [%]", "B − A", "95 % interval", "verdict")
+    for index, (score, higher_is_better) in enumerate((("mIoU", True), ("ECE", False))):
+        for condition, pair in results.items():
+            table.add_row(f"{score} {condition}", *row(pair[index], higher_is_better))
+        table.add_section()
+    Console().print(table)
+
+
+def row(found: Difference, higher_is_better: bool) -> list[str]:
+    """Lay out a difference in points of 100."""
+    verdict = "could be chance" if found.enough else f"{found.units} are too few to tell"
+    if found.certain:
+        verdict = "B is better" if (found.low > 0) == higher_is_better else "A is better"
+    return [
+        f"{100 * found.first:.2f}",
+        f"{100 * found.second:.2f}",
+        f"{100 * (found.second - found.first):+.2f}",
+        f"{100 * found.low:+.2f} … {100 * found.high:+.2f}",
+        verdict,
+    ]

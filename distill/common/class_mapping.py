@@ -1,0 +1,177 @@
+"""Which of the project's 19 classes each class of a teacher from outside is, found by name.
+
+Names are compared by their letters and digits alone ("Traffic_Light" is "traffic light"). A name may list
+synonyms ("traffic light, traffic signal, stoplight" in ADE20K) or stand in a hierarchy
+("object--traffic-light" in Mapillary Vistas, of which the last one or two parts count). Beyond our own names
+a table knows those of the usual data sets, as far as Cityscapes' definitions leave no doubt: grass, earth
+and sand are terrain there, a van is a car, a tram a train, a curb belongs to the sidewalk. Others stay out
+(ADE20K's "signboard", mostly advertisements; "ground"; Mapillary's "guard rail"): say what they are with an
+explicit mapping, which wins over the table.
+
+A class of ours that the teacher does not know gets probability 0. The KL term then pulls the student away
+from that class wherever it is true, and only the labels speak for it: prefer teachers that know all classes
+that matter, or give the KL term less weight.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from kd_seg_ros.common.classes import CLASS_NAMES
+from kd_seg_ros.common.errors import UserError
+
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    "road": (
+        "street",
+        "lane marking general",
+        "lane marking crosswalk",
+        "marking general",
+        "crosswalk zebra",
+        "crosswalk plain",
+        "service lane",
+    ),
+    "sidewalk": ("pavement", "footpath", "curb", "pedestrian area"),
+    "building": ("edifice", "house", "skyscraper"),
+    "wall": (),
+    "fence": ("fencing",),
+    "pole": ("utility pole", "street light", "street lamp"),
+    "traffic light": ("traffic signal", "stoplight", "traffic light general upright"),
+    "traffic sign": ("traffic sign front", "road sign", "stop sign"),
+    "vegetation": ("tree", "plant", "palm", "bush", "hedge"),
+    "terrain": ("grass", "earth", "field", "sand", "soil"),
+    "sky": (),
+    "person": ("pedestrian", "people", "individual"),
+    "rider": ("bicyclist", "cyclist", "motorcyclist", "other rider"),
+    "car": ("automobile", "motorcar", "van"),
+    "truck": ("motortruck", "lorry"),
+    "bus": ("autobus", "motorbus"),
+    "train": ("on rails", "tram", "streetcar"),
+    "motorcycle": ("motorbike", "minibike"),
+    "bicycle": ("bike",),
+}
+"""Our name, and what else it is called in ADE20K, Mapillary Vistas, COCO, BDD and CamVid."""
+
+NAMES_SHOWN = 8
+"""So many dropped classes are named in a description."""
+
+
+@dataclass(frozen=True)
+class ClassMapping:
+    """The classes of a teacher, and which of ours each of them is."""
+
+    names: tuple[str, ...]
+    """The teacher's, in the order of its channels."""
+    targets: tuple[int | None, ...]
+    """Our trainId for each of them; None: dropped."""
+
+    @property
+    def covered(self) -> tuple[int, ...]:
+        """Our trainIds that the teacher knows, in order."""
+        return tuple(sorted({target for target in self.targets if target is not None}))
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Our classes that the teacher does not know."""
+        return tuple(name for i, name in enumerate(CLASS_NAMES) if i not in self.covered)
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """The teacher's classes that are none of ours."""
+        return tuple(n for n, target in zip(self.names, self.targets, strict=True) if target is None)
+
+    def channels(self, ours: int) -> list[int]:
+        """Channels of the teacher that make up our class."""
+        return [channel for channel, target in enumerate(self.targets) if target == ours]
+
+    def describe(self) -> str:
+        """Say in a few lines what became of the classes."""
+        lines = [
+            f"classes: {len(self.covered)} of our {len(CLASS_NAMES)} from the teacher's {len(self.names)}"
+        ]
+        renamed = [
+            f"{name} → {CLASS_NAMES[target]}"
+            for name, target in zip(self.names, self.targets, strict=True)
+            if target is not None and _key(name) != _key(CLASS_NAMES[target])
+        ]
+        if renamed:
+            lines.append(f"taken as ours: {'; '.join(renamed)}")
+        if self.missing:
+            lines.append(f"unknown to the teacher (probability 0): {', '.join(self.missing)}")
+        if self.dropped:
+            more = len(self.dropped) - NAMES_SHOWN
+            shown = "; ".join(self.dropped[:NAMES_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+            lines.append(f"dropped: {shown}")
+        return "\n".join(lines)
+
+
+def map_classes(
+    names: Sequence[str], explicit: Mapping[str, str | None] | None = None, source: str = "teacher"
+) -> ClassMapping:
+    """Find our class for each of a teacher's.
+
+    :param names: the teacher's, in the order of its channels.
+    :param explicit: ``{teacher's name: our name}``, or None in place of our name to drop that class; wins
+        over what the name says.
+    :param source: names the teacher in messages.
+    :raises UserError: for an unknown name in ``explicit``, or fewer than two of our classes covered.
+    """
+    targets = [_target(name) for name in names]
+    for theirs, ours in (explicit or {}).items():
+        target = None if ours is None else _our_class(ours)
+        for channel in _channels_named(theirs, names, source):
+            targets[channel] = target
+    mapping = ClassMapping(tuple(names), tuple(targets))
+    if len(mapping.covered) < 2:
+        raise UserError(
+            f"{source}: {len(mapping.covered)} of our classes found among the teacher's {len(names)} "
+            f"({', '.join(names[:3])}, …); at least 2 are needed: say with teacher.classes which are ours"
+        )
+    return mapping
+
+
+def _key(name: str) -> str:
+    """Reduce a name to what is compared: its letters and digits in lower case."""
+    return re.sub(r"[\W_]+", "", name.casefold())
+
+
+def _keys(name: str) -> list[str]:
+    """All keys by which a teacher's class may be known, the most specific first."""
+    spellings = [name, *re.split("[,;]", name)]
+    if len(parts := name.split("--")) > 1:
+        spellings += [" ".join(parts[-2:]), parts[-1]]
+    spellings.append(re.sub("(-other)?-merged$", "", name))  # COCO's panoptic classes
+    return [key for key in map(_key, spellings) if key]
+
+
+_BY_KEY = {
+    _key(spelling): target for target, name in enumerate(CLASS_NAMES) for spelling in (name, *SYNONYMS[name])
+}
+
+
+def _target(name: str) -> int | None:
+    """Our class by the teacher's name for it."""
+    return next((_BY_KEY[key] for key in _keys(name) if key in _BY_KEY), None)
+
+
+def _our_class(name: str) -> int:
+    for target, known in enumerate(CLASS_NAMES):
+        if _key(known) == _key(name):
+            return target
+    raise UserError(f"teacher.classes: {name!r} is none of our classes{_near(name, CLASS_NAMES)}")
+
+
+def _channels_named(name: str, names: Sequence[str], source: str) -> list[int]:
+    """Channels of the classes called ``name``: by their whole name if there are any, else by a synonym."""
+    whole = [channel for channel, known in enumerate(names) if _key(known) == _key(name)]
+    found = whole or [channel for channel, known in enumerate(names) if _key(name) in _keys(known)]
+    if not found:
+        raise UserError(f"teacher.classes: {name!r} is no class of {source}{_near(name, names)}")
+    return found
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), 3, cutoff=0.4)
+    return f"; near it: {', '.join(map(repr, close))}" if close else ""

@@ -1,0 +1,105 @@
+"""ACDC, the Adverse Conditions Dataset with Correspondences (Sakaridis et al., ICCV 2021).
+
+Its two zips unpack to::
+
+    rgb_anon/{condition}/{split}/{sequence}/{name}_rgb_anon.png
+    gt/{condition}/{split}/{sequence}/{name}_gt_labelTrainIds.png   (train and val only)
+
+The clear-weather views of the same places lie beside them, in ``{split}_ref`` with the suffixes
+``_rgb_ref_anon`` and ``_gt_ref_labelTrainIds``. Folders named after the zips
+(``rgb_anon_trainvaltest/rgb_anon``, ``gt_trainval/gt``) are accepted too, and ``_gt_labelIds`` where
+the trainIds are missing.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from distill.datasets.frame import Frame, Sample, SegmentationDataset
+from distill.datasets.listing import Listing, Naming, check_split, first_folder, joined, list_split
+from kd_seg_ros.common.classes import IGNORE_ID
+from kd_seg_ros.common.conditions import CONDITIONS
+from kd_seg_ros.common.errors import UserError
+
+REFERENCE_CONDITION: Final[str] = "normal"
+"""Condition of the clear-weather reference frames."""
+
+ACDC_MEAN: Final[tuple[float, float, float]] = (0.40876, 0.38671, 0.37331)
+"""RGB, 0…1."""
+ACDC_STD: Final[tuple[float, float, float]] = (0.26754, 0.27372, 0.29312)
+
+_LABEL_IDS: Final = (7, 8, 11, 12, 13, 17, *range(19, 29), 31, 32, 33)
+"""Cityscapes' labelIds of trainIds 0…18; the other ids up to 33, and 255, are ignored in training."""
+
+
+def _label_map() -> bytes:
+    """Table from labelIds to trainIds; ids that do not exist stay themselves, to be refused."""
+    table = bytearray(range(256))
+    table[:34] = bytes([IGNORE_ID] * 34)
+    for train_id, label_id in enumerate(_LABEL_IDS):
+        table[label_id] = train_id
+    return bytes(table)
+
+
+LABEL_IDS_TO_TRAIN_IDS: Final[bytes] = _label_map()
+
+
+class AcdcDataset(SegmentationDataset):
+    """One split of ACDC, ordered by condition and file name.
+
+    :param root: the folder that holds ``rgb_anon`` and ``gt``.
+    :param split: train, val or test; test frames have no labels.
+    :param conditions: which of :data:`CONDITIONS`.
+    :param transform: called as ``transform(sample, rng)``, see :class:`SegmentationDataset`.
+    :param reference: read the clear-weather views of those conditions instead.
+    :param seed: of the random generators handed to ``transform``.
+    :raises UserError: naming the folder or file that is missing.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: str,
+        conditions: Sequence[str] = CONDITIONS,
+        transform: Callable[[Sample, np.random.Generator], Any] | None = None,
+        *,
+        reference: bool = False,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(acdc_frames(root, split, conditions, reference), transform, seed)
+
+
+def acdc_frames(
+    root: str | Path, split: str, conditions: Sequence[str] = CONDITIONS, reference: bool = False
+) -> list[Frame]:
+    """List a split's frames, see :class:`AcdcDataset`."""
+    return list_acdc(root, split, conditions, reference).complete()
+
+
+def list_acdc(
+    root: str | Path, split: str, conditions: Sequence[str] = CONDITIONS, reference: bool = False
+) -> Listing:
+    """List as :func:`acdc_frames`, with what has no partner."""
+    check_split(split, "ACDC")
+    if not conditions or set(conditions) - set(CONDITIONS):
+        given = ", ".join(map(repr, conditions)) or "none"
+        raise UserError(f"conditions must be some of {', '.join(CONDITIONS)}, not {given}")
+    root = Path(root).expanduser()
+    remedy = f"unpack ACDC's rgb_anon_trainvaltest.zip and gt_trainval.zip in {root}"
+    images = first_folder(root, ("rgb_anon", "rgb_anon_trainvaltest/rgb_anon"), remedy)
+    labels = None if split == "test" else first_folder(root, ("gt", "gt_trainval/gt"), remedy)
+    ref = "_ref" if reference else ""
+    kinds = {f"_gt{ref}_labelTrainIds.png": None, f"_gt{ref}_labelIds.png": LABEL_IDS_TO_TRAIN_IDS}
+    naming = Naming(folder_depth=1, image_suffix=f"_rgb{ref}_anon.png", label_suffixes=kinds)
+    return joined(
+        list_split(
+            images / condition / f"{split}{ref}",
+            labels and labels / condition / f"{split}{ref}",
+            naming,
+            REFERENCE_CONDITION if reference else condition,
+            remedy,
+        )
+        for condition in conditions
+    )

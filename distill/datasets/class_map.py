@@ -1,0 +1,125 @@
+"""Which class each value or colour of somebody's label files is, as the user says it.
+
+The YAML file of a class map::
+
+    classes: [sky, building, road]     # the data set's own, in trainId order; left out: the project's 19
+    values: {0: sky, 1: building, 2: road, 3: null}        # label value → class; null: ignored
+    label_suffix: _L                   # what label files add to the image's name; left out: nothing
+
+Colour label maps have ``colours`` in place of ``values``, with keys of three numbers::
+
+    colours: {128 128 128: sky, 128 0 0: building, 128 64 128: road, 0 0 0: null}
+
+Several values may be one class. The value 255 is ignored unless the map says otherwise; any other value or
+colour that the map does not name is an error of the label file.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from distill.common.yaml_file import read_yaml
+from distill.datasets.frame import UNKNOWN_ID, LabelMap
+from kd_seg_ros.common.classes import CLASS_NAMES, IGNORE_ID
+from kd_seg_ros.common.errors import UserError
+
+Values: TypeAlias = Mapping[int, str | None]
+"""Class name, or None for ignored, by the value in an index PNG."""
+ColourNames: TypeAlias = Mapping[tuple[int, int, int], str | None]
+"""Class name, or None for ignored, by the RGB colour (0…255) in a colour PNG."""
+
+_KEYS = {"classes", "values", "colours", "label_suffix"}
+
+
+@dataclass(frozen=True)
+class ClassMap:
+    """A data set's classes and how its label files tell them."""
+
+    names: Values | ColourNames
+    class_names: tuple[str, ...] = CLASS_NAMES
+    label_suffix: str = ""
+
+
+def label_map(names: Values | ColourNames, class_names: Sequence[str], source: str = "class map") -> LabelMap:
+    """Turn class names into trainIds 0…C−1, in the order of ``class_names``, and 255 for None.
+
+    :param source: names the class map in errors.
+    :raises UserError: for a name that is none of ``class_names``, a value or colour out of range, or a
+        class that nothing stands for.
+    """
+    if not 0 < len(class_names) <= UNKNOWN_ID or len(set(class_names)) < len(class_names):
+        raise UserError(f"{source}: classes must be 1 to {UNKNOWN_ID} different names")
+    ids = {key: _train_id(name, class_names, source) for key, name in names.items()}
+    if not set(ids.values()) - {IGNORE_ID}:
+        raise UserError(f"{source}: no value or colour stands for any class")
+    values = {key: train_id for key, train_id in ids.items() if isinstance(key, int)}
+    colours = {key: train_id for key, train_id in ids.items() if isinstance(key, tuple)}
+    for number in [*values, *(channel for colour in colours for channel in colour)]:
+        if not 0 <= number <= 255:
+            raise UserError(f"{source}: {number} is no 8-bit value: give 0 to 255")
+    if values and colours:
+        raise UserError(f"{source}: give values or colours, not both")
+    if colours:
+        return colours
+    table = bytearray([UNKNOWN_ID] * 256)
+    table[IGNORE_ID] = IGNORE_ID
+    for value, train_id in values.items():
+        table[value] = train_id
+    return bytes(table)
+
+
+def read_class_map(path: Path) -> ClassMap:
+    """Read a class map's YAML file; raises UserError naming the file and what is wrong with it."""
+    return parse_class_map(read_yaml(path, "class map"), f"class map {path}")
+
+
+def parse_class_map(content: Any, source: str = "class map") -> ClassMap:
+    """Check the content of a class map; ``source`` names it in errors.
+
+    :raises UserError: saying what is wrong with it.
+    """
+    if not isinstance(content, dict) or ("values" in content) == ("colours" in content):
+        raise UserError(f"{source}: give exactly one of values and colours")
+    if unknown := [key for key in content if key not in _KEYS]:
+        raise UserError(f"{source}: unknown key {unknown[0]!r}; known: {', '.join(sorted(_KEYS))}")
+    classes = content.get("classes", CLASS_NAMES)
+    if not isinstance(classes, list | tuple) or not all(isinstance(name, str) for name in classes):
+        raise UserError(f"{source}: classes must be a list of names")
+    suffix = content.get("label_suffix", "")
+    if not isinstance(suffix, str):
+        raise UserError(f"{source}: label_suffix must be text")
+    kind = "values" if "values" in content else "colours"
+    if not isinstance(content[kind], dict):
+        raise UserError(f"{source}: {kind} must be pairs like '{_EXAMPLES[kind]}'")
+    names = {_key(key, kind, source): _name(name, source) for key, name in content[kind].items()}
+    label_map(names, classes, source)  # refuse it now rather than with the first image
+    return ClassMap(names, tuple(classes), suffix)
+
+
+_EXAMPLES = {"values": "0: road", "colours": "128 64 128: road"}
+
+
+def _key(key: Any, kind: str, source: str) -> Any:
+    """Return the value, or the colour as a tuple, that a key says; JSON makes a value's number text."""
+    text = str(key) if type(key) is int else key if isinstance(key, str) else ""
+    numbers = text.replace(",", " ").split()
+    if len(numbers) == (1 if kind == "values" else 3) and all(number.isdecimal() for number in numbers):
+        return int(numbers[0]) if kind == "values" else tuple(map(int, numbers))
+    raise UserError(f"{source}: {key!r} in {kind} must be like '{_EXAMPLES[kind]}'")
+
+
+def _name(name: Any, source: str) -> str | None:
+    if name is None or isinstance(name, str):
+        return name
+    raise UserError(f"{source}: {name!r} is no class name; null stands for ignored")
+
+
+def _train_id(name: str | None, class_names: Sequence[str], source: str) -> int:
+    if name is None:
+        return IGNORE_ID
+    if name in class_names:
+        return list(class_names).index(name)
+    close = difflib.get_close_matches(name, class_names, 1, cutoff=0.0)
+    raise UserError(f"{source}: {name!r} is none of the classes; did you mean {close[0]!r}?")

@@ -1,0 +1,1 @@
+"""Scores of recorded drives, and of the running node."""

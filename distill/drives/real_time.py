@@ -1,0 +1,52 @@
+"""Replaying at the speed of the camera: frames may be dropped, as on the vehicle."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from distill.drives.node_process import Watch, wait_until_settled
+from distill.drives.processes import Process
+
+if TYPE_CHECKING:
+    from distill.drives.recorder import Recorder
+
+_PROGRESS_S: Final = 5.0
+
+
+def player_command(
+    bag: Path, topic: str, rate: float, published_as: str | None = None, timing: Path | None = None
+) -> list[str]:
+    """Return the arguments to Python that play one topic of a bag as soon as somebody subscribes to it."""
+    command = [
+        "-m",
+        "kd_seg_ros.playback.play_bag",
+        str(bag),
+        "--topics",
+        topic,
+        "--rate",
+        f"{rate:g}",
+        "--wait",
+        "30",
+    ]
+    if published_as not in (None, topic):
+        command += ["--remap", f"{topic}:={published_as}"]
+    return command if timing is None else [*command, "--timing", str(timing)]
+
+
+def replay_in_real_time(recorder: Recorder, player: Process, watch: Watch, frames: int) -> None:
+    """Record until the player has ended and the node is done with what it received.
+
+    :param frames: how many the player sends, for the progress shown.
+    :raises ReplayError: if the node or the player fails.
+    """
+    shown = time.monotonic()
+    while player.running:
+        recorder.spin(0.1)
+        watch()
+        if time.monotonic() > shown + _PROGRESS_S:
+            shown = time.monotonic()
+            print(f"    {recorder.counts[recorder.outputs.mask]} masks of {frames} frames", flush=True)
+    player.must_succeed()
+    wait_until_settled(recorder, watch)

@@ -1,0 +1,74 @@
+"""Scoring recorded maps against a drive's labels, with the metrics code of the offline half."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.drives.drive import Drive
+from distill.drives.outputs import Outputs
+from distill.drives.processes import ReplayError
+from distill.drives.recording import Maps, recorded_maps
+from kd_seg_ros.bags.messages import byte_map, stamp_text
+
+if TYPE_CHECKING:
+    from distill.evaluation.metrics_json import ConditionScores
+
+
+def score(
+    recording: Path, outputs: Outputs, drive: Drive, stamps: Collection[int], class_names: Sequence[str]
+) -> ConditionScores:
+    """Sum up mask and confidence of the frames of ``stamps`` that have labels, in total and per condition.
+
+    :raises ReplayError: if a map has another size or encoding than the contract says.
+    """
+    from distill.evaluation.metrics_json import FULL, ConditionScores
+
+    scores = ConditionScores(class_names)
+    wanted = {stamp for stamp in stamps if drive.frames[stamp].labelled}
+    maps = recorded_maps(recording, outputs, wanted)
+    pending: dict[int, Maps] = {}
+    for stamp, labels in drive.labels(wanted):
+        mask, probability = _arrays(_fetch(stamp, maps, pending))
+        if not mask.shape == probability.shape == labels.shape:
+            raise ReplayError(
+                f"frame {drive.frames[stamp].number}: labels are {labels.shape}, the mask {mask.shape} and "
+                f"the confidence {probability.shape} (height, width): the node must run with output_scale 1.0"
+            )
+        condition = drive.frames[stamp].condition
+        try:
+            if condition is None:
+                scores.by_condition[FULL].update(labels, mask, probability)
+            else:
+                scores.update(condition, labels, mask, probability)
+        except ValueError as error:
+            raise ReplayError(f"frame {drive.frames[stamp].number}: {error}") from error
+    return scores
+
+
+def _fetch(stamp: int, maps: Iterator[Maps], pending: dict[int, Maps]) -> Maps:
+    """Return the maps of a frame; those of others that come before it wait."""
+    while stamp not in pending:
+        found = next(maps)
+        pending[found.stamp] = found
+    return pending.pop(stamp)
+
+
+def _arrays(maps: Maps) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Return class ids and their probability, 0…1."""
+    try:
+        return byte_map(maps.mask), _probability(maps.confidence)
+    except (ValueError, TypeError) as error:
+        raise ReplayError(f"segmentation at {stamp_text(maps.stamp)}: {error}") from error
+
+
+def _probability(message: Any) -> NDArray[np.float32]:
+    if message.encoding != "32FC1":
+        return byte_map(message) / np.float32(255)
+    shape, strides = (message.height, message.width), (message.step, 4)
+    dtype = np.dtype(np.float32).newbyteorder(">" if message.is_bigendian else "<")
+    return np.ndarray(shape, dtype, buffer=message.data, strides=strides).astype(np.float32)

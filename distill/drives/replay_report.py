@@ -1,0 +1,126 @@
+"""What a replay through the node has shown: the document for metrics.json, and its short form in words."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from distill.drives.drive import Drive
+from distill.drives.node_process import counts, latency
+
+if TYPE_CHECKING:
+    from distill.drives.recorder import Recorder
+    from distill.evaluation.metrics_json import ConditionScores
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What has happened, but for the maps."""
+
+    mode: str
+    """``real time`` or ``lock-step``."""
+    rate: float | None
+    """Speed, 1 = as recorded; None in lock-step."""
+    before: Mapping[str, str]
+    """The node's report before the first frame."""
+    after: Mapping[str, str]
+    """And after the last."""
+    sent: Mapping[int, int]
+    """When frames were published, ns since 1970, by header stamp."""
+    unanswered: Mapping[int, str]
+    """Why, by header stamp, where that is known of single frames."""
+    timing_error: Mapping[str, float] | None
+    """Of the publishing: p50, p99 and max in ms."""
+
+
+def replay_document(
+    replayed: Replayed, drive: Drive, answered: Collection[int], recorder: Recorder
+) -> dict[str, Any]:
+    """Return plain values: what was sent, what became of it, and how long that took."""
+    seen = counts(replayed.after, replayed.before)
+    dropped = {
+        "not_received": max(len(drive.frames) - seen["frames_received"], 0),
+        **{name: seen[f"frames_{name}"] for name in ("overwritten", "rejected", "failed")},
+        "not_recorded": max(seen["frames_published"] - len(answered), 0),
+    }
+    return {
+        "mode": replayed.mode,
+        "rate": replayed.rate,
+        "provider": replayed.after["provider"],
+        "frames_sent": len(drive.frames),
+        **seen,
+        "frames_recorded": len(answered),
+        "dropped": dropped,
+        "dropped_frames": [
+            {"number": frame.number, "stamp_ns": stamp, "reason": replayed.unanswered.get(stamp)}
+            for stamp, frame in drive.frames.items()
+            if stamp not in answered
+        ],
+        "latency": latency(replayed.after),
+        "round_trip_ms": _round_trip(replayed.sent, recorder.arrivals),
+        "timing_error_ms": None if replayed.timing_error is None else dict(replayed.timing_error),
+    }
+
+
+def document(
+    scores: ConditionScores, drive: Drive, model: Path | None, name: str, replay: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the content of metrics.json; see docs/metrics.md and docs/replay.md.
+
+    :param model: None: unknown, as of a node that was running already.
+    :param name: what the node calls its model.
+    """
+    from distill.evaluation.metrics_json import metrics_document
+
+    digest = hashlib.sha256(model.read_bytes()).hexdigest() if model else None
+    data = {"bag": str(drive.bag), "topic": drive.topic, "labels_topic": drive.labels_topic}
+    about = {"file": model.name if model else None, "sha256": digest, "name": name}
+    return metrics_document(scores.summary(), scores.class_names, about, data) | {"replay": replay}
+
+
+def describe(content: dict[str, Any]) -> str:
+    """Say it in a few lines."""
+    lines = [f"{'':10} {'frames':>6} {'mIoU':>7} {'ECE':>7}"]
+    for condition, scores in content["scores"].items():
+        numbers = f"{_percent(scores['miou'])} {_percent(scores['ece'])}"
+        lines.append(f"{condition:10} {scores['images']:6} {numbers}")
+    replay = content["replay"]
+    lines.append(f"{replay['frames_sent']} frames sent, {replay['frames_recorded']} answered")
+    if replay["dropped_frames"]:
+        reasons = ", ".join(f"{count} {name}" for name, count in replay["dropped"].items() if count)
+        numbers = ", ".join(str(frame["number"]) for frame in replay["dropped_frames"][:10])
+        more = ", …" if len(replay["dropped_frames"]) > 10 else ""
+        lines.append(f"dropped: {reasons or 'by no known cause'} (frames {numbers}{more})".replace("_", " "))
+    if trip := replay["round_trip_ms"]:
+        lines.append(f"published to answered: {trip['p50']:.1f} ms (p50), {trip['p99']:.1f} ms (p99)")
+    if inside := replay["latency"].get("latency_ms"):
+        lines.append(f"in the node: {inside['p50']:.1f} ms (p50), {inside['p99']:.1f} ms (p99)")
+    return "\n".join(lines)
+
+
+def percentiles(milliseconds: Collection[float]) -> dict[str, float] | None:
+    """Return p50, p99 and max; None of nothing."""
+    values = list(milliseconds)
+    if not values:
+        return None
+    p50, p99 = np.percentile(values, [50, 99]).tolist()
+    return {"p50": p50, "p99": p99, "max": max(values)}
+
+
+def _round_trip(
+    sent: Mapping[int, int], arrivals: Mapping[str, Mapping[int, int]]
+) -> dict[str, float] | None:
+    """From a frame's publishing until its last map is here, ms."""
+    first, *others = arrivals.values()
+    answered = [stamp for stamp in sent if all(stamp in maps for maps in (first, *others))]
+    moments = {stamp: max(maps[stamp] for maps in arrivals.values()) for stamp in answered}
+    return percentiles([(moment - sent[stamp]) * 1e-6 for stamp, moment in moments.items()])
+
+
+def _percent(value: float | None) -> str:
+    return f"{'–':>7}" if value is None else f"{100 * value:5.1f} %"

@@ -1,0 +1,92 @@
+"""A trained model, opened for evaluation: a checkpoint, or an exported file as the vehicle runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distill.calibration import Calibration, stored_calibration
+from distill.checkpoints.student import deployed, file_digest, load_student
+from distill.config import DataConfig, parse_config
+from distill.evaluation.metrics_json import Segmenter
+from distill.evaluation.onnx_predictor import open_engine
+from distill.evaluation.predictors import Predictor, torch_predictor
+from distill.evaluation.segmenters import engine_segmenter, torch_segmenter
+from distill.models.logit_calibration import NONE
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.inference.card import ModelCard
+
+
+@dataclass(frozen=True)
+class EvaluatedModel:
+    """What an evaluation needs of a model."""
+
+    path: Path
+    class_names: tuple[str, ...]
+    data: DataConfig | None
+    """What it was trained on; None if it does not say so in this version's terms."""
+    trained_on: str
+    """The same in words."""
+    about: dict[str, Any]
+    """The ``model`` of metrics.json."""
+    segment: Segmenter
+    predict: Predictor | None
+    """None: the model gives mask and confidence only."""
+    size: tuple[int, int] | None = None
+    """Height and width, where the model knows only one."""
+
+
+def open_checkpoint(path: Path) -> EvaluatedModel:
+    """Open a checkpoint, with the calibration beside it; raises UserError."""
+    network, config = load_student(path)
+    model = deployed(network, config, stored_calibration(path) or NONE)
+    return EvaluatedModel(
+        path,
+        config.data.class_names,
+        config.data,
+        config.data.summary,
+        _about(path, config.name, model.calibration, network.deployed_parameters()),
+        torch_segmenter(model),
+        torch_predictor(model),
+    )
+
+
+def open_onnx(path: Path, provider: str) -> EvaluatedModel:
+    """Open a file of `export`; raises UserError."""
+    engine, predict = open_engine(path, provider)
+    card = engine.card
+    return EvaluatedModel(
+        path,
+        card.class_names,
+        _data_of(card),
+        card.dataset,
+        _about(path, card.name, _calibration_of(card), card.parameters),
+        engine_segmenter(engine),
+        predict,
+        engine.size,
+    )
+
+
+def _about(path: Path, name: str, calibration: Calibration, parameters: int) -> dict[str, Any]:
+    return {
+        "file": path.name,
+        "sha256": file_digest(path),
+        "name": name,
+        "temperature": calibration.temperature,
+        "calibration": {"method": calibration.method, "parameters": calibration.parameters()},
+        "parameters": parameters,
+    }
+
+
+def _calibration_of(card: ModelCard) -> Calibration:
+    if not card.calibration:
+        return Calibration("temperature", temperature=card.temperature)
+    return Calibration.parse(card.calibration["method"], card.calibration["parameters"])
+
+
+def _data_of(card: ModelCard) -> DataConfig | None:
+    try:
+        return parse_config(card.config, "the model card").data
+    except UserError:
+        return None

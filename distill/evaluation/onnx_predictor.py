@@ -1,0 +1,75 @@
+"""All classes' probabilities from an exported file, whose own outputs are mask and confidence only.
+
+The graph computes them at full size on the way, in stripes (:mod:`distill.export.postprocess`); that of
+earlier
+versions in one piece. A temporary copy of the file gives them as one more output and is run like the file
+itself.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from distill.evaluation.predictors import Predictor
+from distill.export.postprocess import SCORES
+from kd_seg_ros.inference.engine import Engine, EngineError
+
+
+class ScoringEngine(Engine):
+    """An engine whose file gives the scores as an output."""
+
+    def __init__(self, path: Path, copy: Path, provider: str) -> None:
+        """Open the copy; messages name the file itself."""
+        super().__init__(copy, provider)
+        self._path = path
+
+    def predict(self, image: NDArray[np.uint8]) -> Tensor:
+        """Return log-probabilities [C, H, W], see :data:`~distill.evaluation.predictors.Predictor`."""
+        found = torch.from_numpy(self._run([SCORES], image)[0]).log_softmax(0)
+        # Nearest, as the vehicle brings back its maps.
+        return F.interpolate(found[None], image.shape[:2], mode="nearest-exact")[0]
+
+
+def open_engine(path: Path, provider: str) -> tuple[Engine, Predictor | None]:
+    """Open an exported file, and what predicts with it; None if its graph has no scores.
+
+    :raises EngineError: as :class:`~kd_seg_ros.inference.engine.Engine` does.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        if _write_with_scores(path, copy):
+            try:
+                engine = ScoringEngine(path, copy, provider)
+            except EngineError:
+                pass  # the file itself says why
+            else:
+                return engine, engine.predict
+    return Engine(path, provider), None
+
+
+def _write_with_scores(path: Path, copy: Path) -> bool:
+    """Copy a file with its scores as an output; return False, with nothing written, if it has none."""
+    try:
+        proto = onnx.load(path)
+    except Exception:  # protobuf's and the system's errors; the engine says what is wrong
+        return False
+    values = {name for node in proto.graph.node for name in node.output}
+    stripes = sum(name.startswith(f"{SCORES}.") for name in values)
+    if stripes:
+        names = [f"{SCORES}.{number}" for number in range(stripes)]
+        rows = onnx.helper.make_node("Concat", names, [f"{SCORES}/rows"], axis=0)
+        proto.graph.node.append(rows)
+        proto.graph.node.append(onnx.helper.make_node("Transpose", rows.output, [SCORES], perm=[1, 0, 2]))
+    elif SCORES not in values:
+        return False
+    proto.graph.output.append(onnx.helper.make_tensor_value_info(SCORES, onnx.TensorProto.FLOAT, None))
+    onnx.save(proto, copy)
+    return True

@@ -1,0 +1,45 @@
+"""Predictions as ACDC's test server takes them: one PNG of trainIds per image, under the image's name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from kd_seg_ros.common.errors import UserError
+
+
+def file_name(image: Path) -> str:
+    """Name the prediction of an image."""
+    return f"{image.stem}.png"
+
+
+def prepare(folder: Path, images: Iterable[Path]) -> None:
+    """Make the folder of a submission.
+
+    :raises UserError: if it cannot be made or holds something, or if two images have the same name.
+    """
+    name, times = Counter(map(file_name, images)).most_common(1)[0]
+    if times > 1:
+        raise UserError(
+            f"{times} of the images are called {name}: they cannot lie in one folder of predictions"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise UserError(f"--submission {folder} is not empty: give a new folder")
+    except OSError as error:
+        raise UserError(f"--submission {folder} cannot be made: {error.strerror}") from error
+
+
+def write(folder: Path, image: Path, mask: NDArray[np.uint8]) -> None:
+    """Write the class ids [H, W] of an image; raises UserError where that is not possible."""
+    path = folder / file_name(image)
+    try:
+        Image.fromarray(mask).save(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from error

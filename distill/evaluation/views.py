@@ -1,0 +1,92 @@
+"""The options of test-time augmentation, checked and put together."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from distill.evaluation.predictors import Predictor
+from distill.evaluation.test_time_augmentation import flipped, scaled, tiled
+from kd_seg_ros.common.errors import UserError
+
+
+@dataclass(frozen=True)
+class Views:
+    """Which views of an image are averaged; by default the image alone."""
+
+    flip: bool = False
+    scales: tuple[float, ...] = ()
+    tile: tuple[int, int] | None = None
+    """Height and width of windows."""
+    overlap: float = 0.25
+
+    @classmethod
+    def parse(cls, args: argparse.Namespace) -> Views:
+        """Read the options of :func:`add_arguments`; raises UserError for values that make no sense."""
+        if not 0 <= args.overlap < 1:
+            raise UserError(f"--overlap must lie in 0…1, below 1, not {args.overlap:g}")
+        if any(not 0 < scale <= 8 for scale in args.scales):
+            raise UserError("--scales must be above 0 and at most 8")
+        tile = None
+        if args.tile:
+            numbers = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", args.tile)
+            if numbers is None:
+                raise UserError(f"--tile must be HEIGHTxWIDTH, like 540x960, not {args.tile}")
+            tile = int(numbers[1]), int(numbers[2])
+        return cls(args.flip, tuple(args.scales), tile, args.overlap)
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Views:
+        """Return what :meth:`document` describes."""
+        tile = document.get("tile")
+        return cls(
+            bool(document.get("flip")),
+            tuple(document.get("scales") or ()),
+            None if tile is None else (int(tile[0]), int(tile[1])),
+            float(document.get("overlap", cls.overlap)),
+        )
+
+    def __bool__(self) -> bool:
+        return self.flip or bool(self.scales) or self.tile is not None
+
+    def check(self, size: tuple[int, int] | None) -> None:
+        """Refuse what a model of one fixed size (height, width) cannot do."""
+        if size is None:
+            return
+        own = f"{size[0]}x{size[1]}"
+        if self.scales:
+            raise UserError(f"--scales: the file takes images of {own} only; evaluate the checkpoint")
+        if self.tile and self.tile != size:
+            raise UserError(f"--tile: the file takes images of {own} only: give --tile {own}")
+
+    def apply(self, predict: Predictor) -> Predictor:
+        """Make a predictor that averages over the views: windows, at each scale, of both mirror images."""
+        if self.tile:
+            predict = tiled(predict, self.tile, self.overlap)
+        if self.scales:
+            predict = scaled(predict, self.scales)
+        return flipped(predict) if self.flip else predict
+
+    def document(self) -> dict[str, Any]:
+        """Return the ``options`` of metrics.json; empty for the image alone."""
+        return asdict(self) if self else {}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    views = parser.add_argument_group(
+        "test-time augmentation (the mean of the probabilities of several views)"
+    )
+    views.add_argument("--flip", action="store_true", help="the mirror image, too")
+    views.add_argument("--scales", type=float, nargs="+", default=[], metavar="S", help="e.g. 0.75 1 1.25")
+    views.add_argument("--tile", metavar="HxW", help="windows of this size in place of the whole image")
+    views.add_argument(
+        "--overlap",
+        type=float,
+        default=0.25,
+        metavar="X",
+        help="least share of a window that its neighbour sees, too (default: %(default)s)",
+    )

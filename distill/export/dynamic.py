@@ -1,0 +1,186 @@
+"""What surrounds a network that follows the camera's size: the steps around it, with sizes from the image.
+
+The same as :mod:`distill.export.preprocess` and :mod:`distill.export.postprocess`, but for how sizes come
+about:
+what are numbers there is computed by nodes here, once per frame. Columns are resized by Resize, step by step,
+while there are few rows; rows by the matrix of :mod:`distill.export.interpolation`, made in double
+precision, of which each stripe uses the band that is not 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from onnx import TensorProto
+
+from distill.export.graph import GraphBuilder
+from distill.export.postprocess import SCORES, add_maps, answer, below_best, calibrated
+from distill.export.preprocess import IMAGE, normalised
+
+if TYPE_CHECKING:
+    from distill.models.logit_calibration import Calibration
+
+STRIPES = 16
+"""The image is cut into so many, whatever its size: it must have as many rows."""
+
+
+class Sizes:
+    """Names of the sizes of one image, int64 [2] each, height and width, as nodes compute them."""
+
+    def __init__(self, graph: GraphBuilder, scale: float, multiple: int) -> None:
+        """Add the nodes.
+
+        :param scale: the network sees the image resized by this factor.
+        :param multiple: and padded to multiples of this.
+        """
+        self.image = graph.add("Slice", graph.add("Shape", IMAGE), *(graph.integers(i) for i in (0, 2)))
+        scaled = graph.add("Mul", _double(graph, self.image), _number(graph, scale))
+        self.working = graph.add("Cast", graph.add("Round", scaled), to=TensorProto.INT64)
+        extra = graph.add("Mod", graph.add("Neg", self.working), graph.integers(multiple))
+        self.before = graph.add("Div", extra, graph.integers(2))
+        """Padding above and to the left."""
+        self.after = graph.add("Sub", extra, self.before)
+        self.padded = graph.add("Add", self.working, extra)
+
+
+def add_preprocessing(
+    graph: GraphBuilder, sizes: Sizes, mean: Sequence[float], std: Sequence[float], dtype: int, output: str
+) -> None:
+    """Add the nodes that make the network's input [1, 3, h, w], padded."""
+    planes = graph.integers(1, 3)
+    x = normalised(graph, mean, std)
+    x = graph.add("Reshape", x, graph.add("Concat", planes, sizes.image, axis=0))
+    x = graph.add("Resize", x, "", "", graph.add("Concat", planes, sizes.working, axis=0), mode="linear")
+    none = graph.integers(0, 0)
+    x = graph.add("Pad", x, graph.add("Concat", none, sizes.before, none, sizes.after, axis=0))
+    graph.add("Cast", x, to=dtype, output=output)
+
+
+def add_postprocessing(
+    graph: GraphBuilder, sizes: Sizes, logits: str, classes: int, calibration: Calibration | None
+) -> None:
+    """Add the nodes that make the file's outputs of the network's logits [1, C, h, w]."""
+    z = graph.add("Cast", logits, to=TensorProto.FLOAT)
+    low = graph.add("Slice", graph.add("Shape", z), *(graph.integers(i) for i in (2, 4)))
+    z = calibrated(graph, graph.add("Squeeze", z, graph.integers(0)), calibration)
+    z = below_best(graph, graph.add("Transpose", z, perm=[1, 0, 2]))
+    z = _widened(graph, sizes, z)
+    rows = _row_matrix(graph, sizes, low)
+
+    edges, first, last = _bands(graph, sizes, low)
+    stripes = []
+    for number in range(STRIPES):
+        start, end, top, bottom = (
+            graph.add("Slice", vector, graph.integers(i), graph.integers(i + 1))
+            for vector, i in ((edges, number), (edges, number + 1), (first, number), (last, number))
+        )
+        band = graph.add(
+            "Slice",
+            rows,
+            graph.add("Concat", start, top, axis=0),
+            graph.add("Concat", end, bottom, axis=0),
+        )
+        used = graph.add("Slice", z, top, bottom, graph.integers(0))
+        flat = graph.add("Flatten", used, axis=1)
+        shape = graph.add("Concat", graph.integers(-1, classes), _element(graph, sizes.image, 1), axis=0)
+        stripe = graph.add("Reshape", graph.add("MatMul", band, flat), shape)
+        stripes.append(answer(graph, stripe, classes, f"{SCORES}.{number}", calibration))
+    add_maps(graph, stripes, classes)
+
+
+def _widened(graph: GraphBuilder, sizes: Sizes, z: str) -> str:
+    """Resize [h, C, w] to the padded width, crop the padding, and resize [h, C, W] to the image's."""
+    z = graph.add("Unsqueeze", z, graph.integers(0))
+    kept = graph.add("Shape", z, end=3)
+    before, working = _element(graph, sizes.before, 1), _element(graph, sizes.working, 1)
+    z = _resized(graph, z, kept, _element(graph, sizes.padded, 1))
+    z = graph.add("Slice", z, before, graph.add("Add", before, working), graph.integers(3))
+    z = _resized(graph, z, kept, _element(graph, sizes.image, 1))
+    return graph.add("Squeeze", z, graph.integers(0))
+
+
+def _resized(graph: GraphBuilder, z: str, kept: str, width: str) -> str:
+    return graph.add("Resize", z, "", "", graph.add("Concat", kept, width, axis=0), mode="linear")
+
+
+def _row_matrix(graph: GraphBuilder, sizes: Sizes, low: str) -> str:
+    """Return the matrix [H, h] from the logits' rows to the image's, float32."""
+    before, working = _element(graph, sizes.before, 0), _element(graph, sizes.working, 0)
+    inner = _bilinear(graph, _element(graph, low, 0), _element(graph, sizes.padded, 0))
+    inner = graph.add("Slice", inner, before, graph.add("Add", before, working), graph.integers(0))
+    image = _element(graph, sizes.image, 0)
+    x = _sources(graph, _range(graph, image), working, image)
+    lower = graph.add("Floor", x)
+    upper = graph.add("Min", graph.add("Add", lower, _number(graph, 1)), _last(graph, working))
+    weight = graph.add("Unsqueeze", graph.add("Sub", x, lower), graph.integers(1))
+    above, below = (
+        graph.add("Gather", inner, graph.add("Cast", row, to=TensorProto.INT64)) for row in (lower, upper)
+    )
+    more = graph.add("Mul", graph.add("Sub", below, above), weight)
+    return graph.add("Cast", graph.add("Add", above, more), to=TensorProto.FLOAT)
+
+
+def _bilinear(graph: GraphBuilder, source: str, target: str) -> str:
+    """Return :func:`distill.export.interpolation.bilinear`, float64 [target, source], of two int64 [1]."""
+    x = _sources(graph, _range(graph, target), source, target)
+    away = graph.add("Sub", graph.add("Unsqueeze", x, graph.integers(1)), _range(graph, source))
+    return graph.add("Relu", graph.add("Sub", _number(graph, 1), graph.add("Abs", away)))
+
+
+def _sources(graph: GraphBuilder, i: str, source: str, target: str) -> str:
+    """Where samples ``i`` (float64) of a resizing read its source: x_i of
+    :mod:`distill.export.interpolation`."""
+    n, half = _double(graph, source), _number(graph, 0.5)
+    ratio = graph.add("Div", n, _double(graph, target))
+    x = graph.add("Sub", graph.add("Mul", graph.add("Add", i, half), ratio), half)
+    return graph.add("Min", graph.add("Max", x, _number(graph, 0)), _last(graph, source))
+
+
+def _last(graph: GraphBuilder, length: str) -> str:
+    """Return the index of the last sample, float64 [1]."""
+    return graph.add("Sub", _double(graph, length), _number(graph, 1))
+
+
+def _bands(graph: GraphBuilder, sizes: Sizes, low: str) -> tuple[str, str, str]:
+    """Return the stripes' edges in rows of the image, [:data:`STRIPES` + 1], and for each stripe the first
+    row of the logits that it reads, and the one behind the last.
+    """
+    image, working, padded, logits = (
+        _element(graph, size, 0) for size in (sizes.image, sizes.working, sizes.padded, low)
+    )
+    steps = graph.integers(*range(STRIPES + 1))
+    edges = graph.add("Div", graph.add("Mul", steps, image), graph.integers(STRIPES))
+    starts = graph.add("Slice", edges, graph.integers(0), graph.integers(STRIPES))
+    ends = graph.add("Slice", edges, graph.integers(1), graph.integers(STRIPES + 1))
+    ends = graph.add("Sub", ends, graph.integers(1))
+
+    def read(rows: str, more: int) -> str:
+        seen = _sources(graph, _double(graph, rows), working, image)
+        seen = graph.add("Add", graph.add("Floor", seen), _number(graph, more))
+        seen = graph.add("Add", seen, _double(graph, _element(graph, sizes.before, 0)))
+        x = graph.add("Floor", _sources(graph, seen, logits, padded))
+        return graph.add("Cast", graph.add("Add", x, _number(graph, 2 * more)), to=TensorProto.INT64)
+
+    # A Slice that ends behind the last row ends there.
+    return edges, read(starts, 0), read(ends, 1)
+
+
+def _range(graph: GraphBuilder, length: str) -> str:
+    """Return 0.0, 1.0 … in float64."""
+    limit = graph.add("Squeeze", length)
+    zero, one = graph.constant(0, np.int64), graph.constant(1, np.int64)
+    return _double(graph, graph.add("Range", zero, limit, one))
+
+
+def _element(graph: GraphBuilder, vector: str, index: int) -> str:
+    return graph.add("Slice", vector, graph.integers(index), graph.integers(index + 1))
+
+
+def _double(graph: GraphBuilder, value: str) -> str:
+    return graph.add("Cast", value, to=TensorProto.DOUBLE)
+
+
+def _number(graph: GraphBuilder, value: float) -> str:
+    return graph.constant(value, np.float64)

@@ -1,0 +1,198 @@
+"""A segmentation network from elsewhere, in an ONNX file: what can be wrapped, and what not.
+
+It takes one image, float32 or float16 [1, 3, h, w], and returns logits [1, C, h', w'] at any size.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from numpy.typing import NDArray
+from onnx import version_converter
+from torch import Tensor, nn
+
+from distill.export.surround import OPSET, shape_of
+from distill.models.output import Output, upsample
+from kd_seg_ros.common.errors import UserError, first_line
+
+DTYPES: dict[int, type[np.generic]] = {
+    onnx.TensorProto.FLOAT: np.float32,
+    onnx.TensorProto.FLOAT16: np.float16,
+}
+
+
+@dataclass(frozen=True)
+class OutsideNetwork:
+    """A network that can be wrapped."""
+
+    proto: onnx.ModelProto
+    """Of opset :data:`~distill.export.surround.OPSET`, with one input and one output, both of known shape."""
+    module: nn.Module
+    """The file as it was, as a network of this project."""
+    parameters: int
+    """Numbers in its weights."""
+
+
+def open_network(
+    path: Path, classes: int, size: tuple[int, int] | None, scale: float, output: str | None
+) -> OutsideNetwork:
+    """Open a file and try it once.
+
+    :param classes: C.
+    :param size: (H, W) of the camera's image; None: the size that the file's own fits to.
+    :param scale: the network sees the image resized by this factor.
+    :param output: name of its logits; None: it has one output.
+    :raises UserError: if it cannot be wrapped.
+    """
+    original = _load(path)
+    image = _image_input(original, path)
+    proto = _in_our_opset(original, path)
+    height, width = _working_size(image, path, size, scale)
+    logits = _output(proto, path, output)
+    shape = (1, 3, height, width)
+    dtype = image.type.tensor_type.elem_type
+    module = OnnxModule(path, image.name, logits.name, DTYPES[dtype])
+    found = module.scores(np.random.default_rng(0).normal(size=shape).astype(DTYPES[dtype]))
+    _check_logits(found, path, logits.name, classes)
+
+    del proto.graph.input[:], proto.graph.output[:]
+    info = onnx.helper.make_tensor_value_info
+    proto.graph.input.append(info(image.name, dtype, shape))
+    proto.graph.output.append(info(logits.name, logits.type.tensor_type.elem_type, found.shape))
+    return OutsideNetwork(proto, module, _parameters(original))
+
+
+def _parameters(proto: onnx.ModelProto) -> int:
+    """Count the numbers in a network's weights, quantised ones among them."""
+    constants = (node for node in proto.graph.node if node.op_type == "Constant")
+    values = [a.t for node in constants for a in node.attribute if a.type == onnx.AttributeProto.TENSOR]
+    kinds = {*DTYPES, onnx.TensorProto.INT8, onnx.TensorProto.UINT8}
+    return sum(math.prod(w.dims) for w in (*proto.graph.initializer, *values) if w.data_type in kinds)
+
+
+def _load(path: Path) -> onnx.ModelProto:
+    if not path.is_file():
+        raise UserError(f"--onnx {path} {'is not a file' if path.exists() else 'does not exist'}")
+    try:
+        return onnx.load(path)
+    except Exception as error:  # protobuf's and the system's errors
+        raise UserError(f"--onnx {path} is not a readable ONNX file: {first_line(error)}") from error
+
+
+def _in_our_opset(proto: onnx.ModelProto, path: Path) -> onnx.ModelProto:
+    """Convert to the opset that every vehicle's ONNX Runtime knows."""
+    version = next((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), 0)
+    if version == OPSET:
+        return proto
+    try:
+        converted: onnx.ModelProto = version_converter.convert_version(proto, OPSET)
+    except Exception as error:  # the converter's exceptions share no narrower base
+        raise UserError(
+            f"{path} has opset {version}, and it cannot be converted to {OPSET} ({first_line(error)}): "
+            f"export it with opset {OPSET}"
+        ) from error
+    return converted
+
+
+def _image_input(proto: onnx.ModelProto, path: Path) -> onnx.ValueInfoProto:
+    stored = {weights.name for weights in proto.graph.initializer}
+    inputs = [value for value in proto.graph.input if value.name not in stored]
+    image = inputs[0] if len(inputs) == 1 else None
+    shape = shape_of(image) if image else []
+    # 0 stands for a free dimension.
+    usable = len(shape) == 4 and shape[0] in (0, 1) and shape[1] in (0, 3)
+    if image is None or not usable or image.type.tensor_type.elem_type not in DTYPES:
+        raise UserError(
+            f"{path}: its inputs are {_describe(inputs)}; it must have one, float32 or float16 [1, 3, h, w]"
+        )
+    return image
+
+
+def _output(proto: onnx.ModelProto, path: Path, name: str | None) -> onnx.ValueInfoProto:
+    outputs = list(proto.graph.output)
+    chosen = [value for value in outputs if name in (None, value.name)]
+    if name and not chosen:
+        raise UserError(f"--output {name}: {path} has no such output, but {_describe(outputs)}")
+    if len(chosen) > 1:
+        raise UserError(f"{path} has {len(chosen)} outputs, {_describe(outputs)}: choose with --output NAME")
+    return chosen[0]
+
+
+def _working_size(
+    image: onnx.ValueInfoProto, path: Path, size: tuple[int, int] | None, scale: float
+) -> tuple[int, int]:
+    """Return the (h, w) that the network will see."""
+    height, width = shape_of(image)[2:]
+    if size is None:
+        if not (height and width):
+            raise UserError(f"{path} takes images of any size: give the camera's by --height and --width")
+        return height, width
+    wanted = (round(size[0] * scale), round(size[1] * scale))
+    if (height or wanted[0], width or wanted[1]) != wanted:
+        raise UserError(
+            f"{path} takes images of {height or 'any'}×{width or 'any'}, not {wanted[0]}×{wanted[1]}, which "
+            f"--height {size[0]} --width {size[1]} --scale {scale:g} make"
+        )
+    return wanted
+
+
+def _check_logits(found: NDArray[Any], path: Path, name: str, classes: int) -> None:
+    what = f"{path}: its output {name!r} is {found.dtype} {list(found.shape)}"
+    if found.ndim != 4 or found.shape[0] != 1 or found.dtype not in DTYPES.values():
+        raise UserError(
+            f"{what}, not logits, float [1, classes, height, width]: export it without its argmax, or choose "
+            "another by --output NAME"
+        )
+    if found.shape[1] != classes:
+        raise UserError(f"{what}: {found.shape[1]} classes, but --classes names {classes}")
+    sums = found.astype(np.float32).sum(axis=1)
+    if classes > 1 and (found >= 0).all() and np.allclose(sums, 1, atol=1e-2):
+        raise UserError(f"{path}: its output {name!r} holds probabilities: export it without its softmax")
+
+
+def _describe(values: list[onnx.ValueInfoProto]) -> str:
+    """Name tensors with type and shape, for an error."""
+    names = []
+    for value in values:
+        kind = onnx.TensorProto.DataType.Name(value.type.tensor_type.elem_type).lower()
+        names.append(f"{value.name} {kind} {[side or '?' for side in shape_of(value)]}")
+    return ", ".join(names) or "none"
+
+
+class OnnxModule(nn.Module):
+    """An ONNX file as a network of this project: what a wrapped file is compared with."""
+
+    def __init__(self, path: Path, image: str, logits: str, dtype: type[np.generic]) -> None:
+        """Open the file; raises UserError if ONNX Runtime cannot."""
+        super().__init__()
+        self._path, self._image, self._logits = path, image, logits
+        options = ort.SessionOptions()
+        options.log_severity_level = 4  # all there is to say is in the exceptions
+        try:
+            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's exceptions share no narrower base
+            raise UserError(f"--onnx {path}: ONNX Runtime cannot run it: {first_line(error)}") from error
+        # It tells in what precision the network takes its images.
+        self.dtype = nn.Parameter(torch.from_numpy(np.zeros(0, dtype)), requires_grad=False)
+
+    def forward(self, image: Tensor) -> Output:
+        """Run the file; its logits are brought to the size of the image."""
+        logits = torch.from_numpy(self.scores(image.cpu().numpy())).float().to(image.device)
+        return Output(upsample(logits, image.shape[-2:]), logits, {})
+
+    def scores(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Return the output for [1, 3, h, w] in the file's precision."""
+        try:
+            found: NDArray[Any] = self._session.run([self._logits], {self._image: image})[0]
+        except Exception as error:  # ONNX Runtime's exceptions share no narrower base
+            raise UserError(
+                f"{self._path} does not run on {image.dtype} {list(image.shape)}: {first_line(error)}"
+            ) from error
+        return found

@@ -1,0 +1,165 @@
+"""The nodes behind the network: from its logits to mask, confidence and probability of every pixel.
+
+What they compute is what :class:`~distill.models.deployed.DeployedModel` says. How they do it is about
+memory: the logits of C classes at the camera's size are the largest tensor there is (19 × 1080 × 1920 floats,
+158 MB), and every pass over it costs more than arithmetic. So
+
+- the rows are made and used up in stripes of about :data:`STRIPE_PIXELS` pixels, which stay in the cache;
+- what is linear or the same for all classes happens on the small logits: w ⊙ z + b, 1/T, and the subtraction
+  of the largest logit (softmax does not notice, as the weights of an interpolation add up to 1; rounding
+  errors of the resizing are then in proportion to the distance from the best class, which matters where a
+  GPU multiplies matrices in TF32);
+- resizing is two matrix products (:mod:`distill.export.interpolation`), columns first, while there are few
+  rows;
+- classes are the middle axis, [rows, C, columns]: there ONNX Runtime's reductions are vectorised;
+- the sum over classes is a product with a row of ones.
+
+With s_c = z_c − max z for a pixel, e_c = exp(s_c) is 1 for the best class and less for all others, so that::
+
+    p_max = 1 / Σ_c e_c        mask = C − max_c { C − c if e_c = 1, else 0 }
+
+s is at most 0: no e_c overflows, and none that matters underflows. Where several classes are best to within
+the rounding of exp near 1 (6e-8), the first of them is the answer, as with argmax.
+
+All operators have CUDA kernels up to opset 18; no shape depends on what the image shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from onnx import TensorProto
+
+from distill.export.graph import GraphBuilder
+from distill.export.interpolation import Matrix, Upsampling, is_identity, parts, support
+
+if TYPE_CHECKING:
+    from distill.models.logit_calibration import Calibration
+
+MASK, CONFIDENCE, PROBABILITY = "mask", "confidence", "probability"
+SCORES = "scores"
+"""Values ``scores.0``, ``scores.1`` … inside the graph, float32 [rows, C, W], stripe by stripe from the top:
+see :meth:`~distill.models.deployed.DeployedModel.scores`."""
+STRIPE_PIXELS = 2**17
+"""19 classes of a stripe are 10 MB."""
+BLOCK_COLUMNS = 64
+"""Columns are resized in blocks that read about so many: the matrix is banded, most of it is 0."""
+NEARLY_ONE = 1 - 2**-23
+
+
+def add_postprocessing(
+    graph: GraphBuilder,
+    logits: str,
+    classes: int,
+    upsampling: Upsampling,
+    calibration: Calibration | None = None,
+) -> None:
+    """Add the nodes that make :data:`MASK`, :data:`CONFIDENCE` and :data:`PROBABILITY`.
+
+    :param logits: name of the network's output [1, C, h, w], float16 or float32.
+    :param classes: C.
+    """
+    height, width = len(upsampling.rows), len(upsampling.columns)
+    low = (upsampling.rows.shape[1], upsampling.columns.shape[1])
+    z = graph.add("Cast", logits, to=TensorProto.FLOAT)
+    z = graph.add("Reshape", z, graph.integers(classes, *low))
+    z = calibrated(graph, z, calibration)
+    z = graph.add("Transpose", z, perm=[1, 0, 2])
+    z = below_best(graph, z)
+    z = _widened(graph, z, upsampling.columns)
+    z = graph.add("Reshape", z, graph.integers(low[0], classes * width))
+
+    count = min(height, max(1, round(height * width / STRIPE_PIXELS)))
+    stripes = [
+        _stripe(graph, z, upsampling.rows, bounds, (classes, width), f"{SCORES}.{number}", calibration)
+        for number, bounds in enumerate(parts(height, count))
+    ]
+    add_maps(graph, stripes, classes)
+
+
+def calibrated(graph: GraphBuilder, z: str, calibration: Calibration | None) -> str:
+    """Apply to logits [C, h, w] what calibration does before the best class is known."""
+    if calibration is None:
+        return z
+    if calibration.method == "vector":
+        weights, biases = (np.reshape(v, (-1, 1, 1)) for v in (calibration.weights, calibration.biases))
+        return graph.add("Add", graph.add("Mul", z, graph.floats(weights)), graph.floats(biases))
+    if calibration.temperature == 1:
+        return z
+    return graph.add("Mul", z, graph.floats(1 / calibration.temperature))
+
+
+def below_best(graph: GraphBuilder, z: str, output: str = "") -> str:
+    """Subtract from each of [rows, C, columns] the largest of its classes."""
+    return graph.add("Sub", z, graph.add("ReduceMax", z, graph.integers(1), keepdims=1), output=output)
+
+
+def _widened(graph: GraphBuilder, z: str, columns: Matrix) -> str:
+    """Resize [h, C, w] to [h, C, W], in blocks of columns."""
+    if is_identity(columns):
+        return z
+    blocks = []
+    for start, end in parts(len(columns), -(-columns.shape[1] // BLOCK_COLUMNS)):
+        first, last = support(columns[start:end])
+        block = graph.add("Slice", z, *(graph.integers(i) for i in (first, last, 2)))
+        blocks.append(graph.add("MatMul", block, graph.floats(columns[start:end, first:last].T)))
+    return graph.add("Concat", *blocks, axis=2)
+
+
+def _stripe(
+    graph: GraphBuilder,
+    z: str,
+    rows: Matrix,
+    bounds: tuple[int, int],
+    shape: tuple[int, int],
+    scores: str,
+    calibration: Calibration | None,
+) -> tuple[str, str]:
+    """Resize [h, C·W] to some rows of the image, and answer for them.
+
+    :param bounds: first row, and the one behind the last.
+    :param shape: (C, W).
+    """
+    start, end = bounds
+    first, last = support(rows[start:end])
+    z = graph.add("Slice", z, *(graph.integers(i) for i in (first, last, 0)))
+    if not is_identity(rows[start:end, first:last]):
+        z = graph.add("MatMul", graph.floats(rows[start:end, first:last]), z)
+    z = graph.add("Reshape", z, graph.integers(end - start, *shape))
+    return answer(graph, z, shape[0], scores, calibration)
+
+
+def answer(
+    graph: GraphBuilder, z: str, classes: int, scores: str, calibration: Calibration | None
+) -> tuple[str, str]:
+    """Return C − mask and Σ e, float32 [rows, 1, W], of logits [rows, C, W].
+
+    :param scores: name for s, [rows, C, W].
+    """
+    by_class = calibration is not None and calibration.method == "class_temperature"
+    s = below_best(graph, z, "" if by_class else scores)
+    e = graph.add("Exp", s)
+    best = graph.add("ThresholdedRelu", e, alpha=NEARLY_ONE)
+    best = graph.add("Mul", best, graph.floats(np.arange(classes, 0, -1)[:, None]))
+    best = graph.add("ReduceMax", best, graph.integers(1), keepdims=1)
+    if by_class:
+        assert calibration is not None
+        table = graph.floats(1 / np.array([1, *reversed(calibration.temperatures)]))  # by C − mask
+        inverse = graph.add("Gather", table, graph.add("Cast", best, to=TensorProto.INT32))
+        e = graph.add("Exp", graph.add("Mul", s, inverse, output=scores))
+    return best, graph.add("MatMul", graph.floats(np.ones((1, classes))), e)
+
+
+def add_maps(graph: GraphBuilder, stripes: Sequence[tuple[str, str]], classes: int) -> None:
+    """Make the file's outputs [H, W] of the answers for all stripes, from the top."""
+    first, total = (
+        graph.add("Squeeze", graph.add("Concat", *maps, axis=0), graph.integers(1))
+        for maps in zip(*stripes, strict=True)
+    )
+    mask = graph.add("Sub", graph.floats(classes), first)
+    graph.add("Cast", mask, to=TensorProto.UINT8, output=MASK)
+    probability = graph.add("Reciprocal", total, output=PROBABILITY)
+    rounded = graph.add("Round", graph.add("Mul", probability, graph.floats(255)))
+    graph.add("Cast", rounded, to=TensorProto.UINT8, output=CONFIDENCE)

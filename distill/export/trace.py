@@ -1,0 +1,142 @@
+"""From a PyTorch module to the one ONNX file: network in FP16, pre- and post-processing in FP32, card inside.
+
+Only the network is traced, from the normalised image to its logits as it makes them, at stride 4 or 8; what
+is around it is written node by node (:mod:`distill.export.surround`).
+
+BatchNorm nodes are kept: folded into the convolutions they would need a copy of the backbone's weights
+per pyramid level. ONNX Runtime folds them in memory when it loads the file.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from distill.export.interpolation import Upsampling, upsampling
+from distill.export.surround import OPSET, shape_of, surround, surround_dynamic
+from distill.models.deployed import DeployedModel
+from distill.models.network import SegmentationNetwork
+from distill.models.output import pad_to_multiple
+from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.inference.card import METADATA_KEY, ModelCard
+
+
+class _Logits(nn.Module):
+    """A network without padding, and without the upsampling of its logits."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.multiple = network.padding_multiple if isinstance(network, SegmentationNetwork) else 1
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return logits [1, C, h', w'] of a normalised image [1, 3, h, w], padded to multiples."""
+        if isinstance(self.network, SegmentationNetwork):
+            return self.network.maps(image).logits
+        logits: Tensor = self.network(image).logits
+        return logits
+
+
+class _Padded(nn.Module):
+    """A network that pads its image itself."""
+
+    def __init__(self, network: _Logits) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return logits [1, C, h', w'] of a normalised image [1, 3, h, w]."""
+        logits: Tensor = self.network(pad_to_multiple(image, self.network.multiple)[0])
+        return logits
+
+
+def to_onnx(model: DeployedModel, size: tuple[int, int], half: bool = True) -> onnx.ModelProto:
+    """Make the model of a file for images of ``size`` = (H, W), with its network in half precision."""
+    network = _network(model, half)
+    working = model.working_size(size)
+    traced = _trace(_Padded(network).eval(), working)
+    matrices = [
+        upsampling(low, side + -side % network.multiple, -side % network.multiple // 2, side, image)
+        for low, side, image in zip(shape_of(traced.graph.output[0])[2:], working, size, strict=True)
+    ]
+    mean, std = model.mean.flatten().tolist(), model.std.flatten().tolist()
+    return surround(traced, mean, std, Upsampling(*matrices), model.calibration)
+
+
+def to_dynamic_onnx(model: DeployedModel, half: bool = True) -> onnx.ModelProto:
+    """Make the model of a file for images of any size.
+
+    :raises UserError: if the network cannot be traced for any size.
+    """
+    network = _network(model, half)
+    sides = {axis: network.multiple * Dim(name, min=1, max=2**12) for axis, name in ((2, "h"), (3, "w"))}
+    name = type(model.network).__name__
+    remedy = "export it for the camera's size, without --dynamic"
+    try:
+        traced = _trace(network, (2 * network.multiple, 3 * network.multiple), ({**sides},))
+    except Exception as error:  # whatever stops the tracing
+        raise UserError(
+            f"{name} cannot be traced for images of any size ({first_line(error)}): {remedy}"
+        ) from error
+    # Where a network computes with the numbers of the example's size, that size stays in the graph.
+    if any(shape_of(traced.graph.output[0])[2:]):
+        raise UserError(f"{name} works with sizes that are fixed when it is traced: {remedy}")
+    mean, std = model.mean.flatten().tolist(), model.std.flatten().tolist()
+    return surround_dynamic(traced, mean, std, model.working_scale, network.multiple, model.calibration)
+
+
+def _network(model: DeployedModel, half: bool) -> _Logits:
+    network = copy.deepcopy(model.network).cpu()
+    return _Logits(network.half() if half else network).eval()
+
+
+def save(proto: onnx.ModelProto, card: ModelCard, path: Path) -> None:
+    """Put the card into the file's metadata and write it."""
+    onnx.helper.set_model_props(proto, {METADATA_KEY: card.to_json()})
+    path.write_bytes(proto.SerializeToString(deterministic=True))
+
+
+def _trace(network: nn.Module, size: tuple[int, int], dynamic: Any = None) -> onnx.ModelProto:
+    """Trace a module that takes one image [1, 3, h, w] and returns one tensor.
+
+    :param dynamic: the sizes that are left open, as PyTorch's exporter wants them.
+    """
+    dtype = next(network.parameters()).dtype
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                network,
+                (torch.zeros(1, 3, *size, dtype=dtype),),
+                opset_version=OPSET,
+                input_names=["pixels"],
+                output_names=["logits"],
+                dynamic_shapes=dynamic,
+                dynamo=True,
+                verbose=False,
+            )
+    finally:
+        logger.setLevel(level)
+    assert program is not None
+    proto: onnx.ModelProto = program.model_proto
+    _strip(proto)
+    return proto
+
+
+def _strip(proto: onnx.ModelProto) -> None:
+    """Remove the exporter's notes: source lines and paths of the exporting machine."""
+    graph = proto.graph
+    for message in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer, graph):
+        del message.metadata_props[:]
+        message.doc_string = ""

@@ -1,0 +1,54 @@
+"""The weathers by name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from distill.scenes.canvas import Canvas
+from distill.scenes.layout import Street
+from distill.scenes.weather.fog import Fog
+from distill.scenes.weather.light import Daylight
+from distill.scenes.weather.night import Night
+from distill.scenes.weather.rain import Rain
+from distill.scenes.weather.snow import Snow
+from kd_seg_ros.common.conditions import CONDITIONS
+
+CLEAR: Final = "clear"
+"""Overcast, nothing in the air."""
+LAMPS_WITHIN = 70.0
+"""Metres ahead from which lamps light the scene at night."""
+Weather = Daylight | Fog | Night | Rain | Snow
+
+
+def draw_weather(rng: np.random.Generator, condition: str) -> Weather:
+    """A random weather of one of :data:`CONDITIONS`, or :data:`CLEAR`."""
+    if condition == CLEAR:
+        return Daylight.draw(rng, 0.0)
+    kinds: dict[str, type[Fog] | type[Night] | type[Rain] | type[Snow]] = {
+        "fog": Fog,
+        "night": Night,
+        "rain": Rain,
+        "snow": Snow,
+    }
+    if condition not in kinds:
+        raise ValueError(f"unknown condition {condition!r}: one of {CLEAR}, {', '.join(CONDITIONS)}")
+    return kinds[condition].draw(rng)
+
+
+def light_scene(
+    canvas: Canvas, street: Street, weather: Weather, time: float, rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Linear radiance [H,W,3] of a drawn scene in a weather; rain and snow change the canvas' albedo."""
+    if isinstance(weather, Rain):
+        return weather.radiance(canvas, rng)
+    if isinstance(weather, Snow):
+        return weather.radiance(canvas, street, rng)
+    if isinstance(weather, Night):
+        lamps = []
+        for thing, place in street.things_near(canvas.camera.position[2], LAMPS_WITHIN, time):
+            lamps += [(place.points([lamp])[0], thing.lights_street) for lamp in thing.lamps]
+        return weather.radiance(canvas, lamps)
+    return weather.radiance(canvas)

@@ -1,0 +1,1 @@
+"""Training a student, with or without a teacher."""

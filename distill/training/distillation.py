@@ -1,0 +1,206 @@
+"""The Lightning module of knowledge distillation: a student learns, a frozen teacher shows it how."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from distill.checkpoints.student import deployed
+from distill.common.distributed import mean_over_processes
+from distill.config import Config
+from distill.metrics import confusion_matrix, iou_per_class, mean_iou
+from distill.models.network import SegmentationNetwork
+from distill.training.adversary import Adversary
+from distill.training.feature_maps import training_heads
+from distill.training.frozen_teacher import Teaching
+from distill.training.objective import make_objective
+from distill.training.teacher_cache import TeacherCache
+from kd_seg_ros.common.classes import IGNORE_ID
+from kd_seg_ros.common.errors import UserError
+
+ADVERSARY = "adversary"
+"""Where a checkpoint holds the discriminator."""
+
+
+class Distillation(lightning.LightningModule):
+    """Trains ``student`` on labels and, where the objective asks for it, on ``teacher``'s outputs.
+
+    :param teacher: kept in evaluation mode, without gradients and out of every checkpoint.
+    :param cache: keeps the teacher's outputs on disk.
+    :raises UserError: if the objective asks for maps that the two do not have or that do not fit.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        student: SegmentationNetwork,
+        teacher: nn.Module | None,
+        cache: TeacherCache | None = None,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.class_names = config.data.class_names
+        self.student = student
+        self.save_hyperparameters({"config": config.model_dump(mode="json")})
+        # Not a submodule: state_dict, optimiser, DDP, train() and weight averaging must not see it.
+        self._teaching = None if teacher is None else Teaching(teacher, cache)
+        adversarial = config.objective.adversarial
+        self._adversary = None if adversarial is None else Adversary(adversarial, len(self.class_names))
+        # A submodule: its adapters and temperature learn with the student, but are not part of it.
+        self.objective = make_objective(config, student, teacher)
+        self._steps = 1
+        self._confusion = np.zeros((len(self.class_names), len(self.class_names) + 1), np.int64)
+
+    @property
+    def teacher(self) -> nn.Module | None:
+        """The teacher, if there is one."""
+        return None if self._teaching is None else self._teaching.teacher
+
+    def compile_networks(self) -> None:
+        """Let torch.compile make both networks faster; their names and parameters stay.
+
+        Once for each size of image: graphs of open size fail in some releases of PyTorch.
+        """
+        self.student.compile(dynamic=False)
+        if self.teacher is not None:
+            self.teacher.compile(dynamic=False)
+
+    def describe_objective(self) -> str:
+        """Say what is minimised and what learns beside the student, for the log."""
+        lines = [self.objective.describe(training_heads(self.student))]
+        if self._adversary is not None:
+            lines.append(self._adversary.describe())
+        return "\n".join(lines)
+
+    def on_fit_start(self) -> None:
+        """Bring teacher and discriminator to the student's device; Lightning moves only submodules."""
+        if self._teaching is not None:
+            self._teaching.prepare(self.device, str(self.trainer.precision))
+        if self._adversary is not None:
+            self._adversary.to(self.device)
+
+    def on_train_start(self) -> None:
+        """Follow this configuration's schedule; Lightning restores that of the run resumed."""
+        schedule, training = self._schedule, self.config.training
+        if schedule.T_max != self._steps or schedule.base_lrs != self._rates:
+            schedule.T_max, schedule.base_lrs = self._steps, [*self._rates]
+            share = (1 + math.cos(math.pi * schedule.last_epoch / self._steps)) / 2
+            for group, rate in zip(schedule.optimizer.param_groups, self._rates, strict=True):
+                group["initial_lr"], group["lr"] = rate, rate * share
+        for group in schedule.optimizer.param_groups:
+            group["betas"] = training.betas
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the discriminator and its optimiser; Lightning keeps all else."""
+        if self._adversary is not None:
+            checkpoint[ADVERSARY] = self._adversary.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the discriminator that was kept."""
+        if self._adversary is not None:
+            self._adversary.load_state_dict(checkpoint.get(ADVERSARY))
+
+    def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
+        """One batch's loss (equation 3.2), with every term logged."""
+        batch["image"] = batch["image"].contiguous(memory_format=torch.channels_last)
+        # The teacher first: what it needs on its way is freed before the student's graph grows.
+        teacher = None if self._teaching is None else self._teaching(batch)
+        student = self.student(batch["image"])
+        progress = min(1.0, self.global_step / self._steps)
+        total, terms = self.objective(batch, student, teacher, progress)
+        beside = {}
+        if self._adversary is not None:
+            assert teacher is not None
+            adversarial, discriminator = self._adversary.step(student.logits, teacher.logits, batch["image"])
+            total = total + adversarial
+            terms["adversarial"], beside["discriminator"] = adversarial.detach(), discriminator
+        if self.objective.curriculum is not None:
+            beside["temperature"] = self.objective.curriculum(progress).detach()
+        self._log_terms(total.detach(), terms, beside, batch)
+        return total
+
+    def _log_terms(
+        self, total: Tensor, terms: dict[str, Tensor], beside: dict[str, Tensor], batch: dict[str, Any]
+    ) -> None:
+        """Log every term and its share of the total, as means over all processes.
+
+        :raises UserError: in every process, where a value of any of them is NaN or infinite.
+        """
+        named = {"loss": total, **terms, **beside}
+        values = mean_over_processes(torch.stack([value.to(total.dtype) for value in named.values()]))
+        logged = dict(zip(named, values, strict=True))
+        self._demand_finite(logged, batch["path"])
+        size = len(batch["path"])
+        self.log("train/loss", logged.pop("loss"), prog_bar=True, batch_size=size)
+        self.log_dict({f"train/{name}": value for name, value in logged.items()}, batch_size=size)
+        self.log_dict({f"share/{name}": logged[name] / values[0] for name in terms}, batch_size=size)
+
+    def _demand_finite(self, values: dict[str, Tensor], files: list[str]) -> None:
+        """Stop at the first NaN or infinity: it would spoil every weight."""
+        if torch.isfinite(torch.stack([*values.values()])).all():
+            return
+        wrong = [name for name, value in values.items() if name != "loss" and not torch.isfinite(value)]
+        raise UserError(
+            f"training stopped at step {self.global_step}, epoch {self.current_epoch}: the loss term "
+            f"{', '.join(wrong or ['total'])} is not finite for the batch {', '.join(files)}; "
+            "the checkpoints written before it are good"
+        )
+
+    def validation_step(self, batch: dict[str, Any], _: int) -> None:
+        """Segment one whole image as the vehicle would and count its pixels."""
+        logits = deployed(self.student, self.config).to(self.device).logits(batch["image"])
+        mask = logits[0].argmax(dim=0).to(torch.uint8)
+        self._confusion += confusion_matrix(
+            batch["labels"].cpu().numpy(), mask.cpu().numpy(), len(self.class_names), IGNORE_ID
+        )
+
+    def on_validation_epoch_end(self) -> None:
+        """Log mIoU and per-class IoU over the pixels of all validation images."""
+        confusion = self._confusion
+        if self.trainer.world_size > 1:
+            pooled = self.trainer.strategy.reduce(
+                torch.from_numpy(confusion).to(self.device), reduce_op="sum"
+            )
+            confusion = pooled.cpu().numpy()
+        self._confusion = np.zeros_like(self._confusion)
+        if self.trainer.sanity_checking:
+            return
+        # The same in every process: the checkpoints and early stopping of each see it.
+        self.log("val/miou", mean_iou(confusion), prog_bar=True, sync_dist=True)
+        for name, iou in zip(self.class_names, iou_per_class(confusion), strict=True):
+            if not math.isnan(iou):
+                self.log(f"val_iou/{name}", float(iou), sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        """Adam with a cosine schedule over all steps; the backbone learns slower, adapters as the rest.
+
+        A learnt temperature has no weight decay, which would pull it to the middle of its range.
+        """
+        training = self.config.training
+        backbone = set(self.student.backbone_parameters())
+        groups: list[dict[str, Any]] = [
+            {
+                "params": [
+                    *(p for p in self.student.parameters() if p not in backbone),
+                    *self.objective.features.parameters(),
+                ]
+            },
+            {
+                "params": [p for p in self.student.parameters() if p in backbone],
+                "lr": training.learning_rate * training.backbone_factor,
+            },
+        ]
+        if self.objective.curriculum is not None:
+            groups.append({"params": [*self.objective.curriculum.parameters()], "weight_decay": 0.0})
+        optimizer = torch.optim.Adam(
+            groups, lr=training.learning_rate, betas=training.betas, weight_decay=training.weight_decay
+        )
+        self._steps = max(1, int(self.trainer.estimated_stepping_batches))
+        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=self._steps)
+        self._rates = [*self._schedule.base_lrs]
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self._schedule, "interval": "step"}}

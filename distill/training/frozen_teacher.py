@@ -1,0 +1,66 @@
+"""The teacher at work: frozen, without gradients, in the precision and memory layout in which it is fastest.
+
+Its outputs enter the student's graph, so they are made under ``no_grad``, not under ``inference_mode``. With
+half precision in training, a teacher of ours runs in half precision altogether: its weights are converted
+once, where autocast would convert them at every step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from distill.models.network import SegmentationNetwork
+from distill.models.output import Output
+from distill.training.teacher_cache import TeacherCache
+
+DTYPES: Final = {
+    "16-mixed": torch.float16,
+    "bf16-mixed": torch.bfloat16,
+    "32-true": torch.float32,
+    "64-true": torch.float64,
+}
+"""Of a teacher of ours, by the precision of training."""
+
+
+class Teaching:
+    """Holds a teacher out of sight of PyTorch and Lightning: no submodule, and never copied.
+
+    So the student's state_dict, optimiser, DDP, train() and weight averaging do not see it.
+
+    :param teacher: one of our networks, or one from outside, which minds its precision by itself.
+    :param cache: keeps its outputs on disk.
+    """
+
+    def __init__(self, teacher: nn.Module, cache: TeacherCache | None = None) -> None:
+        self.teacher = teacher.requires_grad_(False).eval()
+        self.cache = cache
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Teaching:
+        return self
+
+    def prepare(self, device: torch.device, precision: str) -> None:
+        """Bring the teacher to the device of training and, if it is ours, to its precision."""
+        self.teacher.to(device)
+        if isinstance(self.teacher, SegmentationNetwork):
+            self.teacher.to(memory_format=torch.channels_last)
+            self.teacher.to(DTYPES[precision])
+
+    @torch.no_grad()
+    def __call__(self, batch: Mapping[str, Any]) -> Output:
+        """Return its outputs for a batch with ``image`` [B, 3, H, W] and, for the cache, ``path``."""
+        if self.cache is not None:
+            return self.cache(self._outputs, batch, getattr(self.teacher, "strides", {}))
+        return self._outputs(batch["image"])
+
+    def _outputs(self, image: Tensor) -> Output:
+        output: Output
+        if not isinstance(self.teacher, SegmentationNetwork):
+            output = self.teacher(image)
+        else:
+            with torch.autocast(image.device.type, enabled=False):
+                output = self.teacher(image.to(next(self.teacher.parameters()).dtype))
+        return output

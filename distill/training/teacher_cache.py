@@ -1,0 +1,164 @@
+"""A teacher's outputs on disk, for training without augmentation: each image is shown to the teacher once.
+
+An image whose scale, crop, mirroring and colours never vary gives the same outputs in every epoch. They are
+kept in one file an image, in half precision, below a folder that is named after everything they depend on:
+the teacher's file, and the mean, std, crop and working scale of the data. Only the maps that the objective
+compares are kept, and the coarsest one, which tells how the teacher pads.
+
+Half precision rounds each value by up to 1/2048 of itself. A file of safetensors, without pickle; it is
+written atomically, so that a run that is killed leaves whole files, and processes may share the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from distill.checkpoints.atomic_files import write_atomically
+from distill.checkpoints.student import file_digest
+from distill.config import Config, DataConfig, ObjectiveConfig
+from distill.datasets.frame import Frame
+from distill.models.output import Output
+from distill.training.feature_maps import named_map
+from kd_seg_ros.common.errors import UserError, first_line
+
+
+def needed_maps(objective: ObjectiveConfig) -> tuple[str, ...]:
+    """Return the names of the teacher's maps that an objective looks at."""
+    names = [theirs for term in objective.features for _, theirs in term.pairs]
+    if objective.logits != "none" or objective.adversarial is not None:
+        names.append("logits")
+    return tuple(sorted(set(names)))
+
+
+def check_unvaried(data: DataConfig, frames: Iterable[Frame]) -> None:
+    """Refuse data whose images look different every time.
+
+    :raises UserError: naming the keys that must be set.
+    """
+    wanted = {"data.scale": "[1, 1]", "data.flip": "false", "data.jitter": "0"}
+    varied = {"data.scale": data.scale != (1, 1), "data.flip": data.flip, "data.jitter": data.jitter > 0}
+    if any(varied.values()):
+        keys = ", ".join(f"{key}: {wanted[key]}" for key, wrong in varied.items() if wrong)
+        raise UserError(
+            "a teacher's outputs can only be kept for images that never vary: set "
+            f"{keys}, and data.crop to the size of the images"
+        )
+    for frame in frames:
+        with Image.open(frame.image) as image:
+            if image.size != data.crop[::-1]:
+                width, height = image.size
+                raise UserError(
+                    f"{frame.image} is {width}×{height} pixels: for a teacher cache data.crop must be the "
+                    f"size of every image, here [{height}, {width}]"
+                )
+
+
+def open_cache(config: Config) -> TeacherCache:
+    """Return the cache of an experiment whose teacher has one, in a folder below ``teacher.cache``.
+
+    :raises UserError: if it cannot be made.
+    """
+    data, teacher = config.data, config.teacher
+    assert teacher is not None
+    assert teacher.cache is not None
+    maps = needed_maps(config.objective)
+    depends_on = {
+        "teacher": _digest(teacher.path),
+        "settings": teacher.model_dump(mode="json", exclude={"cache"}),
+        "data": [data.crop, data.working_scale, [(s.root, s.mean, s.std) for s in data.sources]],
+        "maps": maps,
+    }
+    if Path(teacher.cache).resolve().is_relative_to(config.run_folder.resolve()):
+        raise UserError(
+            f"teacher.cache {teacher.cache} lies in the run's folder, which --overwrite deletes: choose "
+            "another"
+        )
+    folder = Path(teacher.cache) / _hash(json.dumps(depends_on, sort_keys=True))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"teacher cache {folder} cannot be made: {error.strerror}") from error
+    return TeacherCache(folder, maps)
+
+
+class TeacherCache:
+    """Stands between the training and its teacher.
+
+    :param folder: where the files are kept.
+    :param maps: names of those that are kept.
+    """
+
+    def __init__(self, folder: Path, maps: Sequence[str]) -> None:
+        self.folder = folder
+        self.maps = maps
+
+    def __call__(
+        self, teacher: Callable[[Tensor], Output], batch: Mapping[str, Any], strides: Mapping[str, int]
+    ) -> Output:
+        """Return the teacher's outputs for a batch, from the files where all are there.
+
+        :param strides: of the teacher's feature maps, by name.
+        """
+        image: Tensor = batch["image"]
+        files = [self.folder / f"{_hash(_version(path))}.safetensors" for path in batch["path"]]
+        if all(file.is_file() for file in files):
+            return _read(files, image, strides)
+        output = teacher(image)
+        kept = {*self.maps, *list(strides)[-1:]}
+        maps = {name: named_map(output, name).values.half().cpu() for name in kept}
+        for number, file in enumerate(files):
+            tensors = {name: values[number].contiguous() for name, values in maps.items()}
+            try:
+                write_atomically(file, partial(save_file, tensors))
+            except SafetensorError as error:
+                raise UserError(f"teacher cache {file} cannot be written: {first_line(error)}") from error
+        return output
+
+
+def _read(files: list[Path], image: Tensor, strides: Mapping[str, int]) -> Output:
+    """Put the outputs for a batch together; what was not kept has no channels."""
+    try:
+        tensors = [load_file(file) for file in files]
+    except (OSError, SafetensorError) as error:
+        listed = ", ".join(map(str, files))
+        raise UserError(f"one of the teacher cache's files {listed} is damaged: delete it") from error
+    maps = {
+        name: torch.stack([t[name] for t in tensors]).to(image.device, image.dtype) for name in tensors[0]
+    }
+    nothing = image[:, :0]
+    return Output(
+        logits=maps.get("logits", nothing),
+        pre_logits=maps.get("pre_logits", nothing),
+        features={name: maps[name] for name in strides if name in maps},
+        strides={name: stride for name, stride in strides.items() if name in maps},
+    )
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file, or of all files below a folder."""
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    return _hash(" ".join(file_digest(file) for file in files))
+
+
+def _version(path: str) -> str:
+    """Name a file and its content, as far as its size and time tell; of images made in memory the name."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return path
+    return f"{path} {status.st_size} {status.st_mtime_ns}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

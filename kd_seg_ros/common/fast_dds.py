@@ -1,0 +1,44 @@
+"""Environment variables with which processes pass large images to each other through Fast DDS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from kd_seg_ros.common.share import share_path
+
+PROFILES: Final = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+MEMORY: Final = {"MALLOC_MMAP_THRESHOLD_": "268435456", "MALLOC_TRIM_THRESHOLD_": "1073741824"}
+"""Keep the memory of one image for the next instead of giving it back to the kernel."""
+
+
+def large_image_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what to add to ``environment``, which stays as the user has set it otherwise.
+
+    Room for large images in Fast DDS's shared memory (``config/fastdds_large_images.xml``) and in the
+    allocator; both are read when a process starts.
+    """
+    added = {name: value for name, value in MEMORY.items() if name not in environment}
+    if not any(name in environment for name in PROFILES):
+        added[_profiles(environment)] = str(share_path("config/fastdds_large_images.xml"))
+    return added
+
+
+def large_image_remedy(middleware: str, environment: Mapping[str, str]) -> str:
+    """Say what to do where a camera's large images do not come through.
+
+    :param middleware: e.g. ``rmw_fastrtps_cpp``.
+    """
+    if not middleware.startswith("rmw_fastrtps"):
+        return (
+            "large images need larger buffers on the camera's side, see docs/ros.md, or send image/compressed"
+        )
+    return (
+        "large images need a larger shared-memory segment on the camera's side: start its driver with "
+        f"{_profiles(environment)}=config/fastdds_large_images.xml of this package, or send image/compressed"
+    )
+
+
+def _profiles(environment: Mapping[str, str]) -> str:
+    """Name the variable: Fast DDS 2 knows the old one only; Fast DDS 3 warns about it."""
+    return PROFILES[environment.get("ROS_DISTRO") in ("humble", "iron", "jazzy")]

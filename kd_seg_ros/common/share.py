@@ -1,0 +1,36 @@
+"""Where the package's own launch files, settings and demo model lie."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from kd_seg_ros.common.errors import UserError
+
+PACKAGE = "kd_seg_ros"
+
+
+def share_path(relative: str) -> Path:
+    """Find a file of the package's share folder, e.g. ``resource/demo_student.onnx``.
+
+    Looked for in the ROS 2 install (through the ament index), then in the Python environment
+    (``share/`` under its prefix), then in the source checkout, which has the same layout.
+
+    :raises UserError: if none of them has it, naming the places.
+    """
+    places = [*_ament_share(), Path(sys.prefix) / "share" / PACKAGE, Path(__file__).resolve().parents[2]]
+    for place in places:
+        if (place / relative).exists():
+            return place / relative
+    raise UserError(
+        f"{relative} of {PACKAGE} was not found in {', '.join(map(str, places))}: install the package again"
+    )
+
+
+def _ament_share() -> list[Path]:
+    try:
+        from ament_index_python.packages import get_package_share_directory
+
+        return [Path(get_package_share_directory(PACKAGE))]
+    except (ImportError, LookupError, OSError):  # no ROS 2 here, none sourced, or one without this package
+        return []

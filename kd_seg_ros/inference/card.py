@@ -1,0 +1,204 @@
+"""The model card: everything the vehicle must know about a network, as JSON inside its ONNX file.
+
+It is stored under :data:`METADATA_KEY` in the file's metadata, so that one file is all there is to
+copy. :meth:`ModelCard.from_json` refuses a card that is incomplete or of another schema version.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final
+
+from kd_seg_ros.common.errors import UserError
+
+METADATA_KEY: Final[str] = "kd_seg_ros.card"
+SCHEMA_VERSION: Final[int] = 1
+RELIABILITY: Final = ("confidence", "accuracy", "share")
+"""Per bin: mean confidence, share of correct pixels, share of all pixels."""
+
+
+class CardError(UserError):
+    """A model card that is missing, incomplete or of another schema version."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model is, what it was trained on and how far to trust it.
+
+    Dictionaries of scores are keyed by condition: ``full`` (all conditions pooled), ``fog``, ``night``,
+    ``rain``, ``snow``. All scores lie in 0…1; a score that was not measured is absent.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    """RGB per class, 0…255."""
+    ignore_id: int
+    height: int
+    """Pixels of the input image and of the output maps."""
+    width: int
+    working_scale: float
+    """The network sees the image resized by this factor."""
+    mean: tuple[float, float, float]
+    """RGB, 0…1."""
+    std: tuple[float, float, float]
+    temperature: float
+    """Logits are divided by this before the softmax; 1 where ``calibration`` is no plain temperature."""
+    parameters: int
+    """Trainable parameters of the deployed network."""
+    dataset: str
+    """What it was trained and calibrated on, in words."""
+    package_version: str
+    created: str
+    """ISO 8601, UTC."""
+    config: dict[str, Any]
+    """The whole training configuration."""
+    config_hash: str
+    """SHA-256 of the configuration's canonical JSON."""
+    limitations: str = ""
+    """What it must not be used for."""
+    miou: dict[str, float] = field(default_factory=dict)
+    ece_before: dict[str, float] = field(default_factory=dict)
+    """Expected calibration error (15 bins) without calibration."""
+    ece_after: dict[str, float] = field(default_factory=dict)
+    calibration: dict[str, Any] = field(default_factory=dict)
+    """``method`` and ``parameters``, already in the file's graph; empty if it was never calibrated."""
+    reliability: dict[str, dict[str, list[float | None]]] = field(default_factory=dict)
+    """How far to trust a confidence: by condition, :data:`RELIABILITY` of equal bins of confidence 0…1; None
+    in an empty bin."""
+    expected_accuracy: dict[str, list[float]] = field(default_factory=dict)
+    """Range of the images' expected accuracy in calibration, by condition; see
+    :mod:`kd_seg_ros.inference.drift`."""
+    agreement: dict[str, float] = field(default_factory=dict)
+    """How closely the file follows the network in PyTorch, as checked at export."""
+    schema: int = SCHEMA_VERSION
+
+    def to_json(self) -> str:
+        """Return the card as one line of JSON with sorted keys."""
+        return json.dumps(asdict(self), sort_keys=True, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelCard:
+        """Parse and check a card.
+
+        :raises CardError: if the text is no card of this schema version, naming the field at fault.
+        """
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise CardError(f"the model card is not JSON: {error}") from error
+        if not isinstance(values, dict):
+            raise CardError("the model card is not a JSON object")
+        if values.get("schema") != SCHEMA_VERSION:
+            raise CardError(
+                f"the model card has schema version {values.get('schema')!r}; "
+                f"this software reads version {SCHEMA_VERSION}: export the model again"
+            )
+        known = {f.name for f in fields(cls)}
+        required = {f.name for f in fields(cls)} - _OPTIONAL
+        if missing := sorted(required - values.keys()):
+            raise CardError(f"the model card lacks {', '.join(missing)}")
+        # A later minor version may add fields; those this version does not know are left out.
+        card = cls(**{key: _freeze(value) for key, value in values.items() if key in known})
+        card._check()
+        return card
+
+    def _check(self) -> None:
+        for name in ("name", "dataset", "package_version", "created", "config_hash", "limitations"):
+            self._demand(name, isinstance(getattr(self, name), str), "text")
+        for name in ("height", "width"):
+            value = getattr(self, name)
+            self._demand(name, _is_whole(value) and value > 0, "a whole number above 0")
+        for name in ("working_scale", "temperature"):
+            value = getattr(self, name)
+            self._demand(name, _is_number(value) and value > 0, "a number above 0")
+        for name in ("mean", "std"):
+            self._demand(name, _is_triple(getattr(self, name), _is_number), "three numbers (RGB)")
+        self._demand("parameters", _is_whole(self.parameters), "a whole number")
+        self._demand("config", isinstance(self.config, dict), "an object")
+        for name in ("miou", "ece_before", "ece_after", "agreement"):
+            scores = getattr(self, name)
+            ok = isinstance(scores, dict) and all(map(_is_number, scores.values()))
+            self._demand(name, ok, "an object of numbers")
+        self._demand("calibration", _is_calibration(self.calibration), "a method and its parameters")
+        ok = isinstance(self.reliability, dict) and all(map(_is_table, self.reliability.values()))
+        self._demand("reliability", ok, f"tables of {', '.join(RELIABILITY)}, 0…1, of equal lengths")
+
+        ok = isinstance(self.expected_accuracy, dict) and all(map(_is_range, self.expected_accuracy.values()))
+        self._demand("expected_accuracy", ok, "ranges within 0…1")
+
+        names, palette = self.class_names, self.palette
+        ok = isinstance(names, tuple) and len(names) > 0 and all(isinstance(n, str) for n in names)
+        self._demand("class_names", ok, "a list of names")
+        ok = isinstance(palette, tuple) and all(_is_triple(colour, _is_byte) for colour in palette)
+        self._demand("palette", ok, "a list of RGB colours, 0…255")
+        if len(palette) != len(names):
+            raise CardError(f"the model card names {len(names)} classes but {len(palette)} colours")
+        ok = _is_byte(self.ignore_id) and self.ignore_id >= len(names)
+        self._demand("ignore_id", ok, "a byte that is none of the class ids")
+
+    def _demand(self, name: str, holds: bool, what: str) -> None:
+        if not holds:
+            raise CardError(f"the model card's {name} must be {what}, not {getattr(self, name)!r:.60}")
+
+
+_OPTIONAL: Final = {
+    "limitations",
+    "miou",
+    "ece_before",
+    "ece_after",
+    "agreement",
+    "calibration",
+    "reliability",
+    "expected_accuracy",
+}
+
+
+def _freeze(value: Any) -> Any:
+    """Turn JSON lists into tuples, the form the dataclass declares."""
+    return tuple(_freeze(item) for item in value) if isinstance(value, list) else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and -math.inf < value < math.inf
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_byte(value: Any) -> bool:
+    return _is_whole(value) and 0 <= value <= 255
+
+
+def _is_range(value: Any) -> bool:
+    """Whether it is a pair of numbers in order, 0…1."""
+    return (
+        isinstance(value, list)
+        and list(map(_is_number, value)) == [True] * 2
+        and 0 <= value[0] <= value[1] <= 1
+    )
+
+
+def _is_triple(value: Any, is_item: Callable[[Any], bool]) -> bool:
+    return isinstance(value, tuple) and len(value) == 3 and all(map(is_item, value))
+
+
+def _is_calibration(value: Any) -> bool:
+    """Whether it names a method with its parameters, or nothing."""
+    if not isinstance(value, dict):
+        return False
+    described = isinstance(value.get("method"), str) and isinstance(value.get("parameters"), dict)
+    return described or not value
+
+
+def _is_table(value: Any) -> bool:
+    """Whether it is a condition's reliability table."""
+    if not isinstance(value, dict) or not all(isinstance(value.get(key), list) for key in RELIABILITY):
+        return False
+    columns = [value[key] for key in RELIABILITY]
+    same = len({len(column) for column in columns}) == 1
+    return same and all(v is None or (_is_number(v) and 0 <= v <= 1) for column in columns for v in column)

@@ -1,0 +1,180 @@
+"""Opening a model file in ONNX Runtime on the provider asked for, and on no other.
+
+Asking for a GPU either gets it or fails: ONNX Runtime would otherwise run on the CPU in three cases
+with no more than a line on the terminal (the provider cannot be loaded; it refuses single nodes; it
+fails while running), and each of them is closed in :func:`open_session`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import onnxruntime as ort
+
+from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.inference.providers import PROVIDERS
+
+
+class EngineError(UserError):
+    """A model that cannot be opened or run as asked."""
+
+
+@dataclass(frozen=True)
+class SessionSettings:
+    """How the network is run."""
+
+    provider: str = "cuda"
+    """``cuda``, ``tensorrt`` or ``cpu``."""
+    cuda_graph: bool = False
+    """On CUDA, record the kernels of a frame once and replay them: no launch costs, fixed size only."""
+    nhwc: bool = False
+    """On CUDA, channels last, as tensor cores like it."""
+
+
+def open_session(
+    path: Path, settings: SessionSettings, check: Callable[[ort.InferenceSession], bool]
+) -> ort.InferenceSession:
+    """Start a session on the provider asked for, and on no other.
+
+    One exception: what a file of open size computes of its image's size, a few numbers, may stay on the CPU.
+
+    :param check: returns whether a file is of open size; raises EngineError if it is not one of ours.
+    :raises EngineError: if the file is missing or damaged, or if the provider does not start.
+    """
+    provider = settings.provider
+    if provider not in PROVIDERS:
+        raise EngineError(f"unknown provider {provider!r}: choose one of {', '.join(PROVIDERS)}")
+    if not path.is_file():
+        raise EngineError(f"{path}: {'this is not a file' if path.exists() else 'no such model file'}")
+    wanted = PROVIDERS[provider][0]
+    if wanted not in ort.get_available_providers():
+        raise EngineError(
+            f"provider {provider!r}: the installed ONNX Runtime {ort.__version__} is built without "
+            f"{wanted}: install onnxruntime-gpu in place of onnxruntime, or choose provider 'cpu'"
+        )
+    if provider == "cpu":
+        return _load_on_cpu(path)
+
+    complaint = _preload_cuda()
+    session, refusal = _try(path, settings, gpu_only=True)
+    if session is not None:
+        return session
+    # Whose fault is it? ONNX Runtime says the same of a provider that did not load and of one that
+    # lacks a kernel, so look at the file first, then at the provider with the CPU to help it out.
+    open_size = check(_load_on_cpu(path))
+    session, why = _try(path, settings, gpu_only=False)
+    if session is not None and open_size:
+        return session
+    if session is not None:
+        raise EngineError(f"{path}: {wanted} cannot run every node of this file: {refusal}")
+    raise EngineError(
+        f"provider {provider!r} did not start ({complaint or why}): {wanted} needs an NVIDIA driver and "
+        f"{_libraries(provider)}; without a GPU choose provider 'cpu'"
+    )
+
+
+def _try(path: Path, settings: SessionSettings, gpu_only: bool) -> tuple[ort.InferenceSession | None, str]:
+    """Start a session on the provider asked for; or say why it does not start."""
+    try:
+        session = _start(path, settings, gpu_only)
+    except Exception as error:  # ONNX Runtime's exceptions share no narrower base
+        return None, first_line(error)
+    found = session.get_providers()[0]
+    if found != PROVIDERS[settings.provider][0]:
+        return None, f"its libraries could not be loaded, {found} was taken instead"
+    return session, ""
+
+
+def _load_on_cpu(path: Path) -> ort.InferenceSession:
+    try:
+        # A full or read-only disk costs the speed only; whatever else is wrong comes up once more below.
+        with contextlib.suppress(Exception), TemporaryDirectory() as folder:
+            return _start(with_casts(path, Path(folder)), SessionSettings("cpu"))
+        return _start(path, SessionSettings("cpu"))
+    except Exception as error:
+        raise EngineError(
+            f"{path}: not a readable ONNX file (damaged, cut short or of another kind): {first_line(error)}"
+        ) from error
+
+
+def with_casts(path: Path, folder: Path) -> Path:
+    """Copy a file into ``folder``, with the conversions to single precision that the CPU's kernels need.
+
+    ONNX Runtime inserts them around every node in half precision, but only after it has folded constants. So
+    it does not see later that the bounds of a Clip are constant, leaves it apart from its Conv, and brings
+    the maps between the two from one memory layout to another and back. In the copy it sees it.
+
+    :raises Exception: ONNX Runtime's, if the file cannot be read or the copy not be written.
+    """
+    options = _options()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(folder / "with_casts.onnx")
+    ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return folder / "with_casts.onnx"
+
+
+def _options() -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.log_severity_level = 3  # errors only
+    return options
+
+
+def _start(path: Path, settings: SessionSettings, gpu_only: bool = False) -> ort.InferenceSession:
+    """Create a session; with ``gpu_only``, refuse a file of which any node would run on the CPU."""
+    options = _options()
+    # Else the threads of the CPU provider spin on after a run, on cores that decoding and publishing need.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    if gpu_only:
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    providers = [(name, _provider_options(name, settings)) for name in PROVIDERS[settings.provider]]
+    # enable_fallback=0 closes the retry on the CPU here, disable_fallback() the one while running.
+    session = ort.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
+    session.disable_fallback()
+    return session
+
+
+def _provider_options(name: str, settings: SessionSettings) -> dict[str, Any]:
+    if name == "CUDAExecutionProvider":
+        # TF32 would round the logits' interpolation to 10 bits; the network itself is in half precision.
+        return {
+            "enable_cuda_graph": int(settings.cuda_graph),
+            "prefer_nhwc": int(settings.nhwc),
+            "use_tf32": 0,
+        }
+    if name == "CPUExecutionProvider":
+        return {}
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kd_seg_ros" / "tensorrt"
+    cache.mkdir(parents=True, exist_ok=True)
+    return {
+        "trt_fp16_enable": True,  # the network is in half precision as exported
+        "trt_engine_cache_enable": True,  # building the engine takes minutes, once per file and GPU
+        "trt_engine_cache_path": str(cache),
+        "trt_timing_cache_enable": True,
+        "trt_timing_cache_path": str(cache),
+    }
+
+
+def _preload_cuda() -> str:
+    """Load CUDA and cuDNN from pip's NVIDIA packages if present; return the first complaint, if any."""
+    preload = getattr(ort, "preload_dlls", None)  # since ONNX Runtime 1.21
+    if preload is None:
+        return ""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        preload()
+    return printed.getvalue().partition("\n")[0]
+
+
+def _libraries(provider: str) -> str:
+    """The libraries a GPU provider needs, and the command that installs them."""
+    tensorrt = ", TensorRT" if provider == "tensorrt" else ""
+    return (
+        f"CUDA {getattr(ort, 'cuda_version', '')} with cuDNN{tensorrt} "
+        f"(pip install 'onnxruntime-gpu[cuda,cudnn]=={ort.__version__}')"
+    )

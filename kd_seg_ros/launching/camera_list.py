@@ -1,0 +1,160 @@
+"""The list of cameras that ``launch/multi_camera.launch.py`` starts a node each for. No ROS in here.
+
+``config/cameras.yaml`` is an example with every key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.inference.providers import PROVIDERS
+
+SETTINGS: Final = ("model", "provider", "params_file", "parameters")
+"""What a camera may have of its own, or share with the others in ``defaults``."""
+_NAMESPACE: Final = re.compile(r"/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One camera and what its node is started with."""
+
+    name: str
+    """Namespace of the node, e.g. ``front`` or ``car/front``."""
+    image: str
+    """Image topic without ``/compressed``; a relative one lies in the namespace."""
+    params_file: Path | None = None
+    """None: the one shipped with the package."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """They win over ``params_file``; a group of them (``qos_overrides``) is a mapping again."""
+
+
+def read_cameras(path: str | Path) -> list[Camera]:
+    """Read the list; paths in it are relative to its folder.
+
+    :raises UserError: naming the file, the camera and the key.
+    """
+    path = Path(path).expanduser()
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+        raise UserError(f"{path}: {reason}: cameras:=FILE names a YAML list of cameras") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"line {mark.line + 1}: " if mark else ""
+        reason = getattr(error, "problem", None) or first_line(error)
+        raise UserError(f"{path}: {place}not YAML: {reason}") from error
+    _check_keys(str(path), content, ("defaults", "cameras"))
+    defaults = content.get("defaults") or {}
+    _check_keys(f"{path}: defaults", defaults, SETTINGS)
+    entries = content.get("cameras")
+    if not isinstance(entries, list) or not entries:
+        raise UserError(f"{path}: 'cameras' must be a list with at least one camera, not {entries!r}")
+    cameras = [_camera(path, number, entry, defaults) for number, entry in enumerate(entries, start=1)]
+    names = [camera.name.strip("/") for camera in cameras]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UserError(f"{path}: two cameras are named {twice[0]!r}: each needs a name of its own")
+    return cameras
+
+
+def _camera(path: Path, number: int, entry: Any, defaults: dict[str, Any]) -> Camera:
+    named = isinstance(entry, dict) and isinstance(entry.get("name"), str)
+    where = f"{path}: camera {entry['name']!r}" if named else f"{path}: camera number {number}"
+    _check_keys(where, entry, ("name", "image", *SETTINGS))
+    name = _text(where, entry, "name")
+    if name is None or not _NAMESPACE.fullmatch(name):
+        raise UserError(f"{where}: 'name' must be a ROS namespace such as front or car/front, not {name!r}")
+    image = _text(where, entry, "image")
+    if not image:
+        raise UserError(f"{where}: 'image' is missing: give the camera's image topic")
+    if image.endswith("/compressed"):
+        raise UserError(
+            f"{where}: 'image' is the topic without /compressed: write {image.removesuffix('/compressed')} "
+            "and compressed: true among the parameters"
+        )
+    settings = {**defaults, **entry}
+    parameters = _parameters(where, {**_mapping(path, defaults), **_mapping(where, entry)})
+    if model := _text(where, settings, "model"):
+        parameters["model"] = str(_file(where, path, "model", model))
+    if provider := _text(where, settings, "provider"):
+        if provider not in PROVIDERS:
+            raise UserError(f"{where}: 'provider' must be one of {', '.join(PROVIDERS)}, not {provider!r}")
+        parameters["provider"] = provider
+    params_file = _text(where, settings, "params_file")
+    return Camera(
+        name, image, _file(where, path, "params_file", params_file) if params_file else None, parameters
+    )
+
+
+def _check_keys(where: str, content: Any, known: tuple[str, ...]) -> None:
+    if not isinstance(content, dict):
+        raise UserError(f"{where}: must be a mapping with the keys {', '.join(known)}, not {content!r}")
+    for key in content:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            advice = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise UserError(f"{where}: unknown key {key!r}: {advice}")
+
+
+def _text(where: str, content: dict[str, Any], key: str) -> str | None:
+    value = content.get(key)
+    if value is not None and not isinstance(value, str):
+        raise UserError(f"{where}: {key!r} must be text, not {value!r}: put it in quotes")
+    return value
+
+
+def _file(where: str, path: Path, key: str, name: str) -> Path:
+    file = path.absolute().parent / Path(name).expanduser()
+    if not file.is_file():
+        raise UserError(f"{where}: {key!r}: {file}: no such file")
+    return file
+
+
+def _mapping(where: str | Path, content: dict[str, Any]) -> dict[str, Any]:
+    parameters = content.get("parameters") or {}
+    if not isinstance(parameters, dict):
+        raise UserError(f"{where}: 'parameters' must be a mapping of names to values, not {parameters!r}")
+    return parameters
+
+
+def _parameters(where: str, parameters: dict[Any, Any]) -> dict[str, Any]:
+    """Check that the node has such parameters, and that every value is one that a ROS parameter can have."""
+    if not parameters:
+        return {}
+    from kd_seg_ros.node.parameters import (
+        refuse_unknown_names,  # of ROS: a list without parameters does without
+    )
+
+    try:
+        refuse_unknown_names(_names(parameters))
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+    return _checked_values(where, parameters)
+
+
+def _names(parameters: dict[Any, Any], group: str = "") -> list[str]:
+    """Return the full names, those in groups with the group's before a dot."""
+    names = []
+    for name, value in parameters.items():
+        full = f"{group}{name}"
+        names += _names(value, f"{full}.") if isinstance(value, dict) else [full]
+    return names
+
+
+def _checked_values(where: str, parameters: dict[Any, Any]) -> dict[str, Any]:
+    for name, value in parameters.items():
+        if isinstance(value, dict):
+            _checked_values(where, value)
+            continue
+        items = value if isinstance(value, list) else [value]
+        if not items or not all(isinstance(item, (bool, int, float, str)) for item in items):
+            raise UserError(f"{where}: parameter {name!r} has no value that ROS knows: {value!r}")
+    return parameters

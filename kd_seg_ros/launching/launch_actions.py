@@ -1,0 +1,92 @@
+"""What the launch files start. ``launch_ros`` is imported only then: the node does without it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ament_index_python.packages import get_packages_with_prefixes
+
+from kd_seg_ros.common.errors import UserError
+
+if TYPE_CHECKING:
+    from launch.action import Action
+    from launch_ros.actions import Node
+
+PACKAGE = "kd_seg_ros"
+PICTURES = ("segmentation/overlay", "segmentation/mask", "segmentation/confidence")
+"""Outputs that config/segmentation.rviz shows; the file names them in the root namespace."""
+
+
+def segmentation_action(
+    *,
+    namespace: str,
+    image: str,
+    params_file: str,
+    parameters: Mapping[str, Any],
+    environment: Mapping[str, str],
+    on_exit: Action | None = None,
+) -> Node:
+    """Start the node.
+
+    :param image: image topic without ``/compressed``; a relative one lies in the namespace.
+    :param parameters: they win over ``params_file``.
+    :param environment: added to that of the launch.
+    :raises UserError: if ``params_file`` is not there; launch itself would only warn, and use the defaults.
+    """
+    from launch_ros.actions import Node
+
+    file = Path(params_file).expanduser()
+    if not file.is_file():
+        raise UserError(f"params_file: {file}: no such file")
+    return Node(
+        package=PACKAGE,
+        executable="segmentation_node",
+        name="segmentation",
+        namespace=namespace,
+        parameters=[str(file), *([as_given(parameters)] if parameters else [])],
+        remappings=[("image", image)],
+        additional_env=dict(environment),
+        output="screen",
+        on_exit=on_exit,
+    )
+
+
+def rviz_action(
+    *, config: str, namespace: str, image: str, use_sim_time: bool, environment: Mapping[str, str]
+) -> Node:
+    """Start RViz with the node's pictures.
+
+    :raises UserError: where RViz is not installed.
+    """
+    from launch_ros.actions import Node
+
+    if "rviz2" not in get_packages_with_prefixes():
+        distribution = os.environ.get("ROS_DISTRO", "<distribution>")
+        raise UserError(
+            f"rviz:=true needs rviz2, which is not installed: sudo apt install ros-{distribution}-rviz2"
+        )
+    return Node(
+        package="rviz2",
+        executable="rviz2",
+        namespace=namespace,
+        arguments=["-d", config],
+        parameters=[{"use_sim_time": use_sim_time}],
+        remappings=[("/image", image), *((f"/{topic}", topic) for topic in PICTURES)],
+        additional_env=dict(environment),
+        output="screen",
+    )
+
+
+def as_given(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Mark text as text: ``launch_ros`` of some releases would read it as YAML (``1e3``, ``on``)."""
+    from launch_ros.parameter_descriptions import ParameterValue
+
+    def mark(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return as_given(value)
+        return ParameterValue(value, value_type=str) if isinstance(value, str) else value
+
+    return {name: mark(value) for name, value in parameters.items()}

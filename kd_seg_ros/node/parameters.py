@@ -1,0 +1,234 @@
+"""The node's parameters: one table of names, types, defaults, limits and meanings.
+
+:func:`declare_parameters` declares them and refuses what rclpy lets pass: values outside a list of
+choices, and names that no parameter has. :func:`declare_class_thresholds` adds those of the model's classes.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Final
+
+from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
+from rclpy.exceptions import ParameterException
+from rclpy.node import Node
+
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.inference.providers import PROVIDERS
+
+
+def _parameter(
+    default: Any,
+    description: str,
+    *,
+    choices: tuple[str, ...] = (),
+    limits: tuple[float, float] | None = None,
+    live: bool = False,
+    group: str = "",
+) -> Any:
+    metadata = {
+        "description": description,
+        "choices": choices,
+        "limits": limits,
+        "live": live,
+        "group": group,
+    }
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The values the node starts with. ``live`` ones may change while it runs, the others are read-only."""
+
+    model: str = _parameter(
+        "", "Path of the ONNX model file. Empty: the demo student shipped with the package."
+    )
+    provider: str = _parameter(
+        "cuda",
+        "Where the network runs. A GPU that is not there is an error at start, never a silent CPU run.",
+        choices=tuple(PROVIDERS),
+    )
+    cuda_graph: bool = _parameter(
+        False,
+        "With provider cuda: record the GPU's work of a frame once and replay it, which spares launching "
+        "hundreds of kernels. Not for model files of open size.",
+    )
+    compressed: bool = _parameter(
+        False, "Subscribe to image/compressed (sensor_msgs/CompressedImage) instead of image."
+    )
+    reliability: str = _parameter(
+        "auto",
+        "Reliability of the image subscription. auto: reliable if every publisher offers it, best effort "
+        "otherwise, checked again as publishers come and go.",
+        choices=("auto", "reliable", "best_effort"),
+    )
+    active: str = _parameter(
+        "auto",
+        "auto: subscribe to the camera, and run the network, only while somebody listens to an output. "
+        "always: run on every image.",
+        choices=("auto", "always"),
+    )
+    confidence_encoding: str = _parameter(
+        "mono8",
+        "Encoding of segmentation/confidence: mono8 is round(255 * probability), 32FC1 the probability.",
+        choices=("mono8", "32FC1"),
+    )
+    output_scale: float = _parameter(
+        1.0,
+        "Size of mask and confidence as a part of the image's, by nearest neighbour. Below 1.0 the camera's "
+        "camera_info, where there is one, is published to fit as segmentation/camera_info.",
+        limits=(0.01, 1.0),
+    )
+    min_confidence: float = _parameter(
+        0.0,
+        "Pixels of a lower confidence get the ignore id in segmentation/mask (255 of the models made here).",
+        limits=(0.0, 1.0),
+        live=True,
+    )
+    overlay: bool = _parameter(
+        True,
+        "Offer segmentation/overlay, the classes' colours over the image; made only while subscribed.",
+    )
+    overlay_alpha: float = _parameter(
+        0.5, "Weight of the colours in the overlay: 0 shows the image alone.", limits=(0.0, 1.0), live=True
+    )
+    drift_window: float = _parameter(
+        30.0,
+        "Seconds over which the confidence is compared with that of the images the model was calibrated on.",
+        limits=(1.0, 3600.0),
+    )
+    period_s: float = _parameter(
+        1.0, "Seconds between two messages on /diagnostics.", limits=(0.1, 3600.0), group="diagnostics"
+    )
+    max_processing_time_ms: float = _parameter(
+        0.0,
+        "Warn if more than one frame in twenty takes longer than this from arrival to published. 0.0: never.",
+        limits=(0.0, 1e6),
+        live=True,
+        group="diagnostics",
+    )
+    max_image_age_ms: float = _parameter(
+        0.0,
+        "Warn if more than one frame in twenty is older than this, by its stamp, when its mask is published. "
+        "0.0: never.",
+        limits=(0.0, 1e6),
+        live=True,
+        group="diagnostics",
+    )
+    no_image_timeout_s: float = _parameter(
+        5.0,
+        "Report an error if no image has come for so long. 0.0: never.",
+        limits=(0.0, 3600.0),
+        live=True,
+        group="diagnostics",
+    )
+
+
+CLASS_GROUP: Final = "class_min_confidence"
+"""Group of the thresholds of single classes."""
+
+_ELSEWHERE: Final = (
+    "use_sim_time",
+    "start_type_description_service",
+    "qos_overrides.",
+    "diagnostic_updater.",
+    f"{CLASS_GROUP}.",
+)
+"""Parameters (a dot at the end: groups of them) that others declare: rclpy, diagnostic_updater, and below."""
+
+
+def full_name(item: Field[Any]) -> str:
+    """Return the name of a parameter with its group, as ROS knows it."""
+    group = item.metadata["group"]
+    return f"{group}.{item.name}" if group else item.name
+
+
+def declare_parameters(node: Node) -> Parameters:
+    """Declare all parameters on ``node`` and return their values.
+
+    :raises UserError: for a value of the wrong type or out of range, or a name that is not known.
+    """
+    refuse_unknown_names(node._parameter_overrides)  # rclpy ignores values for undeclared parameters
+    return Parameters(**{item.name: _declare(node, item) for item in fields(Parameters)})
+
+
+def declare_class_thresholds(node: Node, class_names: Sequence[str]) -> list[str]:
+    """Declare ``class_min_confidence.<class>`` for each class and return the parameters' names.
+
+    :raises UserError: for a value out of range, or the name of a class that the model does not know.
+    """
+    names = [class_parameter(name) for name in class_names]
+    given = [name for name in node._parameter_overrides if name.startswith(f"{CLASS_GROUP}.")]
+    _refuse_others(given, names)
+    for name in names:
+        _declare_one(node, name, CLASS_THRESHOLD)
+    return names
+
+
+def class_parameter(class_name: str) -> str:
+    """Return the name of a class' threshold; spaces become underscores."""
+    return f"{CLASS_GROUP}.{class_name.replace(' ', '_')}"
+
+
+def descriptor(item: Field[Any]) -> ParameterDescriptor:
+    """Describe one field of :class:`Parameters` to ROS."""
+    limits = item.metadata["limits"]
+    ranges = [FloatingPointRange(from_value=limits[0], to_value=limits[1])] if limits else []
+    return ParameterDescriptor(
+        description=item.metadata["description"],
+        additional_constraints=_requirement(item),
+        read_only=not item.metadata["live"],
+        floating_point_range=ranges,
+    )
+
+
+def _requirement(item: Field[Any]) -> str:
+    if choices := item.metadata["choices"]:
+        return f"one of {', '.join(choices)}"
+    if limits := item.metadata["limits"]:
+        return f"a number with a decimal point, {limits[0]} to {limits[1]}"
+    return "true or false" if isinstance(item.default, bool) else "a string"
+
+
+def _declare(node: Node, item: Field[Any]) -> Any:
+    return _declare_one(node, full_name(item), item)
+
+
+def _declare_one(node: Node, name: str, item: Field[Any]) -> Any:
+    try:
+        value = node.declare_parameter(name, item.default, descriptor(item)).value
+    except ParameterException as error:  # wrong type, or out of range
+        value = node._parameter_overrides[name].value
+        raise UserError(f"parameter {name!r} must be {_requirement(item)}, not {value!r}") from error
+    if item.metadata["choices"] and value not in item.metadata["choices"]:
+        raise UserError(f"parameter {name!r} must be {_requirement(item)}, not {value!r}")
+    return value
+
+
+def refuse_unknown_names(names: Iterable[str]) -> None:
+    """Raise UserError for the first name that no parameter of the node can have, with the nearest one."""
+    given = [
+        name
+        for name in names
+        if not any(name == own or (own[-1] == "." and name.startswith(own)) for own in _ELSEWHERE)
+    ]
+    _refuse_others(given, [full_name(item) for item in fields(Parameters)])
+
+
+def _refuse_others(given: Sequence[str], known: Sequence[str]) -> None:
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            advice = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise UserError(f"unknown parameter {name!r}: {advice}")
+
+
+CLASS_THRESHOLD: Final[Field[Any]] = _parameter(
+    0.0,
+    "Likewise for the pixels of this class alone; the higher of this and min_confidence counts.",
+    limits=(0.0, 1.0),
+    live=True,
+)
+"""Any of the group."""

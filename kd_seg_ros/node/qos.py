@@ -1,0 +1,95 @@
+"""Quality of service: what the node offers, and matching the cameras' reliability."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from rclpy.exceptions import ParameterException
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
+
+from kd_seg_ros.common.errors import UserError
+
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
+except ImportError:  # Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
+
+PREFIX: Final = "qos_overrides."
+ROS: Final = ("/parameter_events", "/rosout", "/clock")
+"""Topics that rclpy makes."""
+
+
+def create_output(node: Node, message_type: type[Any], topic: str, latched: bool = False) -> Publisher:
+    """Publish reliably, depth 1; ``qos_overrides.<topic>.publisher.*`` parameters may change that.
+
+    :param latched: keep the last message for subscribers that come later (transient local).
+    :raises UserError: if such a parameter cannot be used.
+    """
+    durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
+    profile = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
+    overriding = QoSOverridingOptions.with_default_policies()
+    try:
+        return node.create_publisher(message_type, topic, profile, qos_overriding_options=overriding)
+    except (ParameterException, RuntimeError) as error:
+        raise UserError(f"cannot publish {topic}: {error}") from error
+
+
+def refuse_unused_overrides(node: Node, outputs: Iterable[str]) -> None:
+    """Refuse ``qos_overrides`` that no topic reads: rclpy would pass over them.
+
+    :param outputs: topics of the node, those among them that are not there this time.
+    :raises UserError: naming the nearest.
+    """
+    topics = [node.resolve_topic_name(topic) for topic in outputs]
+    policies = [policy.name.lower() for policy in QoSOverridingOptions.with_default_policies().policy_kinds]
+    known = [f"{PREFIX}{topic}.publisher.{policy}" for topic in topics for policy in policies]
+    for name in node._parameter_overrides:
+        ours = name.startswith(PREFIX) and not name.startswith(tuple(f"{PREFIX}{topic}." for topic in ROS))
+        if ours and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+            advice = f"did you mean {near[0]!r}? " if near else ""
+            raise UserError(
+                f"unknown parameter {name!r}: {advice}There are {', '.join(policies)} of each output; the "
+                "image topic has the parameter reliability, and keeps the newest image only"
+            )
+
+
+def create_input(
+    node: Node,
+    message_type: type[Any],
+    topic: str,
+    callback: Callable[..., None],
+    reliability: ReliabilityPolicy,
+    lost: Callable[[Any], None],
+    silent: bool = False,
+) -> Subscription:
+    """Subscribe, keeping the last frame only: an older one is of no use once a newer one is here.
+
+    :param callback: takes the message, or where rclpy knows that, message and information.
+    :param lost: called with the middleware's event when messages were lost on the way.
+    :param silent: do not warn of publishers whose reliability does not fit; the caller sees to them.
+    """
+    profile = QoSProfile(depth=1, reliability=reliability)
+    incompatible = (lambda _: None) if silent else None
+    events = SubscriptionEventCallbacks(incompatible_qos=incompatible, message_lost=lost)
+    try:
+        return node.create_subscription(message_type, topic, callback, profile, event_callbacks=events)
+    except UnsupportedEventTypeError:  # a middleware that does not tell
+        events = SubscriptionEventCallbacks(incompatible_qos=incompatible)
+        return node.create_subscription(message_type, topic, callback, profile, event_callbacks=events)
+
+
+def matching_reliability(offered: Iterable[ReliabilityPolicy]) -> ReliabilityPolicy:
+    """Return the reliability with which a subscription hears all of the publishers.
+
+    Reliable if every publisher offers it (or none is there yet), best effort otherwise: a reliable
+    subscription would not be connected to a best-effort publisher at all.
+    """
+    best_effort = any(policy == ReliabilityPolicy.BEST_EFFORT for policy in offered)
+    return ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE

@@ -1,0 +1,43 @@
+"""A thread for work that nothing waits for: pictures for people, compressed copies. No ROS in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Thread
+
+from kd_seg_ros.node.mailbox import Mailbox
+
+Job = Callable[[], None]
+
+
+class SideWorker:
+    """Does the newest job it was given; one that comes too late for its turn is left out."""
+
+    def __init__(self, name: str, failed: Callable[[Exception], None]) -> None:
+        """Make the thread; :meth:`start` starts it.
+
+        :param failed: called with what a job raises.
+        """
+        self._failed = failed
+        self._mailbox: Mailbox[Job] = Mailbox()
+        self._thread = Thread(target=self._work, name=name)
+
+    def start(self) -> None:
+        """Begin with the jobs."""
+        self._thread.start()
+
+    def give(self, job: Job) -> None:
+        """Hand over a job, without waiting."""
+        self._mailbox.put(job)
+
+    def stop(self) -> None:
+        """End after the job under way."""
+        self._mailbox.close()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (job := self._mailbox.take()) is not None:
+            try:
+                job()
+            except Exception as error:
+                self._failed(error)

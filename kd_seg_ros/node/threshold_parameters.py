@@ -1,0 +1,50 @@
+"""The thresholds of confidence: changed while running, and told to the readers of label_info."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.node import Node
+
+from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.thresholds import Levels, lowest_levels
+from kd_seg_ros.node.label_info import LabelInfoPublisher
+from kd_seg_ros.node.parameters import declare_class_thresholds
+
+
+class Thresholds:
+    """``min_confidence`` and ``class_min_confidence.<class>`` of a node."""
+
+    levels: Levels
+    """By the present values, see :func:`~kd_seg_ros.inference.thresholds.abstain`; may be read from any
+    thread."""
+
+    def __init__(self, node: Node, card: ModelCard) -> None:
+        """Declare the parameters of the model's classes, and publish label_info where it can be.
+
+        :raises UserError: for a value out of range or a class the model does not know.
+        """
+        names = ["min_confidence", *declare_class_thresholds(node, card.class_names)]
+        self._values = {name: float(node.get_parameter(name).value) for name in names}
+        self._label_info: LabelInfoPublisher | None = None
+        try:
+            self._label_info = LabelInfoPublisher(node, card)
+        except ImportError:
+            node.get_logger().warning("vision_msgs is not installed: no segmentation/label_info")
+        self._apply()
+        node.add_on_set_parameters_callback(self._on_set)
+
+    def _on_set(self, parameters: list[Any]) -> SetParametersResult:
+        """Take new values; their type and range have been checked by then."""
+        new = {item.name: float(item.value) for item in parameters if item.name in self._values}
+        if new:
+            self._values |= new
+            self._apply()
+        return SetParametersResult(successful=True)
+
+    def _apply(self) -> None:
+        threshold, *by_class = self._values.values()
+        self.levels = lowest_levels(threshold, by_class)
+        if self._label_info:
+            self._label_info.publish(threshold)

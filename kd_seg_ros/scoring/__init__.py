@@ -1,1 +1,0 @@
-"""Replaying a bag through the running node over DDS, and scoring what it publishes."""

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import scipy.special
+
+from distill.benchmarks import postprocess
+from kd_seg_ros.common.errors import UserError
+
+
+def test_the_host_computes_argmax_and_softmax() -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (1, 5, 6, 7)).astype(np.float32)
+    mask, confidence, probability = postprocess.on_host(logits, (6, 7))
+    softmax = scipy.special.softmax(logits[0], axis=0)
+    np.testing.assert_array_equal(mask, logits[0].argmax(0))
+    np.testing.assert_allclose(probability, softmax.max(0), rtol=1e-5)
+    np.testing.assert_array_equal(confidence, np.round(255 * probability))
+
+
+def test_both_ways_agree_and_the_ratio_is_printed() -> None:
+    result = postprocess.run(0.1, "cpu", 5, (9, 12), (36, 48))
+    figures = result.figures
+    assert figures["same_mask"] >= 0.999
+    assert figures["probability_difference"] < 1e-5
+    assert figures["ratio"] == pytest.approx(figures["host_ms"] / figures["graph_ms"])
+    assert f"5×9×12 random logits to 36×48: {figures['ratio']:.1f}× as fast in the graph" in result.text
+    assert result.text.count("\n| ") == 3
+
+
+def test_without_onnx_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(UserError, match="the package onnx, which is not installed: pip install onnx"):
+        postprocess.in_graph(5, (9, 12), (36, 48), "cpu")

@@ -1,0 +1,215 @@
+"""The command on random weights; recovery and minima are tested beside the methods."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from acdc_tree import write_acdc, write_png
+from torchmetrics.classification import MulticlassJaccardIndex
+
+import distill.commands.calibrate
+from distill.__main__ import main
+from distill.calibration import stored_calibration
+from distill.checkpoints.atomic_files import save_checkpoint
+from distill.checkpoints.student import build_network, deployed, load_student
+from distill.commands.calibrate import pooled_miou, seen_ranges
+from distill.commands.export import make_card
+from distill.config import Config, parse_config
+from distill.datasets.acdc import AcdcDataset
+from distill.datasets.frame import Sample
+from distill.evaluation.evaluation import Evaluation
+from distill.models.logit_calibration import NONE
+from kd_seg_ros.inference.card import ModelCard
+
+CONDITIONS = ("full", "fog", "night", "rain", "snow")
+METHODS = ("none", "temperature", "class_temperature", "vector")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_acdc(tmp_path_factory.mktemp("acdc"), splits=("val",), frames=3, size=(64, 100))
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
+    """A student with random weights, as `fit` would write it."""
+    student = {"backbone": "mobilenetv4_conv_small_035", "channels": 8, "pretrained": False}
+    config = parse_config({"name": "random", "data": {"root": str(data)}, "student": student}, "the test")
+    torch.manual_seed(0)
+    state = {f"student.{key}": value for key, value in build_network(config.student).state_dict().items()}
+    path = tmp_path_factory.mktemp("run") / "best.ckpt"
+    values = config.model_dump(mode="json")
+    save_checkpoint({"hyper_parameters": {"config": values}, "state_dict": state}, path)
+    return path
+
+
+def calibrate(checkpoint: Path, *arguments: str) -> dict[str, Any]:
+    assert main(["calibrate", "--checkpoint", str(checkpoint), *arguments]) == 0
+    document: dict[str, Any] = json.loads(checkpoint.with_suffix(".calibration.json").read_text())
+    return document
+
+
+def masks(checkpoint: Path, samples: list[Sample]) -> tuple[float, Config]:
+    """Return the mIoU of a checkpoint under its calibration, by torchmetrics, and its configuration."""
+    network, config = load_student(checkpoint)
+    model = deployed(network, config, stored_calibration(checkpoint) or NONE)
+    jaccard = MulticlassJaccardIndex(19, average="none", ignore_index=255)
+    present = set()
+    for sample in samples:
+        with torch.no_grad():
+            mask = model(torch.from_numpy(sample.image))[0].long()
+        labels = torch.from_numpy(sample.labels.astype(np.int64))  # type: ignore[union-attr]
+        jaccard.update(mask, labels)
+        present |= set(labels.unique().tolist()) - {255}
+    assert len(present) == 19
+    return float(jaccard.compute().mean()), config
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Any]]:
+    """The scores before and after that are drawn; drawing takes seconds."""
+    found: list[tuple[Any, Any]] = []
+    monkeypatch.setattr(
+        distill.commands.calibrate,
+        "write_diagrams",
+        lambda _, before, after, *__: found.append((before, after)),
+    )
+    return found
+
+
+@pytest.mark.parametrize("method", ["temperature", "vector"])
+def test_all_methods_are_compared_and_one_is_kept(
+    method: str,
+    checkpoint: Path,
+    data: Path,
+    drawn: list[tuple[Any, Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    document = calibrate(checkpoint, "--method", method)
+    assert document["schema_version"] == 2
+    assert document["method"] == method
+    assert tuple(document["scores"]) == METHODS
+    assert all(tuple(document["scores"][name]) == CONDITIONS for name in METHODS)
+    # Three images a condition: two to one half and one to the other, the next condition the other way.
+    assert (document["fitted_on"]["images"], document["reported_on"]["images"]) == (6, 6)
+    assert document["held_out"] is True
+    assert document["scores"][method]["full"]["images"] == 6
+
+    samples = list(AcdcDataset(data, "val"))
+    miou, config = masks(checkpoint, samples)
+    assert document["miou"]["full"] == pytest.approx(miou, abs=1e-6)
+    assert set(document["miou"]) == set(CONDITIONS)
+    scores = {name: document["scores"][name]["full"] for name in METHODS}
+    for name in ("temperature", "class_temperature"):
+        assert scores[name]["miou"] == pytest.approx(scores["none"]["miou"], abs=1e-3)
+    # Random labels: uniform probabilities are best, and what was found on one half serves the other.
+    assert scores["temperature"]["nll"] < scores["none"]["nll"]
+    assert scores[method]["nll"] == pytest.approx(np.log(19), abs=0.02)
+
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in (*METHODS, "mIoU", "NLL (nats)", "Brier", "ECE snow [%]"))
+    assert f"{100 * scores['vector']['ece']:.2f}" in printed
+    assert f"\n{method}" in printed  # what was written
+    assert drawn == [(document["scores"]["none"], document["scores"][method])]
+
+    card = ModelCard.from_json(make_card(config, document, (64, 100), 0).to_json())
+    assert card.calibration == {"method": method, "parameters": document["parameters"]}
+    assert card.temperature == (document["parameters"]["temperature"] if method == "temperature" else 1.0)
+    assert card.miou == document["miou"]
+    assert card.ece_before["night"] == document["scores"]["none"]["night"]["ece"]
+    assert card.ece_after["night"] == document["scores"][method]["night"]["ece"]
+    assert card.expected_accuracy == document["expected_accuracy"]
+    assert set(card.expected_accuracy) == set(CONDITIONS)
+    table = card.reliability["fog"]
+    assert table == document["scores"][method]["fog"]["reliability"]
+    assert {len(column) for column in table.values()} == {15}
+
+
+def test_the_range_of_the_expected_accuracy_is_that_of_the_images() -> None:
+    rng = np.random.default_rng(0)
+    evaluation = Evaluation(("road", "car"))
+    shares: dict[str, list[float]] = {"fog": [], "night": []}
+    for i in range(40):
+        # Two confidences only: 0.6, of which all are right, and 0.9, of which none is.
+        low = rng.random((10, 10)) < (0.8 if i % 2 else 0.2)
+        p = np.where(low, 0.6, 0.9)
+        condition = "night" if i % 2 else "fog"
+        labels = np.where(low, 0, 1).astype(np.uint8)
+        evaluation.update(condition, str(i), labels, torch.from_numpy(np.log(np.stack([p, 1 - p]))).float())
+        shares[condition].append(float(low.mean()))
+    found = seen_ranges(evaluation.images(), evaluation.summary())
+    for condition, values in shares.items():
+        assert found[condition] == pytest.approx(np.quantile(values, [0.01, 0.99]))
+    assert found["full"] == pytest.approx(np.quantile([*shares["fog"], *shares["night"]], [0.01, 0.99]))
+
+
+@pytest.mark.usefixtures("drawn")
+def test_what_was_stored_is_what_was_scored(checkpoint: Path, data: Path) -> None:
+    """The NLL of the held-out half in the document, recomputed from the stored parameters."""
+    document = calibrate(checkpoint, "--method", "class_temperature", "--pixels", "20000")
+    assert document["fitted_on"]["pixels"] == pytest.approx(20_000, abs=6)
+    network, config = load_student(checkpoint)
+    calibration = stored_calibration(checkpoint)
+    assert calibration is not None
+    total, pixels = 0.0, 0
+    for condition, numbers in (("fog", (1,)), ("night", (0, 2)), ("rain", (1,)), ("snow", (0, 2))):
+        for number in numbers:
+            sample = AcdcDataset(data, "val", [condition])[number]
+            with torch.no_grad():
+                logits = deployed(network, config).logits(torch.from_numpy(sample.image))[0]
+            labels = torch.from_numpy(sample.labels.astype(np.int64)).flatten()
+            calibrated = calibration.apply(logits).flatten(1).T.double()
+            total += float(
+                torch.nn.functional.cross_entropy(calibrated, labels, ignore_index=255, reduction="sum")
+            )
+            pixels += int((labels != 255).sum())
+    assert document["scores"]["class_temperature"]["full"]["pixels"] == pixels
+    assert document["scores"]["class_temperature"]["full"]["nll"] == pytest.approx(total / pixels, rel=1e-5)
+
+
+@pytest.mark.usefixtures("drawn")
+def test_classes_with_too_few_pixels_are_named(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    calibrate(checkpoint, "--pixels", "6000")
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "vector: 19 of 19 classes keep the common temperature, with fewer than 1000 pixels" in printed
+
+
+def test_a_single_image_is_not_held_out(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_acdc(tmp_path, splits=("val",), conditions=("snow",), frames=1)
+    document = calibrate(checkpoint, "--root", str(root), "--conditions", "snow")
+    assert document["held_out"] is False
+    assert (document["fitted_on"]["images"], document["reported_on"]["images"]) == (1, 1)
+    assert document["miou"]["full"] == pytest.approx(document["scores"]["temperature"]["full"]["miou"])
+    assert "warning: a single image" in capsys.readouterr().out
+    assert checkpoint.with_suffix(".reliability.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_images_without_labelled_pixels_are_one_line(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_acdc(tmp_path, splits=("val",), conditions=("snow",))
+    for path in root.glob("gt/*/val/*/*.png"):
+        write_png(path, np.full((12, 20), 255, np.uint8))
+    command = ["calibrate", "--checkpoint", str(checkpoint), "--conditions", "snow", "--root", str(root)]
+    assert main(command) == 2
+    assert "cannot be calibrated: no labelled pixel to calibrate on" in capsys.readouterr().err
+    assert main([*command, "--pixels", "0"]) == 2
+    assert "--pixels must be at least 1" in capsys.readouterr().err
+
+
+def test_miou_is_that_of_both_halves_together() -> None:
+    first = {"full": np.array([[3, 1, 0], [0, 2, 0]]), "fog": np.array([[3, 1, 0], [0, 2, 0]])}
+    second: dict[str, dict[str, Any]] = {
+        "full": {"confusion": [[1, 0, 0], [1, 4, 0]]},
+        "night": {"confusion": [[1, 0, 0], [1, 4, 0]]},
+    }
+    # full: rows (4, 1), (1, 6): IoU 4/6 and 6/8.
+    expected = {"full": (4 / 6 + 6 / 8) / 2, "fog": (3 / 4 + 2 / 3) / 2, "night": (1 / 2 + 4 / 5) / 2}
+    assert pooled_miou(first, second) == pytest.approx(expected)

@@ -1,0 +1,317 @@
+"""The offline half from data to file through its commands, at the smallest size that exercises all of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+import torchmetrics
+import yaml
+from acdc_tree import write_acdc, write_png
+
+import distill.commands.export
+import distill.export.agreement
+from distill.__main__ import main
+from distill.calibration import Calibration
+from distill.calibration.halves import split
+from distill.checkpoints.student import deployed, load_student
+from distill.datasets.acdc import AcdcDataset
+from distill.datasets.frame import read_sample
+from distill.evaluation.segmenters import torch_segmenter
+from kd_seg_ros.inference.engine import Engine
+
+BACKBONE = "mobilenetv4_conv_small_035"
+SIZE = (72, 120)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_acdc(tmp_path_factory.mktemp("acdc"), frames=2, size=SIZE)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
+    """Folder with a trained teacher and a student distilled from it."""
+    folder = tmp_path_factory.mktemp("runs")
+    common: dict[str, Any] = {
+        "output": str(folder),
+        "data": {
+            "root": str(data),
+            "crop": [80, 80],
+            "workers": 0,
+            "description": "noise",
+            "limitations": "all",
+        },
+        "student": {"backbone": BACKBONE, "channels": 8},
+        "training": {"epochs": 1, "batch_size": 4, "accumulate": 1, "learning_rate": 0.02},
+    }
+    distilled = common | {
+        "name": "student",
+        "teacher": {"checkpoint": str(folder / "teacher" / "best.ckpt")},
+        "objective": {"logits": "kl_border", "features": [{"loss": "cwd"}, {"loss": "lad"}, {"loss": "l2"}]},
+    }
+    for config in (common | {"name": "teacher"}, distilled):
+        path = folder / f"{config['name']}.yaml"
+        path.write_text(yaml.safe_dump(config))
+        assert main(["fit", "--config", str(path)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(runs: Path) -> Path:
+    assert main(["calibrate", "--checkpoint", str(runs / "student" / "best.ckpt")]) == 0
+    return runs / "student" / "best.ckpt"
+
+
+@pytest.fixture(scope="module")
+def exported(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("out") / "new" / "student.onnx"
+    size = ["--height", str(SIZE[0]), "--width", str(SIZE[1])]
+    assert main(["export", "--checkpoint", str(checkpoint), "--out", str(out), *size]) == 0
+    return out
+
+
+def test_checkpoint_holds_the_student_only_and_no_pickle(runs: Path) -> None:
+    state = torch.load(runs / "student" / "best.ckpt", weights_only=True)
+    assert all(key.startswith("student.") for key in state["state_dict"])
+    network, config = load_student(runs / "student" / "best.ckpt")
+    assert len(state["state_dict"]) == len(network.state_dict())
+    assert not network.training
+    assert config.name == "student"
+
+
+def test_every_term_and_the_validation_reach_tensorboard(runs: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(runs / "student" / "tensorboard"))
+    events.Reload()
+    assert "val/miou" in events.Tags()["scalars"]
+    logged = torch.load(runs / "student" / "last.ckpt", weights_only=True)
+    assert logged["epoch"] == 0
+
+
+def test_another_architecture_learns_from_the_teachers_logits(runs: Path, tmp_path: Path) -> None:
+    arguments = ["--name", "pidnet", "--output", str(tmp_path), "--objective.features", "[]"]
+    network = ["--student", "{model: pidnet_s}", "--objective.logits", "kl"]
+    assert main(["fit", "--config", str(runs / "student.yaml"), *arguments, *network]) == 0
+    student, config = load_student(tmp_path / "pidnet" / "best.ckpt")
+    assert (config.student.model, type(student).__name__) == ("pidnet_s", "PidNet")
+
+
+def test_run_folder_is_protected_and_resumable(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = ["--config", str(runs / "teacher.yaml")]
+    assert main(["fit", *config]) == 2
+    assert "--resume" in capsys.readouterr().err
+    before = torch.load(runs / "teacher" / "last.ckpt", weights_only=True)
+    assert main(["fit", *config, "--resume", "--training.epochs", "2"]) == 0
+    after = torch.load(runs / "teacher" / "last.ckpt", weights_only=True)
+    assert before["global_step"] > 0
+    assert after["global_step"] == 2 * before["global_step"]
+    assert main(["fit", *config, "--resume", "--name", "unknown"]) == 2
+    assert "nothing to resume" in capsys.readouterr().err
+
+
+def test_overwrite_deletes_nothing_but_an_earlier_run(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "mine" / "thesis.txt"
+    mine.parent.mkdir()
+    mine.write_text("years of work")
+    config = ["--config", str(runs / "teacher.yaml"), "--overwrite"]
+    assert main(["fit", *config, "--output", str(tmp_path), "--name", "mine"]) == 2
+    assert "is not deleted" in capsys.readouterr().err
+    assert mine.read_text() == "years of work"
+    # A mistake elsewhere does not cost the run that was to be overwritten.
+    assert main(["fit", *config, "--data.root", str(tmp_path / "nowhere")]) == 2
+    assert (runs / "teacher" / "best.ckpt").is_file()
+
+
+def test_metrics_are_those_of_torchmetrics(checkpoint: Path, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "metrics.json"
+    assert main(["evaluate", "--checkpoint", str(checkpoint), "--out", str(out)]) == 0
+    document = json.loads(out.read_text())
+    assert document["schema_version"] == 2
+    assert set(document["scores"]) == {"full", "fog", "night", "rain", "snow"}
+    assert document["options"] == {}
+    assert 0 < document["scores"]["full"]["auprc"]["mean"] < 1
+
+    network, config = load_student(checkpoint)
+    calibration = json.loads(checkpoint.with_suffix(".calibration.json").read_text())
+    temperature = calibration["parameters"]["temperature"]
+    model = deployed(network, config, Calibration("temperature", temperature=temperature))
+    for condition in ("full", "snow"):
+        dataset = AcdcDataset(data, "val", config.data.conditions if condition == "full" else [condition])
+        bins = np.zeros((15, 2))  # per bin: hits, summed confidence
+        jaccard = torchmetrics.JaccardIndex("multiclass", num_classes=19, ignore_index=255, average="none")
+        for i in range(len(dataset)):
+            sample = dataset[i]
+            with torch.no_grad():
+                logits = model.logits(torch.from_numpy(sample.image)) / temperature
+            labels = torch.from_numpy(sample.labels.astype(np.int64))[None]
+            confidence, mask = (v.numpy()[0] for v in logits.double().softmax(1).max(1))
+            for b in range(15):
+                inside = (sample.labels != 255) & (np.minimum((confidence * 15).astype(int), 14) == b)
+                bins[b] += (mask == sample.labels)[inside].sum(), confidence[inside].sum()
+            jaccard.update(logits, labels)
+        scores = document["scores"][condition]
+        assert scores["images"] == len(dataset)
+        # torchmetrics sums in FP32, which loses digits over this many pixels.
+        ece = np.abs(bins[:, 0] - bins[:, 1]).sum() / scores["pixels"]
+        assert scores["ece"] == pytest.approx(ece, abs=1e-6)
+        iou = [value for value in scores["iou"].values() if value is not None]
+        assert scores["miou"] == pytest.approx(float(jaccard.compute().mean()), abs=1e-6)
+        assert np.mean(iou) == pytest.approx(scores["miou"])
+
+
+def test_calibration_lowers_the_nll_and_reports_ece(checkpoint: Path, data: Path) -> None:
+    document = json.loads(checkpoint.with_suffix(".calibration.json").read_text())
+    network, config = load_student(checkpoint)
+    logits, labels = [], []
+    with torch.no_grad():
+        for frame in split(AcdcDataset(data, "val").frames)[0]:
+            sample = read_sample(frame)
+            assert sample.labels is not None
+            valid = torch.from_numpy(sample.labels != 255)
+            logits.append(deployed(network, config).logits(torch.from_numpy(sample.image))[0][:, valid].T)
+            labels.append(torch.from_numpy(sample.labels)[valid].long())
+    z, y = torch.cat(logits), torch.cat(labels)
+    nll = torch.nn.functional.cross_entropy
+    assert nll(z / document["parameters"]["temperature"], y) <= nll(z, y) + 1e-6
+    assert document["scores"]["none"]["full"]["ece"] is not None
+    assert document["scores"]["temperature"]["night"]["ece"] is not None
+
+
+def test_exported_file_is_the_network(exported: Path, checkpoint: Path, data: Path) -> None:
+    assert [p.name for p in exported.parent.iterdir()] == ["student.onnx"]
+    engine = Engine(exported, "cpu")
+    network, config = load_student(checkpoint)
+    image = AcdcDataset(data, "val")[0].image
+    calibration = Calibration("temperature", temperature=engine.card.temperature)
+    mask, probability = torch_segmenter(deployed(network, config, calibration))(image)
+    prediction = engine.segment(image, probability=True)
+    assert (prediction.mask == mask).mean() >= 0.995
+    assert prediction.probability is not None
+    assert np.abs(prediction.probability - probability).mean() <= 0.01
+
+
+def test_card_says_where_the_file_comes_from(exported: Path, checkpoint: Path) -> None:
+    card = Engine(exported, "cpu").card
+    network, config = load_student(checkpoint)
+    calibration = json.loads(checkpoint.with_suffix(".calibration.json").read_text())
+    assert (card.name, card.dataset, card.limitations) == ("student", "noise", "all")
+    assert (card.height, card.width) == SIZE
+    assert card.calibration == {
+        "method": "temperature",
+        "parameters": {"temperature": card.temperature},
+    }
+    assert card.temperature == calibration["parameters"]["temperature"]
+    assert card.parameters == sum(p.numel() for p in network.parameters())
+    assert card.config_hash == config.digest()
+    assert card.ece_before["fog"] == calibration["scores"]["none"]["fog"]["ece"]
+    assert card.ece_after["full"] == calibration["scores"]["temperature"]["full"]["ece"]
+    assert card.reliability["snow"] == calibration["scores"]["temperature"]["snow"]["reliability"]
+    assert set(card.miou) == {"full", "fog", "night", "rain", "snow"}
+    assert card.agreement["argmax"] >= 0.995
+
+
+def test_file_is_half_precision_in_an_old_opset_and_names_no_path(exported: Path) -> None:
+    proto = onnx.load(exported)
+    assert [(o.domain, o.version) for o in proto.opset_import] == [("", 18)]
+    weights = [w for w in proto.graph.initializer if len(w.dims) == 4 and w.dims[0] > 1]
+    assert weights
+    assert {w.data_type for w in weights} == {onnx.TensorProto.FLOAT16}
+    assert b"site-packages" not in exported.read_bytes()
+    assert b".py" not in exported.read_bytes()
+
+
+def test_a_file_that_disagrees_is_refused(
+    checkpoint: Path,
+    exported: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    segmenter = distill.export.agreement.torch_segmenter
+
+    def wrong(model: Any) -> Any:
+        segment = segmenter(model)
+        return lambda image: ((segment(image)[0] + 1) % 19, segment(image)[1] + 0.2)
+
+    monkeypatch.setattr(distill.export.agreement, "torch_segmenter", wrong)
+    monkeypatch.setattr(
+        distill.commands.export, "to_onnx", lambda *_: onnx.load(exported)
+    )  # the same, without the wait
+    command = ["export", "--checkpoint", str(checkpoint), "--out", str(tmp_path / "x.onnx")]
+    assert main([*command, "--height", str(SIZE[0]), "--width", str(SIZE[1]), "--limit", "2"]) == 2
+    error = capsys.readouterr().err
+    assert "argmax agreement 0.00% is below 99.5%" in error
+    assert "confidence difference 0.2000 is above 0.01" in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_export_checks_on_plain_images_too(checkpoint: Path, tmp_path: Path) -> None:
+    write_png(
+        tmp_path / "in" / "a.png", np.random.default_rng(0).integers(0, 256, (50, 60, 3), dtype=np.uint8)
+    )
+    command = ["export", "--checkpoint", str(checkpoint), "--out", str(tmp_path / "x.onnx")]
+    assert main([*command, "--height", "64", "--width", "96", "--images", str(tmp_path / "in")]) == 0
+    assert "miou_points" not in Engine(tmp_path / "x.onnx", "cpu").card.agreement
+
+
+def test_onnx_files_are_evaluated_as_the_vehicle_runs_them(exported: Path, data: Path) -> None:
+    assert main(["evaluate", "--onnx", str(exported), "--conditions", "fog"]) == 0
+    document = json.loads(exported.with_suffix(".metrics.json").read_text())
+    assert set(document["scores"]) == {"full", "fog"}
+    exported.with_suffix(".metrics.json").unlink()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fit", "--config", "nowhere.yaml"], "nowhere.yaml"),
+        (["fit", "--config", "{runs}/teacher.yaml", "--trainin.epochs", "1"], "did you mean 'training'"),
+        (["fit", "--config", "{runs}/teacher.yaml", "--training.epochs"], "needs a value"),
+        (["fit", "--config", "{runs}/teacher.yaml", "--overwrite", "--data.root", "{runs}/teacher.yaml",
+          "--name", "other"], "is not a folder"),
+        (["fit", "--config", "{runs}/teacher.yaml", "--output", "{runs}/teacher.yaml"], "cannot be made"),
+        (["fit", "--config", "{runs}/teacher.yaml", "--student", "{{model: pidnet-s}}"],
+         "unknown model 'pidnet-s'; near it: pidnet_s"),
+        (["fit", "--config", "{runs}/student.yaml", "--student", "{{model: pidnet_s}}"],
+         "the student has no map 'P4'; it has detail"),
+        (["evaluate", "--checkpoint", "{runs}/teacher.yaml"], "is cut short or no checkpoint"),
+        (["evaluate", "--onnx", "{runs}/teacher.yaml"], "not a readable ONNX file"),
+        (["calibrate", "--checkpoint", "nowhere.ckpt"], "does not exist"),
+        (["export", "--checkpoint", "{runs}/student/best.ckpt", "--out", "x.pt"], "ends in .onnx"),
+        (["export", "--checkpoint", "{runs}/student/best.ckpt", "--out", "{runs}/x.onnx",
+          "--root", "{runs}"], "--images DIR"),
+        (["export", "--checkpoint", "{runs}/student/best.ckpt", "--out", "/dev/null/x.onnx"],
+         "cannot be made"),
+    ],
+)  # fmt: skip
+def test_mistakes_end_in_one_line(
+    runs: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([a.format(runs=runs) for a in arguments]) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert message in lines[0]
+
+
+def test_an_error_in_a_worker_process_is_one_line_too(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_acdc(tmp_path, frames=2, size=(20, 20))
+    for path in root.glob("gt/*/train/*/*.png"):
+        write_png(path, np.full((20, 20), 77, np.uint8))
+    arguments = ["--data.root", str(root), "--name", "broken", "--data.workers", "1"]
+    assert main(["fit", "--config", str(runs / "teacher.yaml"), *arguments]) == 2
+    printed = capsys.readouterr()
+    error = printed.err.splitlines()[-1]
+    assert error.startswith(f"error: {root}")
+    assert printed.out.endswith("\n")  # and on a line of its own, behind the progress bar
+    assert "77" in error

@@ -1,0 +1,86 @@
+"""The command that tells a difference from chance."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from evaluated import write_run
+
+from distill.__main__ import main
+from distill.commands.compare import compare, groups, row
+from distill.evaluation.bootstrap import Difference
+from distill.evaluation.evaluated_run import read_run
+
+
+def test_a_better_model_is_called_better(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    worse, better = (
+        write_run(tmp_path / name, skill=skill, images=24, name=name)
+        for name, skill in (("a", 0.5), ("b", 3))
+    )
+    out = tmp_path / "new" / "difference.json"
+    command = ["compare", str(worse), str(better), "--draws", "500", "--json", str(out)]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"A: a ({worse}")
+    lines = [line for line in printed.splitlines() if "mIoU" in line]
+    assert ["full" in lines[0], "fog" in lines[1], "night" in lines[2]] == [True] * 3
+    assert all("B is better" in line for line in lines)
+    document = json.loads(out.read_text())
+    assert document["models"][1]["name"] == "b"
+    full = json.loads((better / "best.metrics.json").read_text())["scores"]["full"]
+    assert document["differences"]["full"]["miou"]["second"] == pytest.approx(full["miou"])
+    assert document["differences"]["full"]["ece"]["second"] == pytest.approx(full["ece"])
+
+
+def test_a_model_of_the_same_skill_could_be_chance(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [str(write_run(tmp_path / str(seed), seed=seed, images=30)) for seed in (1, 2)]
+    for by, full, fog in (
+        ("image", "could be chance", "could be chance"),
+        ("sequence", "could be chance", "8 are too few to tell"),
+    ):
+        assert main(["compare", *runs, "--draws", "500", "--by", by]) == 0
+        lines = [line for line in capsys.readouterr().out.splitlines() if "mIoU" in line]
+        assert (full in lines[0], fog in lines[1]) == (True, True)
+
+
+def test_conditions_are_compared_on_their_own_images(tmp_path: Path) -> None:
+    first, second = (read_run(write_run(tmp_path / str(seed), seed=seed)).images for seed in (1, 2))
+    results = compare(first, second, "image", 100)
+    assert list(results) == ["full", "fog", "night"]
+    mine, other = (i.only(i.conditions == "fog") for i in (first, second))
+    fog = compare(mine, other, "image", 100)
+    assert results["fog"] == fog["full"]
+
+
+def test_sequences_are_folders(tmp_path: Path) -> None:
+    images = read_run(write_run(tmp_path)).images
+    assert groups(images, "image") is None
+    numbers = groups(images, "sequence")
+    assert numbers is not None
+    # fog/drive0, night/drive0, …, four frames of a drive, then the next.
+    assert numbers.tolist() == [0, 2, 0, 2, 1, 3, 1, 3]
+
+
+def test_a_lower_ece_is_better() -> None:
+    assert row(Difference(0.10, 0.05, -0.06, -0.04, 0.0, 50), higher_is_better=False) == [
+        "10.00",
+        "5.00",
+        "-5.00",
+        "-6.00 … -4.00",
+        "B is better",
+    ]
+    assert row(Difference(0.10, 0.05, -0.06, -0.04, 0.0, 50), higher_is_better=True)[-1] == "A is better"
+
+
+def test_mistakes_end_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [str(write_run(tmp_path / "a")), str(write_run(tmp_path / "b", images=6))]
+    for arguments, message in (
+        (runs, "they are over 8 and 6 images"),
+        ([*runs, "--draws", "5"], "at least 100"),
+    ):
+        assert main(["compare", *arguments]) == 2
+        assert message in capsys.readouterr().err

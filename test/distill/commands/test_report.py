@@ -1,0 +1,90 @@
+"""The command, from checkpoints and images to the page."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from distill.__main__ import main
+from distill.commands import report as command
+from distill.report.plots import Plots
+
+
+class Page(HTMLParser):
+    """What a page refers to and shows."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.pictures: list[str] = []
+        self.sections: list[str] = []
+        self.text = ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.links += [value for key in ("src", "href", "data", "srcset") if (value := values.get(key))]
+        if tag == "img":
+            assert values["alt"]
+            self.pictures.append(str(values["alt"]))
+        if tag == "section":
+            self.sections.append(str(values["id"]))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_whole_report(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "new" / "out"
+    assert main(["report", str(trained / "plain"), str(trained / "taught"), "--out", str(out)]) == 0
+    last = capsys.readouterr().out.strip().splitlines()[-1]
+    assert last == f"report written to {out / 'report.html'}, its plots to {out / 'plots'}"
+    page = Page(out / "report.html")
+    assert all(link.startswith(("data:image/", "#")) for link in page.links)  # nothing from elsewhere
+    assert {link[1:] for link in page.links if link[0] == "#"} <= set(page.sections)
+    expected = {"runs", "scores", "tradeoff", "panels", "iou", "auprc", "calibration", "confusion"}
+    assert expected | {"worst", "mistakes", "borders", "classes", "made"} >= set(page.sections) >= expected
+    for condition in ("fog", "night"):
+        assert f"{condition}: plain and taught" in page.text
+        name = f"rgb_anon/{condition}/val/GP01/GP01_frame_000000_rgb_anon.png"
+        kinds = [text.removesuffix(f" of {name}") for text in page.pictures if text.endswith(name)]
+        assert {"image", "labels", "plain", "taught", "where they differ"} <= set(kinds)
+        assert (out / f"plots/panels_{condition}_plain_and_taught.pdf").is_file()
+    assert "Not ACDC's validation split." in page.text
+    assert "border weights α" in " ".join(page.pictures)
+    assert "mIoU over epochs is not known of plain, taught" in page.text
+    assert {path.suffix for path in (out / "plots").iterdir()} == {".png", ".pdf"}
+
+
+def test_without_the_models_the_rest_is_there(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command.plots, "make", lambda *_: Plots())  # they are tested by themselves
+    (trained / "taught" / "best.ckpt").unlink()
+    arguments = ["report", str(trained / "taught"), "--out", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    note = f"they need the models and the images. {trained / 'taught' / 'best.ckpt'} does not exist."
+    assert note in capsys.readouterr().out
+    page = Page(tmp_path / "out/report.html")
+    assert note in page.text
+    assert not {"panels", "worst", "mistakes", "borders"} & set(page.sections)
+    assert {"scores", "iou", "auprc"} <= set(page.sections)
+
+
+def test_bad_input_is_refused_in_one_line(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = str(trained / "plain")
+    (tmp_path / "file").touch()
+    for arguments, reason in (
+        ([plain, plain, "--out", str(tmp_path / "out")], "is given 2 times"),
+        ([plain, "--out", str(tmp_path / "file")], "cannot be made"),
+        ([plain, "--out", str(tmp_path / "out"), "--fps", str(tmp_path / "file")], "is no JSON of"),
+        ([str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")], "cannot be read"),
+    ):
+        assert main(["report", *arguments]) == 2
+        error = capsys.readouterr().err
+        assert reason in error
+        assert len(error.strip().splitlines()) == 1

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from distill.config import Config, FeatureLossConfig, ObjectiveConfig, load_config, parse_config
+from distill.config.objective import AdapterConfig, AdversarialConfig
+from distill.data.transforms import TrainTransform
+from distill.losses.intra_class import AUTHORS_WEIGHT as INTRA_CLASS
+from distill.losses.self_similarity import AUTHORS_WEIGHT as SELF_SIMILARITY
+from kd_seg_ros.common.errors import UserError
+
+EXPERIMENTS = sorted((Path(__file__).parents[3] / "config" / "distill").glob("*.yaml"))
+SMALLEST: dict[str, Any] = {"name": "x", "data": {"root": "there"}, "student": {"backbone": "resnet18"}}
+
+
+def features(**values: Any) -> dict[str, Any]:
+    return {"objective": {"features": [values]}}
+
+
+def objective(**values: Any) -> ObjectiveConfig:
+    return ObjectiveConfig.model_validate(values)
+
+
+def write(path: Path, values: Any) -> Path:
+    path.write_text(values if isinstance(values, str) else yaml.safe_dump(values))
+    return path
+
+
+def test_defaults_are_those_of_table_4_5(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path / "c.yaml", SMALLEST))
+    training, data = config.training, config.data
+    assert (training.batch_size, training.accumulate, training.epochs) == (8, 2, 250)
+    assert (training.learning_rate, training.betas, training.weight_decay) == (4e-4, (0.9, 0.99), 1e-4)
+    assert (data.scale, data.crop, data.working_scale) == ((0.5, 2.0), (1080, 1080), 0.8)
+    assert config.run_folder == Path("runs/x")
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda p: p.stem)
+def test_shipped_experiments_are_valid(path: Path) -> None:
+    assert load_config(path).name == path.stem
+
+
+def test_there_are_shipped_experiments() -> None:
+    assert EXPERIMENTS
+
+
+def test_base_holds_what_the_file_does_not_say(tmp_path: Path) -> None:
+    write(tmp_path / "base.yaml", SMALLEST | {"training": {"epochs": 7, "batch_size": 3}})
+    path = write(tmp_path / "c.yaml", {"base": "base.yaml", "name": "y", "training": {"epochs": 9}})
+    config = load_config(path, {"training.learning_rate": 0.5})
+    assert (config.name, config.training.epochs, config.training.batch_size) == ("y", 9, 3)
+    assert config.training.learning_rate == 0.5
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"seeed": 1}, "unknown key 'seeed'; did you mean 'seed'"),
+        ({"data": {"root": "r", "workerz": 1}}, r"unknown key 'data\.workerz'; did you mean 'workers'"),
+        ({"training": {"epoch": 1}}, "did you mean 'epochs'"),
+        ({"teacher": {"checkpoint": "c"}}, "no term of the objective uses it"),
+        ({"objective": {"logits": "kl"}}, r"give teacher\.checkpoint"),
+        ({"objective": {"features": [{"loss": "cwd", "map": ["P4"]}]}}, "did you mean 'maps'"),
+        ({"objective": {"features": [{"loss": "cwdd"}]}}, r"objective\.features\.0\.loss"),
+        (features(loss="l2", temperature=2.0), "l2 has no temperature; cwd and cross_image have one"),
+        (features(loss="cwd", maps=[]), r"features\.0\.maps': give at least one map"),
+        (features(loss="cwd", maps="P4"), "give a list of map names, or a mapping of the student's names"),
+        (features(loss="cwd", maps={"P4": 8}), "give a list of map names"),
+        (features(loss="cwd", adapters={"projector": 2}), "did you mean 'projectors'"),
+        (features(loss="cwd", weight=0), r"objective\.features\.0\.weight.*greater than 0"),
+        (
+            {"objective": {"curriculum_temperature": True}},
+            "curriculum_temperature needs a KL term: set logits to kl or kl_border",
+        ),
+        (
+            {"objective": {"logits": "kl", "curriculum_temperature": True, "logits_temperature": 2}},
+            "logits_temperature is learnt",
+        ),
+        ({"objective": {"adversarial": True}}, r"give teacher\.checkpoint"),
+        (
+            {
+                "teacher": {"checkpoint": "c"},
+                "objective": {"adversarial": True},
+                "data": {"root": "r", "crop": [159, 400]},
+            },
+            r"images of 128 pixels or more a side, not 127×320: raise data\.crop",
+        ),
+        ({"training": {"epochs": 2, "validate_every": 3}}, "validate_every must not exceed epochs"),
+        ({"student": {"model": "pidnet_xl"}}, "unknown model 'pidnet_xl'; near it: pidnet_"),
+        ({"student": {"model": "swiftnet"}}, "model 'swiftnet' needs a backbone"),
+        ({"student": {"model": "pidnet_s", "backbone": "resnet18"}}, "has its own backbone"),
+        (
+            {"student": {"model": "sfnet_resnet18"}, "training": {"batch_size": 1}},
+            "sfnet_resnet18 needs a training.batch_size of at least 2",
+        ),
+        ({"training": {"epochs": 0}}, r"training\.epochs"),
+        ({"training": {"learning_rate": "fast"}}, r"training\.learning_rate"),
+        ({"data": {"root": "r", "scale": [2, 1]}}, "smallest, largest"),
+        ({"data": {"root": "r", "conditions": ["hail"]}}, r"data\.conditions"),
+    ],
+)
+def test_faults_are_named_in_one_line(tmp_path: Path, values: dict[str, Any], message: str) -> None:
+    path = write(tmp_path / "c.yaml", SMALLEST | values)
+    with pytest.raises(UserError, match=message) as caught:
+        load_config(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "- a list", "a: [", "\x00"])
+def test_files_that_are_no_mapping_are_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UserError, match=r"c\.yaml"):
+        load_config(write(tmp_path / "c.yaml", text))
+
+
+def test_missing_files_and_circles_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere\.yaml"):
+        load_config(tmp_path / "nowhere.yaml")
+    write(tmp_path / "a.yaml", {"base": "b.yaml"})
+    write(tmp_path / "b.yaml", {"base": "a.yaml"})
+    with pytest.raises(UserError, match="circle"):
+        load_config(tmp_path / "a.yaml")
+
+
+def test_digest_follows_the_content(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.yaml", SMALLEST)
+    assert load_config(path).digest() == load_config(path).digest()
+    assert load_config(path).digest() != load_config(path, {"seed": 1}).digest()
+
+
+@pytest.mark.parametrize(
+    ("loss", "weight", "temperature"),
+    [
+        ("l2", 1, None),
+        ("cwd", 1, 4),
+        ("attention_transfer", 1000, None),
+        ("self_similarity", SELF_SIMILARITY, None),
+        ("cross_image", 1, 0.1),
+        ("intra_class", INTRA_CLASS, None),
+    ],
+)
+def test_a_loss_has_its_own_weight_and_temperature(
+    loss: str, weight: float, temperature: float | None
+) -> None:
+    for values in ({}, {"weight": None, "temperature": None}):
+        term = FeatureLossConfig.model_validate({"loss": loss, **values})
+        assert (term.weight, term.temperature) == (weight, temperature)
+    assert FeatureLossConfig.model_validate({"loss": loss, "weight": 7}).weight == 7
+
+
+def test_maps_are_a_list_or_a_mapping() -> None:
+    assert FeatureLossConfig.model_validate({"loss": "l2", "maps": ["P4", "P8"]}).pairs == (
+        ("P4", "P4"),
+        ("P8", "P8"),
+    )
+    renamed = FeatureLossConfig.model_validate({"loss": "l2", "maps": {"detail": "P8", "context": "P64"}})
+    assert renamed.pairs == (("detail", "P8"), ("context", "P64"))
+
+
+def test_true_stands_for_a_section_of_defaults() -> None:
+    term: dict[str, Any] = {"loss": "l2"}
+    for given, adapters in ((True, AdapterConfig()), ({"projectors": 3}, AdapterConfig(projectors=3))):
+        assert objective(features=[{**term, "adapters": given}]).features[0].adapters == adapters
+    for nothing in (False, None):
+        assert objective(features=[{**term, "adapters": nothing}]).features[0].adapters is None
+        assert objective(adversarial=nothing).adversarial is None
+    assert objective(adversarial=True).adversarial == AdversarialConfig(weight=1e-3, learning_rate=4e-4)
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda p: p.stem)
+def test_what_a_run_writes_down_reads_back_the_same(path: Path) -> None:
+    config = load_config(path)
+    again = Config.model_validate(config.model_dump(mode="json"))
+    assert again.objective == config.objective
+    assert again.digest() == config.digest()
+
+
+def test_the_size_of_training_is_that_of_its_crops() -> None:
+    for path in EXPERIMENTS[:3]:
+        config = load_config(path, {"data.crop": [1081, 333]})
+        data = config.data
+        assert config.train_size == TrainTransform(crop=data.crop, working_scale=data.working_scale).size
+
+
+def test_every_surveyed_technique_has_its_file() -> None:
+    used: set[str] = set()
+    for path in EXPERIMENTS:
+        if not path.stem.startswith("survey_"):
+            continue
+        objective = load_config(path).objective
+        used |= {term.loss for term in objective.features}
+        used |= {"adversarial"} if objective.adversarial else set()
+        used |= {"curriculum"} if objective.curriculum_temperature else set()
+        used |= {"whitened"} if any(term.whiten for term in objective.features) else set()
+        used |= (
+            {"projectors"}
+            if any(term.adapters is not None and term.adapters.projectors > 1 for term in objective.features)
+            else set()
+        )
+    assert used >= {"attention_transfer", "self_similarity", "cross_image", "local_similarity", "intra_class"}
+    assert used >= {"cad", "pad", "adversarial", "curriculum", "whitened", "projectors"}
+
+
+@pytest.mark.parametrize("first", ["survey_assistant_convnext_t", "survey_early_teacher_convnext_l"])
+def test_the_second_of_two_steps_learns_from_the_first(first: str) -> None:
+    folder = EXPERIMENTS[0].parent
+    second = first.rsplit("_", 2)[0] + "_rn18"
+    teacher = load_config(folder / f"{second}.yaml").teacher
+    assert teacher is not None
+    assert teacher.checkpoint == str(load_config(folder / f"{first}.yaml").run_folder / "best.ckpt")
+    assert load_config(folder / "survey_early_teacher_convnext_l.yaml").training.epochs == 60
+
+
+DOCS = Path(__file__).parents[3] / "docs"
+BLOCKS = [
+    (name, block)
+    for name in ("training.md", "losses.md")
+    for block in re.findall(r"```yaml\n(.*?)```", (DOCS / name).read_text(encoding="utf-8"), re.DOTALL)
+]
+
+
+@pytest.mark.parametrize(("name", "block"), BLOCKS)
+def test_configurations_in_the_documents_are_valid(name: str, block: str) -> None:
+    values = SMALLEST | {"teacher": {"checkpoint": "t.ckpt"}, "objective": {"logits": "kl"}}
+    parse_config(values | yaml.safe_load(block), name)

@@ -1,0 +1,67 @@
+"""From the configuration's data sets to frames and their order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from acdc_tree import write_acdc
+from data_trees import write_cityscapes, write_folder
+
+from distill.config.data import DataConfig, SourceConfig
+from distill.data.config_source import open_source, training_parts, training_sampler
+from distill.data.mixture import MixtureSampler, mixed_frames
+from distill.datasets.acdc import acdc_frames
+from distill.datasets.cityscapes import CITYSCAPES_MEAN, cityscapes_frames
+from kd_seg_ros.common.errors import UserError
+
+CLASSES = {"classes": ["sky", "road"], "values": {0: "sky", 1: "road"}}
+
+
+def test_a_split_of_each_data_set(tmp_path: Path) -> None:
+    write_acdc(tmp_path / "a")
+    write_cityscapes(tmp_path / "c")
+    fog = SourceConfig.model_validate({"root": str(tmp_path / "a"), "conditions": ["fog"]})
+    assert open_source(fog, "val").complete() == acdc_frames(tmp_path / "a", "val", ["fog"])
+    cities = SourceConfig.model_validate({"dataset": "cityscapes", "root": str(tmp_path / "c")})
+    assert open_source(cities, "train").complete() == cityscapes_frames(tmp_path / "c", "train")
+
+
+def test_split_stands_for_the_folder_of_each(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        write_folder(tmp_path / split, [np.zeros((2, 3), np.uint8)])
+    folder = {"dataset": "folder", "root": str(tmp_path)}
+    source = SourceConfig.model_validate(folder | {"classes": CLASSES})
+    assert [open_source(source, split).complete()[0].image.parts[-4] for split in ("train", "val")] == [
+        "train",
+        "val",
+    ]
+    assert open_source(source, "train").class_names == ("sky", "road")
+    bare = SourceConfig.model_validate(folder | {"labels": None, "images": "train/images/{split}"})
+    with pytest.raises(UserError, match=r"train/images/val does not exist"):
+        open_source(bare, "val")
+
+
+def test_several_are_drawn_from_by_their_weights(tmp_path: Path) -> None:
+    write_acdc(tmp_path / "a", frames=1)
+    write_cityscapes(tmp_path / "c")
+    extra = {"dataset": "cityscapes", "root": str(tmp_path / "c"), "weight": 3}
+    data = DataConfig.model_validate({"root": str(tmp_path / "a"), "extra": [extra], "draws": 16})
+    parts = training_parts(data)
+    frames = mixed_frames(parts)
+    assert [len(part.frames) for part in parts] == [4, 4]
+    assert frames[4].mean == CITYSCAPES_MEAN
+    sampler = training_sampler(data, parts, seed=3)
+    assert isinstance(sampler, MixtureSampler)
+    drawn = [index for _, index in sampler]
+    assert (len(drawn), sum(index < 4 for index in drawn)) == (16, 4)
+    shared = [index for rank in (0, 1) for _, index in training_sampler(data, parts, 3, rank, 2)]
+    assert sorted(shared) == sorted(drawn)
+
+
+def test_labels_that_are_missing_stop_the_training(tmp_path: Path) -> None:
+    write_acdc(tmp_path)
+    next(tmp_path.glob("gt/fog/train/*/*.png")).unlink()
+    with pytest.raises(UserError, match="has no labels"):
+        training_parts(DataConfig.model_validate({"root": str(tmp_path)}))

@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+
+from distill.scenes.sensor import Sensor
+from distill.scenes.texture import encode, linear
+
+
+def test_bytes_survive_the_way_to_linear_radiance_and_back() -> None:
+    grey = np.arange(256)
+
+    radiance = np.stack([linear((g, g, g)) for g in grey.tolist()])
+
+    np.testing.assert_array_equal(encode(radiance)[:, 0], grey)
+    # IEC 61966-2-1 at mid grey
+    assert radiance[128, 0] == pytest.approx(((128 / 255 + 0.055) / 1.055) ** 2.4, rel=1e-6)
+
+
+def test_noise_has_the_variance_of_the_poisson_gaussian_model() -> None:
+    sensor = Sensor(
+        exposure=1.0, automatic=False, blur=0.0, shot=0.002, read=1e-4, vignette=0.0, balance=(1, 1, 1)
+    )
+    flat = np.full((400, 400, 3), 0.2, np.float32)
+
+    picture = sensor.expose(flat, np.random.default_rng(0))
+
+    signal = ((picture / 255 + 0.055) / 1.055) ** 2.4
+    assert signal.mean() == pytest.approx(0.2, rel=0.01)
+    assert signal.var() == pytest.approx(0.002 * 0.2 + 1e-4, rel=0.05)

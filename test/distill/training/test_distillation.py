@@ -1,0 +1,293 @@
+"""The training module: what it logs, when it stops, what it hides."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import lightning
+import pytest
+import torch
+import yaml
+from acdc_tree import write_acdc
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from distill.__main__ import main
+from distill.checkpoints.student import load_student
+from distill.config import parse_config
+from distill.models.discriminator import Discriminator
+from distill.models.swiftnet import SwiftNet
+from distill.training.distillation import Distillation
+from kd_seg_ros.common.errors import UserError
+
+BACKBONE = "mobilenetv4_conv_small_035"
+
+
+def network() -> SwiftNet:
+    torch.manual_seed(0)
+    return SwiftNet(BACKBONE, 19, channels=8)
+
+
+def module(**objective: Any) -> Distillation:
+    values = {
+        "name": "x",
+        "data": {"root": "."},
+        "student": {"backbone": BACKBONE},
+        "objective": objective,
+        **({"teacher": {"checkpoint": "t.ckpt"}} if objective else {}),
+    }
+    return Distillation(parse_config(values, "here"), network(), network() if objective else None)
+
+
+def batch(image: torch.Tensor) -> dict[str, Any]:
+    labels = torch.randint(0, 19, (len(image), *image.shape[2:]))
+    return {
+        "image": image,
+        "labels": labels,
+        "weights": torch.ones(labels.shape),
+        "distil": torch.ones(labels.shape, dtype=torch.bool),
+        "path": [f"frame{i}.png" for i in range(len(image))],
+    }
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_term_that_is_not_finite_stops_training_and_is_named(
+    value: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = module(logits="kl")
+    monkeypatch.setattr("distill.training.objective.kl_loss", lambda *_: torch.tensor(value))
+    with pytest.raises(UserError, match=r"step 0, epoch 0: the loss term kl is not finite .* frame0\.png"):
+        training.training_step(batch(torch.randn(2, 3, 64, 64)), 0)
+
+
+@pytest.mark.parametrize("name", ["discriminator", "generator"])
+def test_so_does_the_discriminator(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = module(adversarial=True)
+    loss = torch.tensor(float("nan"), requires_grad=True)
+    monkeypatch.setattr(
+        f"distill.training.adversary.{name}_loss", lambda network, *_: loss + 0 * _sum(network)
+    )
+    term = {"discriminator": "discriminator", "generator": "adversarial"}[name]
+    with pytest.raises(UserError, match=rf"the loss term {term}.* is not finite"):
+        training.training_step(batch(torch.randn(2, 3, 128, 128)), 0)
+
+
+def _sum(network: torch.nn.Module) -> torch.Tensor:
+    return torch.stack([p.sum() for p in network.parameters()]).sum()
+
+
+def test_an_image_that_is_not_finite_is_found_by_its_file() -> None:
+    image = torch.randn(2, 3, 64, 64)
+    image[1, 0, 5, 5] = float("nan")
+    with pytest.raises(UserError, match=r"semantic.*frame0\.png, frame1\.png"):
+        module().training_step(batch(image), 0)
+
+
+def test_the_teacher_is_hidden_and_shared_by_copies() -> None:
+    training = module(logits="kl")
+    assert training.teacher is not None
+    assert not any(key.startswith(("teacher", "_frozen")) for key in training.state_dict())
+    assert copy.deepcopy(training).teacher is training.teacher
+    training.train()
+    assert not training.teacher.training
+    assert not any(p.requires_grad for p in training.teacher.parameters())
+
+
+def test_what_learns_beside_the_student_is_kept_apart() -> None:
+    """Adapters are in the checkpoint but not of the student; the discriminator is in neither state_dict."""
+    features = [{"loss": "l2", "maps": ["P8"], "adapters": True}]
+    training = module(logits="kl", curriculum_temperature=True, adversarial=True, features=features)
+    names = {key for key in training.state_dict() if not key.startswith("student.")}
+    projector = "objective.features.0.adapters.0.projector.projections.0"
+    assert names == {"objective.curriculum.theta", f"{projector}.weight", f"{projector}.bias"}
+    lines = training.describe_objective().splitlines()
+    assert "student P8 8×112×112 → teacher P8 8×112×112, 1 projector, 72 extra parameters" in lines[1]
+    assert "extra parameters, learning rate 0.0004, training only" in lines[2]
+
+
+def test_rates_and_decay_of_what_learns() -> None:
+    features = [{"loss": "l2", "maps": ["P8"], "adapters": True}]
+    training = module(logits="kl", curriculum_temperature=True, features=features)
+    training.trainer = SimpleNamespace(estimated_stepping_batches=10)  # type: ignore[assignment]
+    groups = training.configure_optimizers()["optimizer"].param_groups
+    assert [group["initial_lr"] for group in groups] == pytest.approx([4e-4, 1e-4, 4e-4])
+    assert [group["weight_decay"] for group in groups] == [1e-4, 1e-4, 0]
+    everything = {id(p): name for name, p in training.named_parameters()}
+    listed = [[everything.pop(id(p)) for p in group["params"]] for group in groups]
+    assert not everything
+    assert sum("adapters" in name for name in listed[0]) == 2
+    assert all("backbone" in name for name in listed[1])
+    assert listed[2] == ["objective.curriculum.theta"]
+
+
+def test_maps_that_do_not_fit_are_refused_before_anything_is_written() -> None:
+    with pytest.raises(UserError, match="the teacher has no map 'P5'; it has P4, P8"):
+        module(features=[{"loss": "cwd", "maps": {"P4": "P5"}}])
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    values = {
+        "name": "student",
+        "output": str(folder),
+        "data": {
+            "root": str(write_acdc(folder / "acdc", frames=1, size=(40, 64))),
+            "crop": [40, 40],
+            "workers": 0,
+        },
+        "student": {"backbone": BACKBONE, "channels": 8},
+        "training": {"epochs": 3, "batch_size": 2, "accumulate": 1, "learning_rate": 0.01},
+    }
+    path = folder / "student.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+@pytest.fixture
+def small_discriminator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("distill.training.adversary.Discriminator", partial(Discriminator, width=4))
+
+
+@pytest.mark.usefixtures("small_discriminator")
+def test_all_terms_at_once_and_resumed_to_the_same_bits(
+    experiment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A student learns by nearly all there is from a teacher of another width, two epochs long."""
+    folder = experiment.parent
+    trained = {**yaml.safe_load(experiment.read_text()), "student": {"backbone": BACKBONE, "channels": 12}}
+    state = {f"student.{k}": v for k, v in SwiftNet(BACKBONE, 19, channels=12).state_dict().items()}
+    torch.save({"hyper_parameters": {"config": trained}, "state_dict": state}, folder / "wide.ckpt")
+    relations = ["self_similarity", "intra_class", "attention_transfer", "cross_image", "local_similarity"]
+    values = {
+        "base": experiment.name,
+        "name": "everything",
+        "data": {"crop": [128, 128], "working_scale": 1.0},
+        "teacher": {"checkpoint": str(folder / "wide.ckpt")},
+        "objective": {
+            "logits": "kl_border",
+            "curriculum_temperature": True,
+            "adversarial": True,
+            "features": [
+                {"loss": "cwd", "maps": ["P4", "P8"], "adapters": True},
+                {"loss": "l2", "maps": {"P8": "P16"}, "adapters": {"projectors": 2}, "whiten": True},
+                {"loss": "cwd", "maps": ["logits"], "weight": 3},
+                *({"loss": loss, "maps": ["P8"]} for loss in relations),
+            ],
+        },
+        "training": {"epochs": 2, "validate_every": 2, "ema": 0.9, "gradient_clip": 1.0},
+    }
+    (folder / "everything.yaml").write_text(yaml.safe_dump(values))
+    logged: dict[str, torch.Tensor] = {}
+    fit = lightning.Trainer.fit
+
+    def watched(self: lightning.Trainer, *args: Any, **kwargs: Any) -> None:
+        fit(self, *args, **kwargs)
+        logged.update(self.callback_metrics)
+
+    monkeypatch.setattr(lightning.Trainer, "fit", watched)
+    command = ["fit", "--config", str(folder / "everything.yaml")]
+    assert main(command) == 0
+    terms = {"semantic", "kl_border", "cwd", "l2", "cwd_2", *relations, "adversarial"}
+    assert {tag[6:] for tag in logged if tag.startswith("share/")} == terms
+    train = {tag[6:] for tag in logged if tag.startswith("train/")}
+    assert train == terms | {"loss", "discriminator", "temperature"}
+    assert 1 < logged["train/temperature"] < 21
+    assert float(sum(logged[f"train/{term}"] for term in terms)) == pytest.approx(float(logged["train/loss"]))
+
+    run = folder / "everything"
+    network, _ = load_student(run / "last.ckpt")
+    assert network.state_dict().keys() == module().student.state_dict().keys()
+    first, whole = (torch.load(run / name, weights_only=True) for name in ("previous.ckpt", "last.ckpt"))
+    for name in ("last.ckpt", "best.ckpt"):
+        (run / name).unlink()
+    assert main([*command, "--resume"]) == 0
+    resumed = torch.load(run / "last.ckpt", weights_only=True)
+    kept = ("state_dict", "current_model_state", "optimizer_states", "adversary")
+    found = [{k: v for key in kept for k, v in tensors(c[key], key)} for c in (first, whole, resumed)]
+    assert found[1].keys() == found[2].keys()
+    assert not [name for name in found[1] if not torch.equal(found[1][name], found[2][name])]
+    moved = {name for name in found[1] if not torch.equal(found[0][name], found[1][name])}
+    for part in ("adversary.discriminator", "adversary.optimizer", "objective.curriculum.theta", "adapters"):
+        assert any(part in name for name in moved)
+
+
+def tensors(values: Any, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
+    """All tensors of nested dicts and lists, by where they are."""
+    if isinstance(values, torch.Tensor):
+        yield name, values
+    elif isinstance(values, dict | list):
+        for key, value in values.items() if isinstance(values, dict) else enumerate(values):
+            yield from tensors(value, f"{name}.{key}")
+
+
+def scalars(run: Path) -> dict[str, list[float]]:
+    events = EventAccumulator(str(run / "tensorboard"))
+    events.Reload()
+    return {tag: [event.value for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+
+
+def test_shares_of_the_terms_are_logged_and_sum_to_one(experiment: Path) -> None:
+    options = ["--name", "shares", "--student", "{model: pidnet_s}", "--objective.semantic", "pidnet"]
+    more = ["--training.epochs", "5", "--training.validate_every", "5"]
+    assert main(["fit", "--config", str(experiment), *options, *more]) == 0
+    logged = scalars(experiment.parent / "shares")
+    shares = [values for tag, values in logged.items() if tag.startswith("share/")]
+    assert len(shares) == 4
+    steps = [sum(step) for step in zip(*shares, strict=True)]
+    assert steps == pytest.approx([1.0] * len(steps), abs=1e-4)
+
+
+def test_averaged_weights_are_what_is_validated_and_kept(experiment: Path) -> None:
+    """With decay 0.999999 the average stays where it began; without, the weights move."""
+    start = network()
+    for name, options in (("plain", []), ("averaged", ["--training.ema", "0.999999"])):
+        assert main(["fit", "--config", str(experiment), "--name", name, "--seed", "0", *options]) == 0
+    plain, averaged = (load_student(experiment.parent / n / "last.ckpt")[0] for n in ("plain", "averaged"))
+    moved = (plain.state_dict()["head.2.weight"] - averaged.state_dict()["head.2.weight"]).abs().mean()
+    assert moved > 1e-3
+    assert plain.state_dict().keys() == averaged.state_dict().keys() == start.state_dict().keys()
+
+
+def test_training_stops_early(experiment: Path) -> None:
+    """A learning rate of nearly nothing brings no better mIoU after the first validation."""
+    options = ["--name", "patient", "--training.patience", "1", "--training.learning_rate", "1e-30"]
+    assert main(["fit", "--config", str(experiment), *options, "--training.epochs", "9"]) == 0
+    assert len(scalars(experiment.parent / "patient")["val/miou"]) < 9
+
+
+def test_a_clipped_gradient_has_the_norm_asked_for(experiment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    norms: list[float] = []
+    step = torch.optim.Adam.step
+
+    def watched(self: torch.optim.Adam, *args: Any, **kwargs: Any) -> Any:
+        closure = kwargs.pop("closure", None) or (args[0] if args else None)
+        loss = closure() if closure else None
+        gradients = [
+            p.grad.norm() for group in self.param_groups for p in group["params"] if p.grad is not None
+        ]
+        norms.append(float(torch.stack(gradients).norm()))
+        step(self)
+        return loss
+
+    monkeypatch.setattr(torch.optim.Adam, "step", watched)
+    options = ["--name", "clipped", "--training.gradient_clip", "0.01", "--training.epochs", "1"]
+    assert main(["fit", "--config", str(experiment), *options]) == 0
+    assert norms == pytest.approx([0.01] * len(norms), rel=1e-3)
+
+
+def test_compiled_networks_keep_their_names_and_outputs() -> None:
+    """Without a compiler at hand: torch runs the code as it is, behind the compiled call."""
+    training = module(logits="kl")
+    names, image = list(training.state_dict()), torch.randn(2, 3, 64, 64)
+    plain = training.student.eval()(image).logits
+    training.compile_networks()
+    with torch.compiler.set_stance("force_eager"):
+        torch.testing.assert_close(training.student(image).logits, plain)
+        copied = copy.deepcopy(training.student)
+    assert list(training.state_dict()) == names
+    assert [f"student.{name}" for name in copied.state_dict()] == [n for n in names if "student." in n]

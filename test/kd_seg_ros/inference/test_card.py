@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import tiny_model
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kd_seg_ros.inference.card import CardError, ModelCard
+
+TABLE = {"confidence": [None, 0.7], "accuracy": [None, 0.8], "share": [0.0, 1]}
+CARD = tiny_model.card(
+    8,
+    12,
+    miou={"full": 0.5, "fog": 0.25},
+    limitations="none",
+    config={"a": [1, {"b": 2}]},
+    calibration={"method": "class_temperature", "parameters": {"temperatures": [1.5, 0.5]}},
+    reliability={"full": TABLE, "fog": TABLE},
+    expected_accuracy={"full": [0.6, 0.75]},
+)
+
+
+def changed(**values: Any) -> str:
+    return json.dumps(json.loads(CARD.to_json()) | values)
+
+
+def test_survives_the_trip_through_json() -> None:
+    again = ModelCard.from_json(CARD.to_json())
+    assert again.class_names == CARD.class_names
+    assert again.palette == CARD.palette
+    assert again.to_json() == CARD.to_json()
+    assert "\n" not in CARD.to_json()
+
+
+def test_a_field_that_a_later_version_added_is_ignored() -> None:
+    assert ModelCard.from_json(changed(colour="blue")).to_json() == CARD.to_json()
+
+
+def test_how_far_to_trust_a_confidence_is_at_hand() -> None:
+    again = ModelCard.from_json(CARD.to_json())
+    assert again.reliability["fog"]["accuracy"] == [None, 0.8]
+    assert again.calibration == {"method": "class_temperature", "parameters": {"temperatures": [1.5, 0.5]}}
+
+
+def test_a_card_of_before_there_were_reliability_tables_loads() -> None:
+    values = json.loads(CARD.to_json())
+    del values["calibration"], values["reliability"], values["expected_accuracy"]
+    card = ModelCard.from_json(json.dumps(values))
+    assert (card.calibration, card.reliability) == ({}, {})
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"card"', "1"])
+def test_no_json_object(text: str) -> None:
+    with pytest.raises(CardError, match="JSON"):
+        ModelCard.from_json(text)
+
+
+def test_another_schema_version() -> None:
+    with pytest.raises(CardError, match=r"schema version 2; this software reads version 1"):
+        ModelCard.from_json(changed(schema=2))
+
+
+def test_missing_fields_are_named() -> None:
+    values = json.loads(CARD.to_json())
+    del values["std"], values["palette"]
+    with pytest.raises(CardError, match="lacks palette, std"):
+        ModelCard.from_json(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", 1),
+        ("height", 0),
+        ("height", 8.5),
+        ("width", "12"),
+        ("working_scale", -0.5),
+        ("temperature", 0),
+        ("temperature", True),
+        ("temperature", float("inf")),
+        ("parameters", "many"),
+        ("config", []),
+        ("miou", {"full": "good"}),
+        ("ece_after", [0.1]),
+        ("calibration", "temperature"),
+        ("calibration", {"method": "temperature"}),
+        ("calibration", {"method": 1, "parameters": {}}),
+        ("calibration", {"method": "temperature", "parameters": [1.0]}),
+        ("expected_accuracy", [0.5, 0.6]),
+        ("expected_accuracy", {"full": [0.5]}),
+        ("expected_accuracy", {"full": [0.7, 0.6]}),
+        ("expected_accuracy", {"full": [0.7, 1.1]}),
+        ("expected_accuracy", {"full": [0.7, None]}),
+        ("reliability", [TABLE]),
+        ("reliability", {"full": 0.5}),
+        ("reliability", {"full": {"confidence": [0.5], "accuracy": [0.5]}}),
+        ("reliability", {"full": TABLE | {"share": [1.0]}}),
+        ("reliability", {"full": TABLE, "fog": TABLE | {"accuracy": [None, 1.01]}}),
+        ("reliability", {"full": TABLE | {"accuracy": [-0.1, 0.5]}}),
+        ("reliability", {"full": TABLE | {"accuracy": [True, 0.5]}}),
+        ("reliability", {"full": TABLE | {"confidence": ["0.5", 0.5]}}),
+        ("class_names", []),
+        ("class_names", "road"),
+        ("class_names", list(range(19))),
+        ("palette", [[0, 0, 256]] * 19),
+        ("palette", [[0, 0, 0]]),
+        ("ignore_id", 18),
+        ("ignore_id", 256),
+        ("mean", [0.5]),
+        ("std", [1, 1, 1, 1]),
+    ],
+)
+def test_impossible_values_name_their_field(field: str, value: Any) -> None:
+    with pytest.raises(CardError, match=f"{field}|colours"):
+        ModelCard.from_json(changed(**{field: value}))
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(field=st.sampled_from(sorted(json.loads(CARD.to_json()))), value=JSON_VALUES)
+def test_any_value_in_any_field_is_taken_or_refused_cleanly(field: str, value: Any) -> None:
+    try:
+        card = ModelCard.from_json(changed(**{field: value}))
+    except CardError as error:
+        message = str(error)
+        assert "\n" not in message
+    else:
+        assert len(card.class_names) == len(card.palette) <= card.ignore_id
+        assert card.height > 0 < card.width

@@ -1,0 +1,81 @@
+"""How a session is opened on the CPU; what holds on every provider is in test_engine.py."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from kd_seg_ros.inference.session import SessionSettings, open_session, with_casts
+
+CHANNELS = 16
+"""ONNX Runtime's blocked layout needs a multiple of eight or sixteen."""
+BOUNDS = {"low": 0, "high": 6}
+
+
+@pytest.fixture
+def half_precision(tmp_path: Path) -> Path:
+    """Three convolutions in half precision with ReLU6 between, as MobileNets have them."""
+    rng = np.random.default_rng(0)
+    bounds = [numpy_helper.from_array(np.array(bound, np.float16), name) for name, bound in BOUNDS.items()]
+    weights = [
+        numpy_helper.from_array(rng.normal(0, 0.1, (CHANNELS, CHANNELS, 3, 3)).astype(np.float16), f"w{i}")
+        for i in range(3)
+    ]
+    nodes = [
+        helper.make_node("Cast", ["image"], ["x0"], to=TensorProto.FLOAT16),
+        helper.make_node("Conv", ["x0", "w0"], ["y0"], pads=[1, 1, 1, 1]),
+        helper.make_node("Clip", ["y0", *BOUNDS], ["x1"]),
+        helper.make_node("Conv", ["x1", "w1"], ["y1"], pads=[1, 1, 1, 1]),
+        helper.make_node("Clip", ["y1", *BOUNDS], ["x2"]),
+        helper.make_node("Conv", ["x2", "w2"], ["y2"], pads=[1, 1, 1, 1]),
+        helper.make_node("Cast", ["y2"], ["map"], to=TensorProto.FLOAT),
+    ]
+    shape = [1, CHANNELS, 12, 20]
+    graph = helper.make_graph(
+        nodes,
+        "half",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("map", TensorProto.FLOAT, shape)],
+        [*bounds, *weights],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    helper.set_model_props(model, {"card": "kept"})
+    path = tmp_path / "half.onnx"
+    onnx.save(model, path)
+    return path
+
+
+def test_activations_in_half_precision_become_part_of_their_convolutions(
+    half_precision: Path, tmp_path: Path
+) -> None:
+    options = ort.SessionOptions()
+    options.log_severity_level = 3  # it warns that the result is for this machine only
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    copy = with_casts(half_precision, tmp_path)
+    ort.InferenceSession(str(copy), options, providers=["CPUExecutionProvider"])
+    kinds = [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node]
+    assert kinds.count("Conv") == 3
+    assert "Clip" not in kinds
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_opens_with_or_without_room_for_a_copy(
+    half_precision: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writable: bool
+) -> None:
+    scratch = tmp_path / "scratch"
+    if writable:
+        scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    session = open_session(half_precision, SessionSettings("cpu"), lambda _: False)
+    assert session.get_modelmeta().custom_metadata_map == {"card": "kept"}
+    image = np.random.default_rng(1).normal(size=(1, CHANNELS, 12, 20)).astype(np.float32)
+    (expected,) = list(ReferenceEvaluator(str(half_precision)).run(None, {"image": image}))
+    np.testing.assert_allclose(session.run(None, {"image": image})[0], expected, atol=0.01)
+    assert not writable or not list(scratch.iterdir())  # cleaned up

@@ -1,0 +1,137 @@
+"""Levels and numbers of the node's state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import tiny_model
+
+pytest.importorskip("diagnostic_msgs")
+
+from kd_seg_ros.inference.drift import Drift
+from kd_seg_ros.node.diagnostics import ERROR, OK, WARN, Activity, Limits, State, assess, values
+from kd_seg_ros.node.frame_statistics import Summary
+
+NOTHING = Summary({}, {}, {})
+BEFORE = Summary({"received": 100, "rejected": 3, "failed": 1}, {}, {})
+NOW = Summary(
+    {"received": 130, "published": 120, "rejected": 3, "failed": 1, "overwritten": 6},
+    {"received": 30.0, "published": 20.04},
+    {"latency_ms": (10.0, 20.0, 30.0), "image_age_ms": (40.0, 50.0, 60.0)},
+)
+LIMITS = Limits(processing_ms=25.0, image_age_ms=55.0, no_image_s=5.0)
+WELL = State(
+    activity=Activity.RUNNING,
+    topic="/camera/image_raw",
+    publishers=1,
+    obstacle="",
+    remedy="large images need help",
+    silence_s=0.03,
+    lost=5,
+    lost_before=5,
+    trouble="",
+    provider="CPUExecutionProvider",
+    card=tiny_model.card(4, 6),
+    model="/models/tiny.onnx",
+    sha256="ab" * 32,
+    memory_mb=123.45,
+    now=NOW,
+    before=BEFORE,
+    drift=Drift(0.9, 0.8, 0.95, 7, 0.91),
+)
+
+
+def test_all_is_well() -> None:
+    assert assess(WELL, LIMITS) == (OK, "20.0 frames a second")
+
+
+@pytest.mark.parametrize(
+    ("changes", "level", "message"),
+    [
+        ({"before": NOTHING}, ERROR, "the network failed on 1 frames; 3 frames could not be decoded"),
+        ({"trouble": "lost; attempt 1 of 3"}, ERROR, "lost; attempt 1 of 3"),
+        (
+            {"silence_s": 6.0},
+            ERROR,
+            "no image on /camera/image_raw for 6 s, though it has 1 publisher: large",
+        ),
+        (
+            {"silence_s": 6.0, "obstacle": "it is of another type"},
+            ERROR,
+            "for 6 s, though it has 1 publisher: it is of another type",
+        ),
+        ({"silence_s": 6.0, "publishers": 0}, ERROR, "no image on /camera/image_raw for 6 s: nobody"),
+        ({"lost": 36}, WARN, "31 images were lost on the way and 30 arrived: large images need"),
+        (
+            {"drift": Drift(0.7, 0.8, 0.95, 7, 0.7)},
+            WARN,
+            "unlike that in calibration: expected accuracy 70.0%",
+        ),
+        ({"activity": Activity.IDLE, "silence_s": 60.0}, OK, "idle: nobody listens to an output"),
+        ({"activity": Activity.PAUSED, "silence_s": 60.0}, OK, "paused by segmentation/set_enabled"),
+    ],
+)
+def test_what_is_not(changes: dict[str, object], level: bytes, message: str) -> None:
+    found, text = assess(replace(WELL, **changes), LIMITS)  # type: ignore[arg-type]
+    assert found == level
+    assert message in text
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        (Limits(19.9, 55.0, 5.0), "processing takes 20.0 ms (95th percentile), more than 19.9 ms"),
+        (Limits(25.0, 49.0, 5.0), "published: 50.0 ms (95th percentile), more than 49 ms"),
+    ],
+)
+def test_limits(limits: Limits, message: str) -> None:
+    level, text = assess(WELL, limits)
+    assert level == WARN
+    assert message in text
+
+
+def test_no_limit_no_complaint() -> None:
+    slow = replace(WELL, silence_s=1e6)
+    assert assess(slow, Limits(0.0, 0.0, 0.0))[0] == OK
+
+
+def test_losses_that_arrivals_outweigh_are_no_complaint() -> None:
+    assert assess(replace(WELL, lost=35), LIMITS)[0] == OK
+
+
+def test_numbers() -> None:
+    found = values(WELL)
+    expected = {
+        "state": "running",
+        "input_rate_hz": "30.00",
+        "output_rate_hz": "20.04",
+        "frames_received": "130",
+        "frames_overwritten": "6",
+        "frames_paused": "0",
+        "frames_lost": "5",
+        "latency_ms_p50": "10.00",
+        "latency_ms_p95": "20.00",
+        "latency_ms_p99": "30.00",
+        "image_age_ms_p99": "60.00",
+        "topic_publishers": "1",
+        "provider": "CPUExecutionProvider",
+        "model": "tiny",
+        "model_file": "/models/tiny.onnx",
+        "model_sha256": "ab" * 32,
+        "calibration_error": "0.0500",
+        "memory_mb": "123.5",
+        "expected_accuracy": "0.9000",
+        "expected_accuracy_latest_image": "0.9100",
+        "expected_accuracy_in_calibration": "0.8000 to 0.9500",
+    }
+    assert {key: found[key] for key in expected} == expected
+    assert "decode_ms_p50" not in found, "nothing was decoded"
+
+
+def test_numbers_that_are_not_known() -> None:
+    found = values(replace(WELL, memory_mb=None, drift=None, card=tiny_model.card(4, 6, ece_after={})))
+    assert "memory_mb" not in found
+    assert "expected_accuracy" not in found
+    assert found["calibration_error"] == "not measured"
+    assert values(replace(WELL, activity=Activity.PAUSED))["state"] == "paused"

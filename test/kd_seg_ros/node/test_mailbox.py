@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from threading import Thread
+
+from kd_seg_ros.node.mailbox import Mailbox
+
+
+def test_the_newest_item_wins_and_overwriting_is_told() -> None:
+    mailbox: Mailbox[int] = Mailbox()
+    assert [mailbox.put(item) for item in (1, 2, 3)] == [False, True, True]
+    assert mailbox.take() == 3
+    assert mailbox.put(4) is False
+
+
+def test_take_waits_for_an_item() -> None:
+    mailbox: Mailbox[str] = Mailbox()
+    taken: list[str | None] = []
+    taker = Thread(target=lambda: taken.append(mailbox.take()))
+    taker.start()
+    assert not taken
+    mailbox.put("frame")
+    taker.join(10)
+    assert taken == ["frame"]
+
+
+def test_closing_ends_a_waiting_and_every_later_take() -> None:
+    mailbox: Mailbox[str] = Mailbox()
+    taken: list[str | None] = []
+    taker = Thread(target=lambda: taken.append(mailbox.take()))
+    taker.start()
+    mailbox.close()
+    taker.join(10)
+    assert not taker.is_alive()
+    assert taken == [None]
+    mailbox.put("too late")
+    assert mailbox.take() is None
+
+
+def test_no_item_is_taken_twice_or_lost_uncounted() -> None:
+    """One producer at full speed: every item is either taken, in order, or told to be overwritten."""
+    mailbox: Mailbox[int] = Mailbox()
+    taken: list[int] = []
+
+    def take_all() -> None:
+        while (item := mailbox.take()) is not None:
+            taken.append(item)
+            if item == 20_000:
+                return
+
+    taker = Thread(target=take_all)
+    taker.start()
+    overwritten = sum(mailbox.put(item) for item in range(1, 20_001))
+    taker.join(30)
+    assert not taker.is_alive()
+    assert taken == sorted(set(taken))
+    assert len(taken) + overwritten == 20_000

@@ -1,0 +1,93 @@
+"""Smaller maps with their calibration, and masks without loss as PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+
+from dds import Client, as_array, rgb_message, running_node
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from tiny_model import expected, write_tiny_model
+
+HEIGHT, WIDTH = 48, 64
+IMAGE = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    client = Client("outputs")
+    yield client
+    client.close()
+
+
+def settings(folder: Path, **options: bool) -> list[str]:
+    model = write_tiny_model(folder / "tiny.onnx", HEIGHT, WIDTH, **options)
+    return ["-p", f"model:={model}", "-p", "provider:=cpu", "-r", "image:=camera/image_raw"]
+
+
+def test_smaller_maps_come_with_the_calibration_that_fits_them(tmp_path: Path, client: Client) -> None:
+    infos = client.collect("segmentation/camera_info", CameraInfo)
+    masks, confidences = client.collect("segmentation/mask"), client.collect("segmentation/confidence")
+    overlays = client.collect("segmentation/overlay")
+    calibration = CameraInfo(height=HEIGHT, width=WIDTH)
+    calibration.k[0] = calibration.k[4] = 50.0
+    calibration.k[2], calibration.k[5] = 31.5, 23.5
+    camera, of_camera = (
+        client.publisher("camera/image_raw"),
+        client.publisher("camera/camera_info", CameraInfo),
+    )
+    with running_node("outputs", *settings(tmp_path), "-p", "output_scale:=0.25"):
+        message = rgb_message(IMAGE, second=8, frame_id="left")
+
+        def answered() -> bool:
+            of_camera.publish(calibration)
+            camera.publish(message)
+            return bool(infos and overlays)
+
+        assert client.spin_until(answered)
+        assert client.spin_until(lambda: masks and confidences)
+    for answer, whole in zip((masks[-1], confidences[-1]), expected(IMAGE), strict=True):
+        assert answer.header == message.header
+        np.testing.assert_array_equal(as_array(answer), whole[2::4, 2::4])
+    info = infos[-1]
+    assert info.header == message.header
+    assert (info.height, info.width) == (HEIGHT // 4, WIDTH // 4)
+    assert (info.k[0], info.k[4], info.k[2], info.k[5]) == (12.5, 12.5, 7.5, 5.5)
+    assert (overlays[-1].height, overlays[-1].width) == (HEIGHT, WIDTH)
+
+
+def test_a_mask_without_loss_as_png(tmp_path: Path, client: Client) -> None:
+    packed = client.collect("segmentation/mask/compressed", CompressedImage)
+    message = rgb_message(IMAGE, second=4)
+    with running_node("outputs", *settings(tmp_path)):
+        answer = client.ask(client.publisher("camera/image_raw"), message, packed)
+    assert answer.header == message.header
+    mask = cv2.imdecode(np.frombuffer(answer.data, np.uint8), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(mask, expected(IMAGE)[0])
+
+
+@pytest.mark.parametrize("channels", [False, True])
+def test_blue_green_red_cameras_and_a_model_of_any_size(
+    tmp_path: Path, client: Client, channels: bool
+) -> None:
+    masks, overlays = client.collect("segmentation/mask"), client.collect("segmentation/overlay")
+    with running_node("outputs", *settings(tmp_path, channels=channels, dynamic=True)) as node:
+        camera = client.publisher("camera/image_raw")
+        for second, (height, width) in enumerate([(HEIGHT, WIDTH), (31, 90), (HEIGHT, WIDTH)], start=1):
+            image = np.random.default_rng(second).integers(0, 256, (height, width, 3), np.uint8)
+            message: Image = rgb_message(image[..., ::-1].copy(), second)
+            message.encoding = "bgr8"
+            answer = client.ask(camera, message, masks)
+            np.testing.assert_array_equal(as_array(answer), expected(image)[0])
+        assert not any("resized" in line for line in node.lines)
+        assert client.spin_until(lambda: overlays and overlays[-1].header.stamp.sec == 3)
+    from kd_seg_ros.common.classes import PALETTE
+
+    wanted = 0.5 * image + 0.5 * np.array(PALETTE)[expected(image)[0]]
+    np.testing.assert_allclose(as_array(overlays[-1]), wanted[..., ::-1], atol=0.51)

@@ -1,0 +1,244 @@
+"""The node in its own process, over DDS, with a model whose answer is known."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+rclpy = pytest.importorskip("rclpy")
+
+from dds import Client, NodeProcess, as_array, rgb_message, running_node, wait_until  # noqa: E402
+from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
+from tiny_model import expected, write_tiny_model  # noqa: E402
+
+HEIGHT, WIDTH = 48, 64
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx", HEIGHT, WIDTH)
+
+
+@pytest.fixture(scope="module")
+def settings(model: Path) -> list[str]:
+    return ["-p", f"model:={model}", "-p", "provider:=cpu", "-p", "diagnostics.period_s:=0.2"]
+
+
+def picture(seed: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+@pytest.fixture
+def client(request: pytest.FixtureRequest) -> Iterator[Client]:
+    """In the namespace of the test's node: its name, or that of the shared one."""
+    client = Client(getattr(request, "param", "shared"))
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def shared_node(settings: list[str]) -> Iterator[NodeProcess]:
+    with running_node("shared", *settings) as node:
+        yield node
+
+
+def test_mask_and_confidence_are_exact(shared_node: NodeProcess, client: Client) -> None:
+    camera = client.publisher("image")
+    masks, confidences = client.collect("segmentation/mask"), client.collect("segmentation/confidence")
+    image = picture(0)
+    message = rgb_message(image, second=5, frame_id="front_camera_optical", pad=10)
+    client.ask(camera, message, masks)
+    assert client.spin_until(lambda: confidences)
+    for answer, wanted in zip((masks[0], confidences[0]), expected(image), strict=True):
+        assert answer.header == message.header
+        assert answer.encoding == "mono8"
+        np.testing.assert_array_equal(as_array(answer), wanted)
+
+
+def test_best_effort_subscribers_are_served(shared_node: NodeProcess, client: Client) -> None:
+    masks = client.collect("segmentation/mask", best_effort=True)
+    image = picture(1)
+    answer = client.ask(client.publisher("image"), rgb_message(image), masks)
+    np.testing.assert_array_equal(as_array(answer), expected(image)[0])
+
+
+def test_size_may_change_from_frame_to_frame(shared_node: NodeProcess, client: Client) -> None:
+    camera, masks = client.publisher("image"), client.collect("segmentation/mask")
+    for second, factor in enumerate((1, 2, 1, 3), start=1):
+        image = picture(factor).repeat(factor, axis=0).repeat(factor, axis=1)  # shrinking gives it back
+        answer = client.ask(camera, rgb_message(image, second), masks)
+        np.testing.assert_array_equal(as_array(answer), expected(image)[0])
+    warnings = [line for line in shared_node.lines if "are resized to the model's 64×48" in line]
+    assert len(warnings) == 1
+
+
+def bad_messages() -> list[Image]:
+    """Wrong in one way each."""
+    bad = [rgb_message(picture(9), second=100 + number) for number in range(7)]
+    bad[0].step -= 1
+    bad[1].data = bad[1].data[:-1]
+    bad[2].width = bad[2].height = bad[2].step = 0
+    bad[3].encoding = "nonsense"
+    bad[4].encoding = "mono16"
+    bad[5].encoding = ""
+    bad[6].height = 2**32 - 1
+    return bad
+
+
+def test_bad_images_are_counted_and_the_node_lives_on(shared_node: NodeProcess, client: Client) -> None:
+    camera, masks = client.publisher("image"), client.collect("segmentation/mask")
+    states = client.diagnostics()
+    client.ask(camera, rgb_message(picture(2), second=50), masks)
+    assert client.spin_until(lambda: states)
+    rejected, seen = int(states[-1]["frames_rejected"]), len(states)
+    for message in bad_messages():
+        camera.publish(message)
+        rejected += 1
+        assert client.spin_until(lambda: int(states[-1]["frames_rejected"]) == rejected)  # noqa: B023
+    assert ("1", "1 frames could not be decoded") in {(s["level"], s["message"]) for s in states[seen:]}
+    client.ask(camera, rgb_message(picture(3), second=51), masks)
+    assert {answer.header.stamp.sec for answer in masks} == {50, 51}
+    warnings = [line for line in shared_node.lines if "[WARN]" in line and "frame dropped: " in line]
+    assert 1 <= len(warnings) < len(bad_messages()), "throttled, not silent"
+
+
+def test_diagnostics(shared_node: NodeProcess, client: Client) -> None:
+    states = client.diagnostics()
+    client.ask(client.publisher("image"), rgb_message(picture(4)), client.collect("segmentation/mask"))
+    assert client.spin_until(lambda: states and states[-1]["level"] == "0")
+    state = states[-1]
+    assert state["provider"] == "CPUExecutionProvider"
+    assert state["model"] == "tiny"
+    assert state["topic"] == "/shared/image"
+    assert state["calibration_error"] == "0.0500"
+    assert float(state["input_rate_hz"]) > 0
+    for quantity in ("decode_ms", "inference_ms", "publish_ms", "latency_ms", "image_age_ms"):
+        assert 0 <= float(state[f"{quantity}_p50"]) <= float(state[f"{quantity}_p99"])
+    ended = sum(int(state[f"frames_{event}"]) for event in ("published", "overwritten", "rejected", "failed"))
+    assert int(state["frames_received"]) == ended
+
+
+def test_overlay_for_a_subscriber(shared_node: NodeProcess, client: Client) -> None:
+    overlays = client.collect("segmentation/overlay")
+    image = picture(5)
+    answer = client.ask(client.publisher("image"), rgb_message(image, second=7), overlays)
+    assert answer.encoding == "bgr8"
+    assert answer.header.frame_id == "camera"
+    from kd_seg_ros.common.classes import PALETTE
+
+    colours = np.array(PALETTE)[expected(image)[0]]
+    wanted = (0.5 * image + 0.5 * colours)[..., ::-1]
+    np.testing.assert_allclose(as_array(answer), wanted, atol=0.51)
+
+
+def test_stamps_never_go_back_under_load(shared_node: NodeProcess, client: Client) -> None:
+    camera, masks = client.publisher("image"), client.collect("segmentation/mask")
+    client.ask(camera, rgb_message(picture(6), second=1), masks)
+    masks.clear()
+    for second in range(2, 102):
+        camera.publish(rgb_message(picture(6), second))
+    assert client.spin_until(lambda: masks and masks[-1].header.stamp.sec == 101), "the newest frame wins"
+    seconds = [answer.header.stamp.sec for answer in masks]
+    assert seconds == sorted(set(seconds))
+
+
+@pytest.mark.parametrize("client", ["matching"], indirect=True)
+def test_reliability_follows_the_publishers(settings: list[str], client: Client) -> None:
+    masks, states = client.collect("segmentation/mask"), client.diagnostics()
+    with running_node(
+        "matching", *settings, "-p", "use_sim_time:=true", "-p", "active:=always"
+    ) as node:  # and nobody publishes /clock
+        best_effort = client.publisher("image", best_effort=True)
+        client.ask(best_effort, rgb_message(picture(0), second=1), masks)
+        node.wait_for_line("subscribing as BEST_EFFORT")
+        reliable = client.publisher("image")
+        client.ask(reliable, rgb_message(picture(0), second=2), masks)
+        client.node.destroy_publisher(best_effort)
+        node.wait_for_line("subscribing as RELIABLE")
+        client.ask(reliable, rgb_message(picture(0), second=3), masks)
+        assert not any("incompatible QoS" in line for line in node.lines)
+        assert client.spin_until(lambda: states)
+    assert masks[0].header.stamp.sec == 1
+
+
+@pytest.mark.parametrize("client", ["car/front"], indirect=True)
+def test_namespace_remapping_compressed_and_float_confidence(settings: list[str], client: Client) -> None:
+    confidences, masks = client.collect("segmentation/confidence"), client.collect("classes")
+    options = ["-p", "compressed:=true", "-p", "confidence_encoding:=32FC1", "-p", "reliability:=reliable"]
+    remapping = ["-r", "image:=/cameras/front/image_raw", "-r", "segmentation/mask:=classes"]
+    with running_node("car/front", *settings, *options, *remapping):
+        camera = client.publisher("/cameras/front/image_raw/compressed", CompressedImage)
+        image = picture(0)
+        png = cv2.imencode(".png", image[..., ::-1])[1].tobytes()
+        message = CompressedImage(format="png", data=png)
+        message.header.stamp.sec, message.header.frame_id = 3, "front"
+        mask = client.ask(camera, message, masks)
+        assert client.spin_until(lambda: confidences)
+    np.testing.assert_array_equal(as_array(mask), expected(image)[0])
+    assert confidences[0].header == mask.header == message.header
+    assert confidences[0].encoding == "32FC1"
+    np.testing.assert_allclose(as_array(confidences[0]), image[..., 1] / 255, rtol=1e-6)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ends_cleanly_while_frames_arrive(settings: list[str], number: signal.Signals) -> None:
+    namespace = f"ending_{number.name.lower()}"
+    client = Client(namespace)
+    node = NodeProcess("--ros-args", "-r", f"__ns:=/{namespace}", *settings)
+    try:
+        camera, masks = client.publisher("image"), client.collect("segmentation/mask")
+        client.ask(camera, rgb_message(picture(0)), masks)
+        for second in range(2, 12):
+            camera.publish(rgb_message(picture(0), second))
+        node.interrupt(number)
+        for _ in range(5):  # as under launch, where the terminal and launch both send it
+            time.sleep(0.05)
+            node.interrupt(number)
+        assert node.wait() == 0
+    finally:
+        client.close()
+    assert not [line for line in node.lines if "Traceback" in line or "Error" in line or "[ERROR]" in line]
+
+
+@pytest.mark.parametrize("topic", ["segmentation/mask", "/diagnostics"])
+def test_ends_cleanly_while_still_starting(settings: list[str], topic: str) -> None:
+    namespace = "starting_" + topic.rpartition("/")[2]
+    client = Client(namespace)
+    node = NodeProcess("--ros-args", "-r", f"__ns:=/{namespace}", *settings)
+    try:
+        name = client.node.resolve_topic_name(topic)
+
+        def published() -> bool:  # by this node: others, that have just ended, are on /diagnostics too
+            publishers = client.node.get_publishers_info_by_topic(name)
+            return any(publisher.node_namespace == f"/{namespace}" for publisher in publishers)
+
+        assert wait_until(published)
+        node.interrupt(signal.SIGINT)
+        assert node.wait() == 0, node.lines
+    finally:
+        client.close()
+    assert not any("Traceback" in line for line in node.lines), node.lines
+
+
+@pytest.mark.parametrize(
+    ("yaml", "complaint"),
+    [
+        ("confidence_encodng: mono8", "error: unknown parameter 'confidence_encodng': did you mean 'confide"),
+        ("model: /no/such/file.onnx", "error: /no/such/file.onnx: no such model file"),
+        ("[", "error: Failed to parse ROS arguments: "),
+    ],
+)
+def test_refused_at_start_in_one_line(tmp_path: Path, yaml: str, complaint: str) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text("/**:\n  ros__parameters:\n    provider: cpu\n    " + yaml + "\n")
+    node = NodeProcess("--ros-args", "--params-file", str(file))
+    assert node.wait() == 2
+    assert len([line for line in node.lines if line.startswith("error: ")]) == 1
+    assert any(line.startswith(complaint) for line in node.lines), node.lines
+    assert not any("Traceback" in line for line in node.lines)

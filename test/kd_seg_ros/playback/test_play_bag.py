@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from drive_bag import START, STORE, write_bag
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
+
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.playback.play_bag import image_topics, main, messages, open_bag
+
+
+def test_image_topics_of_a_bag(tmp_path: Path) -> None:
+    write_bag(tmp_path / "bag")
+    with open_bag(tmp_path / "bag") as reader:
+        assert image_topics(reader) == {"/camera/image_raw": "sensor_msgs/msg/Image"}
+
+
+@pytest.mark.parametrize("plugin", list(StoragePlugin))
+def test_messages_of_equal_time_keep_the_order_of_recording(tmp_path: Path, plugin: StoragePlugin) -> None:
+    recorded = write_bag(tmp_path / "bag", plugin=plugin)
+    with open_bag(tmp_path / "bag") as reader:
+        played = [(c.topic, stamp, raw) for c, stamp, raw in messages(reader, reader.connections)]
+    assert played == recorded
+
+
+def bad_bag(tmp_path: Path, kind: str) -> tuple[Path, str]:
+    """A path that is no playable bag, and what the error should say."""
+    path = tmp_path / "bag"
+    if kind == "missing":
+        return path, "no such bag"
+    if kind == "text file":
+        path.write_text("hello")
+        return path, "not a readable rosbag2"
+    if kind == "empty folder":
+        path.mkdir()
+        return path, "metadata"
+    if kind == "no messages":
+        with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+            writer.add_connection("/note", "std_msgs/msg/String", typestore=STORE)
+        return path, "no messages"
+    write_bag(path, plugin=StoragePlugin.SQLITE3 if "sqlite" in kind else StoragePlugin.MCAP)
+    (storage,) = [*path.glob("*.mcap"), *path.glob("*.db3")]
+    data = storage.read_bytes()
+    if kind.startswith("cut"):
+        storage.write_bytes(data[: len(data) // 2])
+    elif kind.startswith("zeros"):
+        storage.write_bytes(bytes(len(data)))
+    elif kind == "bad metadata":
+        (path / "metadata.yaml").write_text("a: [")
+    elif kind == "file without folder":
+        storage.write_bytes(data[:100])
+        return storage, "not a readable rosbag2"
+    return path, "bag"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "missing",
+        "text file",
+        "empty folder",
+        "no messages",
+        "bad metadata",
+        "cut mcap",
+        "cut sqlite",
+        "zeros mcap",
+        "zeros sqlite",
+        "file without folder",
+    ],
+)
+def test_bad_bags_end_with_one_line_and_code_2(
+    tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, expected = bad_bag(tmp_path, kind)
+    assert main([str(path), "--topics", "/only/to/end/here"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {path}")
+    assert expected in error
+    assert error.count("\n") == 1
+
+
+def test_unknown_topic_is_refused_with_those_there_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_bag(tmp_path / "bag")
+    assert main([str(tmp_path / "bag"), "--topics", "/camera/image"]) == 2
+    assert "--topics /camera/image: not in" in (error := capsys.readouterr().err)
+    assert "/camera/condition, /camera/image_raw, /note" in error
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (
+            ["--topics", "/camera/image"],
+            "which has /camera/condition, /camera/image_raw, /note (did you mean",
+        ),
+        (["--remap", "/camera/image:=/x"], "--remap /camera/image:=/x: not in"),
+        (["-m", "/camera/image_raw"], "--remap /camera/image_raw: must be /old:=/new"),
+        (["--start-offset", "9"], "--start-offset 9: {bag} is 0.38 s long"),
+        (["--timing", "{bag}/no/file.csv"], "--timing {bag}/no/file.csv: cannot be written"),
+        (["--qos-profile-overrides-path", "{bag}/qos.yaml"], "{bag}/qos.yaml: cannot be read"),
+    ],
+)
+def test_mistakes_end_with_one_line(
+    tmp_path: Path, options: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bag = tmp_path / "bag"
+    write_bag(bag)
+    assert main([str(bag), *(option.format(bag=bag) for option in options)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert complaint.format(bag=bag) in line
+
+
+@pytest.mark.parametrize("place", ["metadata", "chunk"])
+def test_a_compression_that_nobody_knows(tmp_path: Path, place: str) -> None:
+    bag = tmp_path / "bag"
+    writer = Writer(bag, version=9, storage_plugin=StoragePlugin.MCAP)
+    if place == "chunk":
+        writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+    with writer:
+        connection = writer.add_connection("/note", "std_msgs/msg/String", typestore=STORE)
+        text = STORE.types["std_msgs/msg/String"](data="hello")
+        writer.write(connection, START, bytes(STORE.serialize_cdr(text, "std_msgs/msg/String")))
+    file = bag / ("metadata.yaml" if place == "metadata" else "bag.mcap")
+    content = file.read_bytes()
+    if place == "metadata":
+        content = content.replace(b"compression_format: ''", b"compression_format: brot")
+        content = content.replace(b"compression_mode: ''", b"compression_mode: FILE")
+    else:
+        content = content.replace(b"\x04\0\0\0zstd", b"\x04\0\0\0brot")
+    file.write_bytes(content)
+    with open_or_refuse(bag) as complaint:
+        assert "brot" in str(complaint)
+
+
+@contextmanager
+def open_or_refuse(bag: Path) -> Iterator[UserError]:
+    """Read a bag whole; give the error that comes of it."""
+    with pytest.raises(UserError) as caught, open_bag(bag) as reader:
+        list(messages(reader, reader.connections))
+    assert str(caught.value).startswith(str(bag))
+    assert "\n" not in str(caught.value)
+    yield caught.value
+
+
+def test_what_may_help_is_said(tmp_path: Path) -> None:
+    write_bag(tmp_path / "bag")
+    (storage,) = (tmp_path / "bag").glob("*.mcap")
+    storage.write_bytes(storage.read_bytes()[:-200])
+    with open_or_refuse(tmp_path / "bag") as complaint:
+        assert "`mcap recover" in str(complaint)
+    (tmp_path / "bag" / "metadata.yaml").unlink()
+    with open_or_refuse(tmp_path / "bag") as complaint:
+        assert "`ros2 bag reindex`" in str(complaint)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--rate", "0"],
+        ["--rate", "inf"],
+        ["--clock", "-1"],
+        ["--wait", "x"],
+        ["--start-offset", "-1"],
+        ["--playback-duration", "0"],
+        ["--delay", "nan"],
+    ],
+)
+def test_bad_options(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["bag", *options])
+    assert caught.value.code == 2
+    assert options[0] in capsys.readouterr().err
+
+
+def test_damage_found_while_playing_is_a_user_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_bag(tmp_path / "bag")
+
+    def broken(*args: object) -> Iterator[object]:
+        raise ValueError("bad chunk\nat 7")
+        yield
+
+    monkeypatch.setattr(Reader, "messages", broken)
+    with open_bag(tmp_path / "bag") as reader, pytest.raises(UserError, match=r"is damaged: bad chunk$"):
+        list(messages(reader, reader.connections))
