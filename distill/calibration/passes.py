@@ -16,7 +16,7 @@ from distill.evaluation.evaluation import Evaluation
 from distill.evaluation.metrics_json import FULL
 from distill.metrics import confusion_matrix
 from distill.models.deployed import DeployedModel
-from distill.models.logit_calibration import Calibration
+from distill.models.logit_calibration import LogitCalibration
 from kd_seg_ros.common.classes import IGNORE_ID
 
 Confusion = dict[str, NDArray[np.int64]]
@@ -66,7 +66,7 @@ def count_masks(model: DeployedModel, dataset: SegmentationDataset, classes: int
 def score_all(
     model: DeployedModel,
     dataset: SegmentationDataset,
-    calibrations: Mapping[str, Calibration],
+    calibrations: Mapping[str, LogitCalibration],
     class_names: Sequence[str],
 ) -> dict[str, Evaluation]:
     """Score the same logits under several calibrations.
