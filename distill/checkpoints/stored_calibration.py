@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from distill.checkpoints.student import file_digest
-from distill.models.logit_calibration import Calibration
+from distill.models.logit_calibration import LogitCalibration
 from kd_seg_ros.common.errors import UserError
 
 SCHEMA_VERSION: Final = 2
@@ -58,16 +58,16 @@ def read_calibration_document(checkpoint: Path) -> dict[str, Any] | None:
     return dict(document)
 
 
-def calibration_of(document: dict[str, Any]) -> Calibration:
+def calibration_of(document: dict[str, Any]) -> LogitCalibration:
     """Return the calibration that a document describes.
 
     :param document: the content of a calibration file.
     :raises ValueError, KeyError, TypeError: if it describes none.
     """
-    return Calibration.parse(document["method"], document["parameters"])
+    return LogitCalibration.parse(document["method"], document["parameters"])
 
 
-def load_calibration(checkpoint: Path) -> Calibration | None:
+def load_calibration(checkpoint: Path) -> LogitCalibration | None:
     """Return the stored calibration of a checkpoint; None if it was never calibrated.
 
     :raises UserError: as :func:`read_calibration_document` does.

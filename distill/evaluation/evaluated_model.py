@@ -13,7 +13,7 @@ from distill.evaluation.metrics_json import Segmenter
 from distill.evaluation.onnx_predictor import open_engine
 from distill.evaluation.predictors import Predictor, torch_predictor
 from distill.evaluation.segmenters import engine_segmenter, torch_segmenter
-from distill.models.logit_calibration import NONE, Calibration
+from distill.models.logit_calibration import NONE, LogitCalibration
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.inference.card import ModelCard
 
@@ -68,7 +68,7 @@ def open_onnx(path: Path, provider: str) -> EvaluatedModel:
     )
 
 
-def _about(path: Path, name: str, calibration: Calibration, parameters: int) -> dict[str, Any]:
+def _about(path: Path, name: str, calibration: LogitCalibration, parameters: int) -> dict[str, Any]:
     return {
         "file": path.name,
         "sha256": file_digest(path),
@@ -79,10 +79,10 @@ def _about(path: Path, name: str, calibration: Calibration, parameters: int) -> 
     }
 
 
-def _calibration_of(card: ModelCard) -> Calibration:
+def _calibration_of(card: ModelCard) -> LogitCalibration:
     if not card.calibration:
-        return Calibration("temperature", temperature=card.temperature)
-    return Calibration.parse(card.calibration["method"], card.calibration["parameters"])
+        return LogitCalibration("temperature", temperature=card.temperature)
+    return LogitCalibration.parse(card.calibration["method"], card.calibration["parameters"])
 
 
 def _data_of(card: ModelCard) -> DataConfig | None:

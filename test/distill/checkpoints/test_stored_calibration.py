@@ -11,7 +11,7 @@ from distill.checkpoints.stored_calibration import (
     load_calibration,
     read_calibration_document,
 )
-from distill.models.logit_calibration import Calibration
+from distill.models.logit_calibration import LogitCalibration
 from kd_seg_ros.common.errors import UserError
 
 SCORES = {"full": {"ece": 0.1, "reliability": {}}}
@@ -43,7 +43,7 @@ def test_calibration_belongs_to_one_version_of_a_checkpoint(checkpoint: Path) ->
     assert load_calibration(checkpoint) is None
     write(checkpoint)
     assert read_calibration_document(checkpoint) == DOCUMENT
-    assert load_calibration(checkpoint) == Calibration("class_temperature", temperatures=(1.5, 2))
+    assert load_calibration(checkpoint) == LogitCalibration("class_temperature", temperatures=(1.5, 2))
     checkpoint.write_bytes(b"abcd")
     with pytest.raises(UserError, match="another version"):
         read_calibration_document(checkpoint)
