@@ -24,7 +24,7 @@ from kd_seg_ros.bags.summary import FrameTable
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine, Prediction
 from kd_seg_ros.inference.overlay import blend
-from kd_seg_ros.inference.thresholds import Levels, abstain, lowest_levels
+from kd_seg_ros.inference.thresholds import MinConfidenceLevels, apply_min_confidence, min_confidence_levels
 
 _FEWEST, _MOST = 10, 300
 """Frames a part."""
@@ -141,7 +141,7 @@ def segment(
         What was done before is kept; in the last case, what was committed.
     """
     behind = Behind[Callable[[], None]](lambda call: call(), DEPTH)  # SQLite wants one thread for all of it
-    levels = lowest_levels(min_confidence)
+    levels = min_confidence_levels(min_confidence)
     reached = False
     try:
         with closing(decoded_steps(reader, cameras, copied, output.notes.messages)) as steps:
@@ -160,13 +160,15 @@ def segment(
     return reached
 
 
-def _predict(frame: Frame | None, engine: Engine, levels: Levels) -> tuple[Prediction | None, float]:
+def _predict(
+    frame: Frame | None, engine: Engine, levels: MinConfidenceLevels
+) -> tuple[Prediction | None, float]:
     if frame is None or frame.image is None:
         return None, 0.0
     start = time.perf_counter()
     found = engine.segment(frame.image)
     milliseconds = 1e3 * (time.perf_counter() - start)
-    abstain(found.mask, found.confidence, levels, engine.card.ignore_id)
+    apply_min_confidence(found.mask, found.confidence, levels, engine.card.ignore_id)
     return found, milliseconds
 
 
