@@ -15,8 +15,8 @@ from std_msgs.msg import Header
 from kd_seg_ros.common.decode import Picture
 from kd_seg_ros.inference.engine import Prediction
 from kd_seg_ros.inference.overlay import Palette, blend
-from kd_seg_ros.node.background_worker import BackgroundWorker
 from kd_seg_ros.node.camera_info import scaled_camera_info
+from kd_seg_ros.node.latest_job_thread import LatestJobThread
 from kd_seg_ros.node.messages import image_message, mapped_image, png_message
 from kd_seg_ros.node.parameters import Parameters
 from kd_seg_ros.node.qos import create_output
@@ -48,8 +48,8 @@ class Outputs:
             self._info = create_output(node, CameraInfo, "segmentation/camera_info")
         self._size = (0, 0)
         # Two, so that neither holds the other up, nor the frames.
-        self._overlay_worker = BackgroundWorker("overlay", self._failed)
-        self._png_worker = BackgroundWorker("png", self._failed)
+        self._overlay_worker = LatestJobThread("overlay", self._failed)
+        self._png_worker = LatestJobThread("png", self._failed)
 
     def start(self) -> None:
         """Start the threads."""
