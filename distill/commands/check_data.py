@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from distill.common.files import write_json
 from distill.common.parallel import default_workers, run_jobs
 from distill.datasets.frame import Frame, check_sizes, read_image, read_label_values, to_train_ids
 from distill.datasets.listing import Listing
 from distill.datasets.registry import add_data_arguments, data_from, title_of
-from distill.evaluation.metrics_json import write_json
 from kd_seg_ros.common.errors import UserError
 
 KINDS = {
