@@ -18,7 +18,7 @@ from rich.table import Table
 from torch import Tensor
 
 from distill.calibration import (
-    Calibration,
+    LogitCalibration,
     calibration_path,
     find_class_temperatures,
     find_temperature,
@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def fit(logits: Tensor, labels: Tensor) -> dict[str, Calibration]:
+def fit(logits: Tensor, labels: Tensor) -> dict[str, LogitCalibration]:
     """Find the parameters of every method; with what changes nothing before them.
 
     :param logits: [N, C]; ``labels``: int64 [N].
@@ -119,8 +119,8 @@ def fit(logits: Tensor, labels: Tensor) -> dict[str, Calibration]:
     """
     temperature = find_temperature(logits, labels)
     return {
-        UNCALIBRATED: Calibration(),
-        "temperature": Calibration("temperature", temperature=temperature),
+        UNCALIBRATED: LogitCalibration(),
+        "temperature": LogitCalibration("temperature", temperature=temperature),
         "class_temperature": find_class_temperatures(logits, labels, temperature),
         "vector": find_vector_scaling(logits, labels, temperature),
     }

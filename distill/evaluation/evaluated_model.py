@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distill.calibration import Calibration, stored_calibration
+from distill.calibration import LogitCalibration, stored_calibration
 from distill.checkpoints.student import deployed, file_digest, load_student
 from distill.config import DataConfig, parse_config
 from distill.evaluation.metrics_json import Segmenter
@@ -68,7 +68,7 @@ def open_onnx(path: Path, provider: str) -> EvaluatedModel:
     )
 
 
-def _about(path: Path, name: str, calibration: Calibration, parameters: int) -> dict[str, Any]:
+def _about(path: Path, name: str, calibration: LogitCalibration, parameters: int) -> dict[str, Any]:
     return {
         "file": path.name,
         "sha256": file_digest(path),
@@ -79,10 +79,10 @@ def _about(path: Path, name: str, calibration: Calibration, parameters: int) -> 
     }
 
 
-def _calibration_of(card: ModelCard) -> Calibration:
+def _calibration_of(card: ModelCard) -> LogitCalibration:
     if not card.calibration:
-        return Calibration("temperature", temperature=card.temperature)
-    return Calibration.parse(card.calibration["method"], card.calibration["parameters"])
+        return LogitCalibration("temperature", temperature=card.temperature)
+    return LogitCalibration.parse(card.calibration["method"], card.calibration["parameters"])
 
 
 def _data_of(card: ModelCard) -> DataConfig | None:
