@@ -62,7 +62,6 @@ WITHOUT_TORCH = (
 
 PENDING: set[str] = {
     "distill.evaluation.evaluated_model > distill.calibration",
-    "distill.evaluation.onnx_predictor > distill.export.postprocess",
     "distill.report.predictions > distill.commands.evaluate",
 }
 """Imports that are still to be mended, as ``importing module > imported module``."""
