@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from torch import nn
@@ -60,8 +59,3 @@ def deployed(network: nn.Module, config: Config, calibration: LogitCalibration =
     """Wrap a network with the pre- and post-processing of its experiment."""
     data = config.data
     return DeployedModel(network, data.mean, data.std, data.working_scale, calibration).eval()
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -5,7 +5,6 @@ A file is compared with the contract (:mod:`kd_seg_ros.inference.contract`) when
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +15,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from kd_seg_ros.common.errors import first_line
+from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.binding import DeviceBinding, HostBinding
 from kd_seg_ros.inference.card import CardError, ModelCard
 from kd_seg_ros.inference.contract import IMAGE, METADATA_KEY, OUTPUTS
@@ -96,7 +96,7 @@ class Engine:
         if settings.cuda_graph and settings.provider != "cuda":
             raise EngineError(f"a CUDA graph needs provider 'cuda', not {settings.provider!r}")
         session = open_session(path, settings, lambda found: _check_contract(path, found)[1])
-        self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.sha256 = sha256(path)
         self.provider = session.get_providers()[0]
         self.size, self.dynamic, self.card = _check_contract(path, session)
         if settings.cuda_graph and self.dynamic:
