@@ -15,7 +15,7 @@ import numpy as np
 from distill.drives.acdc_labels import offline_half
 from distill.drives.labels import Labels
 from kd_seg_ros.bags.messages import stamp_text
-from kd_seg_ros.bags.segmented_frames import Answer
+from kd_seg_ros.bags.segmented_frames import SegmentedFrame
 from kd_seg_ros.common.errors import UserError
 
 ALL_CLASSES: Final = ("ece_classwise", "auprc", "brier", "nll")
@@ -32,7 +32,7 @@ def check_offline_half() -> None:
 
 
 def score(
-    answers: Iterable[Answer],
+    answers: Iterable[SegmentedFrame],
     labels: Labels,
     model: Path,
     provider: str,

@@ -49,7 +49,7 @@ class Prediction:
         mask, confidence = np.empty((2, *size), np.uint8)
         return cls(mask, confidence, np.empty(size, np.float32) if probability else None)
 
-    def maps(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the maps that are there, by the name of their tensor."""
         return {name: array for name, array in vars(self).items() if array is not None}
 
@@ -149,12 +149,12 @@ class Engine:
         if out is None:
             out = Prediction.empty(image.shape[:2], probability)
         size = image.shape[:2] if self.dynamic else self.size
-        _check_maps(out)
+        _check_arrays(out)
         direct = out.mask.shape == size
         found = out if direct else Prediction.empty(size, out.probability is not None)
         self._run_into(found, _resize_image(image, size), bgr)
         if not direct:
-            for target, source in zip(out.maps().values(), found.maps().values(), strict=True):
+            for target, source in zip(out.arrays().values(), found.arrays().values(), strict=True):
                 cv2.resize(source, target.shape[::-1], dst=target, interpolation=cv2.INTER_NEAREST_EXACT)
         return out
 
@@ -163,7 +163,7 @@ class Engine:
         if bgr and not self._binding.takes_bgr:
             image, bgr = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), False
         try:
-            self._binding.run(np.ascontiguousarray(image), bgr, maps.maps())
+            self._binding.run(np.ascontiguousarray(image), bgr, maps.arrays())
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
             raise self._failure(error) from error
 
@@ -179,9 +179,9 @@ class Engine:
         return EngineError(f"{self._path}: running the network failed: {first_line(error)}")
 
 
-def _check_maps(maps: Prediction) -> None:
+def _check_arrays(maps: Prediction) -> None:
     """Refuse arrays that cannot be written to as they are: ONNX Runtime would write past them."""
-    for name, array in maps.maps().items():
+    for name, array in maps.arrays().items():
         dtype = OUTPUTS[name]
         if (
             array.dtype != dtype
