@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from distill.datasets.frame import SegmentationDataset
+from distill.data.dataset import SegmentationDataset
 from distill.evaluation.evaluation import Evaluation
 from distill.evaluation.metrics_json import FULL
 from distill.metrics import confusion_matrix

@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from distill.data import select as chosen
-from distill.datasets.frame import SegmentationDataset
+from distill.data.dataset import SegmentationDataset
 from distill.evaluation import submission, views
 from distill.evaluation.evaluated_model import EvaluatedModel, open_checkpoint, open_onnx
 from distill.evaluation.evaluation import Evaluation, ScoreOptions
