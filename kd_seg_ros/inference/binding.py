@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-Maps = Mapping[str, NDArray[Any]]
+OutputArrays = Mapping[str, NDArray[Any]]
 """Output arrays by the name of the tensor, contiguous; they are written to."""
 
 CHANNELS: Final = "channels"
@@ -28,7 +28,7 @@ class HostBinding:
         self._session = session
         self.takes_bgr = takes_bgr(session)
 
-    def run(self, image: NDArray[np.uint8], bgr: bool, maps: Maps) -> None:
+    def run(self, image: NDArray[np.uint8], bgr: bool, maps: OutputArrays) -> None:
         """Run the network.
 
         :param image: uint8 [H, W, 3], contiguous.
@@ -70,7 +70,7 @@ class DeviceBinding:
         for name, buffer in self._maps.items():
             self._binding.bind_ortvalue_output(name, buffer)
 
-    def run(self, image: NDArray[np.uint8], bgr: bool, maps: Maps) -> None:
+    def run(self, image: NDArray[np.uint8], bgr: bool, maps: OutputArrays) -> None:
         """Run the network, see :meth:`HostBinding.run`; the image has the buffers' size."""
         self._image.update_inplace(image)
         if self.takes_bgr:

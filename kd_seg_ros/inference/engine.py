@@ -18,7 +18,6 @@ outputs do no harm. The model card is there as JSON in the metadata (:mod:`kd_se
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +28,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from kd_seg_ros.common.errors import first_line
+from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.binding import DeviceBinding, HostBinding
 from kd_seg_ros.inference.card import METADATA_KEY, CardError, ModelCard
 from kd_seg_ros.inference.session import EngineError, SessionSettings, open_session
@@ -60,7 +60,7 @@ class Prediction:
         mask, confidence = np.empty((2, *size), np.uint8)
         return cls(mask, confidence, np.empty(size, np.float32) if probability else None)
 
-    def maps(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the maps that are there, by the name of their tensor."""
         return {name: array for name, array in vars(self).items() if array is not None}
 
@@ -107,7 +107,7 @@ class Engine:
         if settings.cuda_graph and settings.provider != "cuda":
             raise EngineError(f"a CUDA graph needs provider 'cuda', not {settings.provider!r}")
         session = open_session(path, settings, lambda found: _check_contract(path, found)[1])
-        self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.sha256 = sha256(path)
         self.provider = session.get_providers()[0]
         self.size, self.dynamic, self.card = _check_contract(path, session)
         if settings.cuda_graph and self.dynamic:
@@ -160,12 +160,12 @@ class Engine:
         if out is None:
             out = Prediction.empty(image.shape[:2], probability)
         size = image.shape[:2] if self.dynamic else self.size
-        _check_maps(out)
+        _check_arrays(out)
         direct = out.mask.shape == size
         found = out if direct else Prediction.empty(size, out.probability is not None)
         self._run_into(found, _resize_image(image, size), bgr)
         if not direct:
-            for target, source in zip(out.maps().values(), found.maps().values(), strict=True):
+            for target, source in zip(out.arrays().values(), found.arrays().values(), strict=True):
                 cv2.resize(source, target.shape[::-1], dst=target, interpolation=cv2.INTER_NEAREST_EXACT)
         return out
 
@@ -174,7 +174,7 @@ class Engine:
         if bgr and not self._binding.takes_bgr:
             image, bgr = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), False
         try:
-            self._binding.run(np.ascontiguousarray(image), bgr, maps.maps())
+            self._binding.run(np.ascontiguousarray(image), bgr, maps.arrays())
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
             raise self._failure(error) from error
 
@@ -192,9 +192,9 @@ class Engine:
         return EngineError(f"{self._path}: running the network failed: {first_line(error)}")
 
 
-def _check_maps(maps: Prediction) -> None:
+def _check_arrays(maps: Prediction) -> None:
     """Refuse arrays that cannot be written to as they are: ONNX Runtime would write past them."""
-    for name, array in maps.maps().items():
+    for name, array in maps.arrays().items():
         dtype = np.float32 if name == "probability" else np.uint8
         if (
             array.dtype != dtype

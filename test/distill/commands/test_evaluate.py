@@ -17,8 +17,8 @@ from PIL import Image
 
 from distill.__main__ import main
 from distill.checkpoints.student import deployed, load_student
-from distill.commands.evaluate import image_name
 from distill.datasets.frame import read_image
+from distill.evaluation.evaluate import image_name
 from distill.evaluation.image_scores import ImageScores
 from distill.export.postprocess import SCORES
 from distill.models.deployed import DeployedModel

@@ -22,7 +22,7 @@ from distill.export.agreement import measure_agreement
 from distill.export.trace import save, to_dynamic_onnx, to_onnx
 from distill.models.deployed import DeployedModel
 from distill.models.hrnet import HrNetV2
-from distill.models.logit_calibration import PARAMETERS, Calibration, Method
+from distill.models.logit_calibration import PARAMETERS, LogitCalibration, Method
 from distill.models.network import Maps, SegmentationNetwork
 from distill.models.pidnet import PidNet
 from distill.models.segformer import SegFormer
@@ -97,10 +97,10 @@ class TinyNetwork(SegmentationNetwork):
         return Maps(logits, logits, {})
 
 
-CALIBRATIONS: dict[Method, Calibration] = {
-    "temperature": Calibration("temperature", temperature=0.6),
-    "class_temperature": Calibration("class_temperature", temperatures=tuple(np.linspace(0.3, 3, 19))),
-    "vector": Calibration(
+CALIBRATIONS: dict[Method, LogitCalibration] = {
+    "temperature": LogitCalibration("temperature", temperature=0.6),
+    "class_temperature": LogitCalibration("class_temperature", temperatures=tuple(np.linspace(0.3, 3, 19))),
+    "vector": LogitCalibration(
         "vector", weights=tuple(np.linspace(2, 0.5, 19)), biases=tuple(np.linspace(-1, 1, 19))
     ),
 }
@@ -202,7 +202,7 @@ def test_the_engine_runs_it_in_either_order_of_channels(dynamic_size: bool, tmp_
     image = smooth_images(1)[0]
     rgb = engine.segment(image, probability=True)
     bgr = engine.segment(np.ascontiguousarray(image[..., ::-1]), probability=True, bgr=True)
-    for found, expected in zip(bgr.maps().values(), rgb.maps().values(), strict=True):
+    for found, expected in zip(bgr.arrays().values(), rgb.arrays().values(), strict=True):
         np.testing.assert_array_equal(found, expected)
     # All classes' scores are those that mask and confidence come from.
     assert predict is not None

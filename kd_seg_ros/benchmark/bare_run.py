@@ -1,7 +1,7 @@
 """The bare run: a model file in ONNX Runtime with bound buffers and nothing else, the floor of any node.
 
-As a program, ``python -m kd_seg_ros.benchmark.bare MODEL TOPIC``, it subscribes to a camera and does one bare
-run per image, on pixels of its own: the state of the machine is the node's, the work that of the network
+As a program, ``python -m kd_seg_ros.benchmark.bare_run MODEL TOPIC``, it subscribes to a camera and does one
+bare run per image, on pixels of its own: the state of the machine is the node's, the work that of the network
 alone. Interrupted, it prints the times as JSON.
 """
 
