@@ -27,7 +27,19 @@ use_environment() {
   fi
   PYTHON=$PWD/$folder/bin/python
 
-  stamp=$({ cat setup.py "${constraints[@]:1}"; "$base" --version; pwd; } | cksum)
+  # An environment belongs to the Python that made it: another one's would leave a mixture of both.
+  # `ssl` is what such a mixture fails to import.
+  local identity='import ssl, sys; print(sys.base_prefix, sys.version)' wanted found
+  wanted=$("$base" -c "$identity") || fail "$base cannot import ssl: choose another Python by KD_SEG_PYTHON"
+  stamp=$({ cat setup.py "${constraints[@]:1}"; echo "$wanted"; pwd; } | cksum)
+  if [ -e "$folder" ]; then
+    [ -f "$folder/pyvenv.cfg" ] || fail "$folder is not a Python environment: move it out of the way"
+    found=$("$PYTHON" -c "$identity" 2>/dev/null) || found="its Python no longer works"
+    if [ "$found" != "$wanted" ]; then
+      say "replacing the environment in $folder: it belongs to another Python ($found)"
+      rm -rf "$folder"
+    fi
+  fi
   if [ -x "$PYTHON" ]; then
     for done in "$profile" test; do
       if [ "$(cat "$folder/installed-$done" 2>/dev/null)" = "$stamp" ]; then

@@ -25,6 +25,7 @@ from distill.benchmarks.memory import peak_bytes
 from distill.benchmarks.random_network import settle
 from distill.benchmarks.straight_step import straight_loss, straight_step
 from distill.benchmarks.timing import machine, median_seconds
+from distill.common.device import default_device
 from distill.config import ObjectiveConfig
 from distill.data.border_weights import border_weights
 from distill.data.transforms import TrainTransform
@@ -170,7 +171,7 @@ def run(budget: float, setting: Setting | None = None) -> tuple[str, list[dict[s
 
     :param budget: seconds for the timed pair, at least.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = default_device()
     setting = setting or (GPU if device.type == "cuda" else CPU)
     engine = Step(setting, device)
     check_same_loss(engine)

@@ -1,7 +1,7 @@
 """Calibration of a trained network on labelled images: three methods, one a file, and what is kept.
 
 All minimise the negative log-likelihood of the labels over pixels drawn from the images. What they do to
-the logits is :class:`distill.models.logit_calibration.Calibration`.
+the logits is :class:`distill.models.logit_calibration.LogitCalibration`.
 """
 
 from distill.calibration.class_temperature import find_class_temperatures
@@ -13,10 +13,10 @@ from distill.calibration.stored import (
 )
 from distill.calibration.temperature import find_temperature
 from distill.calibration.vector import find_vector_scaling
-from distill.models.logit_calibration import Calibration
+from distill.models.logit_calibration import LogitCalibration
 
 __all__ = [
-    "Calibration",
+    "LogitCalibration",
     "calibration_of",
     "calibration_path",
     "find_class_temperatures",

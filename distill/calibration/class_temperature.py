@@ -14,10 +14,10 @@ from torch import Tensor
 
 from distill.calibration.rare import is_rare
 from distill.calibration.temperature import find_temperature
-from distill.models.logit_calibration import Calibration
+from distill.models.logit_calibration import LogitCalibration
 
 
-def find_class_temperatures(logits: Tensor, labels: Tensor, temperature: float) -> Calibration:
+def find_class_temperatures(logits: Tensor, labels: Tensor, temperature: float) -> LogitCalibration:
     """Return the T_k that minimise the NLL.
 
     :param logits: [N, C], any float type, finite.
@@ -31,4 +31,4 @@ def find_class_temperatures(logits: Tensor, labels: Tensor, temperature: float) 
         if not rare:
             here = predicted == train_id
             temperatures[train_id] = find_temperature(logits[here], labels[here])
-    return Calibration("class_temperature", temperatures=tuple(temperatures))
+    return LogitCalibration("class_temperature", temperatures=tuple(temperatures))

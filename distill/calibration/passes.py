@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from distill.common.device import default_device
 from distill.datasets.frame import SegmentationDataset
 from distill.evaluation.evaluation import Evaluation
 from distill.evaluation.metrics_json import FULL
 from distill.metrics import confusion_matrix
 from distill.models.deployed import DeployedModel
-from distill.models.logit_calibration import Calibration
+from distill.models.logit_calibration import LogitCalibration
 from kd_seg_ros.common.classes import IGNORE_ID
 
 Confusion = dict[str, NDArray[np.int64]]
@@ -37,7 +38,7 @@ class Drawn:
 
 def draw_pixels(model: DeployedModel, dataset: SegmentationDataset, pixels: int, classes: int) -> Drawn:
     """Draw labelled pixels, evenly from all images; the same ones each time."""
-    model = model.to(_device())
+    model = model.to(default_device())
     share = -(-pixels // len(dataset))
     rng = np.random.default_rng(0)
     logits, labels, confusion = [], [], Confusion()
@@ -54,11 +55,11 @@ def draw_pixels(model: DeployedModel, dataset: SegmentationDataset, pixels: int,
 
 def count_masks(model: DeployedModel, dataset: SegmentationDataset, classes: int) -> Confusion:
     """Compare the masks of a calibrated network with the labels."""
-    model = model.to(_device())
+    model = model.to(default_device())
     confusion = Confusion()
     for sample in tqdm(dataset, "count", unit="image"):
         with torch.inference_mode():
-            _, mask = model.scores(torch.from_numpy(sample.image).to(_device()))
+            _, mask = model.scores(torch.from_numpy(sample.image).to(default_device()))
         _count(confusion, sample.condition, sample.labels, mask, classes)
     return confusion
 
@@ -66,7 +67,7 @@ def count_masks(model: DeployedModel, dataset: SegmentationDataset, classes: int
 def score_all(
     model: DeployedModel,
     dataset: SegmentationDataset,
-    calibrations: Mapping[str, Calibration],
+    calibrations: Mapping[str, LogitCalibration],
     class_names: Sequence[str],
 ) -> dict[str, Evaluation]:
     """Score the same logits under several calibrations.
@@ -75,7 +76,7 @@ def score_all(
     :return: the scores by calibration.
     :raises ValueError: if a logit is not finite.
     """
-    model = model.to(_device())
+    model = model.to(default_device())
     evaluations = {name: Evaluation(class_names) for name in calibrations}
     for sample in tqdm(dataset, "compare", unit="image"):
         logits = _logits(model, sample.image)
@@ -88,7 +89,7 @@ def score_all(
 def _logits(model: DeployedModel, image: NDArray[np.uint8]) -> Tensor:
     """Uncalibrated logits [C, H, W] of an image."""
     with torch.inference_mode():
-        return model.logits(torch.from_numpy(image).to(_device()))[0]
+        return model.logits(torch.from_numpy(image).to(default_device()))[0]
 
 
 def _count(
@@ -97,7 +98,3 @@ def _count(
     found = confusion_matrix(labels, mask.to(torch.uint8).cpu().numpy(), classes, IGNORE_ID)
     for key in (FULL, condition):
         confusion[key] = confusion.get(key, np.zeros_like(found)) + found
-
-
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

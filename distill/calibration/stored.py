@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from distill.checkpoints.student import file_digest
-from distill.models.logit_calibration import Calibration
+from distill.models.logit_calibration import LogitCalibration
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import sha256
 
 SCHEMA_VERSION: Final = 2
 UNCALIBRATED: Final = "none"
@@ -39,7 +39,7 @@ def read_calibration(checkpoint: Path) -> dict[str, Any] | None:
                 f"{path} has schema version {version!r}; this software reads version "
                 f"{SCHEMA_VERSION}: {_AGAIN}"
             )
-        matches = document["checkpoint_sha256"] == file_digest(checkpoint)
+        matches = document["checkpoint_sha256"] == sha256(checkpoint)
         calibration_of(document)
         document["miou"].keys(), document["expected_accuracy"].keys()
         for name in (UNCALIBRATED, document["method"]):
@@ -54,12 +54,12 @@ def read_calibration(checkpoint: Path) -> dict[str, Any] | None:
     return dict(document)
 
 
-def calibration_of(document: dict[str, Any]) -> Calibration:
+def calibration_of(document: dict[str, Any]) -> LogitCalibration:
     """Return the method and parameters that a document holds; raises ValueError, KeyError if it has none."""
-    return Calibration.parse(document["method"], document["parameters"])
+    return LogitCalibration.parse(document["method"], document["parameters"])
 
 
-def stored_calibration(checkpoint: Path) -> Calibration | None:
+def stored_calibration(checkpoint: Path) -> LogitCalibration | None:
     """Return the calibration that `calibrate` found for a checkpoint, if it did; raises UserError."""
     document = read_calibration(checkpoint)
     return None if document is None else calibration_of(document)

@@ -23,13 +23,13 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from distill.calibration.rare import is_rare
-from distill.models.logit_calibration import Calibration
+from distill.models.logit_calibration import LogitCalibration
 
 AT_ONCE = 1 << 16
 """Pixels worked on at a time."""
 
 
-def find_vector_scaling(logits: Tensor, labels: Tensor, temperature: float) -> Calibration:
+def find_vector_scaling(logits: Tensor, labels: Tensor, temperature: float) -> LogitCalibration:
     """Return the w and b that minimise the NLL.
 
     :param logits: [N, C], any float type, finite.
@@ -55,7 +55,7 @@ def find_vector_scaling(logits: Tensor, labels: Tensor, temperature: float) -> C
             objective, start[:, free].ravel(), jac=True, method="L-BFGS-B", options={"ftol": 1e-9}
         )
         weights, biases = placed(found.x)
-    return Calibration("vector", weights=tuple(weights.tolist()), biases=tuple(biases.tolist()))
+    return LogitCalibration("vector", weights=tuple(weights.tolist()), biases=tuple(biases.tolist()))
 
 
 def nll(logits: Tensor, labels: Tensor, parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:

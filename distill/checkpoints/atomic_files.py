@@ -1,8 +1,7 @@
 """Checkpoint files that are either whole or recognised as damaged, whenever the process or the machine stops.
 
-A file is written under another name beside its place, forced to the disk (fsync) and only then renamed, which
-POSIX does at once: at every moment the place holds the old file or the new one. A process killed while it
-writes leaves ``NAME.tmp``, which the next write of NAME replaces. One process at a time may write a file.
+They are written as :mod:`kd_seg_ros.common.files` describes: at every moment there is the old file or the
+new one.
 
 A checkpoint is the zip archive of ``torch.save``. Each of its records carries a CRC-32, which ``torch.load``
 does not look at: it takes a flipped bit for a weight. So they are checked here first. Up to 32 changed bits
@@ -12,48 +11,25 @@ which stands at its end.
 
 from __future__ import annotations
 
-import os
 import pickle
 import zipfile
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.files import reason, write_atomically
 
 _FOLDER = 0x10
 """Bit of a zip record's attributes; torch.save makes no folders."""
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` make the file ``path``, or leave whatever is there as it is.
-
-    :param write: called with the path of a temporary file in the same folder, which it writes and closes.
-    :raises UserError: with the system's reason, such as "no space left on device". Other exceptions of
-        ``write`` pass. After any of them the temporary file is gone.
-    """
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        write(temporary)
-        _sync(temporary)
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {_reason(error)}; a file already there is kept") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    # Some network folders cannot be synced; a power cut may then bring the old file back, whole.
-    with suppress(OSError):
-        _sync(path.parent)
-
-
 def save_checkpoint(data: dict[str, Any], path: Path) -> None:
     """Write tensors and plain data atomically, for :func:`load_checkpoint` or ``torch.load``.
 
-    :raises UserError: see :func:`write_atomically`.
+    :raises UserError: see :func:`kd_seg_ros.common.files.write_atomically`.
     """
 
     def write(temporary: Path) -> None:
@@ -100,7 +76,7 @@ def damage(path: Path) -> str | None:
     except pickle.UnpicklingError:
         return "holds more than tensors and plain data"
     except OSError as error:
-        return f"cannot be read ({_reason(error)})"
+        return f"cannot be read ({reason(error)})"
     except Exception as error:  # zipfile and torch raise many kinds for a damaged header
         return f"is damaged ({first_line(error)})"
     return None
@@ -119,17 +95,3 @@ def newest_whole(paths: Iterable[Path]) -> tuple[Path | None, list[str]]:
             return path, skipped
         skipped.append(f"{path} {problem}")
     return None, skipped
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file's or folder's content is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _reason(error: OSError) -> str:
-    reason = error.strerror or first_line(error)
-    return reason[:1].lower() + reason[1:]

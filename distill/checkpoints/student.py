@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from torch import nn
@@ -11,7 +10,7 @@ from distill.checkpoints.atomic_files import load_checkpoint
 from distill.config import Config, NetworkConfig, parse_config
 from distill.models.build import build
 from distill.models.deployed import DeployedModel
-from distill.models.logit_calibration import NONE, Calibration
+from distill.models.logit_calibration import NONE, LogitCalibration
 from distill.models.network import SegmentationNetwork
 from distill.models.weights import Pretrained
 from kd_seg_ros.common.classes import NUM_CLASSES
@@ -56,12 +55,7 @@ def load_student(path: Path) -> tuple[SegmentationNetwork, Config]:
     return network.eval(), config
 
 
-def deployed(network: nn.Module, config: Config, calibration: Calibration = NONE) -> DeployedModel:
+def deployed(network: nn.Module, config: Config, calibration: LogitCalibration = NONE) -> DeployedModel:
     """Wrap a network with the pre- and post-processing of its experiment."""
     data = config.data
     return DeployedModel(network, data.mean, data.std, data.working_scale, calibration).eval()
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

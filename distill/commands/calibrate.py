@@ -18,7 +18,7 @@ from rich.table import Table
 from torch import Tensor
 
 from distill.calibration import (
-    Calibration,
+    LogitCalibration,
     calibration_path,
     find_class_temperatures,
     find_temperature,
@@ -28,7 +28,7 @@ from distill.calibration.halves import split
 from distill.calibration.passes import Confusion, Drawn, count_masks, draw_pixels, score_all
 from distill.calibration.rare import FEWEST, is_rare
 from distill.calibration.stored import SCHEMA_VERSION, UNCALIBRATED
-from distill.checkpoints.student import deployed, file_digest, load_student
+from distill.checkpoints.student import deployed, load_student
 from distill.data import select as chosen
 from distill.datasets.frame import SegmentationDataset
 from distill.evaluation.image_scores import ImageScores
@@ -37,6 +37,7 @@ from distill.evaluation.reliability_diagram import write_diagrams
 from distill.metrics import mean_iou
 from distill.models.logit_calibration import PARAMETERS
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.drift import bin_accuracy, expected_accuracy
 
 ByCondition = dict[str, dict[str, Any]]
@@ -86,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
         confusion = count_masks(deployed(network, config, calibration), half, len(names))
     document = {
         "schema_version": SCHEMA_VERSION,
-        "checkpoint_sha256": file_digest(args.checkpoint),
+        "checkpoint_sha256": sha256(args.checkpoint),
         "method": args.method,
         "parameters": calibration.parameters(),
         "data": {"dataset": args.dataset or config.data.summary, "split": args.split or "val"},
@@ -111,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def fit(logits: Tensor, labels: Tensor) -> dict[str, Calibration]:
+def fit(logits: Tensor, labels: Tensor) -> dict[str, LogitCalibration]:
     """Find the parameters of every method; with what changes nothing before them.
 
     :param logits: [N, C]; ``labels``: int64 [N].
@@ -119,8 +120,8 @@ def fit(logits: Tensor, labels: Tensor) -> dict[str, Calibration]:
     """
     temperature = find_temperature(logits, labels)
     return {
-        UNCALIBRATED: Calibration(),
-        "temperature": Calibration("temperature", temperature=temperature),
+        UNCALIBRATED: LogitCalibration(),
+        "temperature": LogitCalibration("temperature", temperature=temperature),
         "class_temperature": find_class_temperatures(logits, labels, temperature),
         "vector": find_vector_scaling(logits, labels, temperature),
     }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kd_seg_ros.bags.interruption import Interrupted, Interruption
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.providers import PROVIDERS
 
 if TYPE_CHECKING:
@@ -88,14 +89,14 @@ def _segment(
     """Segment, or go on segmenting, unless all is done."""
     from kd_seg_ros.bags.progress import Progress
     from kd_seg_ros.bags.resumable_bag import PartedBag
-    from kd_seg_ros.bags.resume_check import claim, file_digest, fingerprint
+    from kd_seg_ros.bags.resume_check import claim, fingerprint
     from kd_seg_ros.bags.segmenting import Notes, Output, output_topics, segment
     from kd_seg_ros.bags.summary import FrameTable
 
     copied = _copied(args, reader, cameras)
     command = {
         "the input": fingerprint(reader, args.bag),
-        "the model": file_digest(args.model),
+        "the model": sha256(args.model),
         "--provider": args.provider,
         "--topic": [camera.topic for camera in cameras],
         "--copy": copied,

@@ -11,7 +11,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from distill.checkpoints.student import file_digest
 from distill.datasets.class_list import read_classes
 from distill.export.agreement import Pair, plain_images
 from distill.export.external_onnx import OutsideNetwork, open_network
@@ -22,6 +21,7 @@ from distill.models.deployed import DeployedModel
 from kd_seg_ros import __version__
 from kd_seg_ros.common.classes import IGNORE_ID
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.providers import PROVIDERS
 
@@ -96,7 +96,7 @@ def make_card(
     size: tuple[int, int],
 ) -> ModelCard:
     """Collect what the vehicle must know, as far as it is known."""
-    digest = file_digest(args.onnx)
+    digest = sha256(args.onnx)
     return ModelCard(
         name=args.onnx.stem,
         class_names=tuple(classes),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from distill.drives.drive import Drive
 from distill.drives.node_process import counts, latency
+from kd_seg_ros.common.files import sha256
 
 if TYPE_CHECKING:
     from distill.drives.recorder import Recorder
@@ -77,7 +77,7 @@ def document(
     """
     from distill.evaluation.metrics_json import metrics_document
 
-    digest = hashlib.sha256(model.read_bytes()).hexdigest() if model else None
+    digest = sha256(model) if model else None
     data = {"bag": str(drive.bag), "topic": drive.topic, "labels_topic": drive.labels_topic}
     about = {"file": model.name if model else None, "sha256": digest, "name": name}
     return metrics_document(scores.summary(), scores.class_names, about, data) | {"replay": replay}

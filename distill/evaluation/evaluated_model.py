@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distill.calibration import Calibration, stored_calibration
-from distill.checkpoints.student import deployed, file_digest, load_student
+from distill.calibration import LogitCalibration, stored_calibration
+from distill.checkpoints.student import deployed, load_student
 from distill.config import DataConfig, parse_config
 from distill.evaluation.metrics_json import Segmenter
 from distill.evaluation.onnx_predictor import open_engine
@@ -15,6 +15,7 @@ from distill.evaluation.predictors import Predictor, torch_predictor
 from distill.evaluation.segmenters import engine_segmenter, torch_segmenter
 from distill.models.logit_calibration import NONE
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.card import ModelCard
 
 
@@ -68,10 +69,10 @@ def open_onnx(path: Path, provider: str) -> EvaluatedModel:
     )
 
 
-def _about(path: Path, name: str, calibration: Calibration, parameters: int) -> dict[str, Any]:
+def _about(path: Path, name: str, calibration: LogitCalibration, parameters: int) -> dict[str, Any]:
     return {
         "file": path.name,
-        "sha256": file_digest(path),
+        "sha256": sha256(path),
         "name": name,
         "temperature": calibration.temperature,
         "calibration": {"method": calibration.method, "parameters": calibration.parameters()},
@@ -79,10 +80,10 @@ def _about(path: Path, name: str, calibration: Calibration, parameters: int) -> 
     }
 
 
-def _calibration_of(card: ModelCard) -> Calibration:
+def _calibration_of(card: ModelCard) -> LogitCalibration:
     if not card.calibration:
-        return Calibration("temperature", temperature=card.temperature)
-    return Calibration.parse(card.calibration["method"], card.calibration["parameters"])
+        return LogitCalibration("temperature", temperature=card.temperature)
+    return LogitCalibration.parse(card.calibration["method"], card.calibration["parameters"])
 
 
 def _data_of(card: ModelCard) -> DataConfig | None:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from distill.common.device import default_device
 from distill.models.deployed import DeployedModel
 
 Predictor = Callable[[NDArray[np.uint8]], Tensor]
@@ -21,7 +22,7 @@ Predictor = Callable[[NDArray[np.uint8]], Tensor]
 
 def torch_predictor(model: DeployedModel) -> Predictor:
     """Predict with a network as the vehicle will run it; on the GPU where there is one."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = default_device()
     model = model.to(device)
 
     @torch.inference_mode()

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from distill.common.device import default_device
 from distill.evaluation.metrics_json import Segmenter
 from distill.models.deployed import DeployedModel
 from kd_seg_ros.inference.engine import Engine
@@ -24,7 +25,7 @@ def engine_segmenter(engine: Engine) -> Segmenter:
 
 def torch_segmenter(model: DeployedModel) -> Segmenter:
     """Adapt a network in PyTorch to what scoring calls; it runs on the GPU where there is one."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = default_device()
     model = model.to(device)
 
     @torch.inference_mode()

@@ -20,7 +20,7 @@ from distill.export.postprocess import SCORES, add_maps, answer, below_best, cal
 from distill.export.preprocess import IMAGE, normalised
 
 if TYPE_CHECKING:
-    from distill.models.logit_calibration import Calibration
+    from distill.models.logit_calibration import LogitCalibration
 
 STRIPES = 16
 """The image is cut into so many, whatever its size: it must have as many rows."""
@@ -59,7 +59,7 @@ def add_preprocessing(
 
 
 def add_postprocessing(
-    graph: GraphBuilder, sizes: Sizes, logits: str, classes: int, calibration: Calibration | None
+    graph: GraphBuilder, sizes: Sizes, logits: str, classes: int, calibration: LogitCalibration | None
 ) -> None:
     """Add the nodes that make the file's outputs of the network's logits [1, C, h, w]."""
     z = graph.add("Cast", logits, to=TensorProto.FLOAT)

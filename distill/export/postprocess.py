@@ -36,7 +36,7 @@ from distill.export.graph import GraphBuilder
 from distill.export.interpolation import Matrix, Upsampling, is_identity, parts, support
 
 if TYPE_CHECKING:
-    from distill.models.logit_calibration import Calibration
+    from distill.models.logit_calibration import LogitCalibration
 
 MASK, CONFIDENCE, PROBABILITY = "mask", "confidence", "probability"
 SCORES = "scores"
@@ -54,7 +54,7 @@ def add_postprocessing(
     logits: str,
     classes: int,
     upsampling: Upsampling,
-    calibration: Calibration | None = None,
+    calibration: LogitCalibration | None = None,
 ) -> None:
     """Add the nodes that make :data:`MASK`, :data:`CONFIDENCE` and :data:`PROBABILITY`.
 
@@ -79,7 +79,7 @@ def add_postprocessing(
     add_maps(graph, stripes, classes)
 
 
-def calibrated(graph: GraphBuilder, z: str, calibration: Calibration | None) -> str:
+def calibrated(graph: GraphBuilder, z: str, calibration: LogitCalibration | None) -> str:
     """Apply to logits [C, h, w] what calibration does before the best class is known."""
     if calibration is None:
         return z
@@ -115,7 +115,7 @@ def _stripe(
     bounds: tuple[int, int],
     shape: tuple[int, int],
     scores: str,
-    calibration: Calibration | None,
+    calibration: LogitCalibration | None,
 ) -> tuple[str, str]:
     """Resize [h, C·W] to some rows of the image, and answer for them.
 
@@ -132,7 +132,7 @@ def _stripe(
 
 
 def answer(
-    graph: GraphBuilder, z: str, classes: int, scores: str, calibration: Calibration | None
+    graph: GraphBuilder, z: str, classes: int, scores: str, calibration: LogitCalibration | None
 ) -> tuple[str, str]:
     """Return C − mask and Σ e, float32 [rows, 1, W], of logits [rows, C, W].
 

@@ -23,7 +23,7 @@ from distill.export.preprocess import CHANNELS, IMAGE, RGB, add_preprocessing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from distill.models.logit_calibration import Calibration
+    from distill.models.logit_calibration import LogitCalibration
 
 OPSET = 18
 """The newest for which ONNX Runtime has always had a CUDA kernel of Resize."""
@@ -39,7 +39,7 @@ def surround(
     mean: Sequence[float],
     std: Sequence[float],
     upsampling: Upsampling,
-    calibration: Calibration | None = None,
+    calibration: LogitCalibration | None = None,
 ) -> onnx.ModelProto:
     """Put pre- and post-processing around a network.
 
@@ -67,7 +67,7 @@ def surround_dynamic(
     std: Sequence[float],
     scale: float,
     multiple: int,
-    calibration: Calibration | None = None,
+    calibration: LogitCalibration | None = None,
 ) -> onnx.ModelProto:
     """Put pre- and post-processing around a network that takes any size.
 

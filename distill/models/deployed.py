@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from distill.models.logit_calibration import NONE, Calibration
+from distill.models.logit_calibration import NONE, LogitCalibration
 from distill.models.output import upsample
 
 
@@ -41,7 +41,7 @@ class DeployedModel(nn.Module):
         mean: Sequence[float],
         std: Sequence[float],
         working_scale: float,
-        calibration: Calibration = NONE,
+        calibration: LogitCalibration = NONE,
     ) -> None:
         super().__init__()
         self.network = network

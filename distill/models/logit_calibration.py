@@ -30,11 +30,11 @@ PARAMETERS: Final[dict[Method, tuple[str, ...]]] = {
     "class_temperature": ("temperatures",),
     "vector": ("weights", "biases"),
 }
-"""The fields of :class:`Calibration` that each method has; the others keep their defaults."""
+"""The fields of :class:`LogitCalibration` that each method has; the others keep their defaults."""
 
 
 @dataclass(frozen=True)
-class Calibration:
+class LogitCalibration:
     """A method and its parameters; left out, it changes nothing.
 
     :raises ValueError: for parameters that are not the method's, or not possible.
@@ -73,7 +73,7 @@ class Calibration:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
-    def parse(cls, method: Any, parameters: Any) -> Calibration:
+    def parse(cls, method: Any, parameters: Any) -> LogitCalibration:
         """Return what :meth:`parameters` describes; raises ValueError for anything else."""
         own = _own(method)
         if not isinstance(parameters, Mapping) or set(parameters) != set(own):
@@ -121,5 +121,5 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-NONE: Final = Calibration()
+NONE: Final = LogitCalibration()
 """Changes nothing."""

@@ -24,13 +24,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from distill.checkpoints.atomic_files import write_atomically
-from distill.checkpoints.student import file_digest
 from distill.config import Config, DataConfig, ObjectiveConfig
 from distill.datasets.frame import Frame
 from distill.models.output import Output
 from distill.training.feature_maps import named_map
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.files import sha256, write_atomically
 
 
 def needed_maps(objective: ObjectiveConfig) -> tuple[str, ...]:
@@ -148,7 +147,7 @@ def _read(files: list[Path], image: Tensor, strides: Mapping[str, int]) -> Outpu
 def _digest(path: Path) -> str:
     """SHA-256 of a file, or of all files below a folder."""
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    return _hash(" ".join(file_digest(file) for file in files))
+    return _hash(" ".join(sha256(file) for file in files))
 
 
 def _version(path: str) -> str:

@@ -27,6 +27,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 
 from kd_seg_ros.bags.messages import METADATA_VERSION
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.files import TEMPORARY, atomic_file, sync_file, sync_folder
 
 STORAGES: Final = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
 METADATA: Final = "metadata.yaml"
@@ -115,7 +116,8 @@ class PartedBag:
                 information = _joined(information, part)
             information = information | {"custom_data": {NOTES: json.dumps(notes)}}
             text = yaml.safe_dump({_INFORMATION: information}, sort_keys=False, allow_unicode=True)
-            replace_file(self._folder / METADATA, text)
+            with atomic_file(self._folder / METADATA) as temporary:
+                temporary.write_text(text, encoding="utf-8")
         self._information, self.notes = information, notes
 
     def __enter__(self) -> PartedBag:
@@ -155,9 +157,9 @@ class PartedBag:
         writer.close()
         part = read_information(writer.path)
         (name,) = part["relative_file_paths"]
-        _sync(writer.path / name)
+        sync_file(writer.path / name)
         (writer.path / name).replace(self._folder / name)
-        _sync(self._folder)
+        sync_folder(self._folder)
         shutil.rmtree(writer.path)
         return part
 
@@ -204,17 +206,8 @@ def notes_of(folder: Path) -> dict[str, Any] | None:
 
 def own_files(folder: Path) -> list[Path]:
     """List the files of a bag that was written here."""
-    kinds = (f"{folder.name}_*.mcap", f"{folder.name}_*.db3", METADATA, METADATA + ".tmp")
+    kinds = (f"{folder.name}_*.mcap", f"{folder.name}_*.db3", METADATA, METADATA + TEMPORARY)
     return sorted({file for kind in kinds for file in folder.glob(kind) if file.is_file()})
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a file so that there is the old one or the new one at every moment, even after a power cut."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    _sync(temporary)
-    temporary.replace(path)
-    _sync(path.parent)
 
 
 def _empty(storage: str) -> dict[str, Any]:
@@ -267,15 +260,3 @@ def _lock(folder: Path) -> int:
     except OSError:
         pass  # a file system without locks
     return descriptor
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file's or folder's content is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        if not path.is_dir():  # some network folders cannot be synced
-            raise
-    finally:
-        os.close(descriptor)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from rosbags.rosbag2 import Reader
 
-from kd_seg_ros.bags.resumable_bag import notes_of
+from kd_seg_ros.bags.resumable_bag import METADATA, notes_of
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import TEMPORARY
 
 
 def claim(out: Path, command: dict[str, Any], source: Path, overwrite: bool) -> dict[str, Any] | None:
@@ -23,7 +23,7 @@ def claim(out: Path, command: dict[str, Any], source: Path, overwrite: bool) -> 
         raise UserError(f"--out {out} is the input: choose another")
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file: a rosbag2 is a folder, give the name of a new one")
-    if not out.is_dir() or not any(file.name != "metadata.yaml.tmp" for file in out.iterdir()):
+    if not out.is_dir() or not any(file.name != METADATA + TEMPORARY for file in out.iterdir()):
         return None
     notes = notes_of(out)
     if notes is None or "command" not in notes:
@@ -49,8 +49,3 @@ def fingerprint(reader: Reader, path: Path) -> dict[str, Any]:
         "end": reader.end_time,
         "files": [[name, (folder / name).stat().st_size] for name in stored],
     }
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -18,7 +18,6 @@ outputs do no harm. The model card is there as JSON in the metadata (:mod:`kd_se
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +28,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from kd_seg_ros.common.errors import first_line
+from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.binding import DeviceBinding, HostBinding
 from kd_seg_ros.inference.card import METADATA_KEY, CardError, ModelCard
 from kd_seg_ros.inference.session import EngineError, SessionSettings, open_session
@@ -107,7 +107,7 @@ class Engine:
         if settings.cuda_graph and settings.provider != "cuda":
             raise EngineError(f"a CUDA graph needs provider 'cuda', not {settings.provider!r}")
         session = open_session(path, settings, lambda found: _check_contract(path, found)[1])
-        self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.sha256 = sha256(path)
         self.provider = session.get_providers()[0]
         self.size, self.dynamic, self.card = _check_contract(path, session)
         if settings.cuda_graph and self.dynamic:

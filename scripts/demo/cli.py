@@ -6,7 +6,6 @@ The node and the player run as processes of their own and talk over DDS, as on a
 from __future__ import annotations
 
 import argparse
-import hashlib
 import math
 import os
 import shlex
@@ -28,6 +27,7 @@ from distill.drives.processes import ReplayError, replay_environment
 from distill.evaluation.metrics_json import metrics_document, write_json
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.providers import PROVIDERS
@@ -130,7 +130,7 @@ def _sustainable_rate(drive: Drive, engine: Engine) -> float:
 def _metrics(args: argparse.Namespace, card: ModelCard, drive: Drive, tally: Tally) -> dict[str, Any]:
     model = {
         "file": args.model.name,
-        "sha256": hashlib.sha256(args.model.read_bytes()).hexdigest(),
+        "sha256": sha256(args.model),
         "name": card.name,
         "temperature": card.temperature,
     }

@@ -13,15 +13,15 @@ from distill.calibration.passes import count_masks, draw_pixels, score_all
 from distill.datasets.frame import Frame, SegmentationDataset
 from distill.metrics import mean_iou
 from distill.models.deployed import DeployedModel
-from distill.models.logit_calibration import NONE, Calibration
+from distill.models.logit_calibration import NONE, LogitCalibration
 from distill.models.output import Output
 
 CLASSES = ("road", "car", "sky")
 CALIBRATIONS = {
-    "none": Calibration(),
-    "temperature": Calibration("temperature", temperature=2.0),
-    "class_temperature": Calibration("class_temperature", temperatures=(0.5, 3.0, 1.0)),
-    "vector": Calibration("vector", weights=(1.0, 0.3, 2.0), biases=(0.5, 0.0, -1.0)),
+    "none": LogitCalibration(),
+    "temperature": LogitCalibration("temperature", temperature=2.0),
+    "class_temperature": LogitCalibration("class_temperature", temperatures=(0.5, 3.0, 1.0)),
+    "vector": LogitCalibration("vector", weights=(1.0, 0.3, 2.0), biases=(0.5, 0.0, -1.0)),
 }
 
 
@@ -36,7 +36,7 @@ class Channels(nn.Module):
         return Output(image, image, {})
 
 
-def model(calibration: Calibration = NONE) -> DeployedModel:
+def model(calibration: LogitCalibration = NONE) -> DeployedModel:
     """Logits are (value − 127.5) / 25.5, −5…5."""
     return DeployedModel(Channels(), (0.5,) * 3, (0.1,) * 3, 1.0, calibration)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from distill.calibration import Calibration, calibration_path, read_calibration, stored_calibration
+from distill.calibration import LogitCalibration, calibration_path, read_calibration, stored_calibration
 from kd_seg_ros.common.errors import UserError
 
 SCORES = {"full": {"ece": 0.1, "reliability": {}}}
@@ -38,7 +38,7 @@ def test_calibration_belongs_to_one_version_of_a_checkpoint(checkpoint: Path) ->
     assert stored_calibration(checkpoint) is None
     write(checkpoint)
     assert read_calibration(checkpoint) == DOCUMENT
-    assert stored_calibration(checkpoint) == Calibration("class_temperature", temperatures=(1.5, 2))
+    assert stored_calibration(checkpoint) == LogitCalibration("class_temperature", temperatures=(1.5, 2))
     checkpoint.write_bytes(b"abcd")
     with pytest.raises(UserError, match="another version"):
         read_calibration(checkpoint)

@@ -6,7 +6,6 @@ import resource
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +18,6 @@ from distill.checkpoints.atomic_files import (
     load_checkpoint,
     newest_whole,
     save_checkpoint,
-    write_atomically,
 )
 from kd_seg_ros.common.errors import UserError
 
@@ -136,39 +134,6 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
         load_checkpoint(path)
 
 
-def on_a_full_device(temporary: Path) -> None:
-    temporary.write_bytes(b"half")
-    with Path("/dev/full").open("wb", buffering=0) as file:
-        file.write(b"more")
-
-
-def with_an_error_of_its_own(temporary: Path) -> None:
-    temporary.write_bytes(b"half")
-    raise ValueError("mine")
-
-
-def interrupted(temporary: Path) -> None:
-    temporary.write_bytes(b"half")
-    raise KeyboardInterrupt
-
-
-@pytest.mark.parametrize(
-    ("write", "error", "message"),
-    [
-        (on_a_full_device, UserError, r"^cannot write .*last\.ckpt: no space left on device; [^\n]*$"),
-        (with_an_error_of_its_own, ValueError, "^mine$"),
-        (interrupted, KeyboardInterrupt, None),
-    ],
-)
-def test_a_write_that_fails_leaves_the_old_file(
-    checkpoint: Path, write: Callable[[Path], None], error: type[BaseException], message: str | None
-) -> None:
-    with pytest.raises(error, match=message):
-        write_atomically(checkpoint, write)
-    assert same(load_checkpoint(checkpoint), contents())
-    assert files(checkpoint) == ["last.ckpt"]
-
-
 def test_a_disk_that_is_full_only_at_the_end(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some file systems find out when the data are forced to the disk."""
 
@@ -180,26 +145,6 @@ def test_a_disk_that_is_full_only_at_the_end(checkpoint: Path, monkeypatch: pyte
         save_checkpoint(contents(1), checkpoint)
     assert same(load_checkpoint(checkpoint), contents())
     assert files(checkpoint) == ["last.ckpt"]
-
-
-def test_the_file_is_on_the_disk_before_it_gets_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    events: list[str] = []
-    fsync, replace = os.fsync, Path.replace
-
-    def record_sync(descriptor: int) -> None:
-        events.append(f"sync {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
-        fsync(descriptor)
-
-    def record_replace(self: Path, target: Path) -> Path:
-        events.append(f"rename {self.name} {target.name}")
-        return replace(self, target)
-
-    monkeypatch.setattr(os, "fsync", record_sync)
-    monkeypatch.setattr(Path, "replace", record_replace)
-    write_atomically(tmp_path / "a", lambda temporary: temporary.touch())
-    assert events == ["sync a.tmp", "rename a.tmp a", f"sync {tmp_path.name}"]
 
 
 def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
@@ -257,7 +202,7 @@ def test_killed_while_writing(tmp_path: Path) -> None:
 HALF = """
 import sys, time
 from pathlib import Path
-from distill.checkpoints.atomic_files import write_atomically
+from kd_seg_ros.common.files import write_atomically
 def write(temporary):
     temporary.write_bytes(b"half")
     print(temporary.name, flush=True)

@@ -17,7 +17,7 @@ from acdc_tree import write_acdc, write_png
 import distill.commands.export
 import distill.export.agreement
 from distill.__main__ import main
-from distill.calibration import Calibration
+from distill.calibration import LogitCalibration
 from distill.calibration.halves import split
 from distill.checkpoints.student import deployed, load_student
 from distill.datasets.acdc import AcdcDataset
@@ -143,7 +143,7 @@ def test_metrics_are_those_of_torchmetrics(checkpoint: Path, data: Path, tmp_pat
     network, config = load_student(checkpoint)
     calibration = json.loads(checkpoint.with_suffix(".calibration.json").read_text())
     temperature = calibration["parameters"]["temperature"]
-    model = deployed(network, config, Calibration("temperature", temperature=temperature))
+    model = deployed(network, config, LogitCalibration("temperature", temperature=temperature))
     for condition in ("full", "snow"):
         dataset = AcdcDataset(data, "val", config.data.conditions if condition == "full" else [condition])
         bins = np.zeros((15, 2))  # per bin: hits, summed confidence
@@ -191,7 +191,7 @@ def test_exported_file_is_the_network(exported: Path, checkpoint: Path, data: Pa
     engine = Engine(exported, "cpu")
     network, config = load_student(checkpoint)
     image = AcdcDataset(data, "val")[0].image
-    calibration = Calibration("temperature", temperature=engine.card.temperature)
+    calibration = LogitCalibration("temperature", temperature=engine.card.temperature)
     mask, probability = torch_segmenter(deployed(network, config, calibration))(image)
     prediction = engine.segment(image, probability=True)
     assert (prediction.mask == mask).mean() >= 0.995

@@ -15,21 +15,21 @@ import distill.export.postprocess as onnx_postprocess
 from distill.export.graph import GraphBuilder
 from distill.export.interpolation import Upsampling, bilinear, upsampling
 from distill.export.postprocess import add_postprocessing
-from distill.models.logit_calibration import PARAMETERS, Calibration, Method
+from distill.models.logit_calibration import PARAMETERS, LogitCalibration, Method
 
 CLASSES = 19
 MAPS = {"mask": TensorProto.UINT8, "confidence": TensorProto.UINT8, "probability": TensorProto.FLOAT}
-CALIBRATIONS: dict[Method, Calibration] = {
-    "temperature": Calibration("temperature", temperature=0.6),
-    "class_temperature": Calibration("class_temperature", temperatures=tuple(np.linspace(0.3, 3, 19))),
-    "vector": Calibration(
+CALIBRATIONS: dict[Method, LogitCalibration] = {
+    "temperature": LogitCalibration("temperature", temperature=0.6),
+    "class_temperature": LogitCalibration("class_temperature", temperatures=tuple(np.linspace(0.3, 3, 19))),
+    "vector": LogitCalibration(
         "vector", weights=tuple(np.linspace(2, 0.5, 19)), biases=tuple(np.linspace(-1, 1, 19))
     ),
 }
 
 
 def run(
-    logits: np.ndarray, up: Upsampling, calibration: Calibration | None = None, scores: int = 0
+    logits: np.ndarray, up: Upsampling, calibration: LogitCalibration | None = None, scores: int = 0
 ) -> list[Any]:
     """Return mask, confidence, probability, and the scores of so many stripes."""
     graph = GraphBuilder("after/")

@@ -22,7 +22,7 @@ from distill.export.agreement import measure_agreement
 from distill.export.trace import save, to_dynamic_onnx, to_onnx
 from distill.models.deployed import DeployedModel
 from distill.models.hrnet import HrNetV2
-from distill.models.logit_calibration import PARAMETERS, Calibration, Method
+from distill.models.logit_calibration import PARAMETERS, LogitCalibration, Method
 from distill.models.network import Maps, SegmentationNetwork
 from distill.models.pidnet import PidNet
 from distill.models.segformer import SegFormer
@@ -97,10 +97,10 @@ class TinyNetwork(SegmentationNetwork):
         return Maps(logits, logits, {})
 
 
-CALIBRATIONS: dict[Method, Calibration] = {
-    "temperature": Calibration("temperature", temperature=0.6),
-    "class_temperature": Calibration("class_temperature", temperatures=tuple(np.linspace(0.3, 3, 19))),
-    "vector": Calibration(
+CALIBRATIONS: dict[Method, LogitCalibration] = {
+    "temperature": LogitCalibration("temperature", temperature=0.6),
+    "class_temperature": LogitCalibration("class_temperature", temperatures=tuple(np.linspace(0.3, 3, 19))),
+    "vector": LogitCalibration(
         "vector", weights=tuple(np.linspace(2, 0.5, 19)), biases=tuple(np.linspace(-1, 1, 19))
     ),
 }

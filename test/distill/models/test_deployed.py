@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from distill.models.deployed import DeployedModel
-from distill.models.logit_calibration import PARAMETERS, Calibration, Method
+from distill.models.logit_calibration import PARAMETERS, LogitCalibration, Method
 from distill.models.output import Output, crop_padding, pad_to_multiple
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
@@ -27,10 +27,10 @@ class PixelwiseNetwork(nn.Module):
         return Output(logits, logits, {})
 
 
-CALIBRATIONS: dict[Method, Calibration] = {
-    "temperature": Calibration("temperature", temperature=0.6),
-    "class_temperature": Calibration("class_temperature", temperatures=tuple(np.linspace(0.3, 3, 19))),
-    "vector": Calibration(
+CALIBRATIONS: dict[Method, LogitCalibration] = {
+    "temperature": LogitCalibration("temperature", temperature=0.6),
+    "class_temperature": LogitCalibration("class_temperature", temperatures=tuple(np.linspace(0.3, 3, 19))),
+    "vector": LogitCalibration(
         "vector", weights=tuple(np.linspace(2, 0.5, 19)), biases=tuple(np.linspace(-1, 1, 19))
     ),
 }

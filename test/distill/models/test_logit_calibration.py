@@ -8,12 +8,12 @@ import pytest
 import torch
 from scipy.special import softmax
 
-from distill.models.logit_calibration import PARAMETERS, Calibration, Method
+from distill.models.logit_calibration import PARAMETERS, LogitCalibration, Method
 
-EXAMPLES: dict[Method, Calibration] = {
-    "temperature": Calibration("temperature", temperature=1.7),
-    "class_temperature": Calibration("class_temperature", temperatures=(0.5, 2.0, 1.25)),
-    "vector": Calibration("vector", weights=(1.0, 0.5, 2.0), biases=(0.0, -1.0, 3.0)),
+EXAMPLES: dict[Method, LogitCalibration] = {
+    "temperature": LogitCalibration("temperature", temperature=1.7),
+    "class_temperature": LogitCalibration("class_temperature", temperatures=(0.5, 2.0, 1.25)),
+    "vector": LogitCalibration("vector", weights=(1.0, 0.5, 2.0), biases=(0.0, -1.0, 3.0)),
 }
 LOGITS = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0)) * 3
 
@@ -46,13 +46,13 @@ def test_both_temperatures_keep_the_mask_and_vector_scaling_need_not() -> None:
 
 
 def test_left_out_it_changes_nothing() -> None:
-    torch.testing.assert_close(Calibration().apply(LOGITS), LOGITS, rtol=0, atol=0)
+    torch.testing.assert_close(LogitCalibration().apply(LOGITS), LOGITS, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("method", PARAMETERS)
 def test_survives_the_trip_through_json(method: Method) -> None:
     text = json.dumps(EXAMPLES[method].parameters())
-    assert Calibration.parse(method, json.loads(text)) == EXAMPLES[method]
+    assert LogitCalibration.parse(method, json.loads(text)) == EXAMPLES[method]
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_survives_the_trip_through_json(method: Method) -> None:
 )
 def test_impossible_parameters_are_refused(method: Any, parameters: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Calibration.parse(method, parameters)
+        LogitCalibration.parse(method, parameters)
 
 
 def test_parameters_of_another_method_are_refused() -> None:
     with pytest.raises(ValueError, match="vector has no temperature"):
-        Calibration("vector", temperature=2.0, weights=(1.0,), biases=(0.0,))
+        LogitCalibration("vector", temperature=2.0, weights=(1.0,), biases=(0.0,))

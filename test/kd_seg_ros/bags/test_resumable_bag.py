@@ -125,7 +125,7 @@ def test_a_full_disk_keeps_what_was_committed(tmp_path: Path, storage: str) -> N
 import sys
 sys.path[:0] = ["test/support", "test/kd_seg_ros/bags", "."]
 from pathlib import Path
-from test_parts import parted, fill
+from test_resumable_bag import parted, fill
 from kd_seg_ros.common.errors import UserError
 try:
     with parted(Path({str(tmp_path / "bag")!r}), {storage!r}) as bag:
