@@ -60,11 +60,7 @@ WITHOUT_TORCH = (
 )
 """Packages and modules whose import must not bring PyTorch, by whatever way."""
 
-PENDING: set[str] = {
-    "distill.evaluation.evaluated_model > distill.calibration",
-    "distill.evaluation.onnx_predictor > distill.export.postprocess",
-    "distill.report.predictions > distill.commands.evaluate",
-}
+PENDING: set[str] = set()
 """Imports that are still to be mended, as ``importing module > imported module``."""
 
 
