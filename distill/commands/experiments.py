@@ -7,10 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch.utilities import rank_zero_only
+
 from distill.config import load_config
+from distill.config.overrides import parse_overrides
 from distill.experiments.smoke import smoke
 from distill.experiments.thesis import EXPERIMENTS, Experiment
-from distill.training import trainer as fit
+from distill.training.trainer import fit
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.share import share_path
 from kd_seg_ros.common.suggest import did_you_mean
@@ -27,14 +30,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="with --run: continue from its last checkpoint")
     parser.add_argument("--overwrite", action="store_true", help="with --run: delete an earlier run")
-    parser.set_defaults(overrides=[], cache_teacher=None)
+    parser.set_defaults(overrides=[])
 
 
 def run(args: argparse.Namespace) -> int:
     """List the experiments, or run some."""
     if args.run:
-        args.config = config_file(find(args.run))
-        return fit.run(args)
+        config = load_config(config_file(find(args.run)), parse_overrides(args.overrides))
+        best = fit(config, resume=args.resume, overwrite=args.overwrite, progress_bar=True)
+        rank_zero_only(print)(f"best checkpoint: {best}")
+        return 0
     if args.overrides or args.resume or args.overwrite:
         raise UserError("keys of the configuration, --resume and --overwrite belong to --run NAME")
     if args.smoke:
