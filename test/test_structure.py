@@ -61,9 +61,7 @@ WITHOUT_TORCH = (
 )
 """Packages and modules whose import must not bring PyTorch, by whatever way."""
 
-PENDING: set[str] = {
-    "distill.evaluation.onnx_predictor > distill.export.postprocess",
-}
+PENDING: set[str] = set()
 """Imports that are still to be mended, as ``importing module > imported module``."""
 
 

@@ -281,7 +281,7 @@ def test_onnx_files_are_evaluated_as_the_vehicle_runs_them(exported: Path, data:
           "--name", "other"], "is not a folder"),
         (["fit", "--config", "{runs}/teacher.yaml", "--output", "{runs}/teacher.yaml"], "cannot be made"),
         (["fit", "--config", "{runs}/teacher.yaml", "--student", "{{model: pidnet-s}}"],
-         "unknown model 'pidnet-s'; near it: pidnet_s"),
+         "unknown model 'pidnet-s'; did you mean 'pidnet_s"),
         (["fit", "--config", "{runs}/student.yaml", "--student", "{{model: pidnet_s}}"],
          "the student has no map 'P4'; it has detail"),
         (["evaluate", "--checkpoint", "{runs}/teacher.yaml"], "is cut short or no checkpoint"),
