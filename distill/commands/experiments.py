@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from distill.experiments.thesis import EXPERIMENTS, Experiment
 from distill.training.trainer import fit
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.share import share_path
+from kd_seg_ros.common.suggest import did_you_mean
 
 COLUMNS = ("full", "fog", "night", "rain", "snow")
 
@@ -58,8 +58,8 @@ def find(name: str) -> Experiment:
         if name.lower() == experiment.config or experiment.where == f"Table 4.6 {name.upper()}":
             return experiment
     known = [experiment.config for experiment in EXPERIMENTS]
-    near = difflib.get_close_matches(name.lower(), known, 3, cutoff=0.3) or known[:3]
-    raise UserError(f"unknown experiment {name!r}; near it: {', '.join(near)} (or a letter, A to J)")
+    advice = did_you_mean(name, known, 3) or f"; there are {', '.join(known)}"
+    raise UserError(f"unknown experiment {name!r}{advice} (or a letter, A to J)")
 
 
 def config_file(experiment: Experiment) -> Path:
