@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kd_seg_ros.bags.cameras import choose_cameras
-from kd_seg_ros.bags.making import Recording, make_bag
+from kd_seg_ros.bags.making import RecordingSettings, make_bag
 from kd_seg_ros.bags.pictures import Picture
 from kd_seg_ros.bags.reading import open_bag
-from kd_seg_ros.bags.resumable_bag import PartedBag
+from kd_seg_ros.bags.resumable_bag import ResumableBag
 from kd_seg_ros.bags.segmenting import Notes, Output, output_topics, segment
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.providers import PROVIDERS
@@ -42,7 +42,7 @@ def main() -> None:
     ratios = []
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         bag = Path(folder) / "bag"
-        make_bag(_pictures(images, args.frames), bag, Recording(compressed=args.compressed))
+        make_bag(_pictures(images, args.frames), bag, RecordingSettings(compressed=args.compressed))
         for repeat in range(args.repeats):
             bare = _timed(partial(_bare, engine, images, args.frames))
             whole = _timed(partial(_whole, engine, bag, Path(folder) / f"out_{repeat}"))
@@ -74,7 +74,7 @@ def _whole(engine: Engine, bag: Path, out: Path) -> None:
         cameras = choose_cameras(reader, bag, None)
         notes = Notes({})
         topics = output_topics(reader, cameras, [], overlay=False)
-        with PartedBag(out, topics, "mcap", compress=False, notes=vars(notes)) as parts:
+        with ResumableBag(out, topics, "mcap", compress=False, notes=vars(notes)) as parts:
             segment(reader, cameras, [], engine, Output(parts, notes, engine.card, None, overlay=False))
 
 

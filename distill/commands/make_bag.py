@@ -38,19 +38,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from kd_seg_ros.bags.camera_calibration import Calibration
-    from kd_seg_ros.bags.making import Recording, make_bag
+    from kd_seg_ros.bags.camera_calibration import CameraCalibration
+    from kd_seg_ros.bags.making import RecordingSettings, make_bag
     from kd_seg_ros.bags.progress import Progress
 
     pictures, total = _pictures(args)
-    recording = Recording(
+    recording = RecordingSettings(
         topic=args.topic,
         compressed=args.compressed,
         frame_id=args.frame_id,
         storage=args.storage,
         start=round(args.start * 1e9),
         condition=args.condition,
-        calibration=Calibration(args.calibration) if args.calibration else None,
+        calibration=CameraCalibration(args.calibration) if args.calibration else None,
         labels=_labels(args.labels) if args.labels else None,
     )
     progress = Progress("make_bag", min(total, args.limit or total))

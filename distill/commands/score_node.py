@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from distill.drives.drive import Drive, survey
 from distill.drives.node_process import Watch, node_command, wait_until_ready
-from distill.drives.outputs import Outputs
+from distill.drives.output_topics import OutputTopics
 from distill.drives.processes import Process, ReplayError, replay_environment
 from distill.drives.real_time import player_command, replay_in_real_time
 from distill.drives.recording import answered_stamps
@@ -79,7 +79,7 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _replay(
-    args: argparse.Namespace, drive: Drive, outputs: Outputs, recording: Path, folder: Path
+    args: argparse.Namespace, drive: Drive, outputs: OutputTopics, recording: Path, folder: Path
 ) -> tuple[Replayed, Recorder]:
     """Replay the drive; the recording is complete afterwards."""
     from distill.drives.recorder import Recorder
@@ -191,9 +191,9 @@ def _model(args: argparse.Namespace) -> tuple[tuple[str, ...], str | None]:
     return card.class_names, card.name
 
 
-def _outputs(args: argparse.Namespace) -> Outputs:
+def _outputs(args: argparse.Namespace) -> OutputTopics:
     """Return where to listen; a node of our own has a namespace that no other has."""
-    return Outputs.of(f"score_node_{os.getpid()}" if args.attach is None else args.attach)
+    return OutputTopics.of(f"score_node_{os.getpid()}" if args.attach is None else args.attach)
 
 
 def _reasons(replayed: Replayed) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rosbags.rosbag2 import Reader
 
     from distill.drives.labels import Labels
-    from kd_seg_ros.bags.cameras import Camera
+    from kd_seg_ros.bags.cameras import CameraTopics
     from kd_seg_ros.bags.segmenting import Notes
     from kd_seg_ros.inference.engine import Engine
 
@@ -82,14 +82,14 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
 def _segment(
     args: argparse.Namespace,
     reader: Reader,
-    cameras: list[Camera],
+    cameras: list[CameraTopics],
     engine: Engine,
     interruption: Interruption,
 ) -> Notes:
     """Segment, or go on segmenting, unless all is done."""
     from kd_seg_ros.bags.progress import Progress
-    from kd_seg_ros.bags.resumable_bag import PartedBag
-    from kd_seg_ros.bags.resume_check import claim, fingerprint
+    from kd_seg_ros.bags.resumable_bag import ResumableBag
+    from kd_seg_ros.bags.resume_check import check_resume, fingerprint
     from kd_seg_ros.bags.segmenting import Notes, Output, output_topics, segment
     from kd_seg_ros.bags.summary import FrameTable
 
@@ -106,7 +106,7 @@ def _segment(
         "--compress": args.compress,
         "--csv": str(args.csv.resolve()) if args.csv else "",
     }
-    kept = claim(args.out, command, args.bag, args.overwrite)
+    kept = check_resume(args.out, command, args.bag, args.overwrite)
     notes = Notes(**kept) if kept else Notes(command)
     if notes.finished:
         print(f"{args.out} is finished already: {notes.frames} frames", file=sys.stderr)
@@ -116,7 +116,7 @@ def _segment(
         print(f"going on after frame {notes.frames} of {total}", file=sys.stderr)
     topics = output_topics(reader, cameras, copied, args.overlay)
     progress = Progress("segmenting", total, notes.frames)
-    with PartedBag(args.out, topics, args.storage, args.compress, vars(notes), args.overwrite) as bag:
+    with ResumableBag(args.out, topics, args.storage, args.compress, vars(notes), args.overwrite) as bag:
         notes = Notes(**bag.notes)  # another process may have gone on with it until a moment ago
         table = FrameTable(args.csv, engine.card, notes.csv_bytes) if args.csv else None
         output = Output(bag, notes, engine.card, table, args.overlay)
@@ -142,7 +142,7 @@ def _segment(
     return notes
 
 
-def _copied(args: argparse.Namespace, reader: Reader, cameras: list[Camera]) -> list[str]:
+def _copied(args: argparse.Namespace, reader: Reader, cameras: list[CameraTopics]) -> list[str]:
     """List the topics to copy; of ``--copy`` alone, all that are not made here."""
     made = {topic for c in cameras for topic in (c.mask, c.confidence, c.overlay)}
     known = {c.topic for c in reader.connections if c.msgcount}
@@ -155,14 +155,14 @@ def _copied(args: argparse.Namespace, reader: Reader, cameras: list[Camera]) -> 
     return sorted(args.copy or known - made)
 
 
-def _check_one_camera(args: argparse.Namespace, cameras: list[Camera]) -> None:
+def _check_one_camera(args: argparse.Namespace, cameras: list[CameraTopics]) -> None:
     if len(cameras) > 1:
         for option in ("video", "labels", "acdc"):
             if getattr(args, option):
                 raise UserError(f"--{option} is for one camera: give --topic once")
 
 
-def _labels(args: argparse.Namespace, camera: Camera) -> Labels | None:
+def _labels(args: argparse.Namespace, camera: CameraTopics) -> Labels | None:
     """Find the labels and refuse what cannot be scored, before any work is done."""
     from distill.drives.bag_scores import check_offline_half
     from distill.drives.labels import AcdcLabels, TopicLabels
@@ -187,10 +187,10 @@ def _video_writer(args: argparse.Namespace) -> Callable[..., None] | None:
 
 
 def _video(
-    args: argparse.Namespace, camera: Camera, notes: Notes, palette: Any, write: Callable[..., None]
+    args: argparse.Namespace, camera: CameraTopics, notes: Notes, palette: Any, write: Callable[..., None]
 ) -> None:
     from kd_seg_ros.bags.progress import Progress
-    from kd_seg_ros.bags.segmented_frames import answers
+    from kd_seg_ros.bags.segmented_frames import segmented_frames
     from kd_seg_ros.bags.video import panel_size, picture
 
     hertz = notes.rate(camera.topic)
@@ -199,7 +199,7 @@ def _video(
 
     def pictures() -> Iterator[Any]:
         panel = None
-        with closing(answers(args.bag, camera, args.out, args.condition_topic)) as found:
+        with closing(segmented_frames(args.bag, camera, args.out, args.condition_topic)) as found:
             for answer in found:
                 panel = panel or panel_size(answer.image)
                 words = (answer.condition, f"frame {answer.number}", rate)
@@ -211,14 +211,14 @@ def _video(
     print(f"video: {args.video}")
 
 
-def _scores(args: argparse.Namespace, camera: Camera, notes: Notes, labels: Labels) -> None:
+def _scores(args: argparse.Namespace, camera: CameraTopics, notes: Notes, labels: Labels) -> None:
     from distill.drives.bag_scores import print_scores, score
     from kd_seg_ros.bags.progress import Progress
-    from kd_seg_ros.bags.segmented_frames import answers
+    from kd_seg_ros.bags.segmented_frames import segmented_frames
 
     metrics = args.metrics or args.out / "metrics.json"
     progress = Progress("scoring", notes.frames - notes.undecodable)
-    with closing(answers(args.bag, camera, args.out, args.condition_topic)) as found:
+    with closing(segmented_frames(args.bag, camera, args.out, args.condition_topic)) as found:
         document = score(found, labels, args.model, args.provider, metrics, not args.no_auprc, progress.step)
     progress.close()
     print_scores(document)

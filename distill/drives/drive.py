@@ -25,7 +25,7 @@ LabelMap = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Frame:
+class DriveFrame:
     """One image message."""
 
     number: int
@@ -47,7 +47,7 @@ class Drive:
     compressed: bool
     labels_topic: str
     condition_topic: str | None
-    frames: dict[int, Frame]
+    frames: dict[int, DriveFrame]
     """By header stamp (ns), in the bag's order."""
 
     def labels(self, stamps: Collection[int]) -> Iterator[tuple[int, LabelMap]]:
@@ -77,8 +77,8 @@ def survey(bag: Path, topic: str | None, labels: str, condition: str | None, num
         camera = choose_cameras(reader, bag, None if topic is None else [topic], labels)[0]
         if condition is not None:
             _require(reader, condition, STRING, "--condition")
-        elif any(c.topic == camera.beside("condition") and c.msgtype == STRING for c in reader.connections):
-            condition = camera.beside("condition")
+        elif any(c.topic == camera.sibling("condition") and c.msgtype == STRING for c in reader.connections):
+            condition = camera.sibling("condition")
         sizes: dict[int, tuple[int, int] | None] = {}
         frames: dict[int, tuple[str, int]] = {}
         for _, time, raw in messages(reader, chosen_connections(reader, [camera.topic])):
@@ -99,7 +99,7 @@ def survey(bag: Path, topic: str | None, labels: str, condition: str | None, num
         labelled = _check_labels(reader, labels, camera.topic, sizes, num_classes)
         weather = _weather(reader, condition)
     known = {
-        stamp: Frame(number, frame_id, time, _at(weather, time), stamp in labelled)
+        stamp: DriveFrame(number, frame_id, time, _at(weather, time), stamp in labelled)
         for number, (stamp, (frame_id, time)) in enumerate(frames.items(), 1)
     }
     return Drive(bag, camera.topic, camera.compressed, labels, condition, known)

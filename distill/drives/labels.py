@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.rosbag2 import Reader
 
-from kd_seg_ros.bags.cameras import FRAME_NAME, Camera, connections_of
+from kd_seg_ros.bags.cameras import FRAME_NAME, CameraTopics, connections_of
 from kd_seg_ros.bags.headers import read_header
 from kd_seg_ros.bags.messages import IMAGE, STORE, byte_map, stamp_of, stamp_text
 from kd_seg_ros.bags.reading import messages, open_bag
-from kd_seg_ros.bags.segmented_frames import Answer, Texts
+from kd_seg_ros.bags.segmented_frames import SegmentedFrame, Texts
 from kd_seg_ros.common.errors import UserError
 
 
@@ -30,13 +30,13 @@ class Labels(Protocol):
     unused: int
     """Labels that belong to no frame."""
 
-    def of(self, answer: Answer) -> NDArray[np.uint8] | None:
+    def of(self, answer: SegmentedFrame) -> NDArray[np.uint8] | None:
         """Return a frame's labels; None if it has none.
 
         :raises UserError: if they cannot be read or do not fit the frame.
         """
 
-    def condition_of(self, answer: Answer) -> str | None:
+    def condition_of(self, answer: SegmentedFrame) -> str | None:
         """Return the weather of a frame, where it is known."""
 
     def close(self) -> None:
@@ -46,7 +46,7 @@ class Labels(Protocol):
 class TopicLabels:
     """``mono8`` images of class ids, each under the header stamp of the frame it belongs to."""
 
-    def __init__(self, source: Path, camera: Camera, topic: str) -> None:
+    def __init__(self, source: Path, camera: CameraTopics, topic: str) -> None:
         """Find the stamps.
 
         :raises UserError: if the topic is missing, of another type, or none of its stamps is an image's.
@@ -82,7 +82,7 @@ class TopicLabels:
             )
         self.unused = len(self._log_times.keys() - stamps[camera.topic].keys())
 
-    def of(self, answer: Answer) -> NDArray[np.uint8] | None:
+    def of(self, answer: SegmentedFrame) -> NDArray[np.uint8] | None:
         """Return a frame's labels, see :class:`Labels`."""
         log_time = self._log_times.get(answer.stamp)
         if log_time is None:
@@ -95,7 +95,7 @@ class TopicLabels:
                 return label_map(message, answer.mask.shape, where)
         raise UserError(f"{where}: the message is no longer in {self._source}")
 
-    def condition_of(self, answer: Answer) -> str | None:
+    def condition_of(self, answer: SegmentedFrame) -> str | None:
         """Return what the bag's condition topic says."""
         return answer.condition
 
@@ -112,14 +112,14 @@ class AcdcLabels:
     """The labels of ACDC's own files, for bags of :mod:`distill.commands.make_bag`, which keep the files'
     names."""
 
-    def __init__(self, source: Path, camera: Camera, root: Path) -> None:
+    def __init__(self, source: Path, camera: CameraTopics, root: Path) -> None:
         """List the tree.
 
         :raises UserError: if the bag has no names, none of them is a labelled frame's, or PyTorch is missing.
         """
         from distill.drives.acdc_labels import labelled_frames
 
-        topic = camera.beside(FRAME_NAME)
+        topic = camera.sibling(FRAME_NAME)
         names = Texts(source, topic).values()
         if not names:
             raise UserError(f"--acdc: {source} has no {topic}, which tells the frames' names: use make_bag")
@@ -131,7 +131,7 @@ class AcdcLabels:
                 f"--acdc {root}: none of the bag's frames has labels there ({names[0]} and so on)"
             )
 
-    def of(self, answer: Answer) -> NDArray[np.uint8] | None:
+    def of(self, answer: SegmentedFrame) -> NDArray[np.uint8] | None:
         """Return a frame's labels, see :class:`Labels`."""
         from distill.drives.acdc_labels import read_labels
 
@@ -142,7 +142,7 @@ class AcdcLabels:
         _check_shape(labels, answer.mask.shape, f"--acdc: {frame.labels}")
         return labels
 
-    def condition_of(self, answer: Answer) -> str | None:
+    def condition_of(self, answer: SegmentedFrame) -> str | None:
         """Return the condition whose folder the frame is in."""
         frame = self._frames.get(Path(answer.name or "").name)
         return frame.condition if frame else answer.condition

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from distill.drives.outputs import DIAGNOSTICS
+from distill.drives.output_topics import DIAGNOSTICS
 from distill.drives.processes import ReplayError
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from rclpy.serialization import deserialize_message
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from sensor_msgs.msg import Image
 
-from distill.drives.outputs import DIAGNOSTICS, Outputs
+from distill.drives.output_topics import DIAGNOSTICS, OutputTopics
 from kd_seg_ros.bags.headers import read_header
 from kd_seg_ros.bags.messages import METADATA_VERSION, STORE
 
@@ -35,7 +35,7 @@ class Recorder:
     reports: list[dict[str, str]]
     """What the node has said of itself, oldest first."""
 
-    def __init__(self, path: Path, outputs: Outputs) -> None:
+    def __init__(self, path: Path, outputs: OutputTopics) -> None:
         """Start to listen.
 
         :param path: of the bag, which must not exist.

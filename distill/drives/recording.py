@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from distill.drives.outputs import Outputs
+from distill.drives.output_topics import OutputTopics
 from distill.drives.processes import ReplayError
 from kd_seg_ros.bags.messages import parsed_messages, stamp_of, stamp_text
 from kd_seg_ros.playback.play_bag import open_bag
@@ -20,7 +20,7 @@ class Sent(Protocol):
         """As in its header."""
 
 
-class Maps(NamedTuple):
+class RecordedMaps(NamedTuple):
     """The two answers to a frame, as messages."""
 
     stamp: int
@@ -28,7 +28,7 @@ class Maps(NamedTuple):
     confidence: Any
 
 
-def answered_stamps(recording: Path, outputs: Outputs, sent: Mapping[int, Sent]) -> set[int]:
+def answered_stamps(recording: Path, outputs: OutputTopics, sent: Mapping[int, Sent]) -> set[int]:
     """Return the header stamps (ns) of the frames that have a mask and a confidence map.
 
     :param sent: the frames by header stamp.
@@ -51,7 +51,7 @@ def answered_stamps(recording: Path, outputs: Outputs, sent: Mapping[int, Sent])
     return stamps[outputs.mask] & stamps[outputs.confidence]
 
 
-def recorded_maps(recording: Path, outputs: Outputs, stamps: Collection[int]) -> Iterator[Maps]:
+def recorded_maps(recording: Path, outputs: OutputTopics, stamps: Collection[int]) -> Iterator[RecordedMaps]:
     """Yield mask and confidence of the frames asked for, each pair as soon as both have come."""
     waiting: dict[int, dict[str, Any]] = {}
     with open_bag(recording) as reader:
@@ -63,4 +63,4 @@ def recorded_maps(recording: Path, outputs: Outputs, stamps: Collection[int]) ->
             pair[topic] = message
             if len(pair) == 2:
                 del waiting[stamp]
-                yield Maps(stamp, pair[outputs.mask], pair[outputs.confidence])
+                yield RecordedMaps(stamp, pair[outputs.mask], pair[outputs.confidence])

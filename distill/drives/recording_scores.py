@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.drives.drive import Drive
-from distill.drives.outputs import Outputs
+from distill.drives.output_topics import OutputTopics
 from distill.drives.processes import ReplayError
-from distill.drives.recording import Maps, recorded_maps
+from distill.drives.recording import RecordedMaps, recorded_maps
 from kd_seg_ros.bags.messages import byte_map, stamp_text
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def score(
-    recording: Path, outputs: Outputs, drive: Drive, stamps: Collection[int], class_names: Sequence[str]
+    recording: Path, outputs: OutputTopics, drive: Drive, stamps: Collection[int], class_names: Sequence[str]
 ) -> ConditionScores:
     """Sum up mask and confidence of the frames of ``stamps`` that have labels, in total and per condition.
 
@@ -31,7 +31,7 @@ def score(
     scores = ConditionScores(class_names)
     wanted = {stamp for stamp in stamps if drive.frames[stamp].labelled}
     maps = recorded_maps(recording, outputs, wanted)
-    pending: dict[int, Maps] = {}
+    pending: dict[int, RecordedMaps] = {}
     for stamp, labels in drive.labels(wanted):
         mask, probability = _arrays(_fetch(stamp, maps, pending))
         if not mask.shape == probability.shape == labels.shape:
@@ -50,7 +50,7 @@ def score(
     return scores
 
 
-def _fetch(stamp: int, maps: Iterator[Maps], pending: dict[int, Maps]) -> Maps:
+def _fetch(stamp: int, maps: Iterator[RecordedMaps], pending: dict[int, RecordedMaps]) -> RecordedMaps:
     """Return the maps of a frame; those of others that come before it wait."""
     while stamp not in pending:
         found = next(maps)
@@ -58,7 +58,7 @@ def _fetch(stamp: int, maps: Iterator[Maps], pending: dict[int, Maps]) -> Maps:
     return pending.pop(stamp)
 
 
-def _arrays(maps: Maps) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def _arrays(maps: RecordedMaps) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Return class ids and their probability, 0…1."""
     try:
         return byte_map(maps.mask), _probability(maps.confidence)

@@ -19,7 +19,7 @@ _MATRICES = {
 }
 
 
-class Calibration:
+class CameraCalibration:
     """What a calibration file says."""
 
     def __init__(self, path: Path) -> None:

@@ -21,7 +21,7 @@ FRAME_NAME: Final = "frame_name"
 
 
 @dataclass(frozen=True)
-class Camera:
+class CameraTopics:
     """An image topic and where its answers go."""
 
     topic: str
@@ -44,14 +44,14 @@ class Camera:
         """Topic of the classes laid over the image."""
         return f"{self.outputs}/overlay"
 
-    def beside(self, name: str) -> str:
+    def sibling(self, name: str) -> str:
         """Return the topic of this name in the camera's namespace."""
         return f"{namespace(self.topic)}/{name}"
 
 
 def choose_cameras(
     reader: Reader, path: Path, wanted: Sequence[str] | None, labels: str | None = None
-) -> list[Camera]:
+) -> list[CameraTopics]:
     """Return the cameras to segment, in the order they are asked for.
 
     :param wanted: topics; None: the only one of the bag. Topics called ``labels`` are no cameras then.
@@ -75,7 +75,7 @@ def choose_cameras(
             raise UserError(f"--topic {topic} {found}; its image topics are {listed or 'none'}")
     names = list(dict.fromkeys(wanted))
     outputs = _outputs(names)
-    return [Camera(name, kinds[name] != IMAGE, outputs[name]) for name in names]
+    return [CameraTopics(name, kinds[name] != IMAGE, outputs[name]) for name in names]
 
 
 def namespace(topic: str) -> str:

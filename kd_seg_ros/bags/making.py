@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.rosbag2 import Writer
 
-from kd_seg_ros.bags.camera_calibration import Calibration, uncalibrated
-from kd_seg_ros.bags.cameras import CONDITION, FRAME_NAME, LABELS, Camera
+from kd_seg_ros.bags.camera_calibration import CameraCalibration, uncalibrated
+from kd_seg_ros.bags.cameras import CONDITION, FRAME_NAME, LABELS, CameraTopics
 from kd_seg_ros.bags.channels import Channels
 from kd_seg_ros.bags.messages import (
     CAMERA_INFO,
@@ -45,7 +45,7 @@ LATEST_S = 2**31
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordingSettings:
     """How pictures are to be recorded."""
 
     topic: str = "/camera/image_raw"
@@ -58,7 +58,7 @@ class Recording:
     """Stamp of the first frame, ns."""
     condition: str | None = None
     """The weather of all frames; None: of the folder each lies in."""
-    calibration: Calibration | None = None
+    calibration: CameraCalibration | None = None
     """None: camera_info says the size only."""
     labels: Callable[[Picture], NDArray[np.uint8] | None] | None = None
     """Class ids [H, W] of a picture; None for one without."""
@@ -67,14 +67,14 @@ class Recording:
 def make_bag(
     pictures: Iterable[Picture],
     out: Path,
-    recording: Recording | None = None,
+    recording: RecordingSettings | None = None,
     on_frame: Callable[[], None] = lambda: None,
 ) -> int:
     """Write a new bag, whole or not at all; return its number of frames.
 
     :raises UserError: if ``out`` is there, a picture or its labels cannot be read, or nothing can be written.
     """
-    recording = recording or Recording()
+    recording = recording or RecordingSettings()
     if out.exists():
         raise UserError(f"{out} is there already: give the name of a new folder, or remove it")
     making = out.parent / f".{out.name}.making"
@@ -100,7 +100,7 @@ def make_bag(
     return count
 
 
-def _record(picture: Picture, recording: Recording, write: Channels) -> None:
+def _record(picture: Picture, recording: RecordingSettings, write: Channels) -> None:
     """Write all that belongs to a picture, the image last."""
     stamp = recording.start + picture.time
     if not 0 <= stamp < LATEST_S * 10**9:
@@ -109,20 +109,20 @@ def _record(picture: Picture, recording: Recording, write: Channels) -> None:
             "--rate and the numbers in the names fit? --consecutive passes over the numbers"
         )
     head = header(stamp, recording.frame_id)
-    camera = Camera(recording.topic, recording.compressed, "")
+    camera = CameraTopics(recording.topic, recording.compressed, "")
     compressed = _compressed(picture) if recording.compressed else None
     rgb = compressed.rgb if compressed else picture.rgb()
-    write(camera.beside(FRAME_NAME), STRING, stamp, string_cdr(picture.name))
+    write(camera.sibling(FRAME_NAME), STRING, stamp, string_cdr(picture.name))
     if condition := recording.condition or picture.condition:
-        write(camera.beside(CONDITION), STRING, stamp, string_cdr(condition))
+        write(camera.sibling(CONDITION), STRING, stamp, string_cdr(condition))
     if recording.labels and (labels := recording.labels(picture)) is not None:
-        write(camera.beside(LABELS), IMAGE, stamp, image_cdr(head, labels, "mono8"))
+        write(camera.sibling(LABELS), IMAGE, stamp, image_cdr(head, labels, "mono8"))
     if recording.calibration:
         _check_size(picture.name, rgb, recording.calibration)
         info = recording.calibration.cdr(head)
     else:
         info = uncalibrated(head, rgb.shape[:2])
-    write(camera.beside("camera_info"), CAMERA_INFO, stamp, info)
+    write(camera.sibling("camera_info"), CAMERA_INFO, stamp, info)
     if compressed:
         cdr = compressed_cdr(head, compressed.format, compressed.data)
         write(f"{recording.topic}/compressed", COMPRESSED_IMAGE, stamp, cdr)
@@ -154,7 +154,7 @@ def _compressed(picture: Picture) -> _Compressed:
         raise UserError(f"{picture.file}: {error}") from error
 
 
-def _check_size(name: str, rgb: RGBImage, calibration: Calibration) -> None:
+def _check_size(name: str, rgb: RGBImage, calibration: CameraCalibration) -> None:
     size = rgb.shape[:2]
     if size != calibration.size:
         (height, width), (other_height, other_width) = size, calibration.size

@@ -1,4 +1,4 @@
-"""Reading ahead and writing behind in threads, in order and with bounded memory."""
+"""Reading ahead and writing in the background, in threads, in order and with bounded memory."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ R = TypeVar("R")
 _END: Final[Any] = object()
 
 
-def ahead(items: Iterable[T], depth: int) -> Generator[T, None, None]:
+def prefetched(items: Iterable[T], depth: int) -> Generator[T, None, None]:
     """Yield the items, of which up to ``depth`` are made ahead in a thread of their own.
 
     What making one raises is raised when its turn comes, after all those before it.
     """
     source = iter(items)
-    with ThreadPoolExecutor(1, "ahead") as pool:
+    with ThreadPoolExecutor(1, "prefetch") as pool:
         waiting = deque(pool.submit(next, source, _END) for _ in range(depth))
         try:
             while (item := waiting.popleft().result()) is not _END:
@@ -29,7 +29,7 @@ def ahead(items: Iterable[T], depth: int) -> Generator[T, None, None]:
             pool.shutdown(cancel_futures=True)
 
 
-def mapped(
+def parallel_map(
     function: Callable[[T], R], items: Iterable[T], workers: int, depth: int
 ) -> Generator[R, None, None]:
     """Yield ``function(item)`` in the order of the items, up to ``depth`` of them computed ahead.
@@ -38,7 +38,7 @@ def mapped(
     """
     source = iter(items)
     waiting: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(workers, "mapped") as pool:
+    with ThreadPoolExecutor(workers, "parallel map") as pool:
         try:
             problem: Exception | None = None
             while problem is None:
@@ -58,13 +58,13 @@ def mapped(
             pool.shutdown(cancel_futures=True)
 
 
-class Behind(Generic[T]):
+class BackgroundWorker(Generic[T]):
     """Calls a function for one item after another in a thread of its own, at most ``depth`` items late."""
 
     def __init__(self, function: Callable[[T], None], depth: int) -> None:
         self._function = function
         self._depth = depth
-        self._pool = ThreadPoolExecutor(1, "behind")
+        self._pool = ThreadPoolExecutor(1, "background worker")
         self._waiting: deque[Future[None]] = deque()
         self.failed = False
         """Whether the function has raised; it is not called again then."""

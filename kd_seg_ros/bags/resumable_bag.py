@@ -51,7 +51,7 @@ class Topic:
     offered: Sequence[Qos]
 
 
-class PartedBag:
+class ResumableBag:
     """A bag being written; a context, which gives up the part under way if an exception leaves it."""
 
     notes: dict[str, Any]
@@ -120,7 +120,7 @@ class PartedBag:
                 temporary.write_text(text, encoding="utf-8")
         self._information, self.notes = information, notes
 
-    def __enter__(self) -> PartedBag:
+    def __enter__(self) -> ResumableBag:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -12,7 +12,7 @@ from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import TEMPORARY
 
 
-def claim(out: Path, command: dict[str, Any], source: Path, overwrite: bool) -> dict[str, Any] | None:
+def check_resume(out: Path, command: dict[str, Any], source: Path, overwrite: bool) -> dict[str, Any] | None:
     """Return the notes of an earlier run of the same command; None where there is nothing yet.
 
     :param command: what the run is to do, as its notes keep it; :func:`fingerprint` and the like.

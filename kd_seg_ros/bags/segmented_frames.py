@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kd_seg_ros.bags.cameras import CONDITION, FRAME_NAME, Camera
+from kd_seg_ros.bags.cameras import CONDITION, FRAME_NAME, CameraTopics
 from kd_seg_ros.bags.messages import STRING, byte_map, parsed_messages, stamp_of, stamp_text
 from kd_seg_ros.bags.reading import chosen_connections, open_bag
 from kd_seg_ros.bags.stream import frames
@@ -20,7 +20,7 @@ from kd_seg_ros.common.errors import UserError
 
 
 @dataclass(frozen=True)
-class Answer:
+class SegmentedFrame:
     """A frame and its maps, all of one height and width."""
 
     number: int
@@ -40,9 +40,9 @@ class Answer:
     """round(255 · probability), [H, W]."""
 
 
-def answers(
-    source: Path, camera: Camera, out: Path, condition_topic: str | None = None
-) -> Generator[Answer, None, None]:
+def segmented_frames(
+    source: Path, camera: CameraTopics, out: Path, condition_topic: str | None = None
+) -> Generator[SegmentedFrame, None, None]:
     """Yield every frame that has an answer, in the bag's order.
 
     :param out: a bag of :mod:`kd_seg_ros.bags.segmenting`, finished or not, of the bag ``source``.
@@ -50,7 +50,7 @@ def answers(
     :raises UserError: if a bag is damaged, or ``out`` is not of this one.
     """
     weather = condition_texts(source, camera, condition_topic)
-    names = Texts(source, camera.beside(FRAME_NAME))
+    names = Texts(source, camera.sibling(FRAME_NAME))
     maps = _maps(out, camera)
     found = next(maps, None)
     with open_bag(source) as reader, closing(frames(reader, [camera])) as all_frames:
@@ -60,7 +60,7 @@ def answers(
             log_time, stamp, mask, confidence = found
             if frame.image is None or (frame.log_time, frame.stamp) != (log_time, stamp):
                 continue
-            yield Answer(
+            yield SegmentedFrame(
                 number,
                 stamp,
                 log_time,
@@ -78,7 +78,7 @@ def answers(
         )
 
 
-def condition_texts(source: Path, camera: Camera, topic: str | None) -> Texts:
+def condition_texts(source: Path, camera: CameraTopics, topic: str | None) -> Texts:
     """Read the weather.
 
     :param topic: of ``std_msgs/String``; None: ``condition`` beside the camera's topic, if there.
@@ -89,7 +89,7 @@ def condition_texts(source: Path, camera: Camera, topic: str | None) -> Texts:
             found = chosen_connections(reader, [topic], "--condition-topic")[0]
             if found.msgtype != STRING:
                 raise UserError(f"--condition-topic {topic} is of type {found.msgtype}, not {STRING}")
-    return Texts(source, topic or camera.beside(CONDITION))
+    return Texts(source, topic or camera.sibling(CONDITION))
 
 
 class Texts:
@@ -117,7 +117,7 @@ class Texts:
         return self._entries[index - 1][1] if index and self._entries[index - 1][0] == log_time else None
 
 
-def _maps(out: Path, camera: Camera) -> Iterator[tuple[int, int, NDArray[np.uint8], NDArray[np.uint8]]]:
+def _maps(out: Path, camera: CameraTopics) -> Iterator[tuple[int, int, NDArray[np.uint8], NDArray[np.uint8]]]:
     """Yield log time, header stamp, mask and confidence."""
     with open_bag(out) as reader:
         found = parsed_messages(reader, (camera.mask, camera.confidence))

@@ -15,16 +15,16 @@ from typing import Any, Final
 
 from rosbags.rosbag2 import Reader
 
-from kd_seg_ros.bags.cameras import Camera
+from kd_seg_ros.bags.cameras import CameraTopics
 from kd_seg_ros.bags.messages import IMAGE, RELIABLE, STORE, image_cdr
-from kd_seg_ros.bags.pipeline import Behind
-from kd_seg_ros.bags.resumable_bag import PartedBag, Topic
-from kd_seg_ros.bags.stream import DEPTH, DecodedStep, Frame, decoded_steps
+from kd_seg_ros.bags.pipeline import BackgroundWorker
+from kd_seg_ros.bags.resumable_bag import ResumableBag, Topic
+from kd_seg_ros.bags.stream import DEPTH, DecodedFrame, DecodedStep, decoded_steps
 from kd_seg_ros.bags.summary import FrameTable
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine, Prediction
 from kd_seg_ros.inference.overlay import blend
-from kd_seg_ros.inference.thresholds import Levels, abstain, lowest_levels
+from kd_seg_ros.inference.thresholds import MinConfidenceLevels, apply_min_confidence, min_confidence_levels
 
 _FEWEST, _MOST = 10, 300
 """Frames a part."""
@@ -64,7 +64,7 @@ class Output:
     """Where answers go; one thread calls it."""
 
     def __init__(
-        self, bag: PartedBag, notes: Notes, card: ModelCard, table: FrameTable | None, overlay: bool
+        self, bag: ResumableBag, notes: Notes, card: ModelCard, table: FrameTable | None, overlay: bool
     ) -> None:
         self.notes = notes
         self._bag, self._card, self._table, self._overlay = bag, card, table, overlay
@@ -96,7 +96,7 @@ class Output:
         self._bag.commit(asdict(self.notes))
         self._committed = self.notes.frames
 
-    def _add_frame(self, frame: Frame, prediction: Prediction | None, inference_ms: float) -> None:
+    def _add_frame(self, frame: DecodedFrame, prediction: Prediction | None, inference_ms: float) -> None:
         notes = self.notes
         notes.frames += 1
         if prediction is None or frame.image is None:
@@ -124,7 +124,7 @@ class Output:
 
 def segment(
     reader: Reader,
-    cameras: Sequence[Camera],
+    cameras: Sequence[CameraTopics],
     copied: Sequence[str],
     engine: Engine,
     output: Output,
@@ -140,13 +140,14 @@ def segment(
     :raises UserError: if the bag turns out to be damaged, the network fails or the output cannot be written.
         What was done before is kept; in the last case, what was committed.
     """
-    behind = Behind[Callable[[], None]](lambda call: call(), DEPTH)  # SQLite wants one thread for all of it
-    levels = lowest_levels(min_confidence)
+    # One thread writes everything: SQLite wants that.
+    writer = BackgroundWorker[Callable[[], None]](_call, DEPTH)
+    levels = min_confidence_levels(min_confidence)
     reached = False
     try:
         with closing(decoded_steps(reader, cameras, copied, output.notes.messages)) as steps:
             for step in steps:
-                behind.put(partial(output.add, step, *_predict(step.frame, engine, levels)))
+                writer.put(partial(output.add, step, *_predict(step.frame, engine, levels)))
                 if step.frame:
                     on_frame()
                 if stop():
@@ -154,19 +155,25 @@ def segment(
             else:
                 reached = True
     finally:
-        if not behind.failed:
-            behind.put(partial(output.commit, reached))
-        behind.close()
+        if not writer.failed:
+            writer.put(partial(output.commit, reached))
+        writer.close()
     return reached
 
 
-def _predict(frame: Frame | None, engine: Engine, levels: Levels) -> tuple[Prediction | None, float]:
+def _call(task: Callable[[], None]) -> None:
+    task()
+
+
+def _predict(
+    frame: DecodedFrame | None, engine: Engine, levels: MinConfidenceLevels
+) -> tuple[Prediction | None, float]:
     if frame is None or frame.image is None:
         return None, 0.0
     start = time.perf_counter()
     found = engine.segment(frame.image)
     milliseconds = 1e3 * (time.perf_counter() - start)
-    abstain(found.mask, found.confidence, levels, engine.card.ignore_id)
+    apply_min_confidence(found.mask, found.confidence, levels, engine.card.ignore_id)
     return found, milliseconds
 
 
@@ -179,7 +186,7 @@ def part_length(frames: int) -> int:
 
 
 def output_topics(
-    reader: Reader, cameras: Sequence[Camera], copied: Sequence[str], overlay: bool
+    reader: Reader, cameras: Sequence[CameraTopics], copied: Sequence[str], overlay: bool
 ) -> list[Topic]:
     """List what the output has: maps, overlay and copies under their own names."""
     names = [name for c in cameras for name in (c.mask, c.confidence, *([c.overlay] if overlay else []))]

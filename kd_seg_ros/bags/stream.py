@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from rosbags.rosbag2 import Reader
 
-from kd_seg_ros.bags.cameras import Camera, connections_of
+from kd_seg_ros.bags.cameras import CameraTopics, connections_of
 from kd_seg_ros.bags.messages import COMPRESSED_IMAGE, IMAGE, STORE, stamp_of
-from kd_seg_ros.bags.pipeline import ahead, mapped
+from kd_seg_ros.bags.pipeline import parallel_map, prefetched
 from kd_seg_ros.bags.reading import messages
 from kd_seg_ros.common.decode import DecodeError, RGBImage, decode_compressed, decode_image
 from kd_seg_ros.common.errors import UserError, first_line
@@ -41,16 +41,16 @@ class Step:
 class RawFrame:
     """An image message as it stands in the bag."""
 
-    camera: Camera
+    camera: CameraTopics
     log_time: int
     raw: bytes
 
 
 @dataclass(frozen=True)
-class Frame:
+class DecodedFrame:
     """An image message, decoded."""
 
-    camera: Camera
+    camera: CameraTopics
     log_time: int
     """ns."""
     header: Any
@@ -73,11 +73,11 @@ class DecodedStep:
 
     messages: int
     copies: Sequence[tuple[str, int, bytes]] = field(repr=False)
-    frame: Frame | None
+    frame: DecodedFrame | None
 
 
 def decoded_steps(
-    reader: Reader, cameras: Sequence[Camera], copied: Collection[str], skip: int
+    reader: Reader, cameras: Sequence[CameraTopics], copied: Collection[str], skip: int
 ) -> Generator[DecodedStep, None, None]:
     """Yield the bag step by step; reading and decoding run ahead in threads.
 
@@ -86,18 +86,18 @@ def decoded_steps(
     :raises UserError: if the bag turns out to be damaged, after what stands before the damage.
     """
     workers = min(4, os.cpu_count() or 1)
-    with closing(ahead(_steps(reader, cameras, copied, skip), DEPTH)) as steps:
-        yield from mapped(_decode_step, steps, workers, DEPTH)
+    with closing(prefetched(_steps(reader, cameras, copied, skip), DEPTH)) as steps:
+        yield from parallel_map(_decode_step, steps, workers, DEPTH)
 
 
-def frames(reader: Reader, cameras: Sequence[Camera]) -> Generator[Frame, None, None]:
+def frames(reader: Reader, cameras: Sequence[CameraTopics]) -> Generator[DecodedFrame, None, None]:
     """Yield the frames alone, those that cannot be decoded among them."""
     with closing(decoded_steps(reader, cameras, (), 0)) as steps:
         yield from (step.frame for step in steps if step.frame)
 
 
 def _steps(
-    reader: Reader, cameras: Sequence[Camera], copied: Collection[str], skip: int
+    reader: Reader, cameras: Sequence[CameraTopics], copied: Collection[str], skip: int
 ) -> Generator[Step, None, None]:
     by_topic = {camera.topic: camera for camera in cameras}
     connections = connections_of(reader, {*by_topic, *copied})
@@ -124,7 +124,7 @@ def _decode_step(step: Step) -> DecodedStep:
     return DecodedStep(step.messages, step.copies, decode(step.frame) if step.frame else None)
 
 
-def decode(frame: RawFrame) -> Frame:
+def decode(frame: RawFrame) -> DecodedFrame:
     """Decode a frame; what is wrong with it ends in its ``problem``."""
     start = time.perf_counter()
     header = image = None
@@ -138,4 +138,4 @@ def decode(frame: RawFrame) -> Frame:
     except Exception as error:  # what a damaged message raises depends on where the damage is
         problem = f"the message is damaged: {first_line(error)}"
     milliseconds = 1e3 * (time.perf_counter() - start)
-    return Frame(frame.camera, frame.log_time, header, image, problem, milliseconds)
+    return DecodedFrame(frame.camera, frame.log_time, header, image, problem, milliseconds)

@@ -62,10 +62,10 @@ def run(args: argparse.Namespace) -> Result:
     with TemporaryDirectory() as folder:
         models = _models(args, Path(folder))
         if args.suite == "gpu":
-            from kd_seg_ros.benchmark import gpu
+            from kd_seg_ros.benchmark import gpu_suite
 
-            floor = gpu.Floor(*args.work, *args.peak) if args.work else gpu.Floor()
-            return gpu.run(models, floor, args.seconds, _say)
+            floor = gpu_suite.Floor(*args.work, *args.peak) if args.work else gpu_suite.Floor()
+            return gpu_suite.run(models, floor, args.seconds, _say)
         return _run_with_ros(args, models[0])
 
 
@@ -76,15 +76,15 @@ def _run_with_ros(args: argparse.Namespace, model: Path) -> Result:
         raise UserError(
             f"--suite {args.suite} needs ROS 2 ({error}): source an install, or pip install 'kd_seg_ros[ros]'"
         ) from error
-    from kd_seg_ros.benchmark import node, overload, soak
+    from kd_seg_ros.benchmark import node_suite, overload_suite, soak_suite
 
     if args.suite == "node":
-        return node.run(model, args.provider, args.size, args.rate, args.seconds, _say)
+        return node_suite.run(model, args.provider, args.size, args.rate, args.seconds, _say)
     if args.suite == "overload":
-        return overload.run(model, args.provider, args.size, args.seconds, _say)
+        return overload_suite.run(model, args.provider, args.size, args.seconds, _say)
     size = args.size or TINY_SIZES["soak"]
     frames, rate = args.frames or SOAK_FRAMES, args.rate or SOAK_HZ
-    return soak.run(model, args.provider, size, frames, rate, args.plot, _say)
+    return soak_suite.run(model, args.provider, size, frames, rate, args.plot, _say)
 
 
 def _models(args: argparse.Namespace, folder: Path) -> list[Path]:

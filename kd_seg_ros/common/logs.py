@@ -21,13 +21,9 @@ class TerminalHandler(logging.Handler):
     """Writes to whatever ``sys.stderr`` is at that moment: information plain, all else with its level."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print one line."""
-        try:
-            text = record.getMessage()
-            level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
-            print(f"{level}{text}", file=sys.stderr, flush=True)
-        except Exception:
-            self.handleError(record)
+        """Print one record."""
+        level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+        print(f"{level}{self.format(record)}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Final
 
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
-from kd_seg_ros.bags.making import Recording, make_bag
+from kd_seg_ros.bags.making import RecordingSettings, make_bag
 from kd_seg_ros.bags.messages import METADATA_VERSION
 from kd_seg_ros.bags.pictures import image_files
 from kd_seg_ros.common.errors import UserError
@@ -54,4 +54,4 @@ def write_image_bag(folder: Path, path: Path, limit: int | None = None) -> None:
         pictures = image_files(folder, _IMAGE_HERTZ, consecutive=True)
     except UserError as error:
         raise UserError(f"--images {error}") from error
-    make_bag(islice(pictures, limit), path, Recording(start=time.time_ns() // 10**9 * 10**9))
+    make_bag(islice(pictures, limit), path, RecordingSettings(start=time.time_ns() // 10**9 * 10**9))

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from distill.drives import recording as recording_of_node
 from distill.drives.labels import label_map
-from distill.drives.outputs import Outputs
+from distill.drives.output_topics import OutputTopics
 from distill.drives.processes import ReplayError
 from kd_seg_ros.bags.messages import byte_map, stamp_text
 
-OUTPUTS: Final = Outputs.of("")
+OUTPUTS: Final = OutputTopics.of("")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from drive import Drive
 
 from distill.drives.node_process import OUTCOMES, PATIENCE_S, latency, node_command, wait_until_ready
-from distill.drives.outputs import Outputs
+from distill.drives.output_topics import OutputTopics
 from distill.drives.processes import Process
 from distill.drives.real_time import player_command, replay_in_real_time
 from distill.drives.recorder import Recorder
@@ -68,7 +68,7 @@ def replay(drive: Drive, model: Path, provider: str, rate: float, out: Path) -> 
     node_arguments = node_command(model, provider, drive.compressed, _remapping(drive))
     player_arguments = player_command(drive.bag, drive.topic, rate)
     with (
-        Recorder(out / "recording", Outputs.of("")) as recorder,
+        Recorder(out / "recording", OutputTopics.of("")) as recorder,
         Process("node", [sys.executable, *node_arguments], out / "node.log") as node,
     ):
         wait_until_ready(recorder, node.must_run, lambda: "ready:" in node.output, PATIENCE_S)

@@ -14,8 +14,8 @@ from demo_drive import PERIOD, START, frame, image_message, read_bag, stamp_of, 
 from segmented_bag import CAMERA, HEIGHT, MASK, WIDTH, check_maps, run
 from tiny_model import write_tiny_model
 
-from kd_seg_ros.bags.cameras import Camera
-from kd_seg_ros.bags.segmented_frames import answers
+from kd_seg_ros.bags.cameras import CameraTopics
+from kd_seg_ros.bags.segmented_frames import segmented_frames
 from kd_seg_ros.common.errors import UserError
 
 COUNT = 8
@@ -88,7 +88,7 @@ def test_maps_of_another_order_are_refused_rather_than_left_out(
     assert run(stepped, model, tmp_path / "out") == 0
     turned = joined(tmp_path / "turned", tmp_path / "second", tmp_path / "first")
     with pytest.raises(UserError, match=r"have no image on /camera/image_raw of .*: segment it again"):
-        list(answers(turned, Camera(CAMERA, False, "/segmentation"), tmp_path / "out"))
+        list(segmented_frames(turned, CameraTopics(CAMERA, False, "/segmentation"), tmp_path / "out"))
 
 
 @pytest.mark.parametrize("offered", ["", []])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from demo_drive import START, STORE, frame, image_message, write_drive, write_messages
 
-from kd_seg_ros.bags.cameras import Camera, choose_cameras
+from kd_seg_ros.bags.cameras import CameraTopics, choose_cameras
 from kd_seg_ros.bags.messages import COMPRESSED_IMAGE
 from kd_seg_ros.bags.reading import open_bag
 from kd_seg_ros.common.errors import UserError
@@ -14,7 +14,7 @@ from kd_seg_ros.common.errors import UserError
 IMAGE = image_message(frame(0)[0], START)
 
 
-def choose(bag: Path, *wanted: str, labels: str | None = None) -> list[Camera]:
+def choose(bag: Path, *wanted: str, labels: str | None = None) -> list[CameraTopics]:
     with open_bag(bag) as reader:
         return choose_cameras(reader, bag, list(wanted) or None, labels)
 
@@ -30,7 +30,7 @@ def test_the_only_camera_answers_like_the_node(tmp_path: Path) -> None:
     (camera,) = choose(write_drive(tmp_path / "bag", 1))  # has /camera/labels, too
     assert (camera.topic, camera.compressed) == ("/camera/image_raw", False)
     assert (camera.mask, camera.confidence) == ("/segmentation/mask", "/segmentation/confidence")
-    assert camera.beside("condition") == "/camera/condition"
+    assert camera.sibling("condition") == "/camera/condition"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from threading import Event, get_ident
 
 import pytest
 
-from kd_seg_ros.bags.pipeline import Behind, ahead, mapped
+from kd_seg_ros.bags.pipeline import BackgroundWorker, parallel_map, prefetched
 
 
 def failing(count: int) -> Iterator[int]:
@@ -14,8 +14,8 @@ def failing(count: int) -> Iterator[int]:
 
 
 def test_items_come_in_order_from_another_thread() -> None:
-    assert list(ahead(iter(range(50)), 4)) == list(range(50))
-    threads = set(ahead((get_ident() for _ in range(5)), 2))
+    assert list(prefetched(iter(range(50)), 4)) == list(range(50))
+    threads = set(prefetched((get_ident() for _ in range(5)), 2))
     assert len(threads) == 1
     assert get_ident() not in threads
 
@@ -30,7 +30,7 @@ def test_results_keep_the_order_of_the_items_whichever_is_ready_first() -> None:
             second_done.set()
         return item * item
 
-    assert list(mapped(slow_first, range(20), 2, 4)) == [item * item for item in range(20)]
+    assert list(parallel_map(slow_first, range(20), 2, 4)) == [item * item for item in range(20)]
 
 
 def test_reading_ahead_is_bounded() -> None:
@@ -41,7 +41,7 @@ def test_reading_ahead_is_bounded() -> None:
             made.append(number)
             yield number
 
-    source = ahead(items(), 3)
+    source = prefetched(items(), 3)
     assert next(source) == 0
     source.close()
     assert len(made) <= 5
@@ -50,7 +50,7 @@ def test_reading_ahead_is_bounded() -> None:
 def test_what_stands_before_a_failure_still_comes() -> None:
     seen = []
     with pytest.raises(OSError, match="damaged"):  # noqa: PT012
-        for item in mapped(str, ahead(failing(7), 2), 2, 4):
+        for item in parallel_map(str, prefetched(failing(7), 2), 2, 4):
             seen.append(item)
     assert seen == [str(item) for item in range(7)]
 
@@ -63,25 +63,25 @@ def test_writing_behind_calls_in_order_and_stops_at_the_first_failure() -> None:
             raise OSError("disk full")
         written.append(item)
 
-    def put_all(behind: Behind[int]) -> None:
+    def put_all(worker: BackgroundWorker[int]) -> None:
         try:
             for item in range(20):
-                behind.put(item)
+                worker.put(item)
         finally:
-            behind.close()
+            worker.close()
 
-    behind = Behind(write, 3)
+    worker = BackgroundWorker(write, 3)
     with pytest.raises(OSError, match="disk full"):
-        put_all(behind)
+        put_all(worker)
     assert written == [0, 1, 2, 3, 4]  # nothing after the gap
-    assert behind.failed
+    assert worker.failed
 
 
 def test_closing_waits_for_everything() -> None:
     written: list[int] = []
-    behind = Behind(written.append, 10)
+    worker = BackgroundWorker(written.append, 10)
     for item in range(8):
-        behind.put(item)
-    behind.close()
+        worker.put(item)
+    worker.close()
     assert written == list(range(8))
-    assert not behind.failed
+    assert not worker.failed

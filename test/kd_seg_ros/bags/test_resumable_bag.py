@@ -15,15 +15,15 @@ from demo_drive import ROOT, START
 from rosbags.rosbag2 import Reader
 
 from kd_seg_ros.bags.messages import RELIABLE, STORE, STRING, string_cdr
-from kd_seg_ros.bags.resumable_bag import METADATA, PartedBag, Topic, notes_of
+from kd_seg_ros.bags.resumable_bag import METADATA, ResumableBag, Topic, notes_of
 from kd_seg_ros.common.errors import UserError
 
 DEFINITION = STORE.generate_msgdef(STRING, ros_version=2)[0]
 TOPICS = [Topic(name, STRING, DEFINITION, STORE.hash_rihs01(STRING), [RELIABLE]) for name in ("/a", "/b")]
 
 
-def parted(folder: Path, storage: str = "mcap", compress: bool = False) -> PartedBag:
-    return PartedBag(folder, TOPICS, storage, compress, {"done": 0})
+def parted(folder: Path, storage: str = "mcap", compress: bool = False) -> ResumableBag:
+    return ResumableBag(folder, TOPICS, storage, compress, {"done": 0})
 
 
 def read(folder: Path) -> list[tuple[str, int, str]]:
@@ -32,7 +32,7 @@ def read(folder: Path) -> list[tuple[str, int, str]]:
     return [(topic, time, message.data) for topic, time, message in found]  # type: ignore[attr-defined]
 
 
-def fill(bag: PartedBag, start: int, count: int) -> list[tuple[str, int, str]]:
+def fill(bag: ResumableBag, start: int, count: int) -> list[tuple[str, int, str]]:
     entries = [(f"/{'ab'[n % 2]}", START + n * 10, f"text {n}") for n in range(start, start + count)]
     for topic, time, text in entries:
         bag.write(topic, time, string_cdr(text))

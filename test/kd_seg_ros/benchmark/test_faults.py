@@ -7,7 +7,7 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
-from kd_seg_ros.benchmark.camera import image_message  # noqa: E402
+from kd_seg_ros.benchmark.camera_process import image_message  # noqa: E402
 from kd_seg_ros.benchmark.faults import JUMP_S, JumpingClock, bad_images  # noqa: E402
 from kd_seg_ros.common.decode import DecodeError, decode_image  # noqa: E402
 

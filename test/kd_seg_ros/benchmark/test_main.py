@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kd_seg_ros.benchmark import __main__ as command
-from kd_seg_ros.benchmark import soak
+from kd_seg_ros.benchmark import soak_suite
 from kd_seg_ros.benchmark.process import Usage
 from kd_seg_ros.benchmark.result import Result, table
 
@@ -87,7 +87,7 @@ def test_growth_after_the_warm_up_decides() -> None:
         memory = [100 + min(frame, 2000) / 100 + leak * frame for frame in range(0, 20_000, 100)]
         return [(100 * n, Usage(0.0, mb, mb, 20, 30)) for n, mb in enumerate(memory)]
 
-    flat, leaking = soak.growths(samples(0)), soak.growths(samples(1 / 1024))
-    assert all(abs(flat[key]) < quantity.allowed for key, quantity in soak.QUANTITIES.items())
+    flat, leaking = soak_suite.growths(samples(0)), soak_suite.growths(samples(1 / 1024))
+    assert all(abs(flat[key]) < quantity.allowed for key, quantity in soak_suite.QUANTITIES.items())
     assert leaking["private_mb"] == pytest.approx((19_900 - 4000) / 1024)
     assert leaking["threads"] == pytest.approx(0, abs=1e-9)

@@ -45,8 +45,8 @@ def test_the_environment_keeps_what_the_user_has_set() -> None:
 
 
 def test_a_child_that_fails_is_quoted() -> None:
-    with Child("kd_seg_ros.benchmark.bare", "nowhere.onnx", "image", "--size", "0", "x") as child:
-        with pytest.raises(UserError, match=r"benchmark\.bare ended: .*error: argument --size"):
+    with Child("kd_seg_ros.benchmark.bare_run", "nowhere.onnx", "image", "--size", "0", "x") as child:
+        with pytest.raises(UserError, match=r"benchmark\.bare_run ended: .*error: argument --size"):
             child.wait_for("ready:")
         with pytest.raises(UserError, match="ended with status 2"):
             child.check()

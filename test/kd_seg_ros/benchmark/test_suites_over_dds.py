@@ -15,7 +15,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from kd_seg_ros.benchmark import node, overload, soak
+from kd_seg_ros.benchmark import node_suite, overload_suite, soak_suite
 
 pytestmark = [
     pytest.mark.usefixtures("_isolated"),
@@ -36,21 +36,21 @@ def assert_every_frame_has_ended(counts: dict[str, Any]) -> None:
 
 
 def test_node(tiny: Path) -> None:
-    result = node.run(tiny, "cpu", None, 40.0, 0.5, lambda _: None)
+    result = node_suite.run(tiny, "cpu", None, 40.0, 0.5, lambda _: None)
     figures = result.figures
     json.dumps(figures)
     found = figures["node"]
-    assert found["sent"] == node.TURN * (node.WARM_UP + 2)  # half of 20 in turns, after the warm-up
+    assert found["sent"] == node_suite.TURN * (node_suite.WARM_UP + 2)  # half of 20
     assert_every_frame_has_ended(found)
     assert 0 < found["published"] <= found["received"] <= found["sent"]
     assert found["rejected"] == found["failed"] == 0
     for values in (
         *(figures[name] for name in ("bare", "engine", "bare_beside", "bare_beside_age")),
-        *(found[name] for name in node.QUANTITIES),
+        *(found[name] for name in node_suite.QUANTITIES),
         *found["ages"].values(),
     ):
         assert_ordered(values)
-    assert figures["bare_beside"]["count"] <= found["sent"] - node.TURN * node.WARM_UP
+    assert figures["bare_beside"]["count"] <= found["sent"] - node_suite.TURN * node_suite.WARM_UP
     assert figures["bare_beside"]["p50"] <= figures["bare_beside_age"]["p50"]
     added = found["latency_ms"]["p50"] - figures["bare_beside"]["p50"]
     assert figures["overhead"]["node"] == pytest.approx(added)
@@ -59,8 +59,8 @@ def test_node(tiny: Path) -> None:
 
 
 def test_overload(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overload, "FACTORS", (3.0,))
-    result = overload.run(tiny, "cpu", None, 0.3, lambda _: None)
+    monkeypatch.setattr(overload_suite, "FACTORS", (3.0,))
+    result = overload_suite.run(tiny, "cpu", None, 0.3, lambda _: None)
     json.dumps(result.figures)
     (row,) = result.figures["rows"]
     assert row["rate_hz"] == pytest.approx(3e3 / result.figures["frame_ms"])
@@ -75,10 +75,10 @@ def test_overload(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_soak(tiny: Path, tmp_path: Path) -> None:
     said: list[str] = []
     plot = tmp_path / "memory.png"
-    result = soak.run(tiny, "cpu", (48, 64), 100, 50.0, plot, said.append)
+    result = soak_suite.run(tiny, "cpu", (48, 64), 100, 50.0, plot, said.append)
     figures = result.figures
     json.dumps(figures)
-    assert (figures["sent"], figures["bad"]) == (100, 100 // soak.BAD_EVERY)
+    assert (figures["sent"], figures["bad"]) == (100, 100 // soak_suite.BAD_EVERY)
     assert_every_frame_has_ended(figures)
     assert figures["received"] + figures["paused"] <= figures["sent"]
     assert 0 < figures["rejected"] <= figures["bad"]

@@ -66,7 +66,7 @@ def run(
         node.wait_for("ready:", listener.spin_once)
         options = ["--bad-every", str(BAD_EVERY), "--clock-jump-every", str(CLOCK_JUMP_EVERY)]
         options += ["--rate", str(rate), "--frames", str(frames), "--size", *map(str, size)]
-        with Child("kd_seg_ros.benchmark.camera", IMAGE, *options) as camera:
+        with Child("kd_seg_ros.benchmark.camera_process", IMAGE, *options) as camera:
             camera.wait_for("publishing", listener.spin_once)
             disturbances = Disturbances(listener.node)
             start = time.monotonic()

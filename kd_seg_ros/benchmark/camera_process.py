@@ -1,4 +1,4 @@
-"""A camera: ``python -m kd_seg_ros.benchmark.camera TOPIC… --rate HZ --frames N``.
+"""A camera: ``python -m kd_seg_ros.benchmark.camera_process TOPIC… --rate HZ --frames N``.
 
 Publishes rgb8 images of noise in a process of its own, reliably with depth 1, stamped with the system's
 clock. It waits for a subscriber of every topic first, and never sends two images at once to catch up. At the
@@ -14,7 +14,7 @@ import time
 from array import array
 from typing import TYPE_CHECKING
 
-from kd_seg_ros.benchmark.bare import random_image
+from kd_seg_ros.benchmark.bare_run import random_image
 from kd_seg_ros.benchmark.faults import JumpingClock, bad_images
 from kd_seg_ros.benchmark.process import Stop
 

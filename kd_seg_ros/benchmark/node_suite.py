@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from kd_seg_ros.benchmark.bare import BareRun, random_image
+from kd_seg_ros.benchmark.bare_run import BareRun, random_image
 from kd_seg_ros.benchmark.machine import machine
 from kd_seg_ros.benchmark.process import IMAGE, NAMESPACE, Child, Usage, segmentation_node
 from kd_seg_ros.benchmark.result import Result, table
@@ -92,7 +92,13 @@ def over_dds(
         Listener() as listener,  # first: a node may subscribe to the camera only while it is listened to
         segmentation_node(model, provider) as node,
         Child(
-            "kd_seg_ros.benchmark.bare", str(model), BARE_IMAGE, "--provider", provider, "--size", *in_pixels
+            "kd_seg_ros.benchmark.bare_run",
+            str(model),
+            BARE_IMAGE,
+            "--provider",
+            provider,
+            "--size",
+            *in_pixels,
         ) as bare,
     ):
         node.wait_for("ready:", listener.spin_once)
@@ -124,7 +130,7 @@ def over_dds(
 
 def _camera(frames: int, rate: float, size: tuple[int, int]) -> Child:
     options = ["--turn", str(TURN), "--rate", str(rate), "--frames", str(frames), "--size", *map(str, size)]
-    return Child("kd_seg_ros.benchmark.camera", IMAGE, BARE_IMAGE, *options)
+    return Child("kd_seg_ros.benchmark.camera_process", IMAGE, BARE_IMAGE, *options)
 
 
 def _cpu_ms(before: Usage, after: Usage, frames: int) -> float:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kd_seg_ros.benchmark.bare import BareRun, random_image, stamp_of
+from kd_seg_ros.benchmark.bare_run import BareRun, random_image, stamp_of
 from kd_seg_ros.benchmark.tiny_model import write_tiny_model
 from kd_seg_ros.inference.engine import Engine
 

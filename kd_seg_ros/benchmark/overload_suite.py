@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from kd_seg_ros.benchmark.bare import random_image
+from kd_seg_ros.benchmark.bare_run import random_image
 from kd_seg_ros.benchmark.machine import machine
 from kd_seg_ros.benchmark.process import IMAGE, Child, segmentation_node
 from kd_seg_ros.benchmark.result import Result, table
@@ -81,7 +81,7 @@ def phase(listener: Any, rate: float, size: tuple[int, int], seconds: float) -> 
     listener.clear()
     frames = max(2 * WARM_UP, round(rate * seconds))
     options = ["--rate", str(rate), "--frames", str(frames), "--size", *map(str, size)]
-    with Child("kd_seg_ros.benchmark.camera", IMAGE, *options) as camera:
+    with Child("kd_seg_ros.benchmark.camera_process", IMAGE, *options) as camera:
         camera.wait_for("publishing", listener.spin_once)
         listener.spin_while(lambda: camera.running, 10 * seconds + 60)
         result = camera.result()

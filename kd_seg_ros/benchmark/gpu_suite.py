@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from kd_seg_ros.benchmark.bare import random_image
+from kd_seg_ros.benchmark.bare_run import random_image
 from kd_seg_ros.benchmark.machine import machine, nvidia_gpu
 from kd_seg_ros.benchmark.result import Result, table
 from kd_seg_ros.benchmark.statistics import Spread, interleaved, spread

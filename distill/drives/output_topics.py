@@ -9,7 +9,7 @@ DIAGNOSTICS: Final = "/diagnostics"
 
 
 @dataclass(frozen=True)
-class Outputs:
+class OutputTopics:
     """Where a node publishes its answers."""
 
     mask: str
@@ -18,7 +18,7 @@ class Outputs:
     """Of the node, for what it says of itself; the root is the empty text."""
 
     @classmethod
-    def of(cls, namespace: str) -> Outputs:
+    def of(cls, namespace: str) -> OutputTopics:
         """Return the topics of a node that has not been remapped."""
         space = "/" + namespace.strip("/") if namespace.strip("/") else ""
         return cls(f"{space}/segmentation/mask", f"{space}/segmentation/confidence", space)
