@@ -30,7 +30,7 @@ from distill.checkpoints.stored_calibration import SCHEMA_VERSION, UNCALIBRATED,
 from distill.checkpoints.student import deployed, load_student
 from distill.common.files import plain, write_json
 from distill.data import select as chosen
-from distill.datasets.frame import SegmentationDataset
+from distill.data.dataset import SegmentationDataset
 from distill.evaluation.image_scores import ImageScores
 from distill.evaluation.metrics_json import FULL
 from distill.evaluation.reliability_diagram import write_diagrams

@@ -20,8 +20,8 @@ from distill.checkpoints.student import deployed, load_student
 from distill.datasets.frame import read_image
 from distill.evaluation.evaluate import image_name
 from distill.evaluation.image_scores import ImageScores
-from distill.export.postprocess import SCORES
 from distill.models.deployed import DeployedModel
+from kd_seg_ros.inference.contract import SCORES
 from kd_seg_ros.inference.engine import Engine
 
 SIZE = (64, 96)
