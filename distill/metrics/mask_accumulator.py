@@ -95,24 +95,26 @@ class MaskAccumulator:
         :param confidence: floats of that shape, 0…1.
         :raises ValueError: if the shapes differ, or a labelled pixel has any other value.
         """
-        labels, mask, confidence = np.asarray(labels), np.asarray(mask), np.asarray(confidence, np.float32)
-        if not labels.shape == mask.shape == confidence.shape:
+        all_labels, all_mask = np.asarray(labels), np.asarray(mask)
+        all_confidence = np.asarray(confidence, np.float32)
+        if not all_labels.shape == all_mask.shape == all_confidence.shape:
             raise ValueError("labels, mask and confidence differ in shape")
         image = MaskSums.zeros(self.num_classes, len(self._edges))
-        image.confusion += confusion_matrix(labels, mask, self.num_classes, self.ignore)
+        image.confusion += confusion_matrix(all_labels, all_mask, self.num_classes, self.ignore)
 
-        counted = labels != self.ignore
-        label, predicted, confidence = labels[counted], mask[counted], confidence[counted]
-        if not ((confidence >= 0) & (confidence <= 1)).all():  # NaN is neither
+        counted = all_labels != self.ignore
+        label, predicted, probability = all_labels[counted], all_mask[counted], all_confidence[counted]
+        if not ((probability >= 0) & (probability <= 1)).all():  # NaN is neither
             raise ValueError("confidence must lie in 0…1")
         # One histogram over (predicted class, cell of the confidence), numbered row by row.
         rows, cells = image.count.shape
         row = np.where(predicted == self.ignore, self.num_classes, predicted).astype(np.int64)
-        key = row * cells + np.searchsorted(self._edges, confidence, side="right") - 1
+        key = row * cells + np.searchsorted(self._edges, probability, side="right") - 1
         hits = key[predicted == label]
+        weights = probability.astype(np.float64)
         image.count += np.bincount(key, minlength=rows * cells).reshape(rows, cells)
         image.correct += np.bincount(hits, minlength=rows * cells).reshape(rows, cells)
-        image.confidence += np.bincount(key, confidence.astype(np.float64), rows * cells).reshape(rows, cells)
+        image.confidence += np.bincount(key, weights, rows * cells).reshape(rows, cells)
         self._add_image(image)
 
     def merge(self, other: MaskAccumulator) -> None:
