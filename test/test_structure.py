@@ -51,6 +51,7 @@ HEAVY = {"torch", "torchvision", "timm", "lightning", "transformers", "pydantic"
 """Packages of the offline half that a vehicle does not have."""
 
 WITHOUT_TORCH = (
+    "distill.datasets",
     "distill.scenes",
     "distill.metrics.calibration",
     "distill.metrics.cells",

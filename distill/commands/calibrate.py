@@ -29,7 +29,7 @@ from distill.calibration.rare import FEWEST, is_rare
 from distill.checkpoints.stored_calibration import SCHEMA_VERSION, UNCALIBRATED, calibration_path
 from distill.checkpoints.student import deployed, load_student
 from distill.data import select as chosen
-from distill.datasets.frame import SegmentationDataset
+from distill.data.dataset import SegmentationDataset
 from distill.evaluation.image_scores import ImageScores
 from distill.evaluation.metrics_json import FULL, plain, write_json
 from distill.evaluation.reliability_diagram import write_diagrams
