@@ -53,6 +53,7 @@ HEAVY = {"torch", "torchvision", "timm", "lightning", "transformers", "pydantic"
 WITHOUT_TORCH = (
     "distill.commands.models",
     "distill.models.catalogue",
+    "distill.datasets",
     "distill.scenes",
     "distill.metrics.calibration",
     "distill.metrics.cells",

@@ -9,12 +9,12 @@ Counts are stored, so that listing the networks needs no PyTorch; a test compute
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.suggest import did_you_mean
 
 CAMERA_SIZE: Final = (1080, 1920)
 """Height and width of the camera image that operations are counted for."""
@@ -231,5 +231,5 @@ def check_name(name: str) -> None:
     known = [SWIFTNET, *MODELS]
     if name in known:
         return
-    close = difflib.get_close_matches(name, known, 3, cutoff=0.4) or known
-    raise UserError(f"unknown model {name!r}; near it: {', '.join(close)}")
+    advice = did_you_mean(name, known, 3) or f"; there are {', '.join(known)}"
+    raise UserError(f"unknown model {name!r}{advice}")

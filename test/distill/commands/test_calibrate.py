@@ -20,8 +20,8 @@ from distill.checkpoints.student import build_network, deployed, load_student
 from distill.commands.calibrate import pooled_miou, seen_ranges
 from distill.commands.export import make_card
 from distill.config import Config, parse_config
-from distill.datasets.acdc import AcdcDataset
-from distill.datasets.frame import Sample
+from distill.datasets.acdc import list_acdc
+from distill.datasets.frame import Sample, read_sample
 from distill.evaluation.evaluation import Evaluation
 from distill.models.logit_calibration import NONE
 from kd_seg_ros.inference.card import ModelCard
@@ -100,7 +100,7 @@ def test_all_methods_are_compared_and_one_is_kept(
     assert document["held_out"] is True
     assert document["scores"][method]["full"]["images"] == 6
 
-    samples = list(AcdcDataset(data, "val"))
+    samples = [read_sample(frame) for frame in list_acdc(data, "val").complete()]
     miou, config = masks(checkpoint, samples)
     assert document["miou"]["full"] == pytest.approx(miou, abs=1e-6)
     assert set(document["miou"]) == set(CONDITIONS)
@@ -159,7 +159,8 @@ def test_what_was_stored_is_what_was_scored(checkpoint: Path, data: Path) -> Non
     total, pixels = 0.0, 0
     for condition, numbers in (("fog", (1,)), ("night", (0, 2)), ("rain", (1,)), ("snow", (0, 2))):
         for number in numbers:
-            sample = AcdcDataset(data, "val", [condition])[number]
+            sample = read_sample(list_acdc(data, "val", [condition]).complete()[number])
+            assert sample.labels is not None
             with torch.no_grad():
                 logits = deployed(network, config).logits(torch.from_numpy(sample.image))[0]
             labels = torch.from_numpy(sample.labels.astype(np.int64)).flatten()
