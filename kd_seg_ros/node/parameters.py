@@ -47,7 +47,8 @@ class Parameters:
     )
     provider: str = _parameter(
         "cuda",
-        "Where the network runs. A GPU that is not there is an error at start, never a silent CPU run.",
+        "Where the network runs. With cuda and tensorrt a GPU that is not there is an error at start; auto "
+        "then takes the CPU and warns. /diagnostics shows what is used.",
         choices=tuple(PROVIDERS),
     )
     cuda_graph: bool = _parameter(

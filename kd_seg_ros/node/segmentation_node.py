@@ -44,6 +44,7 @@ from kd_seg_ros.node.outputs import TOPICS, Outputs
 from kd_seg_ros.node.parameters import declare_parameters
 from kd_seg_ros.node.qos import refuse_unused_overrides
 from kd_seg_ros.node.recovery import Recovery
+from kd_seg_ros.node.ros_log_handler import forward_logs
 from kd_seg_ros.node.threshold_parameters import ThresholdParameters
 
 DEMO_MODEL: Final = "resource/demo_student.onnx"
@@ -63,6 +64,7 @@ class SegmentationNode(Node):
         :raises UserError: for a parameter or a model that cannot be used.
         """
         super().__init__("segmentation")
+        forward_logs(self.get_logger())
         self._settings = declare_parameters(self)
         refuse_unused_overrides(self, [f"segmentation/{topic}" for topic in TOPICS])
         model = self._settings.model
