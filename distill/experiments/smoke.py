@@ -19,7 +19,7 @@ from distill.models.catalogue import MODELS, SWIFTNET
 from distill.scenes.dataset import write_dataset
 from distill.training.data_module import SegmentationData
 from distill.training.distillation import Distillation
-from distill.training.trainer import quieten
+from distill.training.trainer import quieten_lightning
 
 STEPS = 2
 CHANNELS = 32
@@ -41,7 +41,7 @@ def smoke(files: list[Path]) -> None:
 
     :raises UserError: as `fit` does.
     """
-    quieten()
+    quieten_lightning()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "scenes"
         write_dataset(root, train=4, val=4, size=(128, 192), seed=0)

@@ -26,7 +26,7 @@ from distill.common.class_mapping import map_classes
 from distill.teachers.outside import InputSize, Normalisation, OutsideTeacher
 from kd_seg_ros.common.classes import CLASS_NAMES, NUM_CLASSES
 from kd_seg_ros.common.errors import UserError, first_line
-from kd_seg_ros.inference.card import METADATA_KEY
+from kd_seg_ros.inference.contract import CONFIDENCE, MASK, METADATA_KEY
 
 DTYPES: dict[str, Any] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 """ONNX Runtime's names for what a teacher may take and return."""
@@ -162,7 +162,7 @@ def _open_file(path: Path) -> ort.InferenceSession:
 def _image_input(path: Path, session: ort.InferenceSession) -> Any:
     """Find the one input and check that it is an image."""
     inputs = session.get_inputs()
-    if METADATA_KEY in session.get_modelmeta().custom_metadata_map or {"mask", "confidence"} <= {
+    if METADATA_KEY in session.get_modelmeta().custom_metadata_map or {MASK, CONFIDENCE} <= {
         output.name for output in session.get_outputs()
     }:
         raise UserError(

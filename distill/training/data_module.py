@@ -10,9 +10,9 @@ from torch.utils.data import DataLoader
 
 from distill.config import Config
 from distill.data.config_source import open_source, training_parts, training_sampler
+from distill.data.dataset import SegmentationDataset, init_worker
 from distill.data.mixture import mixed_frames
 from distill.data.transforms import TrainTransform, eval_transform
-from distill.datasets.frame import SegmentationDataset, init_worker
 from kd_seg_ros.common.errors import UserError
 
 

@@ -56,7 +56,7 @@ WRONG[3, 4] = 19
     ("labels", "options", "complaint"),
     [
         (LABELS, {"labels": "/front/label"}, "--labels /front/label: not in {p}/bag, which has"),
-        (LABELS, {"labels": "/front/label"}, "(did you mean /front/labels?)"),
+        (LABELS, {"labels": "/front/label"}, "; did you mean '/front/labels'?"),
         (LABELS, {"labels": "/front/condition"}, "has std_msgs/msg/String there, not sensor_msgs/msg/Image"),
         (LABELS, {"topic": "/front/imge"}, "--topic /front/imge"),
         (LABELS, {"condition": "/front/image"}, "--condition /front/image"),

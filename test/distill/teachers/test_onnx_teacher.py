@@ -200,7 +200,7 @@ def test_a_provider_that_falls_back_is_noticed(tmp_path: Path, monkeypatch: pyte
         ({}, {"std": None}, r"teacher\.mean and teacher\.std"),
         ({}, {"class_names": None}, r"6 channels: .*teacher\.class_names"),
         ({}, {"class_names": NAMES[:5]}, r"5 names for the 6 channels"),
-        ({}, {"classes": {"bet": "truck"}}, r"'bet' is no class .* near it: 'bed'"),
+        ({}, {"classes": {"bet": "truck"}}, r"'bet' is no class .* did you mean 'bed'"),
         ({}, {"mean": (123.7, 116.3, 103.5)}, r"not those of RGB in 0…1"),
         ({"outputs": ("a", "b")}, {}, r"no single output .* 'logits'; there are a tensor\(float\) .*, b "),
         ({"image": [4, 3, "h", "w"]}, {}, r"its inputs are x tensor\(float\) \[4, 3, 'h', 'w'\]"),
