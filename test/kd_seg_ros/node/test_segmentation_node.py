@@ -226,6 +226,20 @@ def test_ends_cleanly_while_still_starting(settings: list[str], topic: str) -> N
     assert not any("Traceback" in line for line in node.lines), node.lines
 
 
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="this machine has a GPU")
+@pytest.mark.parametrize("client", ["automatic"], indirect=True)
+def test_auto_without_a_gpu_warns_once_and_reports_the_cpu(model: Path, client: Client) -> None:
+    states = client.diagnostics()
+    options = ["-p", f"model:={model}", "-p", "provider:=auto", "-p", "diagnostics.period_s:=0.2"]
+    with running_node("automatic", *options) as node:
+        assert client.spin_until(lambda: states)
+        warnings = [line for line in node.lines if "running on the CPU" in line]
+        assert len(warnings) == 1
+        assert "[WARN]" in warnings[0]
+        assert "[automatic.segmentation]" in warnings[0]
+    assert states[-1]["provider"] == "CPUExecutionProvider"
+
+
 @pytest.mark.parametrize(
     ("yaml", "complaint"),
     [
