@@ -17,7 +17,7 @@ from distill.checkpoints.student import build_network
 from distill.config import Config, NetworkConfig, load_config
 from distill.models.catalogue import MODELS, SWIFTNET
 from distill.scenes.dataset import write_dataset
-from distill.training.data_module import SegmentationData
+from distill.training.data_module import SegmentationDataModule
 from distill.training.distillation import Distillation
 from distill.training.trainer import quieten_lightning
 
@@ -76,5 +76,5 @@ def run_small(config: Config) -> dict[str, float]:
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(Distillation(config, student, teacher), datamodule=SegmentationData(config))
+    trainer.fit(Distillation(config, student, teacher), datamodule=SegmentationDataModule(config))
     return {name: float(value) for name, value in trainer.callback_metrics.items()}

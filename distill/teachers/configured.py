@@ -10,8 +10,8 @@ from torch import nn
 
 from distill.checkpoints.student import load_student
 from distill.config import Config
-from distill.teachers.load import load_outside_teacher
-from distill.teachers.outside import OutsideTeacher
+from distill.teachers.external import ExternalTeacher
+from distill.teachers.load_external import load_external_teacher
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError
 
@@ -40,7 +40,7 @@ def load_teacher(config: Config) -> nn.Module | None:
         return network
     if config.data.class_names != CLASS_NAMES:
         raise UserError("a teacher from outside speaks of Cityscapes' 19 classes; the data has others")
-    return load_outside_teacher(
+    return load_external_teacher(
         huggingface=teacher.huggingface,
         onnx=teacher.onnx,
         student_mean=config.data.mean,
@@ -55,7 +55,7 @@ def load_teacher(config: Config) -> nn.Module | None:
 
 def describe_teacher(config: Config, teacher: nn.Module) -> str:
     """Say in a line or a few what the loaded teacher is, for the log."""
-    if isinstance(teacher, OutsideTeacher):
+    if isinstance(teacher, ExternalTeacher):
         return teacher.describe()
     assert config.teacher is not None
     return f"teacher: {config.teacher.checkpoint}"

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.common.class_mapping import map_classes
-from distill.teachers.outside import InputSize, Normalisation, OutsideTeacher
+from distill.teachers.external import ExternalTeacher, InputSize, Normalisation
 from kd_seg_ros.common.classes import CLASS_NAMES, NUM_CLASSES
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.inference.contract import CONFIDENCE, MASK, METADATA_KEY
@@ -47,7 +47,7 @@ def load_onnx(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     size: tuple[int, int] | None = None,
-) -> OutsideTeacher:
+) -> ExternalTeacher:
     """Make a teacher from an ONNX file.
 
     :param student: normalisation of the images it will be given.
@@ -68,7 +68,7 @@ def load_onnx(
             "teacher.std, for RGB in 0…1"
         )
     by_order = "" if class_names else f"; its {NUM_CLASSES} classes taken for Cityscapes' in trainId order"
-    return OutsideTeacher(
+    return ExternalTeacher(
         OnnxScores(path, session, image, logits.name),
         map_classes(names, classes, str(path)),
         student=student,

@@ -16,7 +16,7 @@ from distill.data.transforms import TrainTransform, eval_transform
 from kd_seg_ros.common.errors import UserError
 
 
-class SegmentationData(lightning.LightningDataModule):
+class SegmentationDataModule(lightning.LightningDataModule):
     """Augmented crops to train on and whole images to validate on.
 
     The batch of the configuration is that of a step, whatever the number of processes: each takes its

@@ -21,11 +21,11 @@ from distill.config import Config
 from distill.models.sync_batch_norm import synchronise_batch_norms
 from distill.teachers.configured import describe_teacher, load_teacher
 from distill.training.callbacks import ProgressBar, best_checkpoint, last_checkpoint, other_callbacks
-from distill.training.data_module import SegmentationData
+from distill.training.data_module import SegmentationDataModule
 from distill.training.distillation import Distillation
-from distill.training.resume import changes, check_left, remedy
+from distill.training.resume import check_epochs_left, config_changes, remedy
 from distill.training.run_folder import prepare_run_folder, write_run_config
-from distill.training.teacher_cache import check_unvaried, open_cache
+from distill.training.teacher_cache import check_no_augmentation, open_cache
 from kd_seg_ros.common.errors import UserError, first_line
 
 _logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False, *, progre
     teacher = load_teacher(config)
     student = build_network(config.student, len(config.data.class_names))
     student = student.to(memory_format=torch.channels_last)
-    data = SegmentationData(config)
+    data = SegmentationDataModule(config)
 
     # Lightning's loop, which knows how many processes train.
     best = best_checkpoint(config)
@@ -60,7 +60,7 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False, *, progre
     # What is minimised.
     cache = None
     if config.teacher is not None and config.teacher.cache is not None:
-        check_unvaried(config.data, data.training)
+        check_no_augmentation(config.data, data.training)
         cache = open_cache(config)
     module = Distillation(config, student, teacher, cache)
     if config.training.compile:
@@ -71,10 +71,10 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False, *, progre
     if resume:
         resumed = checkpoint_to_resume(config.run_folder)
         data.epochs_done = epochs_done(resumed)
-        check_left(resumed, data.epochs_done, config.training.epochs)
+        check_epochs_left(resumed, data.epochs_done, config.training.epochs)
     if trainer.is_global_zero:
         if resume:
-            for change in changes(config):
+            for change in config_changes(config):
                 _logger.warning("not as the run was started: %s", change)
         else:
             prepare_run_folder(config.run_folder, overwrite)
@@ -119,7 +119,9 @@ def make_trainer(config: Config, callbacks: list[Callback], batches: int) -> lig
         raise UserError(f"training.devices {devices}: {first_line(error)}") from error
 
 
-def describe_run(config: Config, module: Distillation, data: SegmentationData, processes: int) -> list[str]:
+def describe_run(
+    config: Config, module: Distillation, data: SegmentationDataModule, processes: int
+) -> list[str]:
     """Say in a few lines what is about to run: student, teacher, data, processes, objective."""
     student = module.student
     parameters = f"{student.deployed_parameters() / 1e6:.3f} M parameters"
@@ -151,7 +153,7 @@ def quieten_lightning() -> None:
 
 
 def _train(
-    trainer: lightning.Trainer, module: Distillation, data: SegmentationData, resumed: Path | None
+    trainer: lightning.Trainer, module: Distillation, data: SegmentationDataModule, resumed: Path | None
 ) -> None:
     """Run the loop; turn a signal into a shell's exit status and PyTorch's refusals into a remedy."""
     try:
