@@ -8,12 +8,13 @@ from typing import Any
 from kd_seg_ros import __name__ as package
 
 
-def forward_logs(logger: Any) -> None:
+def forward_logs(logger: Any | None) -> None:
     """Send what this package's library code logs to a node's logger, and nowhere else.
 
-    :param logger: of :meth:`rclpy.node.Node.get_logger`. It replaces that of an earlier node in this process.
+    :param logger: of :meth:`rclpy.node.Node.get_logger`; None ends it. It replaces that of an earlier node in
+        this process.
     """
-    logging.getLogger(package).handlers = [RosLogHandler(logger)]
+    logging.getLogger(package).handlers = [RosLogHandler(logger)] if logger else []
 
 
 class RosLogHandler(logging.Handler):

@@ -107,6 +107,7 @@ class SegmentationNode(Node):
         """End the threads after the frame they are busy with."""
         self._worker.stop()
         self._outputs.stop()
+        forward_logs(None)
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         self._last_image = time.monotonic()

@@ -64,3 +64,6 @@ def test_a_second_node_replaces_the_first(package_logger: logging.Logger) -> Non
     forward_logs(second)
     package_logger.warning("once")
     assert (first.lines, second.lines) == ([], [("warning", "once")])
+    forward_logs(None)
+    package_logger.warning("after the end")
+    assert len(second.lines) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from threading import Event, Thread
 from typing import Any
@@ -88,9 +87,7 @@ def test_while_the_network_is_busy_only_the_newest_frame_is_kept(held_node: Any)
     held_node._on_image(plain(0, 1))
     assert held_node._engine.running.wait(30)
     for second in (2, 3, 4):
-        before = time.monotonic()
-        held_node._on_image(plain(0, second))
-        assert time.monotonic() - before < 5  # the callback waits for nothing
+        held_node._on_image(plain(0, second))  # returns, though the network is held
     held_node._engine.go_on.set()
     assert wait_until(lambda: totals(held_node).get("published") == 2)
     assert published == [1, 4]
@@ -119,6 +116,8 @@ def test_a_lost_device_is_opened_anew(held_node: Any) -> None:
 
 
 def test_a_device_that_stays_lost_ends_the_node(held_node: Any) -> None:
+    reports: list[tuple[bytes, str]] = []
+    held_node._diagnostics.publish = lambda: reports.append(held_node._report()[:2])
     held_node._engine.go_on.set()
     for second in range(1, 5):
         assert rclpy.ok()
@@ -127,6 +126,7 @@ def test_a_device_that_stays_lost_ends_the_node(held_node: Any) -> None:
     assert wait_until(lambda: not rclpy.ok())
     assert held_node._engine.reopened == 3
     assert held_node.failure == "device lost; given up after 3 attempts"
+    assert reports == [(b"\x02", held_node.failure)], "the last thing that /diagnostics hears"
 
 
 def test_unsure_pixels_have_no_class_from_the_moment_it_is_asked_for(held_node: Any) -> None:
