@@ -16,7 +16,7 @@ from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
-from kd_seg_ros.common.decode import Picture
+from kd_seg_ros.common.decode import FLOAT32, Picture
 from kd_seg_ros.common.topics import (
     CONFIDENCE,
     MASK,
@@ -94,7 +94,7 @@ class Outputs:
     def _allocate(self, size: tuple[int, int]) -> None:
         """Make the messages for maps of (height, width), and the views of their bytes."""
         self._mask_message, mask = mapped_image(size, np.uint8)
-        if self._settings.confidence_encoding == "32FC1":
+        if self._settings.confidence_encoding == FLOAT32:
             self._confidence_message, probability = mapped_image(size, np.float32)
             self._buffers = Prediction(mask, np.empty(size, np.uint8), probability)
         else:

@@ -14,6 +14,7 @@ from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 
+from kd_seg_ros.common.decode import FLOAT32, MONO8
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.suggest import did_you_mean
 from kd_seg_ros.inference.providers import PROVIDERS
@@ -72,9 +73,9 @@ class Parameters:
         choices=("auto", "always"),
     )
     confidence_encoding: str = _parameter(
-        "mono8",
+        MONO8,
         "Encoding of segmentation/confidence: mono8 is round(255 * probability), 32FC1 the probability.",
-        choices=("mono8", "32FC1"),
+        choices=(MONO8, FLOAT32),
     )
     output_scale: float = _parameter(
         1.0,
