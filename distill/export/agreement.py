@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from distill.evaluation.segmenters import engine_segmenter, torch_segmenter
+from distill.evaluation.predictors import engine_segmenter, torch_segmenter
 from distill.export.check_images import Pair
 from distill.metrics import confusion_matrix, mean_iou
 from distill.models.deployed import DeployedModel
