@@ -62,7 +62,7 @@ def offline_confusion(model: Path, numbers: list[int]) -> list[list[int]]:
 
 
 def run(bag: Path, out: Path, *options: object) -> dict[str, Any]:
-    arguments = ["--bag", bag, "--labels", "/camera/labels", "--out", out, *options]
+    arguments = [bag, "--labels-topic", "/camera/labels", "--out", out, *options]
     assert main(list(map(str, arguments))) == 0
     document: dict[str, Any] = json.loads(out.read_text())
     return document
