@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -136,7 +135,3 @@ def _camera_topic(text: str) -> str:
     if text.endswith("/compressed"):
         raise argparse.ArgumentTypeError(f"{text}: leave out /compressed and give --compressed")
     return topic(text)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -265,7 +265,3 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep what the node published in this new rosbag2 folder",
     )
     add_json_option(parser)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from kd_seg_ros.inference.engine import Engine
 
 LOGGER = logging.getLogger(__name__)
-STORAGES = ("mcap", "sqlite3")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,11 +47,12 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
     from kd_seg_ros.bags.cameras import choose_cameras
     from kd_seg_ros.bags.reading import open_bag
     from kd_seg_ros.bags.segmented_frames import condition_texts
+    from kd_seg_ros.bags.video import writer_for
     from kd_seg_ros.inference.engine import Engine
 
     if args.compress and args.storage != "mcap":
         raise UserError("--compress is for --storage mcap: SQLite files have no compression of their own")
-    write_video = _video_writer(args)
+    write_video = writer_for(args.video) if args.video else None
     with open_bag(args.bag) as reader:
         cameras = choose_cameras(reader, args.bag, args.topic, args.labels_topic)
         _check_one_camera(args, cameras)
@@ -76,11 +76,8 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
         with closing(labels):
             scores = _scores(args, cameras[0], notes, labels)
     if args.json:
-        print_json(
-            {"out": str(args.out), "frames": notes.frames, "undecodable": notes.undecodable, "scores": scores}
-        )
-    elif scores:
-        _print_scores(scores)
+        counts = {"frames": notes.frames, "undecodable": notes.undecodable}
+        print_json({"out": str(args.out), **counts, "scores": scores})
     return 0
 
 
@@ -95,10 +92,10 @@ def _segment(
     from kd_seg_ros.bags.progress import Progress
     from kd_seg_ros.bags.resumable_bag import ResumableBag
     from kd_seg_ros.bags.resume_check import check_resume, fingerprint
-    from kd_seg_ros.bags.segmenting import Notes, Output, output_topics, segment
+    from kd_seg_ros.bags.segmenting import Notes, Output, output_topics, segment, topics_to_copy
     from kd_seg_ros.bags.summary import FrameTable
 
-    copied = _copied(args, reader, cameras)
+    copied = [] if args.copy is None else topics_to_copy(reader, args.bag, cameras, args.copy)
     command = {
         "the input": fingerprint(reader, args.bag),
         "the model": sha256(args.model),
@@ -147,19 +144,6 @@ def _segment(
     return notes
 
 
-def _copied(args: argparse.Namespace, reader: Reader, cameras: list[CameraTopics]) -> list[str]:
-    """List the topics to copy; of ``--copy`` alone, all that are not made here."""
-    made = {topic for c in cameras for topic in (c.mask, c.confidence, c.overlay)}
-    known = {c.topic for c in reader.connections if c.msgcount}
-    if args.copy is None:
-        return []
-    if missing := sorted(set(args.copy) - known):
-        raise UserError(f"--copy {missing[0]}: not in {args.bag}, which has {', '.join(sorted(known))}")
-    if clash := sorted(set(args.copy) & made):
-        raise UserError(f"--copy {clash[0]}: a topic of this name is written here")
-    return sorted(args.copy or known - made)
-
-
 def _check_one_camera(args: argparse.Namespace, cameras: list[CameraTopics]) -> None:
     if len(cameras) > 1:
         for option in ("video", "labels_topic", "acdc"):
@@ -187,39 +171,25 @@ def _labels(args: argparse.Namespace, camera: CameraTopics) -> Labels | None:
     return labels
 
 
-def _video_writer(args: argparse.Namespace) -> Callable[..., None] | None:
-    from kd_seg_ros.bags.video import writer_for
-
-    return writer_for(args.video) if args.video else None
-
-
 def _video(
     args: argparse.Namespace, camera: CameraTopics, notes: Notes, palette: Any, write: Callable[..., None]
 ) -> None:
     from kd_seg_ros.bags.progress import Progress
     from kd_seg_ros.bags.segmented_frames import segmented_frames
-    from kd_seg_ros.bags.video import panel_size, picture
+    from kd_seg_ros.bags.video import pictures_of
 
     hertz = notes.rate(camera.topic)
-    rate = f"{hertz:.3g} Hz" if hertz else ""
     progress = Progress("video", notes.frames - notes.undecodable)
-
-    def pictures() -> Iterator[Any]:
-        panel = None
-        with closing(segmented_frames(args.bag, camera, args.out, args.condition_topic)) as found:
-            for answer in found:
-                panel = panel or panel_size(answer.image)
-                words = (answer.condition, f"frame {answer.number}", rate)
-                yield picture(answer.image, answer.mask, palette, "   ".join(filter(None, words)), panel)
-                progress.step()
-
-    write(pictures(), args.video, min(max(hertz or 1.0, 1.0), 60.0))
+    with closing(segmented_frames(args.bag, camera, args.out, args.condition_topic)) as found:
+        write(
+            pictures_of(found, palette, hertz, progress.step), args.video, min(max(hertz or 1.0, 1.0), 60.0)
+        )
     progress.close()
     LOGGER.info("video: %s", args.video)
 
 
 def _scores(args: argparse.Namespace, camera: CameraTopics, notes: Notes, labels: Labels) -> dict[str, Any]:
-    from distill.drives.bag_scores import score
+    from distill.drives.bag_scores import print_scores, score
     from kd_seg_ros.bags.progress import Progress
     from kd_seg_ros.bags.segmented_frames import segmented_frames
 
@@ -229,13 +199,9 @@ def _scores(args: argparse.Namespace, camera: CameraTopics, notes: Notes, labels
         document = score(found, labels, args.model, args.provider, metrics, not args.no_auprc, progress.step)
     progress.close()
     LOGGER.info("scores: %s", metrics)
+    if not args.json:
+        print_scores(document)
     return document
-
-
-def _print_scores(document: dict[str, Any]) -> None:
-    from distill.drives.bag_scores import print_scores
-
-    print_scores(document)
 
 
 def _report(args: argparse.Namespace, notes: Notes) -> None:
@@ -285,7 +251,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="pixels with a lower confidence get no class, 0…1",
     )
-    add("--storage", choices=STORAGES, default="mcap", help="file format of the bag")
+    add("--storage", choices=("mcap", "sqlite3"), default="mcap", help="file format of the bag")
     add(
         "--compress",
         action="store_true",
@@ -330,7 +296,3 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="leave out AUPRC, Brier score and NLL, for which the network runs a second time",
     )
     add_json_option(parser)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -151,7 +151,8 @@ def test_as_a_module(tmp_path: Path, model: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "distill.commands.segment_bag",
+        "distill",
+        "segment-bag",
         bag,
         "--model",
         model,
