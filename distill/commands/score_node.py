@@ -78,7 +78,7 @@ def _run(args: argparse.Namespace) -> None:
     replay = replay_document(replayed, drive, answered, recorder)
     content = document(scores, drive, args.model, name or replayed.after["model"], replay)
     if args.out:
-        from distill.evaluation.metrics_json import write_json
+        from distill.common.files import write_json
 
         write_json(args.out, content)
     if args.json:
