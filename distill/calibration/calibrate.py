@@ -40,7 +40,7 @@ class CalibrationResult:
     method: Method
     calibration: LogitCalibration
     scores: Mapping[str, Scores]
-    """By method; :data:`~distill.checkpoints.stored_calibration.UNCALIBRATED` first."""
+    """The scores by method; :data:`~distill.checkpoints.stored_calibration.UNCALIBRATED` comes first."""
     fitted_images: int
     fitted_pixels: int
     reported_images: int
@@ -144,7 +144,7 @@ def seen_ranges(images: ImageScores, scores: Scores) -> dict[str, tuple[float, f
     The vehicle does not know its condition and computes the expected accuracy from the reliability table of
     all conditions; so does this.
     """
-    # Confidence of exactly 1 has a cell of its own in the images' tables; the reliability table has not.
+    # The images' tables have a separate cell for confidence of exactly 1; the reliability table has not.
     counts = np.concatenate([images.count[:, :-2], images.count[:, -2:].sum(axis=1, keepdims=True)], axis=1)
     values = expected_accuracy(counts, bin_accuracy(scores[FULL]["reliability"]))
     labelled = ~np.isnan(values)
