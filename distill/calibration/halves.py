@@ -1,6 +1,7 @@
 """Two halves of the labelled images: one to calibrate on, one to report on.
 
-Consecutive frames of a drive look alike: a frame next to one that was calibrated on is not held out. So each drive (the images of a condition in one folder) goes to one half as a whole.
+Consecutive frames of a drive look alike: a frame next to one that was calibrated on is not held out. So each
+drive (the images of a condition in one folder) goes to one half as a whole.
 """
 
 from __future__ import annotations

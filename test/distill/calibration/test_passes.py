@@ -47,7 +47,7 @@ def frames(tmp_path: Path) -> list[Frame]:
     rng = np.random.default_rng(0)
     frames = []
     for number, condition in enumerate(("fog", "night", "fog")):
-        image, labels = (tmp_path / kind / f"{number}.png" for kind in ("images", "labels"))
+        image, labels = tmp_path / "images" / f"{number}.png", tmp_path / "labels" / f"{number}.png"
         pixels = rng.integers(0, 256, (10, 12, 3), dtype=np.uint8)
         truth = np.where(rng.random((10, 12)) < 0.6, pixels.argmax(2), rng.integers(0, 3, (10, 12)))
         truth[rng.random((10, 12)) < 0.1] = 255
@@ -64,6 +64,11 @@ def logits_of(sample_image: np.ndarray) -> Tensor:
     return torch.from_numpy((sample_image.astype(np.float32) - 127.5) / 25.5).movedim(-1, 0)
 
 
+def rounded(values: Tensor) -> list[float]:
+    """Round logits to what survives their way through the network."""
+    return [round(float(value), 3) for value in values]
+
+
 def test_draws_pixels_with_their_labels_evenly_from_the_images(frames: list[Frame]) -> None:
     drawn = draw_pixels(model(), frames, 60, 3)
     assert len(drawn.logits) == len(drawn.labels) == 20 + 20 + 1
@@ -71,12 +76,12 @@ def test_draws_pixels_with_their_labels_evenly_from_the_images(frames: list[Fram
     for number, part in enumerate((slice(0, 20), slice(20, 40), slice(40, 41))):
         sample = read_sample(frames[number])
         assert sample.labels is not None
-        known = {
-            (*(round(float(v), 3) for v in logits_of(sample.image)[:, y, x]), int(sample.labels[y, x]))
-            for y, x in np.argwhere(sample.labels != 255)
-        }
-        pairs = zip(drawn.logits[part].tolist(), drawn.labels[part].tolist(), strict=True)
-        found = {(*(round(v, 3) for v in logits), label) for logits, label in pairs}
+        logits, known = logits_of(sample.image), set()
+        for y, x in np.argwhere(sample.labels != 255).tolist():
+            known.add((*rounded(logits[:, y, x]), int(sample.labels[y, x])))
+        found = set()
+        for values, label in zip(drawn.logits[part], drawn.labels[part].tolist(), strict=True):
+            found.add((*rounded(values), label))
         assert found <= known
         assert len(found) == min(20, len(known))
     again = draw_pixels(model(), frames, 60, 3)
