@@ -1,4 +1,4 @@
-"""``python -m distill export``: write a checkpoint as the one ONNX file that the vehicle needs."""
+"""``kd_seg export``: write a checkpoint as the one ONNX file that the vehicle needs."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     network, config = load_student(args.checkpoint)
     document = read_calibration_document(args.checkpoint)
     if document is None:
-        print("warning: not calibrated; run `python -m distill calibrate` first for an honest confidence")
+        print("warning: not calibrated; run `kd_seg calibrate` first for an honest confidence")
     images = (
         plain_images(args.images, args.limit)
         if args.images

@@ -1,4 +1,4 @@
-"""``python -m distill wrap``: make a vehicle's file of any ONNX network that returns logits."""
+"""``kd_seg wrap``: make a vehicle's file of any ONNX network that returns logits."""
 
 from __future__ import annotations
 
