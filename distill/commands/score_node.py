@@ -11,29 +11,23 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
-from distill.drives.drive import Drive, survey
-from distill.drives.node_process import Watch, node_command, wait_until_ready
+from distill.drives.drive import survey
+from distill.drives.node_process import counts
 from distill.drives.output_topics import OutputTopics
-from distill.drives.processes import Process, ReplayError, replay_environment
-from distill.drives.real_time import player_command, replay_in_real_time
 from distill.drives.recording import answered_stamps
 from distill.drives.recording_scores import score
-from distill.drives.replay_report import Replayed, describe, document, percentiles, replay_document
+from distill.drives.replay_report import Replayed, describe, document, replay_document
+from distill.evaluation.metrics_json import write_json
+from kd_seg_ros.bags.progress import Progress
+from kd_seg_ros.common.child_process import ProcessError
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.ros_environment import isolate_this_process
 from kd_seg_ros.playback.options import positive
-from kd_seg_ros.playback.timing import read_timing
-
-if TYPE_CHECKING:
-    from distill.drives.recorder import Recorder
-
-_SUBSCRIBED_S: Final = 10.0
-_ISOLATING: Final = ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _run(_parser().parse_args(argv))
     except UserError as error:
         return _fail(str(error), 2)
-    except ReplayError as error:
+    except ProcessError as error:
         return _fail(str(error), 1)
     except KeyboardInterrupt:
         return 130
@@ -56,102 +50,27 @@ def _run(args: argparse.Namespace) -> None:
     labelled = sum(frame.labelled for frame in drive.frames.values())
     _say(f"{drive.bag}: {len(drive.frames)} frames on {drive.topic}, {labelled} of them labelled")
     if args.attach is None:
-        for variable in _ISOLATING:  # whatever the user's robot is in
-            os.environ.pop(variable, None)
-        os.environ.update(replay_environment(os.environ))
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="score_node_")))
-        recording = args.recording or folder / "recording"
-        outputs = _outputs(args)
-        replayed, recorder = _replay(args, drive, outputs, recording, folder)
+        isolate_this_process()
+    from distill.drives.replay import ReplaySettings, replay
+
+    outputs = _outputs(args)
+    model = None if args.attach else args.model
+    settings = ReplaySettings(model, args.provider, args.rate, args.wait, args.timeout)
+    with tempfile.TemporaryDirectory(prefix="score_node_") as temporary:
+        recording = args.recording or Path(temporary) / "recording"
+        progress = Progress("replaying", len(drive.frames))
+        replayed = replay(drive, outputs, recording, settings, Path(temporary), progress.step)
+        progress.close()
         _say("scoring")
         answered = answered_stamps(recording, outputs, drive.frames)
         if not any(drive.frames[stamp].labelled for stamp in answered):
-            raise ReplayError(f"the node answered none of the labelled frames: {_reasons(replayed)}")
+            raise ProcessError(f"the node answered none of the labelled frames: {_reasons(replayed)}")
         scores = score(recording, outputs, drive, answered, class_names)
-    replay = replay_document(replayed, drive, answered, recorder)
-    content = document(scores, drive, args.model, name or replayed.after["model"], replay)
+    replay_figures = replay_document(replayed, drive, answered)
+    content = document(scores, drive, args.model, name or replayed.after["model"], replay_figures)
     print(describe(content))
     if args.out:
-        from distill.evaluation.metrics_json import write_json
-
         write_json(args.out, content)
-
-
-def _replay(
-    args: argparse.Namespace, drive: Drive, outputs: OutputTopics, recording: Path, folder: Path
-) -> tuple[Replayed, Recorder]:
-    """Replay the drive; the recording is complete afterwards."""
-    from distill.drives.recorder import Recorder
-
-    with ExitStack() as stack:
-        recorder = stack.enter_context(Recorder(recording, outputs))
-        watch: Watch = lambda: None  # noqa: E731
-        ready: Callable[[], bool] = lambda: True  # noqa: E731
-        if args.attach is None:
-            remapping = [f"__ns:={outputs.namespace}"]
-            command = node_command(args.model.resolve(), args.provider, drive.compressed, remapping)
-            node = Process("node", [sys.executable, *command], folder / "node.log")
-            stack.enter_context(node)
-            watch, ready = node.must_run, lambda: "ready:" in node.output
-        wait_until_ready(recorder, watch, ready, args.timeout)
-        before = recorder.reports[-1]
-        _check_type(recorder, before["topic"], drive)
-        if args.wait:
-            replayed = _in_lock_step(args, drive, recorder, watch)
-        else:
-            replayed = _in_real_time(args, drive, recorder, watch, folder)
-    return replayed, recorder
-
-
-def _in_lock_step(args: argparse.Namespace, drive: Drive, recorder: Recorder, watch: Watch) -> Replayed:
-    from sensor_msgs.msg import CompressedImage, Image
-
-    from distill.drives.lock_step import replay_in_lock_step
-    from kd_seg_ros.bags.progress import Progress
-
-    before = recorder.reports[-1]
-    progress = Progress("replaying", len(drive.frames))
-    kind = CompressedImage if drive.compressed else Image
-    _say(f"replaying in lock-step to {before['topic']}")
-    steps = replay_in_lock_step(
-        recorder, drive.images(), before["topic"], kind, args.timeout, watch, lambda _: progress.step()
-    )
-    progress.close()
-    return Replayed("lock-step", None, before, recorder.reports[-1], steps.sent, steps.unanswered, None)
-
-
-def _in_real_time(
-    args: argparse.Namespace, drive: Drive, recorder: Recorder, watch: Watch, folder: Path
-) -> Replayed:
-    before, table = recorder.reports[-1], folder / "timing.csv"
-    command = player_command(drive.bag, drive.topic, args.rate, before["topic"], table)
-    _say(f"replaying to {before['topic']} at {args.rate:g} times the recorded speed")
-    with Process("player", [sys.executable, *command], folder / "player.log") as player:
-        replay_in_real_time(recorder, player, watch, len(drive.frames))
-    published = read_timing(table)
-    # In both, frames stand in the bag's order.
-    sent = {stamp: message.published_ns for stamp, message in zip(drive.frames, published, strict=False)}
-    error = percentiles([message.late_ms for message in published])
-    return Replayed("real time", args.rate, before, recorder.reports[-1], sent, {}, error)
-
-
-def _check_type(recorder: Recorder, topic: str, drive: Drive) -> None:
-    """Refuse a node that takes images of the other type."""
-
-    def taken() -> set[str]:
-        return {info.topic_type for info in recorder.node.get_subscriptions_info_by_topic(topic)}
-
-    # The node subscribes to the camera once it has seen that somebody listens.
-    recorder.spin_until(lambda: bool(taken()), _SUBSCRIBED_S)
-    kinds = taken()
-    own = "sensor_msgs/msg/CompressedImage" if drive.compressed else "sensor_msgs/msg/Image"
-    if kinds and own not in kinds:
-        flag = str(drive.compressed).lower()
-        raise UserError(
-            f"--bag {drive.bag}: {drive.topic} is {own}, but the node takes {kinds.pop()} from {topic}: "
-            f"start the node with compressed:={flag}"
-        )
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -173,12 +92,6 @@ def _check(args: argparse.Namespace) -> None:
                 tempfile.TemporaryFile(dir=path.parent).close()
         except OSError as error:
             raise UserError(f"{option} {path}: cannot be written: {error.strerror}") from error
-    try:
-        import distill.evaluation.metrics_json  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            f"scoring needs the offline half ({error}): pip install 'kd_seg_ros[distill]'"
-        ) from error
 
 
 def _model(args: argparse.Namespace) -> tuple[tuple[str, ...], str | None]:
@@ -197,8 +110,6 @@ def _outputs(args: argparse.Namespace) -> OutputTopics:
 
 
 def _reasons(replayed: Replayed) -> str:
-    from distill.drives.node_process import counts
-
     seen = counts(replayed.after, replayed.before)
     return ", ".join(f"{count} {key.removeprefix('frames_')}" for key, count in seen.items())
 

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace, interruption: Interruption) -> int:
     from kd_seg_ros.bags.cameras import choose_cameras
     from kd_seg_ros.bags.reading import open_bag
-    from kd_seg_ros.bags.segmented_frames import condition_texts
+    from kd_seg_ros.bags.text_topic import condition_texts
     from kd_seg_ros.inference.engine import Engine
 
     if args.compress and args.storage != "mcap":

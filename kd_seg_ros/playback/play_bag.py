@@ -8,7 +8,6 @@ recorded with. Options and keys are called as ``ros2 bag play`` calls them. What
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -25,6 +24,7 @@ from kd_seg_ros.bags.reading import (
     open_bag,
 )
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.stop_request import StopRequest
 from kd_seg_ros.playback import keyboard
 from kd_seg_ros.playback.keyboard import Keyboard
 from kd_seg_ros.playback.options import create_parser as _parser
@@ -59,24 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-class _Stop:
-    """Set by SIGINT or SIGTERM; further ones are ignored, so that they cannot break the clean-up."""
-
-    requested = False
-
-    def __init__(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._request)
-
-    def __call__(self) -> bool:
-        return self.requested
-
-    def _request(self, *_: object) -> None:
-        self.requested = True
-
-
 def _run(reader: Reader, args: argparse.Namespace, argv: list[str]) -> None:
-    stop = _Stop()
+    stop = StopRequest()
     connections = chosen_connections(reader, args.topics)
     if args.clock is not None:
         connections = [c for c in connections if c.topic != "/clock"]
@@ -106,7 +90,7 @@ def _run(reader: Reader, args: argparse.Namespace, argv: list[str]) -> None:
         say(player.timing.summary())
 
 
-def _play(player: Player, ahead: ReadAhead, begin: int, args: argparse.Namespace, stop: _Stop) -> None:
+def _play(player: Player, ahead: ReadAhead, begin: int, args: argparse.Namespace, stop: StopRequest) -> None:
     """Play round after round."""
     rate, paused = args.rate, args.start_paused
     while not stop.requested:
@@ -194,7 +178,9 @@ def _start_ros(argv: list[str], stack: ExitStack) -> Node:
     return rclpy.create_node("play_bag", start_parameter_services=False)
 
 
-def _wait_for_subscribers(node: Node, publishers: dict[str, Publisher], seconds: float, stop: _Stop) -> None:
+def _wait_for_subscribers(
+    node: Node, publishers: dict[str, Publisher], seconds: float, stop: StopRequest
+) -> None:
     deadline = time.monotonic() + seconds
     lonely = list(publishers)
     while lonely and not stop.requested and time.monotonic() < deadline:
@@ -206,7 +192,7 @@ def _wait_for_subscribers(node: Node, publishers: dict[str, Publisher], seconds:
         )
 
 
-def _wait_until_acknowledged(publishers: dict[str, Publisher], stop: _Stop) -> None:
+def _wait_until_acknowledged(publishers: dict[str, Publisher], stop: StopRequest) -> None:
     from rclpy.duration import Duration
 
     for publisher in publishers.values():
@@ -214,7 +200,7 @@ def _wait_until_acknowledged(publishers: dict[str, Publisher], stop: _Stop) -> N
             publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_S))
 
 
-def _sleep(seconds: float, stop: _Stop) -> None:
+def _sleep(seconds: float, stop: StopRequest) -> None:
     end = time.monotonic() + seconds
     while not stop.requested and (left := end - time.monotonic()) > 0:
         time.sleep(min(left, LONGEST_WAIT_S))

@@ -38,7 +38,7 @@ def test_restarts_are_tried_and_then_the_node_ends_with_status_1(tmp_path: Path,
     camera = client.publisher("image")
     settings = ["-p", f"model:={model}", "-p", "provider:=cpu", "-p", "diagnostics.period_s:=0.2"]
     node = NodeProcess("--ros-args", "-r", "__ns:=/failing", *settings, program=["-c", WITHOUT_PAUSES])
-    node.wait_for_line("ready:")
+    node.wait_for("ready:")
     try:
         answer = client.ask(camera, rgb_message(GOOD, second=1), masks)
         np.testing.assert_array_equal(as_array(answer), expected(GOOD)[0])
