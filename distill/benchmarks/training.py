@@ -33,8 +33,8 @@ from distill.datasets.frame import Sample
 from distill.models.build import build
 from distill.models.network import SegmentationNetwork
 from distill.models.output import Output
-from distill.training.feature_maps import map_shapes
-from distill.training.frozen_teacher import Teaching
+from distill.training.feature_maps import feature_shapes
+from distill.training.frozen_teacher import FrozenTeacher
 from distill.training.objective import Objective
 from distill.training.teacher_cache import TeacherCache, needed_maps
 from kd_seg_ros.common.classes import IGNORE_ID, NUM_CLASSES
@@ -93,10 +93,10 @@ class Step:
             _network(name, setting, device) for name in (setting.student, setting.teacher)
         )
         self.student.to(memory_format=torch.channels_last).train()
-        self.teaching = Teaching(teacher)
-        self.teaching.prepare(device, "16-mixed" if setting.half else "32-true")
+        self.frozen_teacher = FrozenTeacher(teacher)
+        self.frozen_teacher.prepare(device, "16-mixed" if setting.half else "32-true")
         size = (setting.size, setting.size)
-        shapes = [map_shapes(network, size) for network in (self.student, teacher)]
+        shapes = [feature_shapes(network, size) for network in (self.student, teacher)]
         self.objective = Objective(OBJECTIVE, *shapes)
         self.optimizer = torch.optim.Adam(self.student.parameters(), lr=1e-6)
         self.scaler = torch.amp.GradScaler(device.type, enabled=setting.half)
@@ -105,7 +105,7 @@ class Step:
 
     def outputs(self) -> tuple[Output, Output]:
         """Return the student's and the teacher's."""
-        taught = self.teaching(self.batch)
+        taught = self.frozen_teacher(self.batch)
         with torch.autocast(self.device.type, torch.float16, enabled=self.setting.half):
             return self.student(self.batch["image"]), taught
 
@@ -135,7 +135,7 @@ class Step:
             seconds.append(time.perf_counter() - start)
             return result
 
-        teacher = timed(partial(self.teaching, self.batch))
+        teacher = timed(partial(self.frozen_teacher, self.batch))
         with torch.autocast(self.device.type, torch.float16, enabled=self.setting.half):
             student = timed(partial(self.student, self.batch["image"]))
         ends = _leaves(student)
@@ -151,9 +151,11 @@ class Step:
     def cache(self) -> Cache:
         """Time reading the teacher's outputs from disk, and measure their size."""
         with tempfile.TemporaryDirectory() as folder:
-            teaching = Teaching(self.teaching.teacher, TeacherCache(Path(folder), needed_maps(OBJECTIVE)))
+            cached_teacher = FrozenTeacher(
+                self.frozen_teacher.teacher, TeacherCache(Path(folder), needed_maps(OBJECTIVE))
+            )
             named = {**self.batch, "path": [f"{number}.png" for number in range(self.setting.batch)]}
-            seconds = median_seconds([_waiting(partial(teaching, named), self.device)], 1)[0]
+            seconds = median_seconds([_waiting(partial(cached_teacher, named), self.device)], 1)[0]
             size = sum(file.stat().st_size for file in Path(folder).iterdir())
         return Cache(seconds, size // self.setting.batch)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from distill.common.device import default_device
-from distill.datasets.frame import SegmentationDataset
+from distill.data.dataset import SegmentationDataset
 from distill.evaluation.evaluation import Evaluation
 from distill.evaluation.metrics_json import FULL
 from distill.metrics import confusion_matrix

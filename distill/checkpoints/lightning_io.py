@@ -6,6 +6,7 @@ In a run's folder ``last.ckpt`` is the state after the latest epoch, ``previous.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from distill.checkpoints.atomic_files import load_checkpoint, newest_whole, save_checkpoint
 from kd_seg_ros.common.errors import UserError
+
+_logger = logging.getLogger(__name__)
 
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
 NEXT = "next.ckpt"
@@ -52,17 +55,19 @@ class AtomicCheckpointIO(CheckpointIO):
 
 
 def checkpoint_to_resume(folder: Path) -> Path:
-    """Return a run's newest whole checkpoint; say which damaged ones were passed over.
+    """Return a run's newest whole checkpoint; log it and the damaged ones that were passed over.
+
+    Where several processes train, the first of them logs.
 
     :raises UserError: if there is none.
     """
     path, skipped = newest_whole([folder / BEST, folder / PREVIOUS, folder / LAST])
     for line in skipped:
-        rank_zero_only(print)(f"warning: {line}: the one before is used")
+        rank_zero_only(_logger.warning)("%s: the one before is used", line)
     if path is None:
         what = "every checkpoint is damaged" if skipped else f"{folder / LAST} does not exist"
         raise UserError(f"nothing to resume: {what}")
-    rank_zero_only(print)(f"resuming from {path}")
+    rank_zero_only(_logger.info)("resuming from %s", path)
     return path
 
 

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         for name in names:
             check_name(name)
             if name == SWIFTNET:
-                raise UserError("'swiftnet' alone names no network; near it: swiftnet_resnet18")
+                raise UserError("'swiftnet' alone names no network; did you mean 'swiftnet_resnet18'?")
         text, rows = models.run([MODELS[name] for name in names], args.seconds)
     print(text)
     try:

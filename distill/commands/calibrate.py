@@ -19,7 +19,6 @@ from torch import Tensor
 
 from distill.calibration import (
     LogitCalibration,
-    calibration_path,
     find_class_temperatures,
     find_temperature,
     find_vector_scaling,
@@ -27,10 +26,10 @@ from distill.calibration import (
 from distill.calibration.halves import split
 from distill.calibration.passes import Confusion, Drawn, count_masks, draw_pixels, score_all
 from distill.calibration.rare import FEWEST, is_rare
-from distill.calibration.stored import SCHEMA_VERSION, UNCALIBRATED
+from distill.checkpoints.stored_calibration import SCHEMA_VERSION, UNCALIBRATED, calibration_path
 from distill.checkpoints.student import deployed, load_student
 from distill.data import select as chosen
-from distill.datasets.frame import SegmentationDataset
+from distill.data.dataset import SegmentationDataset
 from distill.evaluation.image_scores import ImageScores
 from distill.evaluation.metrics_json import FULL, plain, write_json
 from distill.evaluation.reliability_diagram import write_diagrams

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch.utilities import rank_zero_only
+
 from distill.config import load_config
+from distill.config.overrides import parse_overrides
 from distill.experiments.smoke import smoke
 from distill.experiments.thesis import EXPERIMENTS, Experiment
-from distill.training import trainer as fit
+from distill.training.trainer import fit
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.share import share_path
+from kd_seg_ros.common.suggest import did_you_mean
 
 COLUMNS = ("full", "fog", "night", "rain", "snow")
 
@@ -27,14 +30,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="with --run: continue from its last checkpoint")
     parser.add_argument("--overwrite", action="store_true", help="with --run: delete an earlier run")
-    parser.set_defaults(overrides=[], cache_teacher=None)
+    parser.set_defaults(overrides=[])
 
 
 def run(args: argparse.Namespace) -> int:
     """List the experiments, or run some."""
     if args.run:
-        args.config = config_file(find(args.run))
-        return fit.run(args)
+        config = load_config(config_file(find(args.run)), parse_overrides(args.overrides))
+        best = fit(config, resume=args.resume, overwrite=args.overwrite, progress_bar=True)
+        rank_zero_only(print)(f"best checkpoint: {best}")
+        return 0
     if args.overrides or args.resume or args.overwrite:
         raise UserError("keys of the configuration, --resume and --overwrite belong to --run NAME")
     if args.smoke:
@@ -53,8 +58,8 @@ def find(name: str) -> Experiment:
         if name.lower() == experiment.config or experiment.where == f"Table 4.6 {name.upper()}":
             return experiment
     known = [experiment.config for experiment in EXPERIMENTS]
-    near = difflib.get_close_matches(name.lower(), known, 3, cutoff=0.3) or known[:3]
-    raise UserError(f"unknown experiment {name!r}; near it: {', '.join(near)} (or a letter, A to J)")
+    advice = did_you_mean(name, known, 3) or f"; there are {', '.join(known)}"
+    raise UserError(f"unknown experiment {name!r}{advice} (or a letter, A to J)")
 
 
 def config_file(experiment: Experiment) -> Path:

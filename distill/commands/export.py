@@ -8,8 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from distill.calibration import calibration_of, read_calibration
-from distill.calibration.stored import UNCALIBRATED
+from distill.checkpoints.stored_calibration import UNCALIBRATED, calibration_of, read_calibration_document
 from distill.checkpoints.student import deployed, load_student
 from distill.common.palette import palette
 from distill.config import Config
@@ -51,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--height, --width and --limit must be at least 1")
     check_destination(args.out)
     network, config = load_student(args.checkpoint)
-    document = read_calibration(args.checkpoint)
+    document = read_calibration_document(args.checkpoint)
     if document is None:
         print("warning: not calibrated; run `python -m distill calibrate` first for an honest confidence")
     images = (
@@ -73,7 +72,7 @@ def make_card(
 ) -> ModelCard:
     """Collect what the vehicle must know about a network.
 
-    :param calibrated: what :func:`~distill.calibration.read_calibration` gives.
+    :param calibrated: what :func:`~distill.checkpoints.stored_calibration.read_calibration_document` gives.
     """
     card = ModelCard(
         name=config.name,

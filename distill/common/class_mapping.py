@@ -15,13 +15,13 @@ that matter, or give the KL term less weight.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.suggest import did_you_mean
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "road": (
@@ -160,7 +160,7 @@ def _our_class(name: str) -> int:
     for target, known in enumerate(CLASS_NAMES):
         if _key(known) == _key(name):
             return target
-    raise UserError(f"teacher.classes: {name!r} is none of our classes{_near(name, CLASS_NAMES)}")
+    raise UserError(f"teacher.classes: {name!r} is none of our classes{did_you_mean(name, CLASS_NAMES)}")
 
 
 def _channels_named(name: str, names: Sequence[str], source: str) -> list[int]:
@@ -168,10 +168,5 @@ def _channels_named(name: str, names: Sequence[str], source: str) -> list[int]:
     whole = [channel for channel, known in enumerate(names) if _key(known) == _key(name)]
     found = whole or [channel for channel, known in enumerate(names) if _key(name) in _keys(known)]
     if not found:
-        raise UserError(f"teacher.classes: {name!r} is no class of {source}{_near(name, names)}")
+        raise UserError(f"teacher.classes: {name!r} is no class of {source}{did_you_mean(name, names, 3)}")
     return found
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), 3, cutoff=0.4)
-    return f"; near it: {', '.join(map(repr, close))}" if close else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from distill.common.yaml_file import read_yaml
 from distill.config.experiment import Config
 from distill.config.section import Section
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.suggest import did_you_mean
 
 
 def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Config:
@@ -72,8 +72,9 @@ def _explain(error: ValidationError) -> str:
     first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        nearest = difflib.get_close_matches(str(first["loc"][-1]), _keys_beside(first["loc"]), 1, cutoff=0.0)
-        return f"unknown key {where!r}" + (f"; did you mean {nearest[0]!r}?" if nearest else "")
+        known = _keys_beside(first["loc"])
+        advice = did_you_mean(str(first["loc"][-1]), known) or f"; there are {', '.join(known)}"
+        return f"unknown key {where!r}{advice}"
     if first["type"] == "missing":
         return f"{where!r} is missing"
     message = first["msg"].removeprefix("Value error, ")

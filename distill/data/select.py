@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from distill.config.data import SourceConfig
 from distill.data.config_source import open_source
-from distill.datasets.frame import SegmentationDataset
+from distill.data.dataset import SegmentationDataset
 from distill.datasets.registry import add_data_arguments, open_data
 from kd_seg_ros.common.conditions import CONDITIONS
 from kd_seg_ros.common.errors import UserError

@@ -11,13 +11,10 @@ The clear-weather views of the same places lie beside them, in ``{split}_ref`` w
 the trainIds are missing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-
-from distill.datasets.frame import Frame, Sample, SegmentationDataset
 from distill.datasets.listing import Listing, Naming, check_split, first_folder, joined, list_split
 from kd_seg_ros.common.classes import IGNORE_ID
 from kd_seg_ros.common.conditions import CONDITIONS
@@ -46,42 +43,17 @@ def _label_map() -> bytes:
 LABEL_IDS_TO_TRAIN_IDS: Final[bytes] = _label_map()
 
 
-class AcdcDataset(SegmentationDataset):
-    """One split of ACDC, ordered by condition and file name.
-
-    :param root: the folder that holds ``rgb_anon`` and ``gt``.
-    :param split: train, val or test; test frames have no labels.
-    :param conditions: which of :data:`CONDITIONS`.
-    :param transform: called as ``transform(sample, rng)``, see :class:`SegmentationDataset`.
-    :param reference: read the clear-weather views of those conditions instead.
-    :param seed: of the random generators handed to ``transform``.
-    :raises UserError: naming the folder or file that is missing.
-    """
-
-    def __init__(
-        self,
-        root: str | Path,
-        split: str,
-        conditions: Sequence[str] = CONDITIONS,
-        transform: Callable[[Sample, np.random.Generator], Any] | None = None,
-        *,
-        reference: bool = False,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(acdc_frames(root, split, conditions, reference), transform, seed)
-
-
-def acdc_frames(
-    root: str | Path, split: str, conditions: Sequence[str] = CONDITIONS, reference: bool = False
-) -> list[Frame]:
-    """List a split's frames, see :class:`AcdcDataset`."""
-    return list_acdc(root, split, conditions, reference).complete()
-
-
 def list_acdc(
     root: str | Path, split: str, conditions: Sequence[str] = CONDITIONS, reference: bool = False
 ) -> Listing:
-    """List as :func:`acdc_frames`, with what has no partner."""
+    """List one split of ACDC, ordered by condition and file name.
+
+    :param root: the folder that holds ``rgb_anon`` and ``gt``.
+    :param split: train, val or test; test frames have no labels.
+    :param conditions: which of :data:`~kd_seg_ros.common.conditions.CONDITIONS`.
+    :param reference: list the clear-weather views of those conditions instead.
+    :raises UserError: naming the folder that is missing or has no images.
+    """
     check_split(split, "ACDC")
     if not conditions or set(conditions) - set(CONDITIONS):
         given = ", ".join(map(repr, conditions)) or "none"

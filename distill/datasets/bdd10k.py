@@ -13,7 +13,7 @@ of condition "mixed".
 from pathlib import Path
 from typing import Final
 
-from distill.datasets.frame import Frame, Rgb
+from distill.datasets.frame import Rgb
 from distill.datasets.listing import Listing, Naming, check_split, first_folder, list_split
 
 BDD10K_MEAN: Final[Rgb] = (0.3702, 0.4145, 0.4245)
@@ -26,18 +26,13 @@ _LAYOUTS: Final = {
 """Image folder → label folder and suffix."""
 
 
-def bdd10k_frames(root: str | Path, split: str) -> list[Frame]:
-    """List a split's frames by name.
+def list_bdd10k(root: str | Path, split: str) -> Listing:
+    """List one split of BDD10K by file name, all of condition "mixed".
 
     :param root: the folder that holds ``images`` and ``labels``, or ``seg``, or ``bdd100k`` with either.
     :param split: train, val or test; test frames have no labels.
-    :raises UserError: naming the folder or file that is missing.
+    :raises UserError: naming the folder that is missing or has no images.
     """
-    return list_bdd10k(root, split).complete()
-
-
-def list_bdd10k(root: str | Path, split: str) -> Listing:
-    """List as :func:`bdd10k_frames`, with what has no partner."""
     check_split(split, "BDD10K")
     root = Path(root).expanduser()
     remedy = "unpack BDD100K's 10k images and segmentation labels there"

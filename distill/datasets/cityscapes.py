@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from distill.datasets.acdc import LABEL_IDS_TO_TRAIN_IDS
-from distill.datasets.frame import Frame, Rgb
+from distill.datasets.frame import Rgb
 from distill.datasets.listing import Listing, Naming, check_split, first_folder, list_split
 
 CITYSCAPES_MEAN: Final[Rgb] = (0.2869, 0.3251, 0.2839)
@@ -27,18 +27,13 @@ _NAMING: Final = Naming(
 )
 
 
-def cityscapes_frames(root: str | Path, split: str) -> list[Frame]:
-    """List a split's frames by city and name, all of condition "normal".
+def list_cityscapes(root: str | Path, split: str) -> Listing:
+    """List one split of Cityscapes by city and file name, all of condition "normal".
 
     :param root: the folder that holds ``leftImg8bit`` and ``gtFine``.
     :param split: train, val or test; test frames have no labels.
-    :raises UserError: naming the folder or file that is missing.
+    :raises UserError: naming the folder that is missing or has no images.
     """
-    return list_cityscapes(root, split).complete()
-
-
-def list_cityscapes(root: str | Path, split: str) -> Listing:
-    """List as :func:`cityscapes_frames`, with what has no partner."""
     check_split(split, "Cityscapes")
     root = Path(root).expanduser()
     remedy = "unpack leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip there"

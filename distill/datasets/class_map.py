@@ -14,7 +14,6 @@ Several values may be one class. The value 255 is ignored unless the map says ot
 colour that the map does not name is an error of the label file.
 """
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from distill.common.yaml_file import read_yaml
 from distill.datasets.frame import UNKNOWN_ID, LabelMap
 from kd_seg_ros.common.classes import CLASS_NAMES, IGNORE_ID
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.suggest import did_you_mean
 
 Values: TypeAlias = Mapping[int, str | None]
 """Class name, or None for ignored, by the value in an index PNG."""
@@ -121,5 +121,5 @@ def _train_id(name: str | None, class_names: Sequence[str], source: str) -> int:
         return IGNORE_ID
     if name in class_names:
         return list(class_names).index(name)
-    close = difflib.get_close_matches(name, class_names, 1, cutoff=0.0)
-    raise UserError(f"{source}: {name!r} is none of the classes; did you mean {close[0]!r}?")
+    advice = did_you_mean(name, class_names) or f"; there are {', '.join(class_names)}"
+    raise UserError(f"{source}: {name!r} is none of the classes{advice}")

@@ -17,26 +17,6 @@ from kd_seg_ros.common.errors import UserError
 EXTENSIONS: Final = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".webp")
 
 
-def folder_frames(
-    images: str | Path,
-    labels: str | Path,
-    names: Values | ColourNames,
-    class_names: Sequence[str] = CLASS_NAMES,
-    *,
-    label_suffix: str = "",
-    condition: str = "normal",
-) -> list[Frame]:
-    """List the images of a folder and its subfolders by path, with their labels.
-
-    :param names: which class each value, or each RGB colour, of the label files is; None: ignored.
-    :param class_names: the classes, in the order of the trainIds they shall have.
-    :param label_suffix: what label files add to the image's name before the extension.
-    :raises UserError: naming the folder, file or class that is missing.
-    """
-    options = {"label_suffix": label_suffix, "condition": condition}
-    return list_folder(images, labels, names, class_names, **options).complete()
-
-
 def list_folder(
     images: str | Path,
     labels: str | Path,
@@ -46,7 +26,16 @@ def list_folder(
     label_suffix: str = "",
     condition: str = "normal",
 ) -> Listing:
-    """List as :func:`folder_frames`, with what has no partner."""
+    """List the images of a folder and its subfolders by path, with their labels.
+
+    :param images: folder of the images.
+    :param labels: folder of the labels.
+    :param names: the class of each value, or of each RGB colour, in the label files; None: ignored.
+    :param class_names: the classes, in the order of their trainIds.
+    :param label_suffix: what label files add to the image's name before the extension.
+    :param condition: the weather of all images.
+    :raises UserError: naming the folder or class that is missing.
+    """
     table = label_map(names, class_names)
     image_files, label_files = _by_stem(images, "image"), _by_stem(labels, "label")
     frames, missing = [], []

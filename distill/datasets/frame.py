@@ -1,24 +1,20 @@
-"""Reading labelled frames: files to checked arrays, and the dataset all readers share.
+"""One labelled image: where its files lie, and how they become checked NumPy arrays.
 
-A reader of a data set (:mod:`distill.datasets.acdc`) lists :class:`Frame`; :class:`SegmentationDataset`
-reads them as :class:`Sample` and hands each to a transform with a random generator of its own. That
-generator depends on (seed, epoch, index) alone: whatever the number of workers, and resumed or not,
-the same epoch gives the same augmentations. The epoch comes with the index from
-:class:`distill.data.sampler.EpochSampler`.
+The listing of a data set (e.g. :mod:`distill.datasets.acdc`) holds a :class:`Frame` for each image, and
+:func:`read_sample` reads it. PyTorch's view of the same frames is :mod:`distill.data.dataset`; nothing here
+needs it.
 
-Label files hold trainIds, other values that a table turns into trainIds, or colours that a table does.
+Label files hold trainIds, or other values or colours that a table (:data:`LabelMap`) turns into trainIds.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
-from torch.utils.data import Dataset
 
 from kd_seg_ros.common.classes import IGNORE_ID, NUM_CLASSES
 from kd_seg_ros.common.errors import UserError
@@ -67,41 +63,12 @@ class Sample:
     std: Rgb | None = None
 
 
-class SegmentationDataset(Dataset):
-    """Frames read from disk, checked, and passed through ``transform(sample, rng)`` if there is one.
-
-    Indexed by a frame's number (epoch 0) or by a pair (epoch, number). Reading raises UserError naming
-    the file if it cannot be decoded, if image and labels differ in size, or if the labels hold values
-    that are no trainIds.
-    """
-
-    def __init__(
-        self,
-        frames: Sequence[Frame],
-        transform: Callable[[Sample, np.random.Generator], Any] | None = None,
-        seed: int = 0,
-    ) -> None:
-        self.frames = list(frames)
-        self.transform = transform
-        self.seed = seed
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self[index] for index in range(len(self)))
-
-    def __getitem__(self, key: int | tuple[int, int]) -> Any:
-        epoch, index = key if isinstance(key, tuple) else (0, key)
-        sample = read_sample(self.frames[index])
-        if self.transform is None:
-            return sample
-        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, index)))
-        return self.transform(sample, rng)
-
-
 def read_sample(frame: Frame) -> Sample:
-    """Read and check one frame; raises UserError, see :class:`SegmentationDataset`."""
+    """Read and check one frame.
+
+    :raises UserError: naming the file that cannot be decoded, whose size is not that of its image, or that
+        holds labels which are no trainIds.
+    """
     image = read_image(frame.image)
     labels = None
     if frame.labels is not None:
@@ -168,11 +135,6 @@ def check_sizes(image: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8], fra
         raise UserError(
             f"{frame.labels} is {_size(labels)} but its image {frame.image} is {_size(image)} pixels"
         )
-
-
-def init_worker(_worker_id: int) -> None:
-    """Keep OpenCV to one thread in a DataLoader worker (``worker_init_fn``): the workers share the cores."""
-    cv2.setNumThreads(0)
 
 
 def _by_colour(pixels: npt.NDArray[np.uint8], colours: Colours) -> npt.NDArray[np.uint8]:

@@ -48,9 +48,9 @@ def score(
     """
     with offline_half("scoring a bag"):
         from distill.evaluation.evaluated_model import open_onnx
+        from distill.evaluation.evaluated_run import write_run
         from distill.evaluation.evaluation import Evaluation
-        from distill.evaluation.metrics_json import beside, metrics_document, write_json
-        from distill.evaluation.score_table import write_per_class
+        from distill.evaluation.metrics_json import metrics_document
 
     network = open_onnx(model, provider)
     predict = network.predict if all_classes else None
@@ -77,9 +77,7 @@ def score(
         for condition, found in probabilities.summary().items():
             scores[condition] |= {key: found[key] for key in ALL_CLASSES}
     document = metrics_document(scores, network.class_names, network.about, labels.where)
-    write_json(metrics, document)
-    write_per_class(beside(metrics, "per_class.csv"), document)
-    seen.images().save(beside(metrics, "images.npz"))
+    write_run(metrics, document, seen.images())
     return document
 
 

@@ -1,4 +1,4 @@
-"""A drive: a bag with a camera's images and, perhaps, labels and the weather; surveyed before anything is replayed."""
+"""A drive: a bag with a camera's images and, perhaps, labels and the weather; surveyed before its replay."""
 
 from __future__ import annotations
 
@@ -159,7 +159,8 @@ def _check_labels_topic(reader: Reader, topic: str) -> None:
     found = chosen_connections(reader, [topic], "--labels-topic")
     if found[0].msgtype != IMAGE:
         raise UserError(
-            f"--labels-topic {topic}: {reader.path} has {found[0].msgtype} there; labels are mono8, of type {IMAGE}"
+            f"--labels-topic {topic}: {reader.path} has {found[0].msgtype} there; labels are mono8, "
+            f"of type {IMAGE}"
         )
     if not any(c.msgcount for c in found):
         raise UserError(f"--labels-topic {topic}: {reader.path} has no messages there")
@@ -181,7 +182,8 @@ def _survey_images(reader: Reader, bag: Path, camera: CameraTopics) -> dict[int,
             size = None if camera.compressed else image_size(raw)
         except ValueError as error:
             raise UserError(
-                f"{bag}: image {len(images) + 1} on {camera.topic}: {error}; segment_bag passes over such images"
+                f"{bag}: image {len(images) + 1} on {camera.topic}: {error}; "
+                "segment_bag passes over such images"
             ) from error
         if stamp in images:
             raise UserError(

@@ -1,4 +1,4 @@
-"""Waiting until the node that is replayed to is ready and until it is done, by what it says on /diagnostics."""
+"""Waiting until the node under test is ready and until it is done, by what it says on /diagnostics."""
 
 from __future__ import annotations
 

@@ -116,8 +116,8 @@ def answered_frames(
         for what, array in (("labels are", truth), ("the image is", image)):
             if array is not None and not mask.shape == probability.shape == array.shape[:2]:
                 raise ProcessError(
-                    f"frame {frame.number}: {what} {array.shape[:2]}, the mask {mask.shape} and the confidence "
-                    f"{probability.shape} (height, width): the node must run with output_scale 1.0"
+                    f"frame {frame.number}: {what} {array.shape[:2]}, the mask {mask.shape} and the "
+                    f"confidence {probability.shape} (height, width): the node must run with output_scale 1.0"
                 )
         yield AnsweredFrame(frame, mask, probability, truth, image)
 

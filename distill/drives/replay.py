@@ -1,4 +1,4 @@
-"""Replaying a drive through a node over DDS, each in its own process, and recording what the node publishes."""
+"""Replaying a drive through a node over DDS, each in its own process, and recording what is published."""
 
 from __future__ import annotations
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distill.calibration import LogitCalibration, stored_calibration
+from distill.checkpoints.stored_calibration import load_calibration
 from distill.checkpoints.student import deployed, load_student
 from distill.config import DataConfig, parse_config
 from distill.evaluation.metrics_json import Segmenter
 from distill.evaluation.onnx_predictor import open_engine
 from distill.evaluation.predictors import Predictor, torch_predictor
 from distill.evaluation.segmenters import engine_segmenter, torch_segmenter
-from distill.models.logit_calibration import NONE
+from distill.models.logit_calibration import NONE, LogitCalibration
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.card import ModelCard
@@ -39,9 +39,9 @@ class EvaluatedModel:
 
 
 def open_checkpoint(path: Path) -> EvaluatedModel:
-    """Open a checkpoint, with the calibration beside it; raises UserError."""
+    """Open a checkpoint, with the calibration stored next to it; raises UserError."""
     network, config = load_student(path)
-    model = deployed(network, config, stored_calibration(path) or NONE)
+    model = deployed(network, config, load_calibration(path) or NONE)
     return EvaluatedModel(
         path,
         config.data.class_names,

@@ -1,4 +1,7 @@
-"""What `evaluate` left of a run, read back, and whether several of them may be set side by side."""
+"""The files of an evaluation, written and read back, and whether several evaluations can be compared.
+
+They are metrics.json and, next to it, per_class.csv and images.npz.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from distill.evaluation.image_scores import ImageScores
-from distill.evaluation.metrics_json import beside, read_metrics
+from distill.evaluation.metrics_json import beside, read_metrics, write_json
+from distill.evaluation.score_table import write_per_class
 from kd_seg_ros.common.errors import UserError
 
 
@@ -27,6 +31,16 @@ class EvaluatedRun:
     def name(self) -> str:
         """Of the model, and where it lies."""
         return f"{self.document['model']['name']} ({self.path})"
+
+
+def write_run(path: Path, document: dict[str, Any], images: ImageScores) -> None:
+    """Write a metrics.json, with per_class.csv and images.npz next to it.
+
+    :raises UserError: if a file cannot be written.
+    """
+    write_json(path, document)
+    write_per_class(beside(path, "per_class.csv"), document)
+    images.save(beside(path, "images.npz"))
 
 
 def read_run(path: Path) -> EvaluatedRun:

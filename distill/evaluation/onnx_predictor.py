@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from distill.evaluation.predictors import Predictor
-from distill.export.postprocess import SCORES
+from kd_seg_ros.inference.contract import SCORES, scores_name
 from kd_seg_ros.inference.engine import Engine, EngineError
 
 
@@ -64,7 +64,7 @@ def _write_with_scores(path: Path, copy: Path) -> bool:
     values = {name for node in proto.graph.node for name in node.output}
     stripes = sum(name.startswith(f"{SCORES}.") for name in values)
     if stripes:
-        names = [f"{SCORES}.{number}" for number in range(stripes)]
+        names = [scores_name(number) for number in range(stripes)]
         rows = onnx.helper.make_node("Concat", names, [f"{SCORES}/rows"], axis=0)
         proto.graph.node.append(rows)
         proto.graph.node.append(onnx.helper.make_node("Transpose", rows.output, [SCORES], perm=[1, 0, 2]))

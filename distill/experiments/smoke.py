@@ -17,9 +17,9 @@ from distill.checkpoints.student import build_network
 from distill.config import Config, NetworkConfig, load_config
 from distill.models.catalogue import MODELS, SWIFTNET
 from distill.scenes.dataset import write_dataset
-from distill.training.data_module import SegmentationData
+from distill.training.data_module import SegmentationDataModule
 from distill.training.distillation import Distillation
-from distill.training.trainer import quieten
+from distill.training.trainer import quieten_lightning
 
 STEPS = 2
 CHANNELS = 32
@@ -41,7 +41,7 @@ def smoke(files: list[Path]) -> None:
 
     :raises UserError: as `fit` does.
     """
-    quieten()
+    quieten_lightning()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "scenes"
         write_dataset(root, train=4, val=4, size=(128, 192), seed=0)
@@ -76,5 +76,5 @@ def run_small(config: Config) -> dict[str, float]:
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(Distillation(config, student, teacher), datamodule=SegmentationData(config))
+    trainer.fit(Distillation(config, student, teacher), datamodule=SegmentationDataModule(config))
     return {name: float(value) for name, value in trainer.callback_metrics.items()}

@@ -18,7 +18,8 @@ from tqdm import tqdm
 
 from distill.config.data import SourceConfig
 from distill.data.config_source import open_source
-from distill.datasets.frame import SegmentationDataset, read_image
+from distill.data.dataset import SegmentationDataset
+from distill.datasets.frame import read_image
 from distill.evaluation.segmenters import engine_segmenter, torch_segmenter
 from distill.metrics import confusion_matrix, mean_iou
 from distill.models.deployed import DeployedModel

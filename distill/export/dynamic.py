@@ -16,8 +16,9 @@ import numpy as np
 from onnx import TensorProto
 
 from distill.export.graph import GraphBuilder
-from distill.export.postprocess import SCORES, add_maps, answer, below_best, calibrated
-from distill.export.preprocess import IMAGE, normalised
+from distill.export.postprocess import add_maps, answer, below_best, calibrated
+from distill.export.preprocess import normalised
+from kd_seg_ros.inference.contract import IMAGE, scores_name
 
 if TYPE_CHECKING:
     from distill.models.logit_calibration import LogitCalibration
@@ -86,7 +87,7 @@ def add_postprocessing(
         flat = graph.add("Flatten", used, axis=1)
         shape = graph.add("Concat", graph.integers(-1, classes), _element(graph, sizes.image, 1), axis=0)
         stripe = graph.add("Reshape", graph.add("MatMul", band, flat), shape)
-        stripes.append(answer(graph, stripe, classes, f"{SCORES}.{number}", calibration))
+        stripes.append(answer(graph, stripe, classes, scores_name(number), calibration))
     add_maps(graph, stripes, classes)
 
 

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from onnx import version_converter
 from torch import Tensor, nn
 
-from distill.export.surround import OPSET, shape_of
+from distill.export.surround import shape_of
 from distill.models.output import Output, upsample
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.inference.contract import OPSET
 
 DTYPES: dict[int, type[np.generic]] = {
     onnx.TensorProto.FLOAT: np.float32,
@@ -33,7 +34,7 @@ class OutsideNetwork:
     """A network that can be wrapped."""
 
     proto: onnx.ModelProto
-    """Of opset :data:`~distill.export.surround.OPSET`, with one input and one output, both of known shape."""
+    """The network, of the contract's opset, with one input and one output, both of known shape."""
     module: nn.Module
     """The file as it was, as a network of this project."""
     parameters: int

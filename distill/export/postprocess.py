@@ -34,14 +34,11 @@ from onnx import TensorProto
 
 from distill.export.graph import GraphBuilder
 from distill.export.interpolation import Matrix, Upsampling, is_identity, parts, support
+from kd_seg_ros.inference.contract import CONFIDENCE, MASK, PROBABILITY, scores_name
 
 if TYPE_CHECKING:
     from distill.models.logit_calibration import LogitCalibration
 
-MASK, CONFIDENCE, PROBABILITY = "mask", "confidence", "probability"
-SCORES = "scores"
-"""Values ``scores.0``, ``scores.1`` … inside the graph, float32 [rows, C, W], stripe by stripe from the top:
-see :meth:`~distill.models.deployed.DeployedModel.scores`."""
 STRIPE_PIXELS = 2**17
 """19 classes of a stripe are 10 MB."""
 BLOCK_COLUMNS = 64
@@ -56,7 +53,7 @@ def add_postprocessing(
     upsampling: Upsampling,
     calibration: LogitCalibration | None = None,
 ) -> None:
-    """Add the nodes that make :data:`MASK`, :data:`CONFIDENCE` and :data:`PROBABILITY`.
+    """Add the nodes that make the outputs of :mod:`kd_seg_ros.inference.contract` from the logits.
 
     :param logits: name of the network's output [1, C, h, w], float16 or float32.
     :param classes: C.
@@ -73,7 +70,7 @@ def add_postprocessing(
 
     count = min(height, max(1, round(height * width / STRIPE_PIXELS)))
     stripes = [
-        _stripe(graph, z, upsampling.rows, bounds, (classes, width), f"{SCORES}.{number}", calibration)
+        _stripe(graph, z, upsampling.rows, bounds, (classes, width), scores_name(number), calibration)
         for number, bounds in enumerate(parts(height, count))
     ]
     add_maps(graph, stripes, classes)

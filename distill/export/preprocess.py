@@ -18,11 +18,7 @@ import numpy as np
 from onnx import TensorProto
 
 from distill.export.graph import GraphBuilder
-
-IMAGE = "image"
-CHANNELS = "channels"
-"""Optional input, int64 [3]: which of red (0), green (1) and blue (2) each channel of the image is."""
-RGB = (0, 1, 2)
+from kd_seg_ros.inference.contract import CHANNELS, IMAGE
 
 
 def add_preprocessing(

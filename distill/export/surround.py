@@ -1,7 +1,6 @@
 """A network in ONNX and the nodes around it, as one model.
 
-The whole follows the contract of
-:mod:`kd_seg_ros.inference.engine`.
+The whole follows the contract of a model file, :mod:`kd_seg_ros.inference.contract`.
 
 The network is any model with one float input [1, 3, h, w] and the output [1, C, h', w'], its logits.
 """
@@ -17,21 +16,14 @@ from onnx import TensorProto, compose, helper, numpy_helper
 from distill.export import dynamic as onnx_dynamic
 from distill.export.graph import GraphBuilder
 from distill.export.interpolation import Upsampling
-from distill.export.postprocess import CONFIDENCE, MASK, PROBABILITY, add_postprocessing
-from distill.export.preprocess import CHANNELS, IMAGE, RGB, add_preprocessing
+from distill.export.postprocess import add_postprocessing
+from distill.export.preprocess import add_preprocessing
+from kd_seg_ros.inference.contract import CHANNELS, IMAGE, IR_VERSION, OUTPUTS, RGB, SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from distill.models.logit_calibration import LogitCalibration
-
-OPSET = 18
-"""The newest for which ONNX Runtime has always had a CUDA kernel of Resize."""
-IR_VERSION = 10
-"""Of the file format; 11 is the newest that ONNX Runtime 1.23 knows, the last one for Humble's Python."""
-SIDES = ("height", "width")
-"""Names of the image's sides in a file that takes any size."""
-OUTPUTS = {MASK: TensorProto.UINT8, CONFIDENCE: TensorProto.UINT8, PROBABILITY: TensorProto.FLOAT}
 
 
 def surround(
@@ -43,7 +35,7 @@ def surround(
 ) -> onnx.ModelProto:
     """Put pre- and post-processing around a network.
 
-    :param network: of opset :data:`OPSET`, with known shapes of input and output.
+    :param network: of the contract's opset, with known shapes of input and output.
     :param mean: RGB, 0…1, as is ``std``.
     :param upsampling: from the logits to the camera's size, which is the size of image and maps.
     """
@@ -71,7 +63,7 @@ def surround_dynamic(
 ) -> onnx.ModelProto:
     """Put pre- and post-processing around a network that takes any size.
 
-    :param network: of opset :data:`OPSET`; it takes images whose sides are multiples of ``multiple``.
+    :param network: of the contract's opset; it takes images whose sides are multiples of ``multiple``.
     :param mean: RGB, 0…1, as is ``std``.
     :param scale: the network sees the image resized by this factor.
     """
@@ -99,9 +91,15 @@ def _assemble(
     graph.initializer.append(numpy_helper.from_array(np.array(RGB, np.int64), CHANNELS))
     graph.input.append(helper.make_tensor_value_info(IMAGE, TensorProto.UINT8, [*size, 3]))
     graph.input.append(helper.make_tensor_value_info(CHANNELS, TensorProto.INT64, [3]))
-    graph.output.extend(helper.make_tensor_value_info(name, kind, size) for name, kind in OUTPUTS.items())
+    graph.output.extend(output_infos(size))
     model.ir_version = IR_VERSION
     onnx.checker.check_model(model)
+
+
+def output_infos(size: Sequence[int | str]) -> list[onnx.ValueInfoProto]:
+    """Describe the outputs of a model file for images of ``size``: (H, W), or the names of open sides."""
+    kinds = {name: helper.np_dtype_to_tensor_dtype(np.dtype(dtype)) for name, dtype in OUTPUTS.items()}
+    return [helper.make_tensor_value_info(name, kind, size) for name, kind in kinds.items()]
 
 
 def shape_of(value: onnx.ValueInfoProto) -> list[int]:

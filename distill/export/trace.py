@@ -21,12 +21,13 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from distill.export.interpolation import Upsampling, upsampling
-from distill.export.surround import OPSET, shape_of, surround, surround_dynamic
+from distill.export.surround import shape_of, surround, surround_dynamic
 from distill.models.deployed import DeployedModel
 from distill.models.network import SegmentationNetwork
 from distill.models.output import pad_to_multiple
 from kd_seg_ros.common.errors import UserError, first_line
-from kd_seg_ros.inference.card import METADATA_KEY, ModelCard
+from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.contract import METADATA_KEY, OPSET
 
 
 class _Logits(nn.Module):

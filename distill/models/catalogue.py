@@ -5,10 +5,10 @@ Nothing heavy is imported here: :mod:`distill.models.build` makes a network from
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.suggest import did_you_mean
 
 SWIFTNET = "swiftnet"
 """The one name that takes a timm backbone; the others stand for one network each."""
@@ -62,5 +62,5 @@ def check_name(name: str) -> None:
     known = [SWIFTNET, *MODELS]
     if name in known:
         return
-    close = difflib.get_close_matches(name, known, 3, cutoff=0.4) or known
-    raise UserError(f"unknown model {name!r}; near it: {', '.join(close)}")
+    advice = did_you_mean(name, known, 3) or f"; there are {', '.join(known)}"
+    raise UserError(f"unknown model {name!r}{advice}")

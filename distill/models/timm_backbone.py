@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from distill.models.weights import RANDOM, Pretrained, hub_state_dict, load_tensors, read_state_dict
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.suggest import did_you_mean
 
 STAGE_STRIDES = (4, 8, 16, 32)
 
@@ -48,10 +48,7 @@ def create_backbone(
 def _check_name(name: str) -> None:
     known = timm.list_models()
     if name.partition(".")[0] not in known:
-        close = difflib.get_close_matches(name, known, 4, cutoff=0.5)
-        raise UserError(
-            f"backbone {name!r} is not a timm model" + (f"; near it: {', '.join(close)}" if close else "")
-        )
+        raise UserError(f"backbone {name!r} is not a timm model{did_you_mean(name, known, 4)}")
 
 
 def _load(network: nn.Module, name: str, pretrained: Pretrained, options: dict[str, Any]) -> None:

@@ -109,7 +109,7 @@ def load_tensors(
         remedy = "; --student.strict false loads what fits" if found else ""
         raise UserError(f"weights for {what} do not fit: {report}{remedy}")
     if report:
-        _logger.warning("warning: weights for %s loaded in part: %s", what, report)
+        _logger.warning("weights for %s loaded in part: %s", what, report)
     module.load_state_dict(found, strict=False)
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from distill.commands.evaluate import image_name
 from distill.data.config_source import open_source
 from distill.data.select import relocated
 from distill.datasets.frame import Frame, Sample, read_sample
 from distill.datasets.registry import NAMES, open_data
+from distill.evaluation.evaluate import image_name
 from distill.evaluation.evaluated_model import EvaluatedModel, open_checkpoint, open_onnx
 from distill.evaluation.metrics_json import Segmenter
 from distill.evaluation.views import Views

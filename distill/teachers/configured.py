@@ -6,26 +6,25 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
 from distill.checkpoints.student import load_student
 from distill.config import Config
-from distill.teachers.load import load_outside_teacher
+from distill.teachers.external import ExternalTeacher
+from distill.teachers.load_external import load_external_teacher
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError
 
-say = rank_zero_only(print)
-"""Print, in the first of several processes alone."""
-
 
 def load_teacher(config: Config) -> nn.Module | None:
-    """Return the teacher, if there is one; it says by itself what it is where it comes from outside."""
+    """Return the teacher that a configuration names, or None where it names none.
+
+    :raises UserError: if it cannot be loaded, or knows other classes or image statistics than the data.
+    """
     teacher = config.teacher
     if teacher is None:
         return None
     if teacher.checkpoint is not None:
-        say(f"teacher: {teacher.checkpoint}")
         network, trained = load_student(Path(teacher.checkpoint))
         if trained.data.class_names != config.data.class_names:
             raise UserError(
@@ -41,7 +40,7 @@ def load_teacher(config: Config) -> nn.Module | None:
         return network
     if config.data.class_names != CLASS_NAMES:
         raise UserError("a teacher from outside speaks of Cityscapes' 19 classes; the data has others")
-    outside = load_outside_teacher(
+    return load_external_teacher(
         huggingface=teacher.huggingface,
         onnx=teacher.onnx,
         student_mean=config.data.mean,
@@ -52,8 +51,14 @@ def load_teacher(config: Config) -> nn.Module | None:
         std=teacher.std,
         size=teacher.size,
     )
-    say(outside.describe())
-    return outside
+
+
+def describe_teacher(config: Config, teacher: nn.Module) -> str:
+    """Say in a line or a few what the loaded teacher is, for the log."""
+    if isinstance(teacher, ExternalTeacher):
+        return teacher.describe()
+    assert config.teacher is not None
+    return f"teacher: {config.teacher.checkpoint}"
 
 
 def _words(statistics: Iterable[Iterable[float]]) -> str:

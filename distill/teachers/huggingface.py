@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.common.class_mapping import map_classes
-from distill.teachers.outside import INPUT_MULTIPLE, InputSize, Normalisation, OutsideTeacher
+from distill.teachers.external import INPUT_MULTIPLE, ExternalTeacher, InputSize, Normalisation
 from kd_seg_ros.common.errors import UserError, first_line
 
 SEMANTIC = "ForSemanticSegmentation"
@@ -58,7 +58,7 @@ def load_huggingface(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     size: tuple[int, int] | None = None,
-) -> OutsideTeacher:
+) -> ExternalTeacher:
     """Make a teacher from a folder.
 
     :param student: normalisation of the images it will be given.
@@ -81,7 +81,7 @@ def load_huggingface(
     model = _load(folder, architecture, values)
     mapping = map_classes(_class_names(folder, model.config, class_names), classes, str(folder))
     kind = UniversalScores if architecture in UNIVERSAL else SemanticScores
-    return OutsideTeacher(
+    return ExternalTeacher(
         kind(model, bgr=bool(settings.get("do_flip_channel_order"))),
         mapping,
         student=student,

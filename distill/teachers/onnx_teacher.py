@@ -23,10 +23,10 @@ import torch
 from torch import Tensor, nn
 
 from distill.common.class_mapping import map_classes
-from distill.teachers.outside import InputSize, Normalisation, OutsideTeacher
+from distill.teachers.external import ExternalTeacher, InputSize, Normalisation
 from kd_seg_ros.common.classes import CLASS_NAMES, NUM_CLASSES
 from kd_seg_ros.common.errors import UserError, first_line
-from kd_seg_ros.inference.card import METADATA_KEY
+from kd_seg_ros.inference.contract import CONFIDENCE, MASK, METADATA_KEY
 
 DTYPES: dict[str, Any] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 """ONNX Runtime's names for what a teacher may take and return."""
@@ -47,7 +47,7 @@ def load_onnx(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     size: tuple[int, int] | None = None,
-) -> OutsideTeacher:
+) -> ExternalTeacher:
     """Make a teacher from an ONNX file.
 
     :param student: normalisation of the images it will be given.
@@ -68,7 +68,7 @@ def load_onnx(
             "teacher.std, for RGB in 0…1"
         )
     by_order = "" if class_names else f"; its {NUM_CLASSES} classes taken for Cityscapes' in trainId order"
-    return OutsideTeacher(
+    return ExternalTeacher(
         OnnxScores(path, session, image, logits.name),
         map_classes(names, classes, str(path)),
         student=student,
@@ -162,7 +162,7 @@ def _open_file(path: Path) -> ort.InferenceSession:
 def _image_input(path: Path, session: ort.InferenceSession) -> Any:
     """Find the one input and check that it is an image."""
     inputs = session.get_inputs()
-    if METADATA_KEY in session.get_modelmeta().custom_metadata_map or {"mask", "confidence"} <= {
+    if METADATA_KEY in session.get_modelmeta().custom_metadata_map or {MASK, CONFIDENCE} <= {
         output.name for output in session.get_outputs()
     }:
         raise UserError(

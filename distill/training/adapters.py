@@ -22,17 +22,17 @@ from torch.nn import functional as F
 
 from distill.config.objective import AdapterConfig
 from distill.losses.projector import Projector
-from distill.training.feature_maps import NamedMap, Shape
+from distill.training.feature_maps import FeatureMap, FeatureShape
 
 
 class Adapter(nn.Module):
     """From the student's map to the teacher's channels, height and width."""
 
-    def __init__(self, student: Shape, teacher: Shape, config: AdapterConfig) -> None:
+    def __init__(self, student: FeatureShape, teacher: FeatureShape, config: AdapterConfig) -> None:
         super().__init__()
         self.projector = Projector(student.channels, teacher.channels, config.projectors, config.relu)
 
-    def forward(self, student: NamedMap, teacher: NamedMap) -> Tensor:
+    def forward(self, student: FeatureMap, teacher: FeatureMap) -> Tensor:
         """Project the student's [B, c, h, w] and lay it on the teacher's grid: [B, C, H, W]."""
         return resample(student._replace(values=self.projector(student.values)), teacher)
 
@@ -44,7 +44,7 @@ class Adapter(nn.Module):
         return f"{count} projector{plural}, {parameters} extra parameters, training only"
 
 
-def resample(source: NamedMap, target: NamedMap) -> Tensor:
+def resample(source: FeatureMap, target: FeatureMap) -> Tensor:
     """Read a map at the cell centres of another one of the same image, bilinearly."""
     values = source.values
     height, width = (int(n) for n in target.values.shape[-2:])

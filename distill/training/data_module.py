@@ -10,13 +10,13 @@ from torch.utils.data import DataLoader
 
 from distill.config import Config
 from distill.data.config_source import open_source, training_parts, training_sampler
+from distill.data.dataset import SegmentationDataset, init_worker
 from distill.data.mixture import mixed_frames
 from distill.data.transforms import TrainTransform, eval_transform
-from distill.datasets.frame import SegmentationDataset, init_worker
 from kd_seg_ros.common.errors import UserError
 
 
-class SegmentationData(lightning.LightningDataModule):
+class SegmentationDataModule(lightning.LightningDataModule):
     """Augmented crops to train on and whole images to validate on.
 
     The batch of the configuration is that of a step, whatever the number of processes: each takes its

@@ -17,7 +17,7 @@ from distill.metrics import confusion_matrix, iou_per_class, mean_iou
 from distill.models.network import SegmentationNetwork
 from distill.training.adversary import Adversary
 from distill.training.feature_maps import training_heads
-from distill.training.frozen_teacher import Teaching
+from distill.training.frozen_teacher import FrozenTeacher
 from distill.training.objective import make_objective
 from distill.training.teacher_cache import TeacherCache
 from kd_seg_ros.common.classes import IGNORE_ID
@@ -48,7 +48,7 @@ class Distillation(lightning.LightningModule):
         self.student = student
         self.save_hyperparameters({"config": config.model_dump(mode="json")})
         # Not a submodule: state_dict, optimiser, DDP, train() and weight averaging must not see it.
-        self._teaching = None if teacher is None else Teaching(teacher, cache)
+        self._frozen_teacher = None if teacher is None else FrozenTeacher(teacher, cache)
         adversarial = config.objective.adversarial
         self._adversary = None if adversarial is None else Adversary(adversarial, len(self.class_names))
         # A submodule: its adapters and temperature learn with the student, but are not part of it.
@@ -59,7 +59,7 @@ class Distillation(lightning.LightningModule):
     @property
     def teacher(self) -> nn.Module | None:
         """The teacher, if there is one."""
-        return None if self._teaching is None else self._teaching.teacher
+        return None if self._frozen_teacher is None else self._frozen_teacher.teacher
 
     def compile_networks(self) -> None:
         """Let torch.compile make both networks faster; their names and parameters stay.
@@ -79,8 +79,8 @@ class Distillation(lightning.LightningModule):
 
     def on_fit_start(self) -> None:
         """Bring teacher and discriminator to the student's device; Lightning moves only submodules."""
-        if self._teaching is not None:
-            self._teaching.prepare(self.device, str(self.trainer.precision))
+        if self._frozen_teacher is not None:
+            self._frozen_teacher.prepare(self.device, str(self.trainer.precision))
         if self._adversary is not None:
             self._adversary.to(self.device)
 
@@ -109,7 +109,7 @@ class Distillation(lightning.LightningModule):
         """One batch's loss (equation 3.2), with every term logged."""
         batch["image"] = batch["image"].contiguous(memory_format=torch.channels_last)
         # The teacher first: what it needs on its way is freed before the student's graph grows.
-        teacher = None if self._teaching is None else self._teaching(batch)
+        teacher = None if self._frozen_teacher is None else self._frozen_teacher(batch)
         student = self.student(batch["image"])
         progress = min(1.0, self.global_step / self._steps)
         total, terms = self.objective(batch, student, teacher, progress)

@@ -23,7 +23,7 @@ OTHER_MAPS = ("pre_logits", "logits")
 """Maps beside the named features that a feature loss may be applied to."""
 
 
-class Shape(NamedTuple):
+class FeatureShape(NamedTuple):
     """Of one image's map."""
 
     channels: int
@@ -34,10 +34,10 @@ class Shape(NamedTuple):
         return "×".join(map(str, self))
 
 
-Shapes: TypeAlias = Mapping[str, Shape]
+FeatureShapes: TypeAlias = Mapping[str, FeatureShape]
 
 
-class NamedMap(NamedTuple):
+class FeatureMap(NamedTuple):
     """A map and where it lies."""
 
     values: Tensor
@@ -48,17 +48,17 @@ class NamedMap(NamedTuple):
     """Height and width of the image, in pixels."""
 
 
-def named_map(output: Output, name: str) -> NamedMap:
+def feature_map(output: Output, name: str) -> FeatureMap:
     """Look up a map by name."""
     height, width = int(output.logits.shape[-2]), int(output.logits.shape[-1])
     if name == "logits" or not output.strides:
-        return NamedMap(_values(output, name), (0, 0, 0, 0), (height, width))
+        return FeatureMap(_values(output, name), (0, 0, 0, 0), (height, width))
     any_map, stride = next(iter(output.strides.items()))
     padded_height, padded_width = (side * stride for side in output.features[any_map].shape[-2:])
     extra_h, extra_w = int(padded_height) - height, int(padded_width) - width
     # As pad_to_multiple does: the right and bottom get the odd pixel.
     padding = (extra_w // 2, extra_w - extra_w // 2, extra_h // 2, extra_h - extra_h // 2)
-    return NamedMap(_values(output, name), padding, (height, width))
+    return FeatureMap(_values(output, name), padding, (height, width))
 
 
 def pad_labels(labels: Tensor, padding: Padding) -> Tensor:
@@ -66,7 +66,7 @@ def pad_labels(labels: Tensor, padding: Padding) -> Tensor:
     return F.pad(labels, padding, value=IGNORE_ID)
 
 
-def map_shapes(network: SegmentationNetwork, size: tuple[int, int]) -> dict[str, Shape]:
+def feature_shapes(network: SegmentationNetwork, size: tuple[int, int]) -> dict[str, FeatureShape]:
     """Return the shapes that a network's maps will have for an image of ``size``, by name.
 
     Maps have the padded image's size ÷ their stride: the smallest image that needs no padding tells all.
@@ -80,8 +80,8 @@ def map_shapes(network: SegmentationNetwork, size: tuple[int, int]) -> dict[str,
     shapes = {}
     for name in (*network.strides, *OTHER_MAPS):
         channels, height, width = (int(n) for n in _values(smallest, name).shape[1:])
-        shapes[name] = Shape(channels, height * units[0], width * units[1])
-    return shapes | {"logits": Shape(shapes["logits"].channels, *size)}
+        shapes[name] = FeatureShape(channels, height * units[0], width * units[1])
+    return shapes | {"logits": FeatureShape(shapes["logits"].channels, *size)}
 
 
 def training_heads(network: SegmentationNetwork) -> list[str]:

@@ -30,8 +30,8 @@ from distill.losses import (
 )
 from distill.models.output import Output
 from distill.training.adapters import Adapter
-from distill.training.feature_maps import Shape, Shapes, named_map, pad_labels
-from distill.training.immediate_backward import at_once
+from distill.training.feature_maps import FeatureShape, FeatureShapes, feature_map, pad_labels
+from distill.training.immediate_backward import immediate_backward
 from kd_seg_ros.common.errors import UserError
 
 SAME_WIDTH = ("l2", "cwd", "lad", "cad", "pad")
@@ -55,7 +55,9 @@ class FeatureTerm(nn.Module):
     :raises UserError: for a map that one of both lacks, or shapes that cannot be compared.
     """
 
-    def __init__(self, name: str, config: FeatureLossConfig, student: Shapes, teacher: Shapes) -> None:
+    def __init__(
+        self, name: str, config: FeatureLossConfig, student: FeatureShapes, teacher: FeatureShapes
+    ) -> None:
         super().__init__()
         self.name = name
         self.config = config
@@ -76,7 +78,7 @@ class FeatureTerm(nn.Module):
 
     def _of_pair(self, pair: int, student: Output, teacher: Output, labels: Tensor) -> Tensor:
         name, teachers_name = self.config.pairs[pair]
-        mine, other = named_map(student, name), named_map(teacher, teachers_name)
+        mine, other = feature_map(student, name), feature_map(teacher, teachers_name)
         target = whiten(other.values) if self.config.whiten else other.values
         adapter = None if self.adapters is None else self.adapters[pair]
 
@@ -90,7 +92,7 @@ class FeatureTerm(nn.Module):
                 return [intra_class_variation_loss(features, target, covering, classes)]
             return [self._distance(features, target)]
 
-        return at_once(loss, [mine.values], () if adapter is None else adapter.parameters())
+        return immediate_backward(loss, [mine.values], () if adapter is None else adapter.parameters())
 
     def _distance(self, student: Tensor, teacher: Tensor) -> Tensor:
         loss, temperature = self.config.loss, self.config.temperature
@@ -130,7 +132,7 @@ class FeatureTerm(nn.Module):
         ]
 
 
-def _find(who: str, shapes: Shapes, name: str) -> Shape:
+def _find(who: str, shapes: FeatureShapes, name: str) -> FeatureShape:
     if name not in shapes:
         raise UserError(f"objective.features: the {who} has no map {name!r}; it has {', '.join(shapes)}")
     return shapes[name]

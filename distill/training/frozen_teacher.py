@@ -26,7 +26,7 @@ DTYPES: Final = {
 """Of a teacher of ours, by the precision of training."""
 
 
-class Teaching:
+class FrozenTeacher:
     """Holds a teacher out of sight of PyTorch and Lightning: no submodule, and never copied.
 
     So the student's state_dict, optimiser, DDP, train() and weight averaging do not see it.
@@ -39,7 +39,7 @@ class Teaching:
         self.teacher = teacher.requires_grad_(False).eval()
         self.cache = cache
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Teaching:
+    def __deepcopy__(self, memo: dict[int, Any]) -> FrozenTeacher:
         return self
 
     def prepare(self, device: torch.device, precision: str) -> None:

@@ -23,7 +23,7 @@ Losses = Callable[[Sequence[Tensor]], Iterable[Tensor]]
 """From stand-ins of the inputs to scalars, one after the other."""
 
 
-def at_once(losses: Losses, inputs: Sequence[Tensor], parameters: Iterable[Tensor] = ()) -> Tensor:
+def immediate_backward(losses: Losses, inputs: Sequence[Tensor], parameters: Iterable[Tensor] = ()) -> Tensor:
     """Return the sum of some losses.
 
     :param losses: called with FP32 or FP64 stand-ins of ``inputs``, in their order.
@@ -31,7 +31,7 @@ def at_once(losses: Losses, inputs: Sequence[Tensor], parameters: Iterable[Tenso
     """
     with torch.autocast(inputs[0].device.type, enabled=False):
         if torch.is_grad_enabled():
-            total: Tensor = _AtOnce.apply(losses, len(inputs), *inputs, *parameters)
+            total: Tensor = _ImmediateBackward.apply(losses, len(inputs), *inputs, *parameters)
             return total
         return torch.stack([*losses([_full(tensor) for tensor in inputs])]).sum()
 
@@ -40,7 +40,7 @@ def _full(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
-class _AtOnce(torch.autograd.Function):
+class _ImmediateBackward(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, losses: Losses, count: int, *tensors: Tensor) -> Tensor:
         """Sum the losses and their gradients."""

@@ -37,9 +37,9 @@ from distill.losses import (
 from distill.losses.pidnet import AUXILIARY_WEIGHT, BOUNDARY_WEIGHT, auxiliary_losses
 from distill.models.network import SegmentationNetwork
 from distill.models.output import NOTHING, Output
-from distill.training.feature_maps import Shapes, map_shapes
+from distill.training.feature_maps import FeatureShapes, feature_shapes
 from distill.training.feature_term import FeatureTerm
-from distill.training.immediate_backward import at_once
+from distill.training.immediate_backward import immediate_backward
 
 SEMANTIC = {
     "border_focal": "border-focal",
@@ -55,7 +55,9 @@ class Objective(nn.Module):
     :raises UserError: for maps that do not exist or that a feature loss cannot compare.
     """
 
-    def __init__(self, config: ObjectiveConfig, student: Shapes = NOTHING, teacher: Shapes = NOTHING) -> None:
+    def __init__(
+        self, config: ObjectiveConfig, student: FeatureShapes = NOTHING, teacher: FeatureShapes = NOTHING
+    ) -> None:
         super().__init__()
         self.config = config
         self.curriculum = CurriculumTemperature() if config.curriculum_temperature else None
@@ -88,16 +90,16 @@ class Objective(nn.Module):
                     yield value
 
         learnt = [] if self.curriculum is None else self.curriculum.parameters()
-        total = at_once(on_logits, [student.logits, *student.auxiliary.values()], learnt)
+        total = immediate_backward(on_logits, [student.logits, *student.auxiliary.values()], learnt)
         if teacher is not None:
-            for term in self.terms:
+            for term in self.feature_terms:
                 value = term.config.weight * term(student, teacher, batch["labels"])
                 terms[term.name] = value.detach()
                 total = total + value
         return total, terms
 
     @property
-    def terms(self) -> Iterable[FeatureTerm]:
+    def feature_terms(self) -> Iterable[FeatureTerm]:
         """The feature losses."""
         return cast(Iterable[FeatureTerm], self.features)
 
@@ -147,9 +149,9 @@ class Objective(nn.Module):
             with torch.no_grad():
                 temperature = float(self.temperature(0))
             terms.append(f"{config.logits} (temperature {temperature:.3g}{learnt}) × {config.share:g}")
-        terms += [term.describe() for term in self.terms]
+        terms += [term.describe() for term in self.feature_terms]
         terms += [f"adversarial × {config.adversarial.weight:g}"] if config.adversarial else []
-        adapters = [line for term in self.terms for line in term.describe_adapters()]
+        adapters = [line for term in self.feature_terms for line in term.describe_adapters()]
         return "\n".join([f"objective: {' + '.join(terms)}", *adapters])
 
 
@@ -162,5 +164,5 @@ def make_objective(config: Config, student: nn.Module, teacher: nn.Module | None
         return Objective(config.objective)
     assert isinstance(student, SegmentationNetwork)
     assert isinstance(teacher, SegmentationNetwork)  # teachers from outside have no features
-    shapes = [map_shapes(network, config.train_size) for network in (student, teacher)]
+    shapes = [feature_shapes(network, config.train_size) for network in (student, teacher)]
     return Objective(config.objective, *shapes)

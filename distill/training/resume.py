@@ -14,7 +14,7 @@ from kd_seg_ros.common.errors import UserError
 _MOST_SHOWN = 8
 
 
-def check_left(checkpoint: Path, done: int, epochs: int) -> None:
+def check_epochs_left(checkpoint: Path, done: int, epochs: int) -> None:
     """Refuse to train a run for fewer epochs than it has behind it.
 
     :raises UserError: naming both.
@@ -25,7 +25,7 @@ def check_left(checkpoint: Path, done: int, epochs: int) -> None:
         )
 
 
-def changes(config: Config) -> list[str]:
+def config_changes(config: Config) -> list[str]:
     """List in what a run's configuration has changed since it was last started, as ``key: old → new``."""
     path = config.run_folder / "config.yaml"
     try:

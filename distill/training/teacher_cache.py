@@ -27,7 +27,7 @@ from torch import Tensor
 from distill.config import Config, DataConfig, ObjectiveConfig
 from distill.datasets.frame import Frame
 from distill.models.output import Output
-from distill.training.feature_maps import named_map
+from distill.training.feature_maps import feature_map
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.files import sha256, write_atomically
 
@@ -40,7 +40,7 @@ def needed_maps(objective: ObjectiveConfig) -> tuple[str, ...]:
     return tuple(sorted(set(names)))
 
 
-def check_unvaried(data: DataConfig, frames: Iterable[Frame]) -> None:
+def check_no_augmentation(data: DataConfig, frames: Iterable[Frame]) -> None:
     """Refuse data whose images look different every time.
 
     :raises UserError: naming the keys that must be set.
@@ -115,7 +115,7 @@ class TeacherCache:
             return _read(files, image, strides)
         output = teacher(image)
         kept = {*self.maps, *list(strides)[-1:]}
-        maps = {name: named_map(output, name).values.half().cpu() for name in kept}
+        maps = {name: feature_map(output, name).values.half().cpu() for name in kept}
         for number, file in enumerate(files):
             tensors = {name: values[number].contiguous() for name, values in maps.items()}
             try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from rosbags.interfaces import Connection
@@ -95,9 +95,7 @@ def chosen_connections(
 def not_among(name: str, known: Iterable[str], where: str) -> str:
     """Say that a name is not among those known, and which it may have meant."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    advice = f" (did you mean {near[0]}?)" if near else ""
-    return f"not in {where}, which has {', '.join(names)}{advice}"
+    return f"not in {where}, which has {', '.join(names)}{did_you_mean(name, names)}"
 
 
 def _remedy(error: Exception) -> str:

@@ -24,7 +24,7 @@ from kd_seg_ros.bags.summary import FrameTable
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine, Prediction
 from kd_seg_ros.inference.overlay import blend
-from kd_seg_ros.inference.thresholds import Levels, abstain, lowest_levels
+from kd_seg_ros.inference.thresholds import MinConfidenceLevels, apply_min_confidence, min_confidence_levels
 
 _FEWEST, _MOST = 10, 300
 """Frames a part."""
@@ -142,7 +142,7 @@ def segment(
     """
     # One thread writes everything: SQLite wants that.
     writer = BackgroundWorker[Callable[[], None]](_call, DEPTH)
-    levels = lowest_levels(min_confidence)
+    levels = min_confidence_levels(min_confidence)
     reached = False
     try:
         with closing(decoded_steps(reader, cameras, copied, output.notes.messages)) as steps:
@@ -165,13 +165,15 @@ def _call(task: Callable[[], None]) -> None:
     task()
 
 
-def _predict(frame: DecodedFrame | None, engine: Engine, levels: Levels) -> tuple[Prediction | None, float]:
+def _predict(
+    frame: DecodedFrame | None, engine: Engine, levels: MinConfidenceLevels
+) -> tuple[Prediction | None, float]:
     if frame is None or frame.image is None:
         return None, 0.0
     start = time.perf_counter()
     found = engine.segment(frame.image)
     milliseconds = 1e3 * (time.perf_counter() - start)
-    abstain(found.mask, found.confidence, levels, engine.card.ignore_id)
+    apply_min_confidence(found.mask, found.confidence, levels, engine.card.ignore_id)
     return found, milliseconds
 
 

@@ -45,7 +45,7 @@ class TextTopic:
 def condition_texts(bag: Path, camera: CameraTopics, topic: str | None) -> TextTopic:
     """Read the weather along a drive.
 
-    :param topic: a topic of ``std_msgs/String``; None: ``condition`` next to the camera's topic, if it is there.
+    :param topic: a topic of ``std_msgs/String``; None: ``condition`` next to the camera's, if it is there.
     :raises UserError: if the topic named is not in the bag, or is of another type.
     """
     if topic is not None:

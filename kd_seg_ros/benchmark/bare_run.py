@@ -20,6 +20,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from kd_seg_ros.common.stop_request import StopRequest
+from kd_seg_ros.inference.contract import CONFIDENCE, IMAGE, MASK
 from kd_seg_ros.inference.providers import PROVIDERS
 from kd_seg_ros.inference.session import SessionSettings, open_session
 
@@ -40,12 +41,12 @@ class BareRun:
         self._session = open_session(path, SessionSettings(provider), lambda _: True)  # the engine's options
         self._binding = self._session.io_binding()
         self._image = random_image(size)
-        self.maps = {name: np.empty(size, np.uint8) for name in ("mask", "confidence")}
+        self.maps = {name: np.empty(size, np.uint8) for name in (MASK, CONFIDENCE)}
         for name, array in self.maps.items():
             self._binding.bind_output(name, "cpu", 0, np.uint8, array.shape, array.ctypes.data)
         self._on_cpu = provider == "cpu"
         self._input = ort.OrtValue.ortvalue_from_numpy(self._image, "cpu" if self._on_cpu else "cuda", 0)
-        self._binding.bind_ortvalue_input("image", self._input)
+        self._binding.bind_ortvalue_input(IMAGE, self._input)
 
     def run(self) -> None:
         """Run once; the result is in :attr:`maps`."""

@@ -8,15 +8,13 @@ calibration saw, so that the drift watch has work.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
 from kd_seg_ros.common.classes import CLASS_NAMES, IGNORE_ID, PALETTE
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.inference.card import METADATA_KEY, RELIABILITY, ModelCard
-
-OPSET: Final = 18
+from kd_seg_ros.inference.card import RELIABILITY, ModelCard
+from kd_seg_ros.inference.contract import CONFIDENCE, IMAGE, MASK, METADATA_KEY, OPSET, OUTPUTS, PROBABILITY
 
 
 def write_tiny_model(path: Path, size: tuple[int, int]) -> Path:
@@ -32,12 +30,11 @@ def write_tiny_model(path: Path, size: tuple[int, int]) -> Path:
             "this model is made with the package onnx: pip install onnx, or give --model"
         ) from error
     height, width = size
-    image = [helper.make_tensor_value_info("image", TensorProto.UINT8, [height, width, 3])]
+    image = [helper.make_tensor_value_info(IMAGE, TensorProto.UINT8, [height, width, 3])]
     maps = [
-        helper.make_tensor_value_info(name, TensorProto.UINT8, [height, width])
-        for name in ("mask", "confidence")
+        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), [height, width])
+        for name, dtype in OUTPUTS.items()
     ]
-    maps.append(helper.make_tensor_value_info("probability", TensorProto.FLOAT, [height, width]))
     constants = {
         "planes": np.array([3, height, width]),
         "first": np.array(0),
@@ -46,12 +43,12 @@ def write_tiny_model(path: Path, size: tuple[int, int]) -> Path:
         "full": np.array(255, np.float32),
     }
     nodes = [
-        helper.make_node("Reshape", ["image", "planes"], ["thirds"]),
+        helper.make_node("Reshape", [IMAGE, "planes"], ["thirds"]),
         helper.make_node("Gather", ["thirds", "first"], ["bytes"], axis=0),
-        helper.make_node("BitShift", ["bytes", "four"], ["mask"], direction="RIGHT"),
-        helper.make_node("Gather", ["thirds", "second"], ["confidence"], axis=0),
-        helper.make_node("Cast", ["confidence"], ["numbers"], to=TensorProto.FLOAT),
-        helper.make_node("Div", ["numbers", "full"], ["probability"]),
+        helper.make_node("BitShift", ["bytes", "four"], [MASK], direction="RIGHT"),
+        helper.make_node("Gather", ["thirds", "second"], [CONFIDENCE], axis=0),
+        helper.make_node("Cast", [CONFIDENCE], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("Div", ["numbers", "full"], [PROBABILITY]),
     ]
     initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
     graph = helper.make_graph(nodes, "tiny", image, maps, initializers)

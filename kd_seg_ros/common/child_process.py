@@ -25,7 +25,7 @@ _QUOTED_LINES: Final = 10
 
 
 class ProcessError(RuntimeError):
-    """A program, or the talk between programs, has failed, and not by a mistake of the user's (exit status 1)."""
+    """A program, or the talk between programs, has failed, without a mistake of the user (exit status 1)."""
 
 
 class ChildProcess:

@@ -1,4 +1,4 @@
-"""Environment variables that keep the processes of a measurement or a replay apart from all other ROS 2 nodes."""
+"""Environment variables that keep the processes of a replay apart from all other ROS 2 nodes."""
 
 from __future__ import annotations
 

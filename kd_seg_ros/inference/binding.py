@@ -6,19 +6,18 @@ Without it ONNX Runtime allocates each output anew, and copies it once more on i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-Maps = Mapping[str, NDArray[Any]]
+from kd_seg_ros.inference.contract import BGR, CHANNELS, IMAGE, OUTPUTS, RGB
+
+OutputArrays = Mapping[str, NDArray[Any]]
 """Output arrays by the name of the tensor, contiguous; they are written to."""
 
-CHANNELS: Final = "channels"
-"""Optional input int64 [3]: where the network finds red, green and blue in the image."""
-RGB: Final = np.array([0, 1, 2], np.int64)
-BGR: Final = np.array([2, 1, 0], np.int64)
+_CHANNELS_RGB, _CHANNELS_BGR = np.array(RGB, np.int64), np.array(BGR, np.int64)
 
 
 class HostBinding:
@@ -28,16 +27,16 @@ class HostBinding:
         self._session = session
         self.takes_bgr = takes_bgr(session)
 
-    def run(self, image: NDArray[np.uint8], bgr: bool, maps: Maps) -> None:
+    def run(self, image: NDArray[np.uint8], bgr: bool, maps: OutputArrays) -> None:
         """Run the network.
 
         :param image: uint8 [H, W, 3], contiguous.
         :param bgr: its channels are blue, green, red; only if :attr:`takes_bgr`.
         """
         binding = self._session.io_binding()
-        _bind(binding.bind_input, "image", image)
+        _bind(binding.bind_input, IMAGE, image)
         if bgr:
-            _bind(binding.bind_input, CHANNELS, BGR)
+            _bind(binding.bind_input, CHANNELS, _CHANNELS_BGR)
         for name, array in maps.items():
             _bind(binding.bind_output, name, array)
         self._session.run_with_iobinding(binding)
@@ -57,24 +56,20 @@ class DeviceBinding:
         self._session = session
         self.takes_bgr = takes_bgr(session)
         self._image = _allocate((*size, 3), np.uint8)
-        self._maps = {
-            "mask": _allocate(size, np.uint8),
-            "confidence": _allocate(size, np.uint8),
-            "probability": _allocate(size, np.float32),
-        }
+        self._maps = {name: _allocate(size, dtype) for name, dtype in OUTPUTS.items()}
         self._binding = session.io_binding()
-        self._binding.bind_ortvalue_input("image", self._image)
+        self._binding.bind_ortvalue_input(IMAGE, self._image)
         if self.takes_bgr:
-            self._channels = ort.OrtValue.ortvalue_from_numpy(RGB, "cuda", 0)
+            self._channels = ort.OrtValue.ortvalue_from_numpy(_CHANNELS_RGB, "cuda", 0)
             self._binding.bind_ortvalue_input(CHANNELS, self._channels)
         for name, buffer in self._maps.items():
             self._binding.bind_ortvalue_output(name, buffer)
 
-    def run(self, image: NDArray[np.uint8], bgr: bool, maps: Maps) -> None:
+    def run(self, image: NDArray[np.uint8], bgr: bool, maps: OutputArrays) -> None:
         """Run the network, see :meth:`HostBinding.run`; the image has the buffers' size."""
         self._image.update_inplace(image)
         if self.takes_bgr:
-            self._channels.update_inplace(BGR if bgr else RGB)
+            self._channels.update_inplace(_CHANNELS_BGR if bgr else _CHANNELS_RGB)
         self._session.run_with_iobinding(self._binding)
         for name, array in maps.items():
             np.copyto(array, self._maps[name].numpy())

@@ -1,7 +1,8 @@
 """The model card: everything the vehicle must know about a network, as JSON inside its ONNX file.
 
-It is stored under :data:`METADATA_KEY` in the file's metadata, so that one file is all there is to
-copy. :meth:`ModelCard.from_json` refuses a card that is incomplete or of another schema version.
+It is stored in the file's metadata (:data:`~kd_seg_ros.inference.contract.METADATA_KEY`), so that one file is
+all there is to copy. :meth:`ModelCard.from_json` refuses a card that is incomplete or of another schema
+version.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from typing import Any, Final
 
 from kd_seg_ros.common.errors import UserError
 
-METADATA_KEY: Final[str] = "kd_seg_ros.card"
 SCHEMA_VERSION: Final[int] = 1
 RELIABILITY: Final = ("confidence", "accuracy", "share")
 """Per bin: mean confidence, share of correct pixels, share of all pixels."""

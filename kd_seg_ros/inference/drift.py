@@ -74,7 +74,7 @@ class Drift:
         return not self.low <= self.expected_accuracy <= self.high
 
 
-class DriftWatch:
+class DriftMonitor:
     """Keeps the confidence of the last seconds; may be called from any thread."""
 
     def __init__(

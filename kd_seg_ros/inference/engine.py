@@ -1,19 +1,6 @@
 """A model file in ONNX Runtime: colour image in, class and confidence per pixel out. No ROS in here.
 
-The contract of a model file, checked when it is opened:
-
-=========== ============= ======= ==========================================================
-tensor      shape         type    meaning
-=========== ============= ======= ==========================================================
-image       [H, W, 3]     uint8   RGB
-channels    [3]           int64   optional, [0, 1, 2] unless given; [2, 1, 0] if it is BGR
-mask        [H, W]        uint8   class id of the highest probability
-confidence  [H, W]        uint8   round(255 · that probability), calibrated
-probability [H, W]        float32 that probability; computed always, fetched on request only
-=========== ============= ======= ==========================================================
-
-H and W are numbers, those of the model card, or names: then the file takes images of any size. Further
-outputs do no harm. The model card is there as JSON in the metadata (:mod:`kd_seg_ros.inference.card`).
+A file is compared with the contract (:mod:`kd_seg_ros.inference.contract`) when it is opened.
 """
 
 from __future__ import annotations
@@ -30,17 +17,19 @@ from numpy.typing import NDArray
 from kd_seg_ros.common.errors import first_line
 from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.binding import DeviceBinding, HostBinding
-from kd_seg_ros.inference.card import METADATA_KEY, CardError, ModelCard
+from kd_seg_ros.inference.card import CardError, ModelCard
+from kd_seg_ros.inference.contract import IMAGE, METADATA_KEY, OUTPUTS
 from kd_seg_ros.inference.session import EngineError, SessionSettings, open_session
 
 __all__ = ["Engine", "EngineError", "Prediction", "SessionSettings"]
 
+_TYPE_NAMES: Final = {np.uint8: "tensor(uint8)", np.float32: "tensor(float)"}
+"""What ONNX Runtime calls NumPy's types."""
 _TENSORS: Final = {
-    "image": ("tensor(uint8)", 3),
-    "mask": ("tensor(uint8)", 2),
-    "confidence": ("tensor(uint8)", 2),
-    "probability": ("tensor(float)", 2),
+    IMAGE: (_TYPE_NAMES[np.uint8], 3),
+    **{name: (_TYPE_NAMES[dtype], 2) for name, dtype in OUTPUTS.items()},
 }
+"""ONNX Runtime's name of the type, and the number of dimensions, of each tensor a file must have."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +49,7 @@ class Prediction:
         mask, confidence = np.empty((2, *size), np.uint8)
         return cls(mask, confidence, np.empty(size, np.float32) if probability else None)
 
-    def maps(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the maps that are there, by the name of their tensor."""
         return {name: array for name, array in vars(self).items() if array is not None}
 
@@ -160,12 +149,12 @@ class Engine:
         if out is None:
             out = Prediction.empty(image.shape[:2], probability)
         size = image.shape[:2] if self.dynamic else self.size
-        _check_maps(out)
+        _check_arrays(out)
         direct = out.mask.shape == size
         found = out if direct else Prediction.empty(size, out.probability is not None)
         self._run_into(found, _resize_image(image, size), bgr)
         if not direct:
-            for target, source in zip(out.maps().values(), found.maps().values(), strict=True):
+            for target, source in zip(out.arrays().values(), found.arrays().values(), strict=True):
                 cv2.resize(source, target.shape[::-1], dst=target, interpolation=cv2.INTER_NEAREST_EXACT)
         return out
 
@@ -174,7 +163,7 @@ class Engine:
         if bgr and not self._binding.takes_bgr:
             image, bgr = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), False
         try:
-            self._binding.run(np.ascontiguousarray(image), bgr, maps.maps())
+            self._binding.run(np.ascontiguousarray(image), bgr, maps.arrays())
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
             raise self._failure(error) from error
 
@@ -182,9 +171,7 @@ class Engine:
         """Fetch any outputs for an RGB image of any size; they have the network's."""
         size = image.shape[:2] if self.dynamic else self.size
         try:
-            return list(
-                self._session.run(outputs, {"image": np.ascontiguousarray(_resize_image(image, size))})
-            )
+            return list(self._session.run(outputs, {IMAGE: np.ascontiguousarray(_resize_image(image, size))}))
         except Exception as error:
             raise self._failure(error) from error
 
@@ -192,10 +179,10 @@ class Engine:
         return EngineError(f"{self._path}: running the network failed: {first_line(error)}")
 
 
-def _check_maps(maps: Prediction) -> None:
+def _check_arrays(maps: Prediction) -> None:
     """Refuse arrays that cannot be written to as they are: ONNX Runtime would write past them."""
-    for name, array in maps.maps().items():
-        dtype = np.float32 if name == "probability" else np.uint8
+    for name, array in maps.arrays().items():
+        dtype = OUTPUTS[name]
         if (
             array.dtype != dtype
             or array.shape != maps.mask.shape
@@ -221,10 +208,10 @@ def _check_contract(path: Path, session: ort.InferenceSession) -> tuple[tuple[in
     """
     inputs = {tensor.name: tensor for tensor in session.get_inputs()}
     found = inputs | {tensor.name: tensor for tensor in session.get_outputs()}
-    if list(inputs) != ["image"] or not found.keys() >= _TENSORS.keys():
+    if list(inputs) != [IMAGE] or not found.keys() >= _TENSORS.keys():
         raise EngineError(
             f"{path}: not a kd_seg_ros model: its inputs are {list(inputs)} and its outputs "
-            f"{[tensor.name for tensor in session.get_outputs()]}, not ['image'] and {list(_TENSORS)[1:]}"
+            f"{[tensor.name for tensor in session.get_outputs()]}, not {[IMAGE]} and {list(OUTPUTS)}"
         )
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if text is None:
@@ -234,7 +221,7 @@ def _check_contract(path: Path, session: ort.InferenceSession) -> tuple[tuple[in
     except CardError as error:
         raise EngineError(f"{path}: {error}") from error
     size = (card.height, card.width)
-    sides = found["image"].shape[:2]
+    sides = found[IMAGE].shape[:2]
     dynamic = len(sides) == 2 and not any(isinstance(side, int) for side in sides)
     for name, (dtype, rank) in _TENSORS.items():
         tensor = found[name]

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Levels = NDArray[np.uint8]
+MinConfidenceLevels = NDArray[np.uint8]
 """Lowest published confidence with which a pixel keeps its class, by class id, uint8 [256]."""
 
 
-def lowest_levels(threshold: float, by_class: Sequence[float] = ()) -> Levels:
+def min_confidence_levels(threshold: float, by_class: Sequence[float] = ()) -> MinConfidenceLevels:
     """Turn thresholds of the probability, 0…1, into published confidences, 0…255.
 
     A pixel stays if its published confidence / 255 is not below the threshold.
@@ -27,12 +27,14 @@ def lowest_levels(threshold: float, by_class: Sequence[float] = ()) -> Levels:
     return levels
 
 
-def abstain(mask: NDArray[np.uint8], confidence: NDArray[np.uint8], levels: Levels, ignore_id: int) -> None:
+def apply_min_confidence(
+    mask: NDArray[np.uint8], confidence: NDArray[np.uint8], levels: MinConfidenceLevels, ignore_id: int
+) -> None:
     """Give pixels whose confidence is below their class' level the ignore id.
 
     :param mask: class ids [H, W]; changed in place.
     :param confidence: round(255·p) [H, W].
-    :param levels: of :func:`lowest_levels`.
+    :param levels: of :func:`min_confidence_levels`.
     """
     if not levels.any():
         return

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any, Final
 import yaml
 
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.suggest import did_you_mean
 from kd_seg_ros.inference.providers import PROVIDERS
 
 SETTINGS: Final = ("model", "provider", "params_file", "parameters")
@@ -99,9 +99,8 @@ def _check_keys(where: str, content: Any, known: tuple[str, ...]) -> None:
         raise UserError(f"{where}: must be a mapping with the keys {', '.join(known)}, not {content!r}")
     for key in content:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            advice = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-            raise UserError(f"{where}: unknown key {key!r}: {advice}")
+            advice = did_you_mean(str(key), known) or f"; there are {', '.join(known)}"
+            raise UserError(f"{where}: unknown key {key!r}{advice}")
 
 
 def _text(where: str, content: dict[str, Any], key: str) -> str | None:

@@ -10,14 +10,14 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from kd_seg_ros.node.gaps import Gaps
+from kd_seg_ros.node.message_loss import LostMessageCounter
 from kd_seg_ros.node.qos import create_input, matching_reliability
 
 NUMBERED: Final = hasattr(Subscription, "CallbackType")
 """Whether rclpy tells a callback the number of a message; Humble's does not."""
 
 
-class Camera:
+class CameraSubscription:
     """Image topic ``image`` (with ``/compressed``), and the ``camera_info`` beside it."""
 
     def __init__(
@@ -40,7 +40,7 @@ class Camera:
         self._reliability = reliability
         self._images: Subscription | None = None
         self._told = 0
-        self._gaps = Gaps()
+        self._gaps = LostMessageCounter()
         self.info: CameraInfo | None = None
         """The newest calibration."""
         base = node.resolve_topic_name("image")  # remapping image moves what belongs to it along with it

@@ -16,10 +16,10 @@ from kd_seg_ros.common.decode import Picture
 from kd_seg_ros.inference.engine import Prediction
 from kd_seg_ros.inference.overlay import Palette, blend
 from kd_seg_ros.node.camera_info import scaled_camera_info
+from kd_seg_ros.node.latest_job_thread import LatestJobThread
 from kd_seg_ros.node.messages import image_message, mapped_image, png_message
 from kd_seg_ros.node.parameters import Parameters
 from kd_seg_ros.node.qos import create_output
-from kd_seg_ros.node.side_worker import SideWorker
 
 WARNING_PERIOD_S = 5.0
 TOPICS = ("mask", "mask/compressed", "confidence", "overlay", "label_info", "camera_info")
@@ -48,8 +48,8 @@ class Outputs:
             self._info = create_output(node, CameraInfo, "segmentation/camera_info")
         self._size = (0, 0)
         # Two, so that neither holds the other up, nor the frames.
-        self._overlay_worker = SideWorker("overlay", self._failed)
-        self._png_worker = SideWorker("png", self._failed)
+        self._overlay_worker = LatestJobThread("overlay", self._failed)
+        self._png_worker = LatestJobThread("png", self._failed)
 
     def start(self) -> None:
         """Start the threads."""
@@ -66,7 +66,7 @@ class Outputs:
         topics = (self._mask, self._confidence, self._png, self._overlay)
         return any(_heard(topic) for topic in topics)
 
-    def maps(self, image: tuple[int, int]) -> Prediction:
+    def buffers(self, image: tuple[int, int]) -> Prediction:
         """Return the maps of the outgoing messages for an image of (height, width), to be written to."""
         scale = self._settings.output_scale
         size = max(1, round(image[0] * scale)), max(1, round(image[1] * scale))

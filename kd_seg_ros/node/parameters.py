@@ -6,7 +6,6 @@ choices, and names that no parameter has. :func:`declare_class_thresholds` adds 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Final
@@ -16,6 +15,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.suggest import did_you_mean
 from kd_seg_ros.inference.providers import PROVIDERS
 
 
@@ -220,9 +220,8 @@ def refuse_unknown_names(names: Iterable[str]) -> None:
 def _refuse_others(given: Sequence[str], known: Sequence[str]) -> None:
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            advice = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-            raise UserError(f"unknown parameter {name!r}: {advice}")
+            advice = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+            raise UserError(f"unknown parameter {name!r}{advice}")
 
 
 CLASS_THRESHOLD: Final[Field[Any]] = _parameter(

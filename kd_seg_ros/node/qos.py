@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.suggest import did_you_mean
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
@@ -52,10 +52,10 @@ def refuse_unused_overrides(node: Node, outputs: Iterable[str]) -> None:
     for name in node._parameter_overrides:
         ours = name.startswith(PREFIX) and not name.startswith(tuple(f"{PREFIX}{topic}." for topic in ROS))
         if ours and name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
-            advice = f"did you mean {near[0]!r}? " if near else ""
+            # All names begin and end alike, so that only a slip of a few letters is worth an offer.
+            advice = did_you_mean(name, known, alike=0.85) or "."
             raise UserError(
-                f"unknown parameter {name!r}: {advice}There are {', '.join(policies)} of each output; the "
+                f"unknown parameter {name!r}{advice} There are {', '.join(policies)} of each output; the "
                 "image topic has the parameter reliability, and keeps the newest image only"
             )
 

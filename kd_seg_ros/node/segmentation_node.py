@@ -31,10 +31,10 @@ from kd_seg_ros.common.decode import DecodeError, view_compressed, view_image
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.fast_dds import large_image_remedy
 from kd_seg_ros.common.share import share_path
-from kd_seg_ros.inference.drift import DriftWatch
+from kd_seg_ros.inference.drift import DriftMonitor
 from kd_seg_ros.inference.engine import Engine, EngineError
-from kd_seg_ros.inference.thresholds import abstain
-from kd_seg_ros.node.camera import Camera
+from kd_seg_ros.inference.thresholds import apply_min_confidence
+from kd_seg_ros.node.camera import CameraSubscription
 from kd_seg_ros.node.diagnostics import Activity, Limits, State, assess, values
 from kd_seg_ros.node.diagnostics_publisher import DiagnosticsPublisher
 from kd_seg_ros.node.frame_statistics import FrameStatistics
@@ -44,7 +44,7 @@ from kd_seg_ros.node.outputs import TOPICS, Outputs
 from kd_seg_ros.node.parameters import declare_parameters
 from kd_seg_ros.node.qos import refuse_unused_overrides
 from kd_seg_ros.node.recovery import Recovery
-from kd_seg_ros.node.threshold_parameters import Thresholds
+from kd_seg_ros.node.threshold_parameters import ThresholdParameters
 
 DEMO_MODEL: Final = "resource/demo_student.onnx"
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -68,7 +68,7 @@ class SegmentationNode(Node):
         model = self._settings.model
         self._model = Path(model).expanduser() if model else share_path(DEMO_MODEL)
         self._engine = Engine(self._model, self._settings.provider, cuda_graph=self._settings.cuda_graph)
-        self._thresholds = Thresholds(self, self._engine.card)
+        self._thresholds = ThresholdParameters(self, self._engine.card)
         self._engine.warm_up()
         self._recovery = Recovery(self._engine, lambda line: self.get_logger().error(line))
         self._statistics = FrameStatistics()
@@ -79,7 +79,7 @@ class SegmentationNode(Node):
         self._outputs = Outputs(self, self._settings, self._engine.card.palette)
         self._mailbox: Mailbox[tuple[float, Image | CompressedImage]] = Mailbox()
         self._worker = Thread(target=self._work, name="worker")
-        self._camera = Camera(
+        self._camera = CameraSubscription(
             self,
             self._on_image,
             compressed=self._settings.compressed,
@@ -112,12 +112,12 @@ class SegmentationNode(Node):
         self._worker.join()
         self._outputs.stop()
 
-    def _watch_drift(self) -> DriftWatch | None:
+    def _watch_drift(self) -> DriftMonitor | None:
         """Watch the confidence, if the model's card says what calibration saw."""
         card = self._engine.card
         if FULL not in card.reliability or FULL not in card.expected_accuracy:
             return None
-        return DriftWatch(card.reliability[FULL], card.expected_accuracy[FULL], self._settings.drift_window)
+        return DriftMonitor(card.reliability[FULL], card.expected_accuracy[FULL], self._settings.drift_window)
 
     # The executor's thread
 
@@ -205,9 +205,9 @@ class SegmentationNode(Node):
         size = picture.pixels.shape[:2]
         self._warn_of_resizing(size)
         decoded = time.monotonic()
-        maps = self._outputs.maps(size)
+        maps = self._outputs.buffers(size)
         self._engine.segment(picture.pixels, bgr=picture.bgr, out=maps)
-        abstain(maps.mask, maps.confidence, self._thresholds.levels, self._engine.card.ignore_id)
+        apply_min_confidence(maps.mask, maps.confidence, self._thresholds.levels, self._engine.card.ignore_id)
         inferred = time.monotonic()
         self._outputs.publish(message.header, self._camera.info)
         published = time.monotonic()

@@ -8,17 +8,17 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
 
 from kd_seg_ros.inference.card import ModelCard
-from kd_seg_ros.inference.thresholds import Levels, lowest_levels
+from kd_seg_ros.inference.thresholds import MinConfidenceLevels, min_confidence_levels
 from kd_seg_ros.node.label_info import LabelInfoPublisher
 from kd_seg_ros.node.parameters import declare_class_thresholds
 
 
-class Thresholds:
+class ThresholdParameters:
     """``min_confidence`` and ``class_min_confidence.<class>`` of a node."""
 
-    levels: Levels
-    """By the present values, see :func:`~kd_seg_ros.inference.thresholds.abstain`; may be read from any
-    thread."""
+    levels: MinConfidenceLevels
+    """Lowest confidence, 0…255, with which a pixel keeps its class, by class id, uint8 [256]. Replaced as a
+    whole when a parameter changes, so that it may be read from any thread."""
 
     def __init__(self, node: Node, card: ModelCard) -> None:
         """Declare the parameters of the model's classes, and publish label_info where it can be.
@@ -45,6 +45,6 @@ class Thresholds:
 
     def _apply(self) -> None:
         threshold, *by_class = self._values.values()
-        self.levels = lowest_levels(threshold, by_class)
+        self.levels = min_confidence_levels(threshold, by_class)
         if self._label_info:
             self._label_info.publish(threshold)

@@ -13,7 +13,7 @@ from kd_seg_ros.inference.overlay import Palette
 
 
 def video_pictures(answers: Iterable[AnsweredFrame], palette: Palette) -> Iterator[RGBImage]:
-    """Yield the pictures of the video, all of the size that fits the first frame; frames have their images."""
+    """Yield the pictures of a video of frames with images; all have the size that fits the first frame."""
     panel = None
     for answer in answers:
         assert answer.image is not None

@@ -9,7 +9,7 @@ import onnxruntime as ort
 from onnx import helper
 
 from distill.export.graph import GraphBuilder
-from distill.export.surround import OPSET
+from kd_seg_ros.inference.contract import OPSET
 
 
 def run_nodes(graph: GraphBuilder, feeds: Mapping[str, Any], outputs: Mapping[str, int]) -> list[Any]:

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from distill.teachers.load import load_outside_teacher
-from distill.teachers.outside import OutsideTeacher
+from distill.teachers.external import ExternalTeacher
+from distill.teachers.load_external import load_external_teacher
 from kd_seg_ros.common.classes import CLASS_NAMES
 
 transformers = pytest.importorskip("transformers")
@@ -139,5 +139,5 @@ def save(model: nn.Module, folder: Path, **settings: Any) -> Path:
     return folder
 
 
-def load(folder: Path, **options: Any) -> OutsideTeacher:
-    return load_outside_teacher(huggingface=folder, **(STUDENT | options))
+def load(folder: Path, **options: Any) -> ExternalTeacher:
+    return load_external_teacher(huggingface=folder, **(STUDENT | options))

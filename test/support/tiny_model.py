@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from kd_seg_ros.common.classes import CLASS_NAMES, IGNORE_ID, PALETTE
-from kd_seg_ros.inference.card import METADATA_KEY, ModelCard
+from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.contract import CHANNELS, CONFIDENCE, IMAGE, MASK, METADATA_KEY, OPSET, PROBABILITY
 
 
 def card(height: int, width: int, **overrides: Any) -> ModelCard:
@@ -59,7 +60,7 @@ def build(
     :param fragile: running it fails for an image whose first byte is 255.
     """
     constants = {
-        "channels": np.array([0, 1, 2]),
+        CHANNELS: np.array([0, 1, 2]),
         "red": np.array(0),
         "green": np.array(1),
         "fourteen": np.array(14, np.int32),
@@ -68,34 +69,34 @@ def build(
         **({"first": np.array([0, 0, 0]), "table": np.zeros(255, np.int32)} if fragile else {}),
     }
     nodes = [
-        helper.make_node("Gather", ["channels", "red"], ["red_at"]),
-        helper.make_node("Gather", ["channels", "green"], ["green_at"]),
-        helper.make_node("Gather", ["image", "red_at"], ["r"], axis=2),
+        helper.make_node("Gather", [CHANNELS, "red"], ["red_at"]),
+        helper.make_node("Gather", [CHANNELS, "green"], ["green_at"]),
+        helper.make_node("Gather", [IMAGE, "red_at"], ["r"], axis=2),
         helper.make_node("Cast", ["r"], ["r32"], to=TensorProto.INT32),
         helper.make_node("Div", ["r32", "fourteen"], ["class32"]),
         helper.make_node("Min", ["class32", "last"], ["at_most"] if not fragile else ["any"]),
         *(_failing("any", "at_most") if fragile else []),
-        helper.make_node("Cast", ["at_most"], ["mask"], to=TensorProto.UINT8),
-        helper.make_node("Gather", ["image", "green_at"], ["confidence"], axis=2),
-        helper.make_node("Cast", ["confidence"], ["g32"], to=TensorProto.FLOAT),
-        helper.make_node("Div", ["g32", "full"], ["probability"]),
+        helper.make_node("Cast", ["at_most"], [MASK], to=TensorProto.UINT8),
+        helper.make_node("Gather", [IMAGE, "green_at"], [CONFIDENCE], axis=2),
+        helper.make_node("Cast", [CONFIDENCE], ["g32"], to=TensorProto.FLOAT),
+        helper.make_node("Div", ["g32", "full"], [PROBABILITY]),
     ]
     info = helper.make_tensor_value_info
     graph = helper.make_graph(
         nodes,
         "tiny",
         [
-            info("image", TensorProto.UINT8, [height, width, 3]),
-            *([info("channels", TensorProto.INT64, [3])] if channels else []),
+            info(IMAGE, TensorProto.UINT8, [height, width, 3]),
+            *([info(CHANNELS, TensorProto.INT64, [3])] if channels else []),
         ],
         [
-            info("mask", TensorProto.UINT8, [height, width]),
-            info("confidence", TensorProto.UINT8, [height, width]),
-            info("probability", TensorProto.FLOAT, [height, width]),
+            info(MASK, TensorProto.UINT8, [height, width]),
+            info(CONFIDENCE, TensorProto.UINT8, [height, width]),
+            info(PROBABILITY, TensorProto.FLOAT, [height, width]),
         ],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
     if card_json is not None:
         helper.set_model_props(model, {METADATA_KEY: card_json})
     onnx.checker.check_model(model)
@@ -105,7 +106,7 @@ def build(
 def _failing(source: str, target: str) -> list[onnx.NodeProto]:
     """Add an element of a table that ends before 255, the first byte's."""
     return [
-        helper.make_node("GatherND", ["image", "first"], ["byte"]),
+        helper.make_node("GatherND", [IMAGE, "first"], ["byte"]),
         helper.make_node("Cast", ["byte"], ["place"], to=TensorProto.INT64),
         helper.make_node("Gather", ["table", "place"], ["zero"]),
         helper.make_node("Add", [source, "zero"], [target]),

@@ -27,11 +27,13 @@ def test_a_step_changes_the_student_alone() -> None:
     step = Step(TINY, torch.device("cpu"))
     student, teacher = (
         [p.detach().clone() for p in network.parameters()]
-        for network in (step.student, step.teaching.teacher)
+        for network in (step.student, step.frozen_teacher.teacher)
     )
     step()
     assert any(not torch.equal(a, b) for a, b in zip(student, step.student.parameters(), strict=True))
-    assert all(torch.equal(a, b) for a, b in zip(teacher, step.teaching.teacher.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(teacher, step.frozen_teacher.teacher.parameters(), strict=True)
+    )
 
 
 def test_the_table_has_ratios_and_shares() -> None:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torchmetrics.classification import MulticlassCalibrationError, MulticlassJaccardIndex
 
 from distill.calibration.passes import count_masks, draw_pixels, score_all
-from distill.datasets.frame import Frame, SegmentationDataset
+from distill.data.dataset import SegmentationDataset
+from distill.datasets.frame import Frame
 from distill.metrics import mean_iou
 from distill.models.deployed import DeployedModel
 from distill.models.logit_calibration import NONE, LogitCalibration

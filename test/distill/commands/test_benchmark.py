@@ -34,7 +34,7 @@ def test_models_suite_writes_its_table_between_the_marks(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--models", "pidnet_x"], "unknown model 'pidnet_x'; near it: pidnet_"),
+        (["--models", "pidnet_x"], "unknown model 'pidnet_x'; did you mean 'pidnet_"),
         (["--models", "swiftnet"], "'swiftnet' alone names no network"),
         (["--write", "nowhere.md"], "--write nowhere.md cannot be read"),
     ],

@@ -14,14 +14,14 @@ from torchmetrics.classification import MulticlassJaccardIndex
 
 import distill.commands.calibrate
 from distill.__main__ import main
-from distill.calibration import stored_calibration
 from distill.checkpoints.atomic_files import save_checkpoint
+from distill.checkpoints.stored_calibration import load_calibration
 from distill.checkpoints.student import build_network, deployed, load_student
 from distill.commands.calibrate import pooled_miou, seen_ranges
 from distill.commands.export import make_card
 from distill.config import Config, parse_config
-from distill.datasets.acdc import AcdcDataset
-from distill.datasets.frame import Sample
+from distill.datasets.acdc import list_acdc
+from distill.datasets.frame import Sample, read_sample
 from distill.evaluation.evaluation import Evaluation
 from distill.models.logit_calibration import NONE
 from kd_seg_ros.inference.card import ModelCard
@@ -57,7 +57,7 @@ def calibrate(checkpoint: Path, *arguments: str) -> dict[str, Any]:
 def masks(checkpoint: Path, samples: list[Sample]) -> tuple[float, Config]:
     """Return the mIoU of a checkpoint under its calibration, by torchmetrics, and its configuration."""
     network, config = load_student(checkpoint)
-    model = deployed(network, config, stored_calibration(checkpoint) or NONE)
+    model = deployed(network, config, load_calibration(checkpoint) or NONE)
     jaccard = MulticlassJaccardIndex(19, average="none", ignore_index=255)
     present = set()
     for sample in samples:
@@ -100,7 +100,7 @@ def test_all_methods_are_compared_and_one_is_kept(
     assert document["held_out"] is True
     assert document["scores"][method]["full"]["images"] == 6
 
-    samples = list(AcdcDataset(data, "val"))
+    samples = [read_sample(frame) for frame in list_acdc(data, "val").complete()]
     miou, config = masks(checkpoint, samples)
     assert document["miou"]["full"] == pytest.approx(miou, abs=1e-6)
     assert set(document["miou"]) == set(CONDITIONS)
@@ -154,12 +154,12 @@ def test_what_was_stored_is_what_was_scored(checkpoint: Path, data: Path) -> Non
     document = calibrate(checkpoint, "--method", "class_temperature", "--pixels", "20000")
     assert document["fitted_on"]["pixels"] == pytest.approx(20_000, abs=6)
     network, config = load_student(checkpoint)
-    calibration = stored_calibration(checkpoint)
+    calibration = load_calibration(checkpoint)
     assert calibration is not None
     total, pixels = 0.0, 0
     for condition, numbers in (("fog", (1,)), ("night", (0, 2)), ("rain", (1,)), ("snow", (0, 2))):
         for number in numbers:
-            sample = AcdcDataset(data, "val", [condition])[number]
+            sample = read_sample(list_acdc(data, "val", [condition]).complete()[number])
             with torch.no_grad():
                 logits = deployed(network, config).logits(torch.from_numpy(sample.image))[0]
             labels = torch.from_numpy(sample.labels.astype(np.int64)).flatten()

@@ -17,11 +17,11 @@ from PIL import Image
 
 from distill.__main__ import main
 from distill.checkpoints.student import deployed, load_student
-from distill.commands.evaluate import image_name
 from distill.datasets.frame import read_image
+from distill.evaluation.evaluate import image_name
 from distill.evaluation.image_scores import ImageScores
-from distill.export.postprocess import SCORES
 from distill.models.deployed import DeployedModel
+from kd_seg_ros.inference.contract import SCORES
 from kd_seg_ros.inference.engine import Engine
 
 SIZE = (64, 96)

@@ -105,7 +105,7 @@ def test_a_smoke_test_logs_every_term(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["--run", "K"], "unknown experiment 'K'"),
-        (["--run", "j_rn18_cdw_border"], "near it: j_rn18_cwd_border"),
+        (["--run", "j_rn18_cdw_border"], "did you mean 'j_rn18_cwd_border'"),
         (["--run", "J", "--data.root", "nowhere", "--student.pretrained", "false"], "does not exist"),
         (["--data.root", "nowhere"], "belong to --run NAME"),
     ],

@@ -116,8 +116,8 @@ def test_a_whole_name_goes_before_a_synonym() -> None:
 @pytest.mark.parametrize(
     ("explicit", "message"),
     [
-        ({"sing": "traffic sign"}, r"'sing' is no class of here; near it: 'sign'"),
-        ({"sign": "traffic sing"}, r"'traffic sing' is none of our classes; near it: 'traffic sign'"),
+        ({"sing": "traffic sign"}, r"'sing' is no class of here; did you mean 'sign'"),
+        ({"sign": "traffic sing"}, r"'traffic sing' is none of our classes; did you mean 'traffic sign'"),
         ({"": "road"}, r"'' is no class of here"),
     ],
 )

@@ -91,7 +91,7 @@ def test_base_holds_what_the_file_does_not_say(tmp_path: Path) -> None:
             r"images of 128 pixels or more a side, not 127×320: raise data\.crop",
         ),
         ({"training": {"epochs": 2, "validate_every": 3}}, "validate_every must not exceed epochs"),
-        ({"student": {"model": "pidnet_xl"}}, "unknown model 'pidnet_xl'; near it: pidnet_"),
+        ({"student": {"model": "pidnet_xl"}}, "unknown model 'pidnet_xl'; did you mean 'pidnet_"),
         ({"student": {"model": "swiftnet"}}, "model 'swiftnet' needs a backbone"),
         ({"student": {"model": "pidnet_s", "backbone": "resnet18"}}, "has its own backbone"),
         (

@@ -12,8 +12,8 @@ from data_trees import write_cityscapes, write_folder
 from distill.config.data import DataConfig, SourceConfig
 from distill.data.config_source import open_source, training_parts, training_sampler
 from distill.data.mixture import MixtureSampler, mixed_frames
-from distill.datasets.acdc import acdc_frames
-from distill.datasets.cityscapes import CITYSCAPES_MEAN, cityscapes_frames
+from distill.datasets.acdc import list_acdc
+from distill.datasets.cityscapes import CITYSCAPES_MEAN, list_cityscapes
 from kd_seg_ros.common.errors import UserError
 
 CLASSES = {"classes": ["sky", "road"], "values": {0: "sky", 1: "road"}}
@@ -23,9 +23,9 @@ def test_a_split_of_each_data_set(tmp_path: Path) -> None:
     write_acdc(tmp_path / "a")
     write_cityscapes(tmp_path / "c")
     fog = SourceConfig.model_validate({"root": str(tmp_path / "a"), "conditions": ["fog"]})
-    assert open_source(fog, "val").complete() == acdc_frames(tmp_path / "a", "val", ["fog"])
+    assert open_source(fog, "val").complete() == list_acdc(tmp_path / "a", "val", ["fog"]).complete()
     cities = SourceConfig.model_validate({"dataset": "cityscapes", "root": str(tmp_path / "c")})
-    assert open_source(cities, "train").complete() == cityscapes_frames(tmp_path / "c", "train")
+    assert open_source(cities, "train").complete() == list_cityscapes(tmp_path / "c", "train").complete()
 
 
 def test_split_stands_for_the_folder_of_each(tmp_path: Path) -> None:

@@ -15,11 +15,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
+from distill.data.dataset import SegmentationDataset, init_worker
 from distill.data.mixture import MixtureSampler, Part, mixed_frames, share_out
 from distill.data.transforms import TrainTransform
-from distill.datasets.acdc import ACDC_MEAN, ACDC_STD, acdc_frames
-from distill.datasets.cityscapes import CITYSCAPES_MEAN, CITYSCAPES_STD, cityscapes_frames
-from distill.datasets.frame import Frame, SegmentationDataset, init_worker
+from distill.datasets.acdc import ACDC_MEAN, ACDC_STD, list_acdc
+from distill.datasets.cityscapes import CITYSCAPES_MEAN, CITYSCAPES_STD, list_cityscapes
+from distill.datasets.frame import Frame
 from kd_seg_ros.common.errors import UserError
 
 LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=4)
@@ -120,9 +121,10 @@ def test_processes_together_see_the_batches_of_one(
 def parts(tmp_path_factory: pytest.TempPathFactory) -> list[Part]:
     acdc = write_acdc(tmp_path_factory.mktemp("acdc"), frames=1)
     cityscapes = write_cityscapes(tmp_path_factory.mktemp("cityscapes"), frames=1)
+    adverse, clear = list_acdc(acdc, "train"), list_cityscapes(cityscapes, "train")
     return [
-        Part("ACDC", acdc_frames(acdc, "train"), 3.0, ACDC_MEAN, ACDC_STD),
-        Part("Cityscapes", cityscapes_frames(cityscapes, "train"), 1.0, CITYSCAPES_MEAN, CITYSCAPES_STD),
+        Part("ACDC", adverse.complete(), 3.0, ACDC_MEAN, ACDC_STD),
+        Part("Cityscapes", clear.complete(), 1.0, CITYSCAPES_MEAN, CITYSCAPES_STD),
     ]
 
 

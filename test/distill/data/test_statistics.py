@@ -9,9 +9,9 @@ from data_trees import write_bdd10k, write_folder
 
 from distill.data import statistics
 from distill.data.statistics import _histogram, measure
-from distill.datasets.acdc import acdc_frames
-from distill.datasets.bdd10k import bdd10k_frames
-from distill.datasets.folder import folder_frames, unlabelled_frames
+from distill.datasets.acdc import list_acdc
+from distill.datasets.bdd10k import list_bdd10k
+from distill.datasets.folder import list_folder, unlabelled_frames
 from distill.datasets.frame import Frame, read_sample
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError
@@ -28,8 +28,8 @@ def all_pixels(frames: list[Frame]) -> tuple[np.ndarray, np.ndarray]:
 def test_mean_std_and_shares(tmp_path: Path, portion: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statistics, "_EXACT", portion)
     # Two sizes: the average over images is another one than that over pixels.
-    frames = acdc_frames(write_acdc(tmp_path / "a", size=(12, 20)), "train")
-    frames += bdd10k_frames(write_bdd10k(tmp_path / "b"), "train")
+    frames = list_acdc(write_acdc(tmp_path / "a", size=(12, 20)), "train").complete()
+    frames += list_bdd10k(write_bdd10k(tmp_path / "b"), "train").complete()
     pixels, labels = all_pixels(frames)
     found = measure(frames, CLASS_NAMES)
     np.testing.assert_allclose(found.mean, pixels.mean(0), rtol=1e-12)
@@ -58,21 +58,21 @@ def test_constant_images_have_no_deviation(tmp_path: Path) -> None:
 def test_own_classes(tmp_path: Path) -> None:
     labels = np.array([[0, 0, 5], [5, 5, 9]], np.uint8)
     write_folder(tmp_path, [labels])
-    frames = folder_frames(
+    frames = list_folder(
         tmp_path / "images", tmp_path / "labels", {0: "b", 5: "a", 9: None}, ["a", "b", "c"]
-    )
+    ).complete()
     found = measure(frames, ("a", "b", "c"))
     assert found.class_pixels == (3, 2, 0)
     assert found.ignored_pixels == 1
 
 
 def test_several_processes_find_the_same(tmp_path: Path) -> None:
-    frames = acdc_frames(write_acdc(tmp_path, frames=1), "train")
+    frames = list_acdc(write_acdc(tmp_path, frames=1), "train").complete()
     assert measure(frames, CLASS_NAMES, workers=2) == measure(frames, CLASS_NAMES)
 
 
 def test_a_broken_file_and_no_files_are_refused(tmp_path: Path) -> None:
-    frames = acdc_frames(write_acdc(tmp_path, frames=1), "train")
+    frames = list_acdc(write_acdc(tmp_path, frames=1), "train").complete()
     frames[2].image.write_bytes(b"x")
     with pytest.raises(UserError, match=str(frames[2].image)):
         measure(frames, CLASS_NAMES)

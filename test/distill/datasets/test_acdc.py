@@ -8,8 +8,8 @@ import pytest
 from acdc_tree import write_acdc, write_png
 from PIL import Image
 
-from distill.datasets.acdc import AcdcDataset
-from distill.datasets.frame import Sample
+from distill.datasets.acdc import list_acdc
+from distill.datasets.frame import Sample, read_sample
 from kd_seg_ros.common.conditions import CONDITIONS
 from kd_seg_ros.common.errors import UserError
 
@@ -55,10 +55,10 @@ def one_line(error: pytest.ExceptionInfo[UserError], *parts: object) -> None:
 @pytest.mark.parametrize("label_folder", ["gt", "gt_trainval/gt"])
 def test_reads_both_layouts_of_either_zip(tmp_path: Path, image_folder: str, label_folder: str) -> None:
     write_acdc(tmp_path, image_folder=image_folder, label_folder=label_folder)
-    dataset = AcdcDataset(tmp_path, "train")
-    assert len(dataset) == 8
-    assert [dataset[i].condition for i in range(8)] == [c for c in CONDITIONS for _ in range(2)]
-    for frame in dataset.frames:
+    frames = list_acdc(tmp_path, "train").complete()
+    assert [frame.condition for frame in frames] == [c for c in CONDITIONS for _ in range(2)]
+    for frame in frames:
+        assert read_sample(frame).condition == frame.condition
         assert frame.labels is not None
         expected = frame.image.name.replace("_rgb_anon", "_gt_labelTrainIds")
         assert frame.labels.name == expected
@@ -75,7 +75,7 @@ def test_a_sample_holds_the_pixels_of_the_files(tmp_path: Path) -> None:
     labels[2, 3] = 18
     write_png(first(tmp_path, "_rgb_anon"), image)
     write_png(first(tmp_path, "_gt_labelTrainIds"), labels)
-    sample = AcdcDataset(tmp_path, "train")[0]
+    sample = read_sample(list_acdc(tmp_path, "train").complete()[0])
     assert isinstance(sample, Sample)
     np.testing.assert_array_equal(sample.image, image)
     np.testing.assert_array_equal(sample.labels, labels)
@@ -84,23 +84,25 @@ def test_a_sample_holds_the_pixels_of_the_files(tmp_path: Path) -> None:
 
 def test_order_is_that_of_the_names_and_of_the_conditions_asked_for(tmp_path: Path) -> None:
     write_acdc(tmp_path, frames=3)
-    dataset = AcdcDataset(tmp_path, "val", ("snow", "fog"))
-    names = [(frame.condition, frame.image.name) for frame in dataset.frames]
+    frames = list_acdc(tmp_path, "val", ("snow", "fog")).complete()
+    names = [(frame.condition, frame.image.name) for frame in frames]
     expected = [(c, f"GP01_frame_{n:06d}_rgb_anon.png") for c in ("snow", "fog") for n in range(3)]
     assert names == expected
 
 
 def test_reference_frames_are_of_condition_normal(tmp_path: Path) -> None:
     write_acdc(tmp_path, splits=("train_ref",), conditions=("fog",))
-    dataset = AcdcDataset(tmp_path, "train", ("fog",), reference=True)
-    assert [frame.condition for frame in dataset.frames] == ["normal", "normal"]
-    assert dataset[1].labels.shape == (12, 20)
+    frames = list_acdc(tmp_path, "train", ("fog",), reference=True).complete()
+    assert [frame.condition for frame in frames] == ["normal", "normal"]
+    labels = read_sample(frames[1]).labels
+    assert labels is not None
+    assert labels.shape == (12, 20)
 
 
 def test_test_split_has_no_labels(tmp_path: Path) -> None:
     write_acdc(tmp_path, splits=("test",))
     shutil.rmtree(tmp_path / "gt")
-    sample = AcdcDataset(tmp_path, "test")[0]
+    sample = read_sample(list_acdc(tmp_path, "test").complete()[0])
     assert sample.labels is None
     assert sample.image.shape == (12, 20, 3)
 
@@ -110,7 +112,7 @@ def test_label_ids_are_mapped_where_train_ids_are_missing(tmp_path: Path) -> Non
     ids = np.full((5, 7), 255, np.uint8)
     ids.flat[:34] = range(34)
     write_png(first(tmp_path, "_gt_labelIds"), ids)
-    labels = AcdcDataset(tmp_path, "train", ("fog",))[0].labels
+    labels = read_sample(list_acdc(tmp_path, "train", ("fog",)).complete()[0]).labels
     np.testing.assert_array_equal(labels, np.vectorize(lambda i: CITYSCAPES.get(i, 255))(ids))
 
 
@@ -120,28 +122,28 @@ def test_train_ids_win_over_label_ids(tmp_path: Path) -> None:
         first(tmp_path, "_labelTrainIds").with_name("GP01_frame_000000_gt_labelIds.png"),
         np.zeros((12, 20), "u1"),
     )
-    assert AcdcDataset(tmp_path, "train", ("fog",)).frames[0].labels == first(tmp_path, "_labelTrainIds")
+    assert list_acdc(tmp_path, "train", ("fog",)).complete()[0].labels == first(tmp_path, "_labelTrainIds")
 
 
 def test_unknown_split_and_conditions_name_the_choice(tmp_path: Path) -> None:
     write_acdc(tmp_path)
     with pytest.raises(UserError) as error:
-        AcdcDataset(tmp_path, "valid")
+        list_acdc(tmp_path, "valid")
     one_line(error, "'valid'", "train, val, test")
     with pytest.raises(UserError) as error:
-        AcdcDataset(tmp_path, "train", ("fog", "hail"))
+        list_acdc(tmp_path, "train", ("fog", "hail"))
     one_line(error, "'hail'", "fog, night, rain, snow")
     with pytest.raises(UserError):
-        AcdcDataset(tmp_path, "train", ())
+        list_acdc(tmp_path, "train", ())
 
 
 def test_root_that_is_missing_or_a_file(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
-        AcdcDataset(tmp_path / "nowhere", "train")
+        list_acdc(tmp_path / "nowhere", "train")
     one_line(error, tmp_path / "nowhere", "does not exist")
     (tmp_path / "file").touch()
     with pytest.raises(UserError) as error:
-        AcdcDataset(tmp_path / "file", "train")
+        list_acdc(tmp_path / "file", "train")
     one_line(error, tmp_path / "file", "not a folder")
 
 
@@ -152,20 +154,20 @@ def test_missing_folder_names_the_zip_to_unpack(tmp_path: Path, folder: str, zip
     write_acdc(tmp_path)
     shutil.rmtree(tmp_path / folder)
     with pytest.raises(UserError) as error:
-        AcdcDataset(tmp_path, "train")
+        list_acdc(tmp_path, "train").complete()
     one_line(error, tmp_path, folder, zip_name)
 
 
 def test_missing_condition_and_empty_split_name_the_folder(tmp_path: Path) -> None:
     write_acdc(tmp_path, conditions=("fog", "rain"))
-    assert len(AcdcDataset(tmp_path, "train", ("fog", "rain"))) == 4
+    assert len(list_acdc(tmp_path, "train", ("fog", "rain")).complete()) == 4
     with pytest.raises(UserError) as error:
-        AcdcDataset(tmp_path, "train")
+        list_acdc(tmp_path, "train").complete()
     one_line(error, tmp_path / "rgb_anon/night/train", "does not exist")
     for path in (tmp_path / "rgb_anon/rain/train").rglob("*.png"):
         path.unlink()
     with pytest.raises(UserError) as error:
-        AcdcDataset(tmp_path, "train", ("fog", "rain"))
+        list_acdc(tmp_path, "train", ("fog", "rain")).complete()
     one_line(error, tmp_path / "rgb_anon/rain/train", "has no */*_rgb_anon.png")
 
 
@@ -174,7 +176,7 @@ def test_image_without_labels_names_both_files(tmp_path: Path) -> None:
     labels = first(tmp_path, "_labelTrainIds")
     labels.unlink()
     with pytest.raises(UserError) as error:
-        AcdcDataset(tmp_path, "train")
+        list_acdc(tmp_path, "train").complete()
     one_line(error, first(tmp_path, "_rgb_anon"), labels)
 
 
@@ -185,7 +187,7 @@ def test_label_values_that_are_no_class_are_named(tmp_path: Path, value: int, ki
     labels[3, 3] = value
     write_png(first(tmp_path, kind), labels)
     with pytest.raises(UserError) as error:
-        AcdcDataset(tmp_path, "train", ("fog",))[0]
+        read_sample(list_acdc(tmp_path, "train", ("fog",)).complete()[0])
     one_line(error, first(tmp_path, kind), f"values {value}:", "0…18 or 255")
 
 
@@ -193,7 +195,7 @@ def test_colour_labels_are_refused(tmp_path: Path) -> None:
     write_acdc(tmp_path)
     write_png(first(tmp_path, "_labelTrainIds"), np.zeros((12, 20, 3), np.uint8))
     with pytest.raises(UserError) as error:
-        AcdcDataset(tmp_path, "train")[0]
+        read_sample(list_acdc(tmp_path, "train").complete()[0])
     one_line(error, first(tmp_path, "_labelTrainIds"), "mode RGB", "trainIds")
 
 
@@ -201,7 +203,7 @@ def test_sizes_that_differ_are_named(tmp_path: Path) -> None:
     write_acdc(tmp_path)
     write_png(first(tmp_path, "_labelTrainIds"), np.zeros((6, 10), np.uint8))
     with pytest.raises(UserError) as error:
-        AcdcDataset(tmp_path, "train")[0]
+        read_sample(list_acdc(tmp_path, "train").complete()[0])
     one_line(error, first(tmp_path, "_labelTrainIds"), "10×6", first(tmp_path, "_rgb_anon"), "20×12")
 
 
@@ -209,7 +211,7 @@ def test_sixteen_bit_images_are_refused(tmp_path: Path) -> None:
     write_acdc(tmp_path)
     Image.fromarray(np.zeros((12, 20), np.uint16)).save(first(tmp_path, "_rgb_anon"))
     with pytest.raises(UserError) as error:
-        AcdcDataset(tmp_path, "train")[0]
+        read_sample(list_acdc(tmp_path, "train").complete()[0])
     one_line(error, first(tmp_path, "_rgb_anon"), "8-bit")
 
 
@@ -217,7 +219,7 @@ def test_sixteen_bit_images_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["truncated", "empty", "garbage", "gone"])
 def test_damaged_files_are_named(tmp_path: Path, kind: str, damage: str) -> None:
     write_acdc(tmp_path)
-    dataset = AcdcDataset(tmp_path, "train")
+    frames = list_acdc(tmp_path, "train").complete()
     path = first(tmp_path, kind)
     whole = path.read_bytes()
     if damage == "gone":
@@ -225,16 +227,17 @@ def test_damaged_files_are_named(tmp_path: Path, kind: str, damage: str) -> None
     else:
         path.write_bytes({"truncated": whole[: len(whole) // 2], "empty": b"", "garbage": b"x" * 99}[damage])
     with pytest.raises(UserError) as error:
-        dataset[0]
+        read_sample(frames[0])
     one_line(error, path, "cannot read")
 
 
 @pytest.mark.skipif(not ACDC_MINI.is_dir(), reason="needs the real ACDC frames")
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_real_frames(split: str) -> None:
-    dataset = AcdcDataset(ACDC_MINI, split)
-    assert [frame.condition for frame in dataset.frames] == list(CONDITIONS)
-    sample = dataset[0]
+    frames = list_acdc(ACDC_MINI, split).complete()
+    assert [frame.condition for frame in frames] == list(CONDITIONS)
+    sample = read_sample(frames[0])
+    assert sample.labels is not None
     assert sample.image.shape == (1080, 1920, 3)
     assert sample.labels.shape == (1080, 1920)
     assert set(np.unique(sample.labels)) <= {*range(19), 255}

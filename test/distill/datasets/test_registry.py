@@ -7,9 +7,9 @@ import pytest
 from acdc_tree import write_acdc
 from data_trees import write_bdd10k, write_cityscapes, write_folder
 
-from distill.datasets.acdc import acdc_frames
-from distill.datasets.bdd10k import bdd10k_frames
-from distill.datasets.cityscapes import cityscapes_frames
+from distill.datasets.acdc import list_acdc
+from distill.datasets.bdd10k import list_bdd10k
+from distill.datasets.cityscapes import list_cityscapes
 from distill.datasets.registry import open_data
 from kd_seg_ros.common.errors import UserError
 
@@ -19,15 +19,15 @@ from kd_seg_ros.common.errors import UserError
 def test_acdc_is_what_its_reader_lists(tmp_path: Path, split: str, kind: str) -> None:
     write_acdc(tmp_path, label_kind=kind, image_folder="rgb_anon_trainvaltest/rgb_anon")
     listing = open_data("acdc", root=tmp_path, split=split)
-    assert listing.complete() == acdc_frames(tmp_path, split)
+    assert listing.complete() == list_acdc(tmp_path, split).complete()
     assert (listing.missing, listing.orphans) == ([], [])
     some = open_data("acdc", root=tmp_path, split=split, conditions=["snow", "fog"])
-    assert some.complete() == acdc_frames(tmp_path, split, ["snow", "fog"])
+    assert some.complete() == list_acdc(tmp_path, split, ["snow", "fog"]).complete()
 
 
 def test_acdc_test_split_and_conditions(tmp_path: Path) -> None:
     write_acdc(tmp_path, splits=("test",))
-    assert open_data("acdc", root=tmp_path, split="test").complete() == acdc_frames(tmp_path, "test")
+    assert open_data("acdc", root=tmp_path, split="test") == list_acdc(tmp_path, "test")
     for conditions in ((), ("hail",)):
         with pytest.raises(UserError, match="conditions must be some of fog, night, rain, snow"):
             open_data("acdc", root=tmp_path, conditions=conditions)
@@ -36,10 +36,8 @@ def test_acdc_test_split_and_conditions(tmp_path: Path) -> None:
 def test_the_other_data_sets(tmp_path: Path) -> None:
     write_cityscapes(tmp_path / "c")
     write_bdd10k(tmp_path / "b")
-    assert open_data("cityscapes", root=tmp_path / "c", split="val").complete() == cityscapes_frames(
-        tmp_path / "c", "val"
-    )
-    assert open_data("bdd10k", root=tmp_path / "b").complete() == bdd10k_frames(tmp_path / "b", "train")
+    assert open_data("cityscapes", root=tmp_path / "c", split="val") == list_cityscapes(tmp_path / "c", "val")
+    assert open_data("bdd10k", root=tmp_path / "b") == list_bdd10k(tmp_path / "b", "train")
 
 
 def test_a_folder_with_and_without_labels(tmp_path: Path) -> None:

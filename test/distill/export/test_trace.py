@@ -202,7 +202,7 @@ def test_the_engine_runs_it_in_either_order_of_channels(dynamic_size: bool, tmp_
     image = smooth_images(1)[0]
     rgb = engine.segment(image, probability=True)
     bgr = engine.segment(np.ascontiguousarray(image[..., ::-1]), probability=True, bgr=True)
-    for found, expected in zip(bgr.maps().values(), rgb.maps().values(), strict=True):
+    for found, expected in zip(bgr.arrays().values(), rgb.arrays().values(), strict=True):
         np.testing.assert_array_equal(found, expected)
     # All classes' scores are those that mask and confidence come from.
     assert predict is not None

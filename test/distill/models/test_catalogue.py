@@ -26,7 +26,7 @@ def test_each_network_of_the_thesis_is_there() -> None:
     ("wrong", "near"), [("pidnet", "pidnet_s"), ("segformer-b0", "segformer_b0"), ("hrnet", "hrnetv2_w48")]
 )
 def test_an_unknown_name_is_answered_with_near_ones(wrong: str, near: str) -> None:
-    with pytest.raises(UserError, match=rf"unknown model '{wrong}'; near it: .*{near}"):
+    with pytest.raises(UserError, match=rf"unknown model '{wrong}'; did you mean .*'{near}"):
         check_name(wrong)
 
 

@@ -17,7 +17,7 @@ def test_stage_outputs_have_the_four_strides(name: str) -> None:
 
 
 def test_an_unknown_name_is_answered_with_near_ones() -> None:
-    with pytest.raises(UserError, match=r"'resnet81' is not a timm model; near it: .*resnet18"):
+    with pytest.raises(UserError, match=r"'resnet81' is not a timm model; did you mean .*resnet18"):
         create_backbone("resnet81")
 
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from distill.datasets.acdc import AcdcDataset
+from distill.datasets.acdc import list_acdc
 from distill.scenes.dataset import write_dataset
 from kd_seg_ros.common.conditions import CONDITIONS
 from kd_seg_ros.common.errors import UserError
@@ -41,8 +41,8 @@ def test_layout_is_acdcs(tmp_path: Path) -> None:
 def test_the_reader_for_acdc_reads_it(tmp_path: Path) -> None:
     write_dataset(tmp_path, train=4, val=4, size=SIZE, seed=1)
 
-    assert len(AcdcDataset(tmp_path, "train")) == 4
-    assert len(AcdcDataset(tmp_path, "val", conditions=("night",))) == 1
+    assert len(list_acdc(tmp_path, "train").complete()) == 4
+    assert len(list_acdc(tmp_path, "val", conditions=("night",)).complete()) == 1
 
 
 def test_images_are_the_same_whatever_the_number_of_workers(tmp_path: Path) -> None:

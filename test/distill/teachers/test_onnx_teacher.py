@@ -13,9 +13,9 @@ from onnx import TensorProto, helper, numpy_helper
 from tiny_model import write_tiny_model
 
 from distill.losses.kl import kl_loss
-from distill.teachers.load import load_outside_teacher
+from distill.teachers.external import ExternalTeacher
+from distill.teachers.load_external import load_external_teacher
 from distill.teachers.onnx_teacher import open_session
-from distill.teachers.outside import OutsideTeacher
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError
 
@@ -57,8 +57,8 @@ def write(
     return weights
 
 
-def load(path: Path, **options: Any) -> OutsideTeacher:
-    return load_outside_teacher(onnx=path, **(STUDENT | OWN | {"class_names": NAMES} | options))
+def load(path: Path, **options: Any) -> ExternalTeacher:
+    return load_external_teacher(onnx=path, **(STUDENT | OWN | {"class_names": NAMES} | options))
 
 
 def expected(student: torch.Tensor, weights: NDArray[np.float64], stride: int = 1) -> NDArray[np.float64]:
@@ -200,7 +200,7 @@ def test_a_provider_that_falls_back_is_noticed(tmp_path: Path, monkeypatch: pyte
         ({}, {"std": None}, r"teacher\.mean and teacher\.std"),
         ({}, {"class_names": None}, r"6 channels: .*teacher\.class_names"),
         ({}, {"class_names": NAMES[:5]}, r"5 names for the 6 channels"),
-        ({}, {"classes": {"bet": "truck"}}, r"'bet' is no class .* near it: 'bed'"),
+        ({}, {"classes": {"bet": "truck"}}, r"'bet' is no class .* did you mean 'bed'"),
         ({}, {"mean": (123.7, 116.3, 103.5)}, r"not those of RGB in 0…1"),
         ({"outputs": ("a", "b")}, {}, r"no single output .* 'logits'; there are a tensor\(float\) .*, b "),
         ({"image": [4, 3, "h", "w"]}, {}, r"its inputs are x tensor\(float\) \[4, 3, 'h', 'w'\]"),

@@ -8,16 +8,16 @@ from torch.nn import functional as F
 
 from distill.config.objective import AdapterConfig
 from distill.training.adapters import Adapter, resample
-from distill.training.feature_maps import NamedMap, Shape
+from distill.training.feature_maps import FeatureMap, FeatureShape
 
 
-def ramp(height: int, width: int, stride: int, padding: tuple[int, int, int, int]) -> NamedMap:
+def ramp(height: int, width: int, stride: int, padding: tuple[int, int, int, int]) -> FeatureMap:
     """A map whose value in a cell is that of 3·x − 2·y + 1 at its centre, x and y in pixels of the image."""
     left, right, top, bottom = padding
     y = (torch.arange((height + top + bottom) // stride) + 0.5) * stride - top
     x = (torch.arange((width + left + right) // stride) + 0.5) * stride - left
     values = 3 * x[None, :] - 2 * y[:, None] + 1
-    return NamedMap(values.double().expand(2, 4, -1, -1), padding, (height, width))
+    return FeatureMap(values.double().expand(2, 4, -1, -1), padding, (height, width))
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def ramp(height: int, width: int, stride: int, padding: tuple[int, int, int, int
         (ramp(64, 96, 4, (0, 0, 0, 0)), ramp(64, 96, 8, (0, 0, 0, 0))),
     ],
 )
-def test_values_are_those_of_the_same_places_of_the_image(source: NamedMap, target: NamedMap) -> None:
+def test_values_are_those_of_the_same_places_of_the_image(source: FeatureMap, target: FeatureMap) -> None:
     got = resample(source, target)
     assert got.shape == target.values.shape
     # Beyond the outermost centres of the source its values stay.
@@ -42,10 +42,10 @@ def test_values_are_those_of_the_same_places_of_the_image(source: NamedMap, targ
     torch.testing.assert_close(got[inside], target.values[inside])
 
 
-def _between(source: NamedMap, axis: int, target: NamedMap) -> torch.Tensor:
+def _between(source: FeatureMap, axis: int, target: FeatureMap) -> torch.Tensor:
     """Which of the target's centres lie between the outermost centres of the source."""
 
-    def centres(where: NamedMap) -> torch.Tensor:
+    def centres(where: FeatureMap) -> torch.Tensor:
         before, after = where.padding[2:] if axis == 0 else where.padding[:2]
         cells = where.values.shape[2 + axis]
         return (torch.arange(cells) + 0.5) * ((where.image[axis] + before + after) / cells) - before
@@ -57,8 +57,8 @@ def _between(source: NamedMap, axis: int, target: NamedMap) -> torch.Tensor:
 @pytest.mark.parametrize("size", [(3, 5), (12, 14), (24, 7)])
 def test_with_one_padding_it_is_the_usual_resizing(size: tuple[int, int]) -> None:
     values = torch.randn(2, 3, 6, 7, dtype=torch.float64)
-    source = NamedMap(values, (1, 2, 0, 1), (47, 53))
-    target = NamedMap(torch.zeros(2, 1, *size), (1, 2, 0, 1), (47, 53))
+    source = FeatureMap(values, (1, 2, 0, 1), (47, 53))
+    target = FeatureMap(torch.zeros(2, 1, *size), (1, 2, 0, 1), (47, 53))
     expected = F.interpolate(values, size, mode="bilinear", align_corners=False)
     torch.testing.assert_close(resample(source, target), expected)
 
@@ -77,9 +77,11 @@ def test_half_precision_comes_back_in_full() -> None:
 
 
 def test_an_adapter_brings_width_and_size() -> None:
-    adapter = Adapter(Shape(64, 108, 108), Shape(320, 108, 108), AdapterConfig())
+    adapter = Adapter(FeatureShape(64, 108, 108), FeatureShape(320, 108, 108), AdapterConfig())
     assert adapter.describe() == "1 projector, 20 800 extra parameters, training only"
-    three = Adapter(Shape(4, 16, 24), Shape(7, 8, 12), AdapterConfig(projectors=3, relu=True)).double()
+    three = Adapter(
+        FeatureShape(4, 16, 24), FeatureShape(7, 8, 12), AdapterConfig(projectors=3, relu=True)
+    ).double()
     assert three.describe() == "3 projectors, 105 extra parameters, training only"
     got = three(ramp(64, 96, 4, (0, 0, 0, 0)), ramp(64, 96, 8, (0, 0, 0, 0)))
     assert got.shape == (2, 7, 8, 12)

@@ -10,7 +10,7 @@ import torch
 from acdc_tree import write_acdc
 
 from distill.config import Config, parse_config
-from distill.training.data_module import SegmentationData
+from distill.training.data_module import SegmentationDataModule
 from kd_seg_ros.common.errors import UserError
 
 
@@ -30,14 +30,14 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     return parse_config(values, "here")
 
 
-def of_process(config: Config, rank: int, count: int) -> SegmentationData:
-    data = SegmentationData(config, epochs_done=1)
+def of_process(config: Config, rank: int, count: int) -> SegmentationDataModule:
+    data = SegmentationDataModule(config, epochs_done=1)
     data.trainer = SimpleNamespace(global_rank=rank, world_size=count)  # type: ignore[assignment]
     return data
 
 
 def test_processes_share_the_very_batches_of_one(config: Config) -> None:
-    alone = list(SegmentationData(config, epochs_done=1).train_dataloader())
+    alone = list(SegmentationDataModule(config, epochs_done=1).train_dataloader())
     shares = [list(of_process(config, rank, 2).train_dataloader()) for rank in (0, 1)]
     assert len(alone) == len(shares[0]) == len(shares[1]) == 2
     for whole, *parts in zip(alone, *shares, strict=True):
@@ -49,7 +49,8 @@ def test_processes_share_the_very_batches_of_one(config: Config) -> None:
 
 def test_the_epoch_changes_the_order(config: Config) -> None:
     first, second = (
-        [batch["path"] for batch in SegmentationData(config, done).train_dataloader()] for done in (0, 1)
+        [batch["path"] for batch in SegmentationDataModule(config, done).train_dataloader()]
+        for done in (0, 1)
     )
     assert first != second
 
@@ -61,9 +62,9 @@ def test_validation_images_are_seen_once(config: Config) -> None:
 
 @pytest.mark.parametrize(("count", "message"), [(3, "of 4 cannot be divided between 3"), (16, "divided")])
 def test_a_batch_that_cannot_be_divided_is_refused(config: Config, count: int, message: str) -> None:
-    SegmentationData(config).check_processes(2)
+    SegmentationDataModule(config).check_processes(2)
     with pytest.raises(UserError, match=message):
-        SegmentationData(config).check_processes(count)
+        SegmentationDataModule(config).check_processes(count)
 
 
 def test_too_few_images(config: Config) -> None:
@@ -71,8 +72,8 @@ def test_too_few_images(config: Config) -> None:
         return config.model_copy(update={"training": config.training.model_copy(update=training)})
 
     with pytest.raises(UserError, match="8 training images are fewer than a batch of 9"):
-        SegmentationData(changed(batch_size=9))
-    data = SegmentationData(config)
+        SegmentationDataModule(changed(batch_size=9))
+    data = SegmentationDataModule(config)
     data.validation = data.validation[:1]
     with pytest.raises(UserError, match="1 validation images are too few for 2 processes"):
         data.check_processes(2)

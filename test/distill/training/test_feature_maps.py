@@ -7,7 +7,13 @@ from distill.models.build import build
 from distill.models.hrnet import HrNetV2
 from distill.models.network import SegmentationNetwork
 from distill.models.output import pad_to_multiple
-from distill.training.feature_maps import Shape, map_shapes, named_map, pad_labels, training_heads
+from distill.training.feature_maps import (
+    FeatureShape,
+    feature_map,
+    feature_shapes,
+    pad_labels,
+    training_heads,
+)
 
 HEADS = {"pidnet_s": ["semantic", "boundary"], "sfnet_lite_resnet18": ["semantic"]}
 
@@ -26,7 +32,7 @@ def test_shapes_and_heads_are_foreseen_and_nothing_is_touched(name: str) -> None
     model = network(name).train()
     before = {key: value.clone() for key, value in model.state_dict().items()}
     random = torch.get_rng_state()
-    shapes, heads = map_shapes(model, (65, 130)), training_heads(model)
+    shapes, heads = feature_shapes(model, (65, 130)), training_heads(model)
     assert torch.equal(torch.get_rng_state(), random)
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
     assert all(module.training for module in model.modules())
@@ -39,13 +45,13 @@ def test_shapes_and_heads_are_foreseen_and_nothing_is_touched(name: str) -> None
 
 def test_a_frozen_network_stays_frozen() -> None:
     model = network("pidnet_s").eval()
-    map_shapes(model, (64, 64))
+    feature_shapes(model, (64, 64))
     training_heads(model)
     assert not any(module.training for module in model.modules())
 
 
 def test_shapes_are_written_as_channels_height_width() -> None:
-    assert str(Shape(320, 56, 28)) == "320×56×28"
+    assert str(FeatureShape(320, 56, 28)) == "320×56×28"
 
 
 @pytest.mark.parametrize("size", [(128, 256), (65, 97), (97, 131), (129, 40)])
@@ -57,5 +63,5 @@ def test_labels_are_padded_as_the_network_pads_the_image(size: tuple[int, int]) 
     expected = pad_to_multiple(labels[:, None] + 1, model.padding_multiple)[0][:, 0] - 1
     expected[expected == -1] = 255
     for name in (*model.strides, "pre_logits"):
-        assert torch.equal(pad_labels(labels, named_map(output, name).padding), expected)
-    assert torch.equal(pad_labels(labels, named_map(output, "logits").padding), labels)
+        assert torch.equal(pad_labels(labels, feature_map(output, name).padding), expected)
+    assert torch.equal(pad_labels(labels, feature_map(output, "logits").padding), labels)

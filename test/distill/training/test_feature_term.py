@@ -14,7 +14,7 @@ from scipy.special import rel_entr, softmax
 
 from distill.config.objective import WEIGHTS, FeatureLossConfig
 from distill.models.output import Output
-from distill.training.feature_maps import Shape
+from distill.training.feature_maps import FeatureShape
 from distill.training.feature_term import OF_TWO_MAPS, SAME_WIDTH, FeatureTerm
 from kd_seg_ros.common.errors import UserError
 
@@ -33,9 +33,9 @@ def output(seed: int, channels: int) -> Output:
     return Output(random(21, HEIGHT, WIDTH), random(channels, 4, 6), features, {"P4": 4, "P8": 8})
 
 
-def shapes_of(output: Output) -> dict[str, Shape]:
+def shapes_of(output: Output) -> dict[str, FeatureShape]:
     maps = {**output.features, "pre_logits": output.pre_logits, "logits": output.logits}
-    return {name: Shape(*values.shape[1:]) for name, values in maps.items()}
+    return {name: FeatureShape(*values.shape[1:]) for name, values in maps.items()}
 
 
 def labels() -> torch.Tensor:
@@ -199,8 +199,8 @@ def test_an_adapted_student_is_judged_by_the_labels_of_the_teachers_grid() -> No
     assert float(got.detach()) == pytest.approx(float(np.mean(squares)))
 
 
-WIDE, TALL = Shape(6, 2, 2), Shape(4, 4, 2)
-FIRST = {"P4": Shape(4, 2, 2), "pre_logits": Shape(4, 2, 2), "logits": Shape(3, 8, 8)}
+WIDE, TALL = FeatureShape(6, 2, 2), FeatureShape(4, 4, 2)
+FIRST = {"P4": FeatureShape(4, 2, 2), "pre_logits": FeatureShape(4, 2, 2), "logits": FeatureShape(3, 8, 8)}
 
 
 @pytest.mark.parametrize("loss", FORMULAS)
@@ -223,7 +223,7 @@ def test_without_an_adapter_shapes_must_fit(loss: Any) -> None:
 
 def test_a_map_that_one_of_both_lacks_is_refused_by_name() -> None:
     config = FeatureLossConfig(loss="cwd", maps=("P4", "logits", "P128"))
-    pyramid = {"P4": Shape(4, 2, 2), "P128": Shape(4, 1, 1), "logits": Shape(3, 8, 8)}
+    pyramid = {"P4": FeatureShape(4, 2, 2), "P128": FeatureShape(4, 1, 1), "logits": FeatureShape(3, 8, 8)}
     FeatureTerm("cwd", config, pyramid, pyramid)
     with pytest.raises(UserError, match=r"the teacher has no map 'P128'; it has P4, pre_logits, logits"):
         FeatureTerm("cwd", config, pyramid, FIRST)

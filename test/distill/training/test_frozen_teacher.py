@@ -10,7 +10,7 @@ import torch
 
 from distill.models.build import build
 from distill.models.output import Output
-from distill.training.frozen_teacher import Teaching
+from distill.training.frozen_teacher import FrozenTeacher
 
 IMAGE = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
@@ -22,15 +22,15 @@ def teacher() -> Any:
 
 
 def test_it_is_frozen_and_never_copied(teacher: torch.nn.Module) -> None:
-    teaching = Teaching(teacher)
-    assert copy.deepcopy(teaching) is teaching
+    frozen = FrozenTeacher(teacher)
+    assert copy.deepcopy(frozen) is frozen
     assert not teacher.training
     assert not any(parameter.requires_grad for parameter in teacher.parameters())
 
 
 def test_its_outputs_may_enter_a_graph(teacher: torch.nn.Module) -> None:
     """Under inference_mode they could not."""
-    output = Teaching(teacher)({"image": IMAGE})
+    output = FrozenTeacher(teacher)({"image": IMAGE})
     student = torch.randn_like(output.logits, requires_grad=True)
     (student * output.logits).sum().backward()
     assert torch.equal(student.grad, output.logits)  # type: ignore[arg-type]
@@ -47,18 +47,18 @@ def test_its_outputs_may_enter_a_graph(teacher: torch.nn.Module) -> None:
 def test_it_runs_in_the_precision_of_training(
     teacher: torch.nn.Module, precision: str, dtype: torch.dtype, tolerance: float
 ) -> None:
-    plain = Teaching(copy.deepcopy(teacher))({"image": IMAGE})
-    teaching = Teaching(teacher)
-    teaching.prepare(torch.device("cpu"), precision)
+    plain = FrozenTeacher(copy.deepcopy(teacher))({"image": IMAGE})
+    frozen = FrozenTeacher(teacher)
+    frozen.prepare(torch.device("cpu"), precision)
     with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed"):
-        output = teaching({"image": IMAGE})
+        output = frozen({"image": IMAGE})
     assert output.logits.dtype == dtype
     assert next(teacher.parameters()).dtype == dtype
     torch.testing.assert_close(output.logits.float(), plain.logits, rtol=0, atol=tolerance)
 
 
-def test_a_teacher_from_outside_minds_its_own_precision() -> None:
-    class Outside(torch.nn.Module):
+def test_an_external_teacher_keeps_its_own_precision() -> None:
+    class External(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.convolution = torch.nn.Conv2d(3, 19, 1)
@@ -66,6 +66,6 @@ def test_a_teacher_from_outside_minds_its_own_precision() -> None:
         def forward(self, image: torch.Tensor) -> Output:
             return Output(self.convolution(image), image[:, :0], {})
 
-    teaching = Teaching(Outside())
-    teaching.prepare(torch.device("cpu"), "16-mixed")
-    assert teaching({"image": IMAGE}).logits.dtype == torch.float32
+    frozen = FrozenTeacher(External())
+    frozen.prepare(torch.device("cpu"), "16-mixed")
+    assert frozen({"image": IMAGE}).logits.dtype == torch.float32

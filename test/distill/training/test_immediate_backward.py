@@ -13,8 +13,8 @@ import distill.training.feature_term
 import distill.training.objective
 from distill.config import ObjectiveConfig
 from distill.models.build import build
-from distill.training.feature_maps import map_shapes
-from distill.training.immediate_backward import at_once
+from distill.training.feature_maps import feature_shapes
+from distill.training.immediate_backward import immediate_backward
 from distill.training.objective import Objective
 
 
@@ -26,7 +26,7 @@ def test_values_and_gradients_are_those_of_the_sum() -> None:
         yield (a * b * w).sum()
         yield a.exp().sum()
 
-    total = at_once(losses, [x, y], [w])
+    total = immediate_backward(losses, [x, y], [w])
     (3 * total).backward()
     assert float(total.detach()) == pytest.approx(float(((x * y * w).sum() + x.exp().sum()).detach()))
     torch.testing.assert_close(x.grad, 3 * (y * w + x.exp()).detach())
@@ -36,7 +36,7 @@ def test_values_and_gradients_are_those_of_the_sum() -> None:
 
 def test_what_a_loss_does_not_depend_on_gets_no_gradient() -> None:
     x, y = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
-    at_once(lambda inputs: [inputs[0].sum(), torch.tensor(4.0)], [x, y]).backward()
+    immediate_backward(lambda inputs: [inputs[0].sum(), torch.tensor(4.0)], [x, y]).backward()
     assert x.grad is not None
     assert y.grad is None
 
@@ -52,7 +52,7 @@ def test_one_graph_at_a_time_and_nothing_but_gradients_after() -> None:
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         x.exp().log1p().sum()
         plain, kept[:] = len(kept), []
-        total = at_once(lambda inputs: [inputs[0].detach().sum() + (inputs[0] * 2).sum()], [x])
+        total = immediate_backward(lambda inputs: [inputs[0].detach().sum() + (inputs[0] * 2).sum()], [x])
     assert plain == 2
     assert kept == [1000]  # the gradient
     total.backward()
@@ -61,7 +61,7 @@ def test_one_graph_at_a_time_and_nothing_but_gradients_after() -> None:
 
 def test_gradients_too_small_for_fp16_survive_until_they_are_scaled() -> None:
     x = torch.ones(4, dtype=torch.float16, requires_grad=True)
-    total = at_once(lambda inputs: [(1e-9 * inputs[0]).sum()], [x])
+    total = immediate_backward(lambda inputs: [(1e-9 * inputs[0]).sum()], [x])
     (total * 2.0**16).backward()
     assert x.grad is not None
     assert x.grad.dtype == torch.float16
@@ -71,7 +71,7 @@ def test_gradients_too_small_for_fp16_survive_until_they_are_scaled() -> None:
 def test_without_gradients_it_is_the_sum() -> None:
     x = torch.ones(3, requires_grad=True)
     with torch.no_grad():
-        total = at_once(lambda inputs: [inputs[0].sum(), inputs[0].sum()], [x])
+        total = immediate_backward(lambda inputs: [inputs[0].sum(), inputs[0].sum()], [x])
     assert float(total) == 6
     assert not total.requires_grad
 
@@ -99,7 +99,9 @@ def test_the_whole_objective_has_the_gradients_of_plain_backpropagation(
     torch.manual_seed(0)
     student = build("pidnet_s", 19).double().train()
     teacher = build("swiftnet", 19, backbone="mobilenetv4_conv_small_035", channels=8).double().eval()
-    objective = Objective(config, map_shapes(student, (96, 96)), map_shapes(teacher, (96, 96))).double()
+    objective = Objective(
+        config, feature_shapes(student, (96, 96)), feature_shapes(teacher, (96, 96))
+    ).double()
     image = torch.randn(2, 3, 96, 96, dtype=torch.float64)
     labels = torch.randint(0, 19, (2, 96, 96))
     labels[:, :20] = 255
@@ -119,8 +121,8 @@ def test_the_whole_objective_has_the_gradients_of_plain_backpropagation(
         )
 
     total, terms, ours = gradients()
-    monkeypatch.setattr(distill.training.objective, "at_once", plain_sum)
-    monkeypatch.setattr(distill.training.feature_term, "at_once", plain_sum)
+    monkeypatch.setattr(distill.training.objective, "immediate_backward", plain_sum)
+    monkeypatch.setattr(distill.training.feature_term, "immediate_backward", plain_sum)
     plain_total, plain_terms, plain = gradients()
     torch.testing.assert_close(total, plain_total)
     torch.testing.assert_close(terms, plain_terms)
@@ -140,7 +142,9 @@ def test_gradients_too_small_for_half_precision_survive_autocast() -> None:
         x = features.float().requires_grad_()
         adapter.zero_grad()
         with torch.autocast("cpu", torch.float16, enabled=enabled):
-            total = at_once(lambda s: [1e-9 * adapter(s[0]).square().sum()], [x], adapter.parameters())
+            total = immediate_backward(
+                lambda s: [1e-9 * adapter(s[0]).square().sum()], [x], adapter.parameters()
+            )
         total.backward()
         gradients = [x.grad, *(p.grad for p in adapter.parameters())]
         return [gradient.clone() for gradient in gradients if gradient is not None]

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from distill.config import FeatureLossConfig, ObjectiveConfig
 from distill.losses import pidnet_loss
 from distill.models.output import Output
-from distill.training.feature_maps import Shape
+from distill.training.feature_maps import FeatureShape
 from distill.training.objective import Objective
 from kd_seg_ros.common.errors import UserError
 
@@ -31,9 +31,9 @@ def output(seed: int, channels: int = 4) -> Output:
     )
 
 
-def shapes_of(output: Output) -> dict[str, Shape]:
+def shapes_of(output: Output) -> dict[str, FeatureShape]:
     maps = {**output.features, "pre_logits": output.pre_logits, "logits": output.logits}
-    return {name: Shape(*values.shape[1:]) for name, values in maps.items()}
+    return {name: FeatureShape(*values.shape[1:]) for name, values in maps.items()}
 
 
 @pytest.fixture

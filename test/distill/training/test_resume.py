@@ -78,7 +78,7 @@ def test_a_killed_run_resumes_to_the_same_bits(experiment: Path, capsys: pytest.
     assert main(["fit", "--config", str(experiment)]) == 0
     kill_after_some_epochs(experiment, "killed")
     assert main(["fit", "--config", str(experiment), "--name", "killed", "--resume"]) == 0
-    assert "resuming from" in capsys.readouterr().out
+    assert "resuming from" in capsys.readouterr().err
     whole, killed = (weights(experiment.parent / name / LAST) for name in ("whole", "killed"))
     assert whole.keys() == killed.keys()
     assert all(torch.equal(whole[key], killed[key]) for key in whole)
@@ -96,7 +96,7 @@ def test_a_torn_checkpoint_is_passed_over_with_a_message(
     (folder / LAST).write_bytes(content[: len(content) // 2])
     capsys.readouterr()
     assert main(["fit", *options, "--resume"]) == 0
-    printed = capsys.readouterr().out
+    printed = capsys.readouterr().err
     assert f"warning: {folder / LAST} is cut short" in printed
     after = weights(folder / LAST)
     assert all(torch.equal(before[key], after[key]) for key in before)
@@ -150,7 +150,7 @@ def test_stopped_by_a_signal(
     finally:
         signal.signal(signal.SIGINT, before)
     assert end.value.code == 128 + number  # never 0, which says that the run has finished
-    saved = "--resume goes on from last.ckpt" if epoch else "nothing is saved yet"
+    saved = "--resume continues from last.ckpt" if epoch else "nothing is saved yet"
     assert f"stopped in epoch {epoch} by {number.name}: {saved}" in capsys.readouterr().err
 
 

@@ -13,9 +13,9 @@ from acdc_tree import write_acdc
 from distill.config import Config, parse_config
 from distill.models.build import build
 from distill.models.output import Output
-from distill.training.data_module import SegmentationData
-from distill.training.feature_maps import named_map
-from distill.training.teacher_cache import check_unvaried, needed_maps, open_cache
+from distill.training.data_module import SegmentationDataModule
+from distill.training.feature_maps import feature_map
+from distill.training.teacher_cache import check_no_augmentation, needed_maps, open_cache
 from kd_seg_ros.common.errors import UserError
 
 BACKBONE = "mobilenetv4_conv_small_035"
@@ -62,7 +62,7 @@ def config(tmp_path: Path) -> Config:
 
 
 def test_the_second_epoch_does_not_ask_the_teacher(config: Config) -> None:
-    teacher, data = Counted(), SegmentationData(config)
+    teacher, data = Counted(), SegmentationDataModule(config)
     cache = open_cache(config)
     first = {
         path: (cache(teacher, b, teacher.strides), n)
@@ -77,7 +77,7 @@ def test_the_second_epoch_does_not_ask_the_teacher(config: Config) -> None:
         for number, path in enumerate(batch["path"]):
             fresh, place = first[path]
             for name in ("logits", "P8"):
-                kept, asked = named_map(output, name), named_map(fresh, name)
+                kept, asked = feature_map(output, name), feature_map(fresh, name)
                 assert (kept.padding, kept.image) == (asked.padding, asked.image)
                 torch.testing.assert_close(kept.values[number], asked.values[place], rtol=2**-10, atol=1e-4)
     assert teacher.asked == 2
@@ -86,7 +86,7 @@ def test_the_second_epoch_does_not_ask_the_teacher(config: Config) -> None:
 def test_only_what_is_compared_is_kept(config: Config) -> None:
     assert needed_maps(config.objective) == ("P8", "logits")
     cache, teacher = open_cache(config), Counted()
-    batch = next(iter(SegmentationData(config).train_dataloader()))
+    batch = next(iter(SegmentationDataModule(config).train_dataloader()))
     cache(teacher, batch, teacher.strides)
     output = cache(teacher, batch, teacher.strides)
     assert set(output.features) == {"P8", "P128"}  # the coarsest one tells the padding
@@ -107,7 +107,7 @@ def test_another_teacher_or_size_has_files_of_its_own(config: Config, tmp_path: 
 
 def test_a_damaged_file_is_named(config: Config) -> None:
     cache, teacher = open_cache(config), Counted()
-    batch = next(iter(SegmentationData(config).train_dataloader()))
+    batch = next(iter(SegmentationDataModule(config).train_dataloader()))
     cache(teacher, batch, teacher.strides)
     for file in cache.folder.iterdir():
         file.write_bytes(file.read_bytes()[:100])
@@ -116,17 +116,17 @@ def test_a_damaged_file_is_named(config: Config) -> None:
 
 
 def test_augmented_images_are_refused_with_what_to_set(config: Config) -> None:
-    data, frames = config.data, SegmentationData(config).training
-    check_unvaried(data, frames)
+    data, frames = config.data, SegmentationDataModule(config).training
+    check_no_augmentation(data, frames)
     for key, value in (("scale", (0.5, 1)), ("flip", True), ("jitter", 0.1)):
         with pytest.raises(UserError, match=rf"set data\.{key}: "):
-            check_unvaried(data.model_copy(update={key: value}), frames)
+            check_no_augmentation(data.model_copy(update={key: value}), frames)
     with pytest.raises(UserError, match=r"is 64×40 pixels: .* here \[40, 64\]"):
-        check_unvaried(data.model_copy(update={"crop": (40, 40)}), frames)
+        check_no_augmentation(data.model_copy(update={"crop": (40, 40)}), frames)
 
 
 def test_an_image_that_has_changed_is_shown_again(config: Config) -> None:
-    data = SegmentationData(config)
+    data = SegmentationDataModule(config)
     batch = next(iter(data.train_dataloader()))
     teacher, cache = Counted(), open_cache(config)
     for _ in range(2):

@@ -60,7 +60,7 @@ def test_a_hugging_face_folder_teaches(
     folder = tiny.save(tiny.mask2former(), tmp_path / "teacher")
     command = ["fit", "--config", str(experiment), "--name", "hf", "--teacher.huggingface", str(folder)]
     assert main(command) == 0
-    printed = capsys.readouterr().out
+    printed = capsys.readouterr().err
     assert "Mask2FormerForUniversalSegmentation" in printed
     assert "classes: 19 of our 19" in printed
     _, config = load_student(experiment.parent / "runs" / "hf" / "best.ckpt")

@@ -69,7 +69,7 @@ def test_the_loss_curve_and_the_weights_are_those_of_one_process(experiment: Pat
     assert main(["fit", "--config", str(experiment), "--name", "one"]) == 0
     done = run("--config", str(experiment), "--name", "two", "--training.devices", "2")
     assert done.returncode == 0, done.stderr
-    assert "2 processes, each with 2 of the 4 images of a batch" in done.stdout
+    assert "2 processes, each with 2 of the 4 images of a batch" in done.stderr
     assert done.stdout.count("best checkpoint") == 1
     for tag in (
         "train/loss",

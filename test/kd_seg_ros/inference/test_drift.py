@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distill.metrics import ConfidenceBins
-from kd_seg_ros.inference.drift import DriftWatch, bin_accuracy, bin_counts, expected_accuracy
+from kd_seg_ros.inference.drift import DriftMonitor, bin_accuracy, bin_counts, expected_accuracy
 
 TABLE: dict[str, list[float | None]] = {
     "confidence": [0.1, None, 0.9],
@@ -52,7 +52,7 @@ def test_on_calibration_like_images_the_estimate_is_the_accuracy() -> None:
 
 def test_unsure_images_leave_the_range_and_old_ones_are_forgotten() -> None:
     now = 0.0
-    watch = DriftWatch(TABLE, (0.8, 0.99), window=10, clock=lambda: now)
+    watch = DriftMonitor(TABLE, (0.8, 0.99), window=10, clock=lambda: now)
     assert watch.state() is None
     sure, unsure = np.full((8, 8), 250, np.uint8), np.full((8, 8), 20, np.uint8)
     watch.add(sure)
@@ -75,7 +75,7 @@ def test_unsure_images_leave_the_range_and_old_ones_are_forgotten() -> None:
 
 
 def test_a_surer_network_than_ever_is_drift_too() -> None:
-    watch = DriftWatch(TABLE, (0.3, 0.9), window=10)
+    watch = DriftMonitor(TABLE, (0.3, 0.9), window=10)
     watch.add(np.full((8, 8), 255, np.uint8))
     state = watch.state()
     assert state is not None

@@ -274,7 +274,7 @@ def test_smaller_maps_are_sampled_at_the_middle_of_their_pixels(model: Path) -> 
 
 @pytest.mark.parametrize("wrong", ["gaps", "read-only", "type", "shapes"])
 def test_maps_that_cannot_be_written_to_are_refused(model: Path, wrong: str) -> None:
-    maps = {name: np.zeros_like(array) for name, array in Prediction.empty((40, 64), True).maps().items()}
+    maps = {name: np.zeros_like(array) for name, array in Prediction.empty((40, 64), True).arrays().items()}
     if wrong == "gaps":
         maps["confidence"] = np.empty((40, 128), np.uint8)[:, ::2]
     elif wrong == "read-only":
@@ -296,8 +296,8 @@ def test_blue_green_red(tmp_path: Path, channels: bool, size: tuple[int, int]) -
     found = engine.segment(image[..., ::-1].copy(), probability=True, bgr=True)
     again = engine.segment(image, probability=True)  # the order of one run is not that of the next
     for answer in (found, again):
-        for name, array in answer.maps().items():
-            np.testing.assert_array_equal(array, wanted.maps()[name])
+        for name, array in answer.arrays().items():
+            np.testing.assert_array_equal(array, wanted.arrays()[name])
 
 
 def test_a_file_of_open_size_follows_the_image(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kd_seg_ros.inference.thresholds import abstain, lowest_levels
+from kd_seg_ros.inference.thresholds import apply_min_confidence, min_confidence_levels
 
 RNG = np.random.default_rng(0)
 MASK = RNG.integers(0, 19, (16, 40), np.uint8)
@@ -19,7 +19,7 @@ def abstained(
     threshold: float, by_class: list[float] | None = None, ignore_id: int = 255
 ) -> NDArray[np.uint8]:
     mask = MASK.copy()
-    abstain(mask, CONFIDENCE, lowest_levels(threshold, by_class or []), ignore_id)
+    apply_min_confidence(mask, CONFIDENCE, min_confidence_levels(threshold, by_class or []), ignore_id)
     return mask
 
 
@@ -53,4 +53,4 @@ def test_without_a_threshold_nothing_is_done() -> None:
 
 @pytest.mark.parametrize("beyond", [1 + 5e-7, -5e-7])
 def test_what_ros_lets_pass_beyond_the_limits_is_the_limit(beyond: float) -> None:
-    assert set(lowest_levels(beyond, [beyond]).tolist()) == {255 if beyond > 0.5 else 0}
+    assert set(min_confidence_levels(beyond, [beyond]).tolist()) == {255 if beyond > 0.5 else 0}

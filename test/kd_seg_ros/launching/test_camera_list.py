@@ -78,12 +78,12 @@ def cameras(*entries: Any, **rest: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (cameras(FRONT, default={}), "unknown key 'default': did you mean 'defaults'?"),
-        (cameras({**FRONT, "modle": "x"}), "camera 'front': unknown key 'modle': did you mean 'model'?"),
+        (cameras(FRONT, default={}), "unknown key 'default'; did you mean 'defaults'?"),
+        (cameras({**FRONT, "modle": "x"}), "camera 'front': unknown key 'modle'; did you mean 'model'?"),
         (cameras({**FRONT, "zzz": 1}), "unknown key 'zzz': there are name, image, model, provider"),
         (
             cameras(FRONT, defaults={"provder": "cpu"}),
-            "defaults: unknown key 'provder': did you mean 'provider'?",
+            "defaults: unknown key 'provder'; did you mean 'provider'?",
         ),
         (cameras(FRONT, FRONT), "two cameras are named 'front'"),
         (cameras(FRONT, {**FRONT, "name": "/front"}), "two cameras are named 'front'"),
@@ -107,11 +107,11 @@ def cameras(*entries: Any, **rest: Any) -> dict[str, Any]:
         ),
         (
             cameras({**FRONT, "parameters": {"min_confidense": 0.5}}),
-            "camera 'front': unknown parameter 'min_confidense': did you mean 'min_confidence'?",
+            "camera 'front': unknown parameter 'min_confidense'; did you mean 'min_confidence'?",
         ),
         (
             cameras({**FRONT, "parameters": {"diagnostics": {"periods": 1.0}}}),
-            "unknown parameter 'diagnostics.periods': did you mean 'diagnostics.period_s'?",
+            "unknown parameter 'diagnostics.periods'; did you mean 'diagnostics.period_s'?",
         ),
         (cameras(), "'cameras' must be a list with at least one camera, not []"),
         ({"cameras": FRONT}, "'cameras' must be a list"),

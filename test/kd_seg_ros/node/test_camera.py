@@ -13,7 +13,7 @@ from dds import Client, wait_until  # noqa: E402
 from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
 
-from kd_seg_ros.node.camera import NUMBERED, Camera  # noqa: E402
+from kd_seg_ros.node.camera import NUMBERED, CameraSubscription  # noqa: E402
 
 BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
@@ -25,9 +25,9 @@ def client(request: pytest.FixtureRequest) -> Iterator[Client]:
     client.close()
 
 
-def camera(client: Client, reliability: str = "auto", **options: Any) -> Camera:
+def camera(client: Client, reliability: str = "auto", **options: Any) -> CameraSubscription:
     settings = {"compressed": False, "with_info": False, **options}
-    return Camera(client.node, lambda _: None, reliability=reliability, **settings)
+    return CameraSubscription(client.node, lambda _: None, reliability=reliability, **settings)
 
 
 def test_a_topic_of_another_type_is_told(client: Client) -> None:

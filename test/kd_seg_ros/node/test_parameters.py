@@ -78,7 +78,7 @@ def test_the_shipped_file_states_every_parameter_with_its_default(make_node: Cal
         ("overlay_alpha:=1.01", "0.0 to 1.0, not 1.01"),
         ("overlay_alpha:=.nan", "0.0 to 1.0, not nan"),
         ("diagnostics.period_s:=0.0", "0.1 to 3600.0, not 0.0"),
-        ("modle:=x", "unknown parameter 'modle': did you mean 'model'?"),
+        ("modle:=x", "unknown parameter 'modle'; did you mean 'model'?"),
         ("overlay_aplha:=0.3", "did you mean 'overlay_alpha'?"),
         ("zzz:=1", "unknown parameter 'zzz': there are model, provider"),
         ("active:=false", "parameter 'active' must be one of auto, always, not False"),
@@ -140,7 +140,7 @@ def test_thresholds_of_classes(make_node: Callable[..., Node]) -> None:
     [
         (
             "raod:=0.5",
-            "unknown parameter 'class_min_confidence.raod': did you mean 'class_min_confidence.road'?",
+            "unknown parameter 'class_min_confidence.raod'; did you mean 'class_min_confidence.road'?",
         ),
         (
             "road:=2.0",

@@ -229,7 +229,7 @@ def test_ends_cleanly_while_still_starting(settings: list[str], topic: str) -> N
 @pytest.mark.parametrize(
     ("yaml", "complaint"),
     [
-        ("confidence_encodng: mono8", "error: unknown parameter 'confidence_encodng': did you mean 'confide"),
+        ("confidence_encodng: mono8", "error: unknown parameter 'confidence_encodng'; did you mean 'confide"),
         ("model: /no/such/file.onnx", "error: /no/such/file.onnx: no such model file"),
         ("[", "error: Failed to parse ROS arguments: "),
     ],

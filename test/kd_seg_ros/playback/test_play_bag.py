@@ -96,7 +96,7 @@ def test_unknown_topic_is_refused_with_those_there_are(
     [
         (
             ["--topics", "/camera/image"],
-            "which has /camera/condition, /camera/image_raw, /note (did you mean",
+            "which has /camera/condition, /camera/image_raw, /note; did you mean",
         ),
         (["--remap", "/camera/image:=/x"], "--remap /camera/image:=/x: not in"),
         (["-m", "/camera/image_raw"], "--remap /camera/image_raw: must be /old:=/new"),

@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from kd_seg_ros.node.side_worker import SideWorker
+from kd_seg_ros.node.latest_job_thread import LatestJobThread
 
 
 @pytest.fixture
@@ -16,14 +16,14 @@ def errors() -> list[Exception]:
 
 
 @pytest.fixture
-def worker(errors: list[Exception]) -> Iterator[SideWorker]:
-    worker = SideWorker("test", errors.append)
+def worker(errors: list[Exception]) -> Iterator[LatestJobThread]:
+    worker = LatestJobThread("test", errors.append)
     worker.start()
     yield worker
     worker.stop()
 
 
-def test_the_newest_job_wins(worker: SideWorker) -> None:
+def test_the_newest_job_wins(worker: LatestJobThread) -> None:
     begun, go_on, done = Event(), Event(), Event()
     order: list[int] = []
 
@@ -47,7 +47,7 @@ def test_the_newest_job_wins(worker: SideWorker) -> None:
 
 
 def test_a_job_that_fails_is_reported_and_the_next_is_done(
-    worker: SideWorker, errors: list[Exception]
+    worker: LatestJobThread, errors: list[Exception]
 ) -> None:
     done, failed = Event(), ValueError("no")
 
@@ -63,6 +63,6 @@ def test_a_job_that_fails_is_reported_and_the_next_is_done(
     assert errors == [failed]
 
 
-def test_stopping_twice_does_no_harm(worker: SideWorker) -> None:
+def test_stopping_twice_does_no_harm(worker: LatestJobThread) -> None:
     worker.stop()
     worker.give(lambda: pytest.fail("stopped"))

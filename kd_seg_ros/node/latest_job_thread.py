@@ -10,7 +10,7 @@ from kd_seg_ros.node.mailbox import Mailbox
 Job = Callable[[], None]
 
 
-class SideWorker:
+class LatestJobThread:
     """Does the newest job it was given; one that comes too late for its turn is left out."""
 
     def __init__(self, name: str, failed: Callable[[Exception], None]) -> None:

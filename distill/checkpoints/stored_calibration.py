@@ -1,4 +1,7 @@
-"""What `calibrate` keeps beside a checkpoint: best.calibration.json, described in docs/model_file.md."""
+"""The calibration of a checkpoint, which `calibrate` stores next to it as ``best.calibration.json``.
+
+The file's fields are described in docs/model_file.md.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +14,23 @@ from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import sha256
 
 SCHEMA_VERSION: Final = 2
+"""Version of the calibration file's layout."""
 UNCALIBRATED: Final = "none"
-"""The key of the scores before calibration."""
+"""Key under which the file's ``scores`` hold those before calibration."""
 
 _AGAIN = "run `python -m distill calibrate` again"
 
 
 def calibration_path(checkpoint: Path) -> Path:
-    """Where a checkpoint's calibration is kept: beside it."""
+    """Return the path of a checkpoint's calibration file: ``best.ckpt`` has ``best.calibration.json``."""
     return checkpoint.with_suffix(".calibration.json")
 
 
-def read_calibration(checkpoint: Path) -> dict[str, Any] | None:
-    """Return what `calibrate` found for exactly this checkpoint; None if it was never calibrated.
+def read_calibration_document(checkpoint: Path) -> dict[str, Any] | None:
+    """Read the calibration file of a checkpoint; None if the checkpoint was never calibrated.
 
-    :raises UserError: if it belongs to another version of the checkpoint, is damaged or of another schema
-        version.
+    :raises UserError: if the file belongs to another version of the checkpoint, is damaged or has another
+        schema version.
     """
     path = calibration_path(checkpoint)
     if not path.is_file():
@@ -55,11 +59,18 @@ def read_calibration(checkpoint: Path) -> dict[str, Any] | None:
 
 
 def calibration_of(document: dict[str, Any]) -> LogitCalibration:
-    """Return the method and parameters that a document holds; raises ValueError, KeyError if it has none."""
+    """Return the calibration that a document describes.
+
+    :param document: the content of a calibration file.
+    :raises ValueError, KeyError, TypeError: if it describes none.
+    """
     return LogitCalibration.parse(document["method"], document["parameters"])
 
 
-def stored_calibration(checkpoint: Path) -> LogitCalibration | None:
-    """Return the calibration that `calibrate` found for a checkpoint, if it did; raises UserError."""
-    document = read_calibration(checkpoint)
+def load_calibration(checkpoint: Path) -> LogitCalibration | None:
+    """Return the stored calibration of a checkpoint; None if it was never calibrated.
+
+    :raises UserError: as :func:`read_calibration_document` does.
+    """
+    document = read_calibration_document(checkpoint)
     return None if document is None else calibration_of(document)

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from kd_seg_ros.node.gaps import Gaps
+from kd_seg_ros.node.message_loss import LostMessageCounter
 
 ONE, OTHER = b"1", b"2"
 
 
-def seen(gaps: Gaps, *numbers: int | None) -> int:
+def seen(gaps: LostMessageCounter, *numbers: int | None) -> int:
     for number in numbers:
         gaps.note(number)
     return gaps.missing
 
 
 def test_what_is_missing_is_counted() -> None:
-    gaps = Gaps()
+    gaps = LostMessageCounter()
     gaps.watch([ONE])
     assert seen(gaps, 17, 18, 19) == 0
     assert seen(gaps, 21, 25) == 1 + 3
 
 
 def test_nothing_is_made_up() -> None:
-    gaps = Gaps()
+    gaps = LostMessageCounter()
     assert seen(gaps, 1, 9) == 0, "nobody knows yet who sends"
     gaps.watch([ONE, OTHER])
     assert seen(gaps, 1, 500, 2, 501) == 0, "two publishers count for themselves"

@@ -101,7 +101,7 @@ class InputSize:
         return f"the student's, stretched up to multiples of {self.multiple}"
 
 
-class OutsideTeacher(nn.Module):
+class ExternalTeacher(nn.Module):
     """A foreign network that answers like one of ours.
 
     :param network: maps [B, 3, h, w], normalised as ``own`` says, to scores [B, K, h', w'] whose softmax

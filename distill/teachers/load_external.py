@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from distill.teachers.external import ExternalTeacher, Normalisation
 from distill.teachers.huggingface import load_huggingface
 from distill.teachers.onnx_teacher import load_onnx
-from distill.teachers.outside import Normalisation, OutsideTeacher
 
 
-def load_outside_teacher(
+def load_external_teacher(
     *,
     huggingface: str | Path | None = None,
     onnx: str | Path | None = None,
@@ -21,7 +21,7 @@ def load_outside_teacher(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     size: tuple[int, int] | None = None,
-) -> OutsideTeacher:
+) -> ExternalTeacher:
     """Make a teacher from a folder of Hugging Face ``transformers`` or from an ONNX file.
 
     :param huggingface: the folder; exactly one of it and ``onnx`` is given.

@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from distill.calibration import LogitCalibration, calibration_path, read_calibration, stored_calibration
+from distill.checkpoints.stored_calibration import (
+    calibration_path,
+    load_calibration,
+    read_calibration_document,
+)
+from distill.models.logit_calibration import LogitCalibration
 from kd_seg_ros.common.errors import UserError
 
 SCORES = {"full": {"ece": 0.1, "reliability": {}}}
@@ -34,14 +39,14 @@ def write(checkpoint: Path, **changes: Any) -> None:
 
 
 def test_calibration_belongs_to_one_version_of_a_checkpoint(checkpoint: Path) -> None:
-    assert read_calibration(checkpoint) is None
-    assert stored_calibration(checkpoint) is None
+    assert read_calibration_document(checkpoint) is None
+    assert load_calibration(checkpoint) is None
     write(checkpoint)
-    assert read_calibration(checkpoint) == DOCUMENT
-    assert stored_calibration(checkpoint) == LogitCalibration("class_temperature", temperatures=(1.5, 2))
+    assert read_calibration_document(checkpoint) == DOCUMENT
+    assert load_calibration(checkpoint) == LogitCalibration("class_temperature", temperatures=(1.5, 2))
     checkpoint.write_bytes(b"abcd")
     with pytest.raises(UserError, match="another version"):
-        read_calibration(checkpoint)
+        read_calibration_document(checkpoint)
 
 
 @pytest.mark.parametrize("version", [1, 3, "2"])
@@ -50,7 +55,7 @@ def test_another_schema_version_is_refused_with_what_to_do(checkpoint: Path, ver
     with pytest.raises(
         UserError, match=rf"version {version!r}; .* 2: run `python -m distill calibrate` again"
     ):
-        read_calibration(checkpoint)
+        read_calibration_document(checkpoint)
 
 
 @pytest.mark.parametrize(
@@ -69,11 +74,11 @@ def test_another_schema_version_is_refused_with_what_to_do(checkpoint: Path, ver
 def test_a_damaged_file_is_one_line(checkpoint: Path, changes: dict[str, Any]) -> None:
     write(checkpoint, **changes)
     with pytest.raises(UserError, match=r"damaged: run `python -m distill calibrate` again$"):
-        read_calibration(checkpoint)
+        read_calibration_document(checkpoint)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", "1"])
 def test_no_document_at_all(checkpoint: Path, text: str) -> None:
     calibration_path(checkpoint).write_text(text)
     with pytest.raises(UserError, match="damaged"):
-        read_calibration(checkpoint)
+        read_calibration_document(checkpoint)

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from distill.common.class_mapping import map_classes
 from distill.losses.kl import kl_loss
-from distill.teachers.load import load_outside_teacher
-from distill.teachers.outside import FLOOR, InputSize, Normalisation, OutsideTeacher, our_probabilities
+from distill.teachers.external import FLOOR, ExternalTeacher, InputSize, Normalisation, our_probabilities
+from distill.teachers.load_external import load_external_teacher
 from kd_seg_ros.common.errors import UserError
 
 STUDENT = Normalisation((0.4, 0.3, 0.2), (0.5, 0.25, 0.125))
@@ -33,9 +33,9 @@ class Function(nn.Module):
         return self.function(image) * self.weight
 
 
-def make(function: Callable[[Tensor], Tensor], size: InputSize = AS_IT_IS) -> OutsideTeacher:
+def make(function: Callable[[Tensor], Tensor], size: InputSize = AS_IT_IS) -> ExternalTeacher:
     mapping = map_classes(NAMES)
-    return OutsideTeacher(
+    return ExternalTeacher(
         Function(function),
         mapping,
         student=STUDENT,
@@ -212,4 +212,4 @@ def test_impossible_normalisations_are_refused(mean: tuple[float, ...], std: tup
 def test_load_takes_exactly_one_source() -> None:
     for sources in ({}, {"huggingface": "a", "onnx": "b"}):
         with pytest.raises(ValueError, match="exactly one"):
-            load_outside_teacher(student_mean=STUDENT.mean, student_std=STUDENT.std, **sources)  # type: ignore[arg-type]
+            load_external_teacher(student_mean=STUDENT.mean, student_std=STUDENT.std, **sources)  # type: ignore[arg-type]

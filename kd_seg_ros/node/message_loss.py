@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
-class Gaps:
+class LostMessageCounter:
     """Counts the numbers missing between those that came; of one publisher, since each has its own."""
 
     missing = 0

@@ -1,0 +1,44 @@
+"""``python -m distill fit``: train a student by its YAML file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from lightning.pytorch.utilities import rank_zero_only
+
+from distill.config import load_config
+from distill.config.overrides import parse_overrides
+from distill.training.trainer import fit
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options; every key of the configuration is one too."""
+    parser.add_argument(
+        "--config", type=Path, required=True, help="experiment, e.g. config/distill/NAME.yaml"
+    )
+    parser.add_argument("--resume", action="store_true", help="continue the run from its last checkpoint")
+    parser.add_argument("--overwrite", action="store_true", help="delete the earlier run in its folder")
+    parser.add_argument(
+        "--cache-teacher",
+        type=Path,
+        metavar="DIR",
+        help="keep the teacher's outputs here (short for --teacher.cache); for images that are not augmented",
+    )
+    parser.set_defaults(overrides=[])
+    parser.epilog = (
+        "Any key of the configuration can be given too, and wins over the file: "
+        "--data.root DIR --training.epochs 3"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train and print where the best checkpoint is."""
+    overrides = parse_overrides(args.overrides)
+    if args.cache_teacher is not None:
+        overrides["teacher.cache"] = str(args.cache_teacher)
+    config = load_config(args.config, overrides)
+    best = fit(config, resume=args.resume, overwrite=args.overwrite, progress_bar=True)
+    # Where several processes train, each runs this command.
+    rank_zero_only(print)(f"best checkpoint: {best}")
+    return 0

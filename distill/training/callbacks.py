@@ -1,0 +1,66 @@
+"""Lightning's callbacks: checkpoints, early stopping, averaged weights, progress bar."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightning.pytorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    EMAWeightAveraging,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    TQDMProgressBar,
+)
+
+from distill.checkpoints.lightning_io import BEST, LAST
+from distill.config import Config
+
+
+class ProgressBar(TQDMProgressBar):
+    """Lightning's progress bar without its abbreviated logger version."""
+
+    def get_metrics(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the values to show, without the logger's version number."""
+        metrics = super().get_metrics(*args, **kwargs)
+        metrics.pop("v_num", None)
+        return metrics
+
+    def on_exception(self, *args: Any, **kwargs: Any) -> None:
+        """End the bar's line, so that the error message stands on its own line."""
+        super().on_exception(*args, **kwargs)
+        if self._train_progress_bar is not None:
+            self._train_progress_bar.close()
+
+
+def best_checkpoint(config: Config) -> ModelCheckpoint:
+    """Return what keeps the state with the best validation mIoU, as ``best.ckpt``."""
+    return ModelCheckpoint(
+        dirpath=config.run_folder,
+        filename=BEST.removesuffix(".ckpt"),
+        monitor="val/miou",
+        mode="max",
+        enable_version_counter=False,
+    )
+
+
+def last_checkpoint(config: Config) -> ModelCheckpoint:
+    """Return what keeps the state after every epoch, as ``last.ckpt``; ``save_last`` would skip some."""
+    return ModelCheckpoint(
+        dirpath=config.run_folder,
+        filename=LAST.removesuffix(".ckpt"),
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+
+
+def other_callbacks(config: Config, progress_bar: bool) -> list[Callback]:
+    """Return all callbacks but the checkpoints'."""
+    callbacks: list[Callback] = [LearningRateMonitor("step")]
+    if progress_bar:
+        callbacks.append(ProgressBar(refresh_rate=10))
+    if config.training.ema is not None:
+        callbacks.append(EMAWeightAveraging(decay=config.training.ema))
+    if config.training.patience is not None:
+        callbacks.append(EarlyStopping("val/miou", mode="max", patience=config.training.patience))
+    return callbacks
