@@ -15,8 +15,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
+from kd_seg_ros.bags.cameras import find_image_topic
 from kd_seg_ros.bags.reading import (
-    IMAGE_TYPES,
     chosen_connections,
     image_topics,
     messages,
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from rosbags.interfaces import Connection
     from rosbags.rosbag2 import Reader
 
-__all__ = ["IMAGE_TYPES", "image_topics", "main", "messages", "open_bag"]
-
 _LOOP_PAUSE_S: Final = 0.1  # between two rounds, so that a bag of one message does not spin
 _ACKNOWLEDGE_S: Final = 2.0  # how long to wait at the end for subscribers that lag behind
 _SWITCH_S: Final = 0.0005  # for how long the reading thread may hold the interpreter against the other
@@ -61,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(reader: Reader, args: argparse.Namespace, argv: list[str]) -> None:
     stop = StopRequest()
-    connections = chosen_connections(reader, args.topics)
+    connections = chosen_connections(reader, _topics(reader, args.topics))
     if args.clock is not None:
         connections = [c for c in connections if c.topic != "/clock"]
     begin, end = _part(reader, args)
@@ -88,6 +86,15 @@ def _run(reader: Reader, args: argparse.Namespace, argv: list[str]) -> None:
         _play(player, ahead, begin, args, stop)
         _wait_until_acknowledged(publishers, stop)
         say(player.timing.summary())
+
+
+def _topics(reader: Reader, wanted: Sequence[str] | None) -> list[str] | None:
+    """Return the topics to play; an image topic may be named with or without ``/compressed``."""
+    if wanted is None:
+        return None
+    known = {c.topic for c in reader.connections}
+    images = image_topics(reader)
+    return [topic if topic in known else find_image_topic(topic, images) or topic for topic in wanted]
 
 
 def _play(player: Player, ahead: ReadAhead, begin: int, args: argparse.Namespace, stop: StopRequest) -> None:

@@ -32,24 +32,19 @@ os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ.setdefault("FASTDDS_DEFAULT_PROFILES_FILE", str(ROOT / "config" / "fastdds_large_images.xml"))
 
 
-class NodeProcess(ChildProcess):
-    """``python -m kd_seg_ros.node.segmentation_node ARGUMENTS``, or another program, in its own process."""
-
-    def __init__(
-        self,
-        *arguments: str,
-        environment: dict[str, str] | None = None,
-        program: Sequence[str] = ("-m", MODULE),
-    ) -> None:
-        super().__init__("node", [sys.executable, *program, *arguments], None, environment)
+def start_node(
+    *arguments: str, environment: dict[str, str] | None = None, program: Sequence[str] = ("-m", MODULE)
+) -> ChildProcess:
+    """Start ``python -m kd_seg_ros.node.segmentation_node ARGUMENTS``, or another program."""
+    return ChildProcess("node", [sys.executable, *program, *arguments], None, environment)
 
 
 @contextmanager
 def running_node(
     namespace: str, *ros_arguments: str, environment: dict[str, str] | None = None
-) -> Iterator[NodeProcess]:
+) -> Iterator[ChildProcess]:
     """Run a node that is ready, in ``namespace``; end it afterwards."""
-    with NodeProcess(
+    with start_node(
         "--ros-args", "-r", f"__ns:=/{namespace}", *ros_arguments, environment=environment
     ) as node:
         node.wait_for("ready:")

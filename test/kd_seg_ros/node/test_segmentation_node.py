@@ -13,9 +13,11 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
-from dds import Client, NodeProcess, as_array, rgb_message, running_node, wait_until  # noqa: E402
+from dds import Client, as_array, rgb_message, running_node, start_node, wait_until  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 from tiny_model import expected, write_tiny_model  # noqa: E402
+
+from kd_seg_ros.common.child_process import ChildProcess  # noqa: E402
 
 HEIGHT, WIDTH = 48, 64
 
@@ -43,12 +45,12 @@ def client(request: pytest.FixtureRequest) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="module")
-def shared_node(settings: list[str]) -> Iterator[NodeProcess]:
+def shared_node(settings: list[str]) -> Iterator[ChildProcess]:
     with running_node("shared", *settings) as node:
         yield node
 
 
-def test_mask_and_confidence_are_exact(shared_node: NodeProcess, client: Client) -> None:
+def test_mask_and_confidence_are_exact(shared_node: ChildProcess, client: Client) -> None:
     camera = client.publisher("image")
     masks, confidences = client.collect("segmentation/mask"), client.collect("segmentation/confidence")
     image = picture(0)
@@ -61,14 +63,14 @@ def test_mask_and_confidence_are_exact(shared_node: NodeProcess, client: Client)
         np.testing.assert_array_equal(as_array(answer), wanted)
 
 
-def test_best_effort_subscribers_are_served(shared_node: NodeProcess, client: Client) -> None:
+def test_best_effort_subscribers_are_served(shared_node: ChildProcess, client: Client) -> None:
     masks = client.collect("segmentation/mask", best_effort=True)
     image = picture(1)
     answer = client.ask(client.publisher("image"), rgb_message(image), masks)
     np.testing.assert_array_equal(as_array(answer), expected(image)[0])
 
 
-def test_size_may_change_from_frame_to_frame(shared_node: NodeProcess, client: Client) -> None:
+def test_size_may_change_from_frame_to_frame(shared_node: ChildProcess, client: Client) -> None:
     camera, masks = client.publisher("image"), client.collect("segmentation/mask")
     for second, factor in enumerate((1, 2, 1, 3), start=1):
         image = picture(factor).repeat(factor, axis=0).repeat(factor, axis=1)  # shrinking gives it back
@@ -91,7 +93,7 @@ def bad_messages() -> list[Image]:
     return bad
 
 
-def test_bad_images_are_counted_and_the_node_lives_on(shared_node: NodeProcess, client: Client) -> None:
+def test_bad_images_are_counted_and_the_node_lives_on(shared_node: ChildProcess, client: Client) -> None:
     camera, masks = client.publisher("image"), client.collect("segmentation/mask")
     states = client.diagnostics()
     client.ask(camera, rgb_message(picture(2), second=50), masks)
@@ -108,7 +110,7 @@ def test_bad_images_are_counted_and_the_node_lives_on(shared_node: NodeProcess, 
     assert 1 <= len(warnings) < len(bad_messages()), "throttled, not silent"
 
 
-def test_diagnostics(shared_node: NodeProcess, client: Client) -> None:
+def test_diagnostics(shared_node: ChildProcess, client: Client) -> None:
     states = client.diagnostics()
     client.ask(client.publisher("image"), rgb_message(picture(4)), client.collect("segmentation/mask"))
     assert client.spin_until(lambda: states and states[-1]["level"] == "0")
@@ -124,7 +126,7 @@ def test_diagnostics(shared_node: NodeProcess, client: Client) -> None:
     assert int(state["frames_received"]) == ended
 
 
-def test_overlay_for_a_subscriber(shared_node: NodeProcess, client: Client) -> None:
+def test_overlay_for_a_subscriber(shared_node: ChildProcess, client: Client) -> None:
     overlays = client.collect("segmentation/overlay")
     image = picture(5)
     answer = client.ask(client.publisher("image"), rgb_message(image, second=7), overlays)
@@ -137,7 +139,7 @@ def test_overlay_for_a_subscriber(shared_node: NodeProcess, client: Client) -> N
     np.testing.assert_allclose(as_array(answer), wanted, atol=0.51)
 
 
-def test_stamps_never_go_back_under_load(shared_node: NodeProcess, client: Client) -> None:
+def test_stamps_never_go_back_under_load(shared_node: ChildProcess, client: Client) -> None:
     camera, masks = client.publisher("image"), client.collect("segmentation/mask")
     client.ask(camera, rgb_message(picture(6), second=1), masks)
     masks.clear()
@@ -190,7 +192,7 @@ def test_namespace_remapping_compressed_and_float_confidence(settings: list[str]
 def test_ends_cleanly_while_frames_arrive(settings: list[str], number: signal.Signals) -> None:
     namespace = f"ending_{number.name.lower()}"
     client = Client(namespace)
-    node = NodeProcess("--ros-args", "-r", f"__ns:=/{namespace}", *settings)
+    node = start_node("--ros-args", "-r", f"__ns:=/{namespace}", *settings)
     try:
         camera, masks = client.publisher("image"), client.collect("segmentation/mask")
         client.ask(camera, rgb_message(picture(0)), masks)
@@ -210,7 +212,7 @@ def test_ends_cleanly_while_frames_arrive(settings: list[str], number: signal.Si
 def test_ends_cleanly_while_still_starting(settings: list[str], topic: str) -> None:
     namespace = "starting_" + topic.rpartition("/")[2]
     client = Client(namespace)
-    node = NodeProcess("--ros-args", "-r", f"__ns:=/{namespace}", *settings)
+    node = start_node("--ros-args", "-r", f"__ns:=/{namespace}", *settings)
     try:
         name = client.node.resolve_topic_name(topic)
 
@@ -237,7 +239,7 @@ def test_ends_cleanly_while_still_starting(settings: list[str], topic: str) -> N
 def test_refused_at_start_in_one_line(tmp_path: Path, yaml: str, complaint: str) -> None:
     file = tmp_path / "params.yaml"
     file.write_text("/**:\n  ros__parameters:\n    provider: cpu\n    " + yaml + "\n")
-    node = NodeProcess("--ros-args", "--params-file", str(file))
+    node = start_node("--ros-args", "--params-file", str(file))
     assert node.wait() == 2
     assert len([line for line in node.lines if line.startswith("error: ")]) == 1
     assert any(line.startswith(complaint) for line in node.lines), node.lines
