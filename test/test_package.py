@@ -51,7 +51,7 @@ def test_share_holds_launch_config_and_model(install: Path) -> None:
 
 
 def test_executables_are_where_ros2_run_looks(install: Path) -> None:
-    for name in ("segmentation_node", "play_bag", "segment_bag", "make_bag", "score_node"):
+    for name in ("kd_seg", "segmentation_node", "play_bag", "segment_bag", "make_bag", "score_node"):
         script = install / "lib" / "kd_seg_ros" / name
         assert os.access(script, os.X_OK)
         assert script.read_text().startswith("#!/usr/bin/env python3\n")  # an active environment's

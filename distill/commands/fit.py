@@ -10,6 +10,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from distill.config import load_config
 from distill.config.overrides import parse_overrides
 from distill.training.trainer import fit
+from kd_seg_ros.common.logs import progress_shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     if args.cache_teacher is not None:
         overrides["teacher.cache"] = str(args.cache_teacher)
     config = load_config(args.config, overrides)
-    best = fit(config, resume=args.resume, overwrite=args.overwrite, progress_bar=True)
+    best = fit(config, resume=args.resume, overwrite=args.overwrite, progress_bar=progress_shown())
     # Where several processes train, each runs this command.
     rank_zero_only(print)(f"best checkpoint: {best}")
     return 0

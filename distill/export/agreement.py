@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from distill.config.data import SourceConfig
-from distill.data.config_source import open_source
 from distill.data.dataset import SegmentationDataset
+from distill.data.from_config import open_source
 from distill.datasets.frame import read_image
 from distill.evaluation.segmenters import engine_segmenter, torch_segmenter
 from distill.metrics import confusion_matrix, mean_iou

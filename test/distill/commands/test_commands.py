@@ -151,6 +151,7 @@ def test_metrics_are_those_of_torchmetrics(checkpoint: Path, data: Path, tmp_pat
         jaccard = torchmetrics.JaccardIndex("multiclass", num_classes=19, ignore_index=255, average="none")
         for frame in frames:
             sample = read_sample(frame)
+            assert sample.labels is not None
             with torch.no_grad():
                 logits = model.logits(torch.from_numpy(sample.image)) / temperature
             labels = torch.from_numpy(sample.labels.astype(np.int64))[None]
@@ -276,7 +277,6 @@ def test_onnx_files_are_evaluated_as_the_vehicle_runs_them(exported: Path, data:
     [
         (["fit", "--config", "nowhere.yaml"], "nowhere.yaml"),
         (["fit", "--config", "{runs}/teacher.yaml", "--trainin.epochs", "1"], "did you mean 'training'"),
-        (["fit", "--config", "{runs}/teacher.yaml", "--training.epochs"], "needs a value"),
         (["fit", "--config", "{runs}/teacher.yaml", "--overwrite", "--data.root", "{runs}/teacher.yaml",
           "--name", "other"], "is not a folder"),
         (["fit", "--config", "{runs}/teacher.yaml", "--output", "{runs}/teacher.yaml"], "cannot be made"),
