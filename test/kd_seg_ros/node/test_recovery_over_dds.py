@@ -18,7 +18,7 @@ BAD = np.full((48, 64, 3), 255, np.uint8)
 """The model's table ends before its first byte."""
 WITHOUT_PAUSES = """
 import sys
-from kd_seg_ros import recovery
+from kd_seg_ros.node import recovery
 recovery.PAUSES_S = (0.0, 0.0, 0.0)
 from kd_seg_ros.node.segmentation_node import main
 sys.exit(main())
