@@ -28,10 +28,11 @@ from distill.calibration.passes import Confusion, Drawn, count_masks, draw_pixel
 from distill.calibration.rare import FEWEST, is_rare
 from distill.checkpoints.stored_calibration import SCHEMA_VERSION, UNCALIBRATED, calibration_path
 from distill.checkpoints.student import deployed, load_student
+from distill.common.files import plain, write_json
 from distill.data import evaluation_images
 from distill.data.dataset import SegmentationDataset
 from distill.evaluation.image_scores import ImageScores
-from distill.evaluation.metrics_json import FULL, plain, write_json
+from distill.evaluation.metrics_json import FULL
 from distill.evaluation.reliability_diagram import write_diagrams
 from distill.metrics import mean_iou
 from distill.models.logit_calibration import PARAMETERS

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from distill.common.files import write_json
 from distill.common.parallel import default_workers
 from distill.datasets.check import FAULT_KINDS, check, summary
 from distill.datasets.options import add_data_options, open_chosen, title_of
-from distill.evaluation.metrics_json import write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

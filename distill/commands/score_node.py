@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from distill.common.files import write_json
 from distill.drives.drive import survey
 from distill.drives.node_process import counts
 from distill.drives.output_topics import OutputTopics
 from distill.drives.recording import answered_stamps
 from distill.drives.recording_scores import score
 from distill.drives.replay_report import Replayed, describe, document, replay_document
-from distill.evaluation.metrics_json import write_json
 from kd_seg_ros.bags.progress import Progress
 from kd_seg_ros.common.child_process import ProcessError
 from kd_seg_ros.common.classes import CLASS_NAMES

@@ -8,37 +8,33 @@ from pathlib import Path
 from distill.drives.drive import Drive
 from distill.drives.output_topics import OutputTopics
 from distill.drives.recording import AnsweredFrame, answered_frames
-from distill.evaluation.metrics_json import FULL, ConditionScores
+from distill.evaluation.mask_scores import MaskScores
 from kd_seg_ros.common.child_process import ProcessError
 
 
 def score(
     recording: Path, outputs: OutputTopics, drive: Drive, stamps: Collection[int], class_names: Sequence[str]
-) -> ConditionScores:
+) -> MaskScores:
     """Score mask and confidence of those frames of ``stamps`` that have labels, in total and per condition.
 
     :raises ProcessError: if a map has another size or encoding than the contract says.
     """
-    scores = ConditionScores(class_names)
+    scores = MaskScores(class_names, keep_images=False)
     labelled = {stamp for stamp in stamps if drive.frames[stamp].labelled}
     for answer in answered_frames(recording, outputs, drive, labelled):
         add_to_scores(scores, answer)
     return scores
 
 
-def add_to_scores(scores: ConditionScores, answer: AnsweredFrame) -> None:
+def add_to_scores(scores: MaskScores, answer: AnsweredFrame) -> None:
     """Add a frame to the scores, in total and of its condition; one without labels changes nothing.
 
     :raises ProcessError: if the mask holds anything but class ids and the ignore id.
     """
     if answer.labels is None:
         return
-    condition = answer.frame.condition or FULL
-    maps = (answer.labels, answer.mask, answer.probability)
+    name = f"frame {answer.frame.number}"
     try:
-        if condition == FULL:
-            scores.by_condition[FULL].update(*maps)
-        else:
-            scores.update(condition, *maps)
+        scores.update_mask(answer.frame.condition, name, answer.labels, answer.mask, answer.probability)
     except ValueError as error:
-        raise ProcessError(f"frame {answer.frame.number}: {error}") from error
+        raise ProcessError(f"{name}: {error}") from error

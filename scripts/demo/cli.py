@@ -21,11 +21,12 @@ from report import choose_frames, panels, write_report
 from scoring import Tally
 from video import video_pictures, write_video
 
+from distill.common.files import write_json
 from distill.common.formats import percent
 from distill.drives.drive import Drive, survey
 from distill.drives.output_topics import OutputTopics
 from distill.drives.recording import answered_frames, answered_stamps
-from distill.evaluation.metrics_json import metrics_document, write_json
+from distill.evaluation.metrics_json import metrics_document
 from kd_seg_ros.common.child_process import ProcessError
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError

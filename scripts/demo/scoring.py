@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from distill.drives.recording import AnsweredFrame
 from distill.drives.recording_scores import add_to_scores
-from distill.evaluation.metrics_json import FULL, ConditionScores
+from distill.evaluation.mask_scores import MaskScores
+from distill.evaluation.metrics_json import FULL
 
 
 class Tally:
@@ -22,7 +23,7 @@ class Tally:
         self._frames: Counter[str] = Counter()
         self._pixels: dict[str, NDArray[np.int64]] = {}
         self._probability: dict[str, float] = {}
-        self.scores = ConditionScores(class_names)
+        self.scores = MaskScores(class_names, keep_images=False)
 
     def add(self, answer: AnsweredFrame) -> None:
         """Add one frame.

@@ -22,7 +22,7 @@ from distill.calibration.halves import split
 from distill.checkpoints.student import deployed, load_student
 from distill.datasets.acdc import list_acdc
 from distill.datasets.frame import read_sample
-from distill.evaluation.segmenters import torch_segmenter
+from distill.evaluation.predictors import torch_segmenter
 from kd_seg_ros.inference.engine import Engine
 
 BACKBONE = "mobilenetv4_conv_small_035"
