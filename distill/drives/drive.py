@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from kd_seg_ros.bags.cameras import LABELS, CameraTopics, choose_cameras
+from kd_seg_ros.bags.cameras import CameraTopics, choose_cameras
 from kd_seg_ros.bags.headers import image_size, read_header
 from kd_seg_ros.bags.messages import (
     COMPRESSED_IMAGE,
@@ -26,6 +26,7 @@ from kd_seg_ros.bags.text_topic import condition_texts
 from kd_seg_ros.common.classes import IGNORE_ID
 from kd_seg_ros.common.decode import RGBImage, decode_compressed, decode_image
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.topics import LABELS
 
 if TYPE_CHECKING:
     from rosbags.rosbag2 import Reader

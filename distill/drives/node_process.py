@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from distill.drives.output_topics import DIAGNOSTICS
 from kd_seg_ros.common.child_process import ProcessError
+from kd_seg_ros.common.topics import DIAGNOSTICS
 
 if TYPE_CHECKING:
     from distill.drives.recorder import Recorder

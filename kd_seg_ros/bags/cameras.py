@@ -6,7 +6,6 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader
@@ -14,13 +13,7 @@ from rosbags.rosbag2 import Reader
 from kd_seg_ros.bags.messages import IMAGE
 from kd_seg_ros.bags.reading import IMAGE_TYPES
 from kd_seg_ros.common.errors import UserError
-
-LABELS: Final = "labels"
-CONDITION: Final = "condition"
-FRAME_NAME: Final = "frame_name"
-"""Names next to a camera's topic: ``/camera/image_raw`` has its labels on ``/camera/labels``."""
-COMPRESSED: Final = "/compressed"
-"""Ending that ``image_transport`` gives to the topic of the compressed images."""
+from kd_seg_ros.common.topics import COMPRESSED, LABELS
 
 log = logging.getLogger(__name__)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from pathlib import Path
 
-from kd_seg_ros.bags.cameras import CONDITION, CameraTopics
+from kd_seg_ros.bags.cameras import CameraTopics
 from kd_seg_ros.bags.messages import STRING, parsed_messages
 from kd_seg_ros.bags.reading import chosen_connections, open_bag
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.topics import CONDITION
 
 
 class TextTopic:
