@@ -1,15 +1,16 @@
 """Replay a labelled bag through the running node over DDS and score what comes out on the wire.
 
 The node runs in a process of its own: started here, in a ROS domain that no other uses, or with
-``--attach`` one that runs already. In real time frames may be dropped, as on the vehicle; with ``--wait`` the
-next frame is sent when the last one is answered. What the parts do: :mod:`distill.drives`.
+``--attach`` one that runs already. In real time frames may be dropped, as on the vehicle; with
+``--lock-step`` the next frame is sent when the last one is answered. What the parts do:
+:mod:`distill.drives`.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,64 +26,74 @@ from distill.drives.replay_report import Replayed, describe, document, replay_do
 from kd_seg_ros.bags.progress import Progress
 from kd_seg_ros.common.child_process import ProcessError
 from kd_seg_ros.common.classes import CLASS_NAMES
+from kd_seg_ros.common.command_line import add_json_option, fail, print_json, run_command
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.option_types import positive, topic
 from kd_seg_ros.common.ros_environment import isolate_this_process
-from kd_seg_ros.playback.options import positive
+from kd_seg_ros.inference.engine import Engine
+from kd_seg_ros.inference.providers import PROVIDERS
+
+LOGGER = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return 0, 2 for a user's mistake or 1 if a part of the replay fails."""
+    """Run the executable ``score_node``; return its exit status."""
+    return run_command("score_node", "", "distill.commands.score_node", argv)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay and score; return 1 if a part of the replay fails."""
     try:
-        _run(_parser().parse_args(argv))
-    except UserError as error:
-        return _fail(str(error), 2)
+        content = _replay_and_score(args)
     except ProcessError as error:
-        return _fail(str(error), 1)
-    except KeyboardInterrupt:
-        return 130
+        return fail(str(error), 1)
+    if args.out:
+        write_json(args.out, content)
+    if args.json:
+        print_json(content)
+    else:
+        print(describe(content))
     return 0
 
 
-def _run(args: argparse.Namespace) -> None:
+def _replay_and_score(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the content of metrics.json."""
     _check(args)
     class_names, name = _model(args)
-    drive = survey(args.bag, args.topic, args.labels, args.condition, len(class_names))
+    drive = survey(args.bag, args.topic, args.labels_topic, args.condition_topic, len(class_names))
     labelled = sum(frame.labelled for frame in drive.frames.values())
-    _say(f"{drive.bag}: {len(drive.frames)} frames on {drive.topic}, {labelled} of them labelled")
+    LOGGER.info(f"{drive.bag}: {len(drive.frames)} frames on {drive.topic}, {labelled} of them labelled")
     if args.attach is None:
         isolate_this_process()
-    from distill.drives.replay import ReplaySettings, replay
+    from distill.drives.replay import ReplaySettings, replay  # ROS, which reads the environment
 
     outputs = _outputs(args)
-    model = None if args.attach else args.model
-    settings = ReplaySettings(model, args.provider, args.rate, args.wait, args.timeout)
+    model = args.model if args.attach is None else None
+    settings = ReplaySettings(model, args.provider, args.rate, args.lock_step, args.timeout)
     with tempfile.TemporaryDirectory(prefix="score_node_") as temporary:
         recording = args.recording or Path(temporary) / "recording"
         progress = Progress("replaying", len(drive.frames))
         replayed = replay(drive, outputs, recording, settings, Path(temporary), progress.step)
         progress.close()
-        _say("scoring")
+        LOGGER.info("scoring")
         answered = answered_stamps(recording, outputs, drive.frames)
         if not any(drive.frames[stamp].labelled for stamp in answered):
             raise ProcessError(f"the node answered none of the labelled frames: {_reasons(replayed)}")
         scores = score(recording, outputs, drive, answered, class_names)
-    replay_figures = replay_document(replayed, drive, answered)
-    content = document(scores, drive, args.model, name or replayed.after["model"], replay_figures)
-    print(describe(content))
-    if args.out:
-        write_json(args.out, content)
+    figures = replay_document(replayed, drive, answered)
+    return document(scores, drive, args.model, name or replayed.after["model"], figures)
 
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse early what would fail late."""
-    try:
-        import rclpy  # noqa: F401
-    except ImportError as error:
-        raise UserError(f"no ROS 2 ({error}): source an install, or pip install 'kd_seg_ros[ros]'") from error
+    import rclpy  # noqa: F401 (whether it is there)
+
     if args.attach is None and args.model is None:
         raise UserError("--model FILE is needed, or --attach NAMESPACE for a node that runs already")
-    if args.wait and args.rate != 1.0:
-        raise UserError("--rate has no meaning with --wait: frames are sent as fast as they are answered")
+    if args.lock_step and args.rate != 1.0:
+        raise UserError(
+            "--rate has no meaning with --lock-step: frames are sent as fast as they are answered"
+        )
     if args.recording and args.recording.exists():
         raise UserError(f"--recording {args.recording} exists already: choose another")
     for option, path in (("--out", args.out), ("--recording", args.recording)):
@@ -98,8 +109,6 @@ def _model(args: argparse.Namespace) -> tuple[tuple[str, ...], str | None]:
     """Return the names of the classes and of the model, None where only the node knows it."""
     if args.model is None:
         return CLASS_NAMES, None
-    from kd_seg_ros.inference.engine import Engine
-
     card = Engine(args.model, "cpu").card  # the node alone is to have the GPU
     return card.class_names, card.name
 
@@ -114,45 +123,60 @@ def _reasons(replayed: Replayed) -> str:
     return ", ".join(f"{count} {key.removeprefix('frames_')}" for key, count in seen.items())
 
 
-def _say(text: str) -> None:
-    print(f"==> {text}", flush=True)
-
-
-def _fail(message: str, status: int) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return status
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="score_node",
-        description="Replay a labelled bag through the running node over DDS and score what it publishes.",
-    )
-    add: Any = parser.add_argument
-    add("--bag", type=Path, required=True, help="a rosbag2 folder, or one .mcap or .db3 file")
-    add("--labels", required=True, metavar="TOPIC", help="mono8 images of class ids, stamped as their images")
-    add("--topic", help="image topic of the bag (default: the only one beside the labels)")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.description = "Replay a labelled bag through the running node and score what it publishes."
+    parser.epilog = "Exit status: 0, 1 if the node or the player fails, 2 after a mistake in what was given."
+    add = parser.add_argument
+    add("bag", type=Path, metavar="BAG", help="rosbag2 to read: its folder, or one .mcap or .db3 file")
     add(
-        "--condition",
+        "--labels-topic",
+        type=topic,
+        required=True,
         metavar="TOPIC",
-        help="text topic with the weather (default: condition beside the images)",
+        help="score against the labels on this topic: mono8 images of class ids, with their image's stamp",
     )
-    add("--model", type=Path, help="ONNX file for the node to run, written by `distill export`")
-    add("--provider", default="cuda", choices=("cuda", "tensorrt", "cpu"), help="default: %(default)s")
-    add("--attach", metavar="NAMESPACE", help="use the node that runs in this namespace (/ for none)")
-    add("--rate", type=positive, default=1.0, help="speed, 1 = as recorded (default)")
     add(
-        "--wait",
+        "--topic",
+        type=topic,
+        metavar="TOPIC",
+        help="camera topic to replay (default: the only one of the bag)",
+    )
+    add(
+        "--condition-topic",
+        type=topic,
+        metavar="TOPIC",
+        help="std_msgs/String topic with the weather (default: condition, in the camera's namespace)",
+    )
+    add(
+        "--model",
+        type=Path,
+        metavar="FILE",
+        help="ONNX file, as `kd_seg export` writes it, for the node that is started here",
+    )
+    add("--provider", choices=tuple(PROVIDERS), default="cuda", help="what the network runs on")
+    add(
+        "--attach",
+        metavar="NAMESPACE",
+        help="start no node, but use the one that runs in this namespace (/ for none)",
+    )
+    add("--rate", type=positive, default=1.0, metavar="X", help="speed of the replay, 1: as recorded")
+    add(
+        "--lock-step",
         action="store_true",
-        help="lock-step: send a frame when the last one is answered; none drops",
+        help="send a frame only when the last one is answered, so that the node drops none",
+    )
+    add("--timeout", type=positive, default=60.0, metavar="S", help="wait at most S seconds for an answer")
+    add(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="JSON file to write the scores into, as `kd_seg evaluate` does",
     )
     add(
-        "--timeout", type=positive, default=60.0, metavar="S", help="wait so long for an answer (default: 60)"
+        "--recording",
+        type=Path,
+        metavar="BAG",
+        help="keep what the node published in this new rosbag2 folder",
     )
-    add("--out", type=Path, metavar="JSON", help="write the scores, as `distill evaluate` does")
-    add("--recording", type=Path, metavar="BAG", help="keep what the node published in this new rosbag2")
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    add_json_option(parser)
