@@ -1,4 +1,4 @@
-"""``python -m distill calibrate``: calibrate a checkpoint's confidence, and measure what that changes."""
+"""``kd_seg calibrate``: calibrate a checkpoint's confidence, and measure what that changes."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     print_rare_classes(result, len(config.data.class_names))
     value = f" {result.calibration.temperature:.4f}" if result.method == "temperature" else ""
     print(f"reliability diagrams before and after: {picture}")
-    print(f"{result.method}{value} written to {path}; `python -m distill export` reads it from there")
+    print(f"{result.method}{value} written to {path}; `kd_seg export` reads it from there")
     return 0
 
 
