@@ -12,7 +12,7 @@ from distill.checkpoints.stored_calibration import UNCALIBRATED, calibration_of,
 from distill.checkpoints.student import deployed, load_student
 from distill.common.palette import palette
 from distill.config import Config
-from distill.data.select import relocated
+from distill.data.from_config import relocated
 from distill.export.agreement import labelled_images, plain_images
 from distill.export.trace import to_dynamic_onnx, to_onnx
 from distill.export.verified_export import check_destination, write_checked

@@ -73,7 +73,7 @@ def _run(args: argparse.Namespace) -> None:
     content = document(scores, drive, args.model, name or replayed.after["model"], replay)
     print(describe(content))
     if args.out:
-        from distill.evaluation.metrics_json import write_json
+        from distill.common.files import write_json
 
         write_json(args.out, content)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from distill.datasets.class_list import read_classes
+from distill.common.class_list import read_classes
 from distill.export.agreement import Pair, plain_images
 from distill.export.external_onnx import OutsideNetwork, open_network
 from distill.export.interpolation import Upsampling, bilinear

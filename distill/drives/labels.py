@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.rosbag2 import Reader
 
-from kd_seg_ros.bags.cameras import FRAME_NAME, CameraTopics, connections_of
+from kd_seg_ros.bags.cameras import CameraTopics, connections_of
 from kd_seg_ros.bags.headers import read_header
 from kd_seg_ros.bags.messages import IMAGE, STORE, byte_map, stamp_of, stamp_text
 from kd_seg_ros.bags.reading import messages, open_bag
 from kd_seg_ros.bags.segmented_frames import SegmentedFrame, Texts
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.topics import FRAME_NAME
 
 
 class Labels(Protocol):

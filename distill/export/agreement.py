@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from distill.config.data import SourceConfig
-from distill.data.config_source import open_source
 from distill.data.dataset import SegmentationDataset
+from distill.data.from_config import open_source
 from distill.datasets.frame import read_image
-from distill.evaluation.segmenters import engine_segmenter, torch_segmenter
+from distill.evaluation.predictors import engine_segmenter, torch_segmenter
 from distill.metrics import confusion_matrix, mean_iou
 from distill.models.deployed import DeployedModel
 from kd_seg_ros.common.classes import IGNORE_ID

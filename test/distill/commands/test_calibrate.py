@@ -160,6 +160,7 @@ def test_what_was_stored_is_what_was_scored(checkpoint: Path, data: Path) -> Non
     for condition, numbers in (("fog", (1,)), ("night", (0, 2)), ("rain", (1,)), ("snow", (0, 2))):
         for number in numbers:
             sample = read_sample(list_acdc(data, "val", [condition]).complete()[number])
+            assert sample.labels is not None
             with torch.no_grad():
                 logits = deployed(network, config).logits(torch.from_numpy(sample.image))[0]
             labels = torch.from_numpy(sample.labels.astype(np.int64)).flatten()

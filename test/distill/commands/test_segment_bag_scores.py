@@ -135,7 +135,7 @@ def with_labels(path: Path, stamps: list[int], labels: Any) -> Path:
         ([START + 7, START + 8], lambda m: m, "none of its 2 header stamps is that of an image"),
         ([START + 1], lambda m: m[:-1], "labels of .47, 64. for an image of .48, 64."),
         ([START + 1], lambda m: np.stack([m] * 3, -1), "encoding 'rgb8' instead of 'mono8'"),
-        ([START + 1], lambda m: np.full_like(m, 77), "labels of frame 2 .*must lie in 0…18"),
+        ([START + 1], lambda m: np.full_like(m, 77), "labels of frame 2 .*hold values other than 0…18"),
     ],
 )
 def test_labels_that_do_not_match_are_one_clear_error(
