@@ -20,7 +20,6 @@ from distill.config import load_config
 from distill.config.overrides import parse_overrides
 from kd_seg_ros.benchmark.marks import write_between_marks
 
-ROOT = Path(__file__).parent.parent
 STUDENTS = {
     "border": "border-focal (baseline)",
     "cwd_border": "CWD + border-focal",
