@@ -51,6 +51,8 @@ HEAVY = {"torch", "torchvision", "timm", "lightning", "transformers", "pydantic"
 """Packages of the offline half that a vehicle does not have."""
 
 WITHOUT_TORCH = (
+    "distill.commands.models",
+    "distill.models.catalogue",
     "distill.datasets",
     "distill.scenes",
     "distill.metrics.calibration",
