@@ -110,7 +110,8 @@ def _open_on_gpu(
         raise ProviderError(f"{path}: {wanted} cannot run every node of this file: {refusal}")
     raise ProviderError(
         f"provider {provider!r} did not start ({complaint or why})",
-        f"{wanted} needs an NVIDIA driver and {_libraries(provider)}; without a GPU choose provider 'cpu'",
+        f"{wanted} needs an NVIDIA driver and {_libraries(provider)}; "
+        "without a GPU choose provider 'cpu' or 'auto'",
     )
 
 
