@@ -12,8 +12,6 @@ import argparse
 import json
 import math
 import os
-import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,7 +27,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from kd_seg_ros.common.child_process import ChildProcess  # noqa: E402
 from kd_seg_ros.common.fast_dds import MEMORY, PROFILES, large_image_environment  # noqa: E402
+from kd_seg_ros.common.ros_environment import DISCOVERY, DOMAIN, isolated_domain  # noqa: E402
 
 UDP_ONLY = """<?xml version="1.0" encoding="UTF-8"?>
 <dds xmlns="http://www.eprosima.com"><profiles>
@@ -109,37 +109,23 @@ def main() -> None:
 
 
 def _run(row: Setting, args: argparse.Namespace) -> dict[str, float]:
-    """Run publisher and subscriber once with a setting; return what both of them measured."""
-    environment = {k: v for k, v in os.environ.items() if k not in (*PROFILES, *MEMORY)}
-    environment |= {
-        **row.environment,
-        "ROS_DOMAIN_ID": str(random.SystemRandom().randint(2, 101)),  # nobody else's
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-    }
-    command = [
-        *(sys.executable, __file__, "--frames", str(args.frames), "--hertz", str(args.hertz)),
-        *("--size", args.size, "--reliability", row.reliability, *(["--jpeg"] if row.jpeg else [])),
-    ]
-    publisher = _start([*command, "--role", "publish"], environment)
-    subscriber = _start([*command, "--role", "subscribe"], environment)
-    try:
+    """Run a publisher and a subscriber once; return what both have measured."""
+    environment = {"ROS_DISTRO": os.environ.get("ROS_DISTRO", "")}
+    added = dict(row.environment) | isolated_domain(environment)
+    command = [sys.executable, __file__, "--frames", str(args.frames), "--hertz", str(args.hertz)]
+    command += ["--size", args.size, "--reliability", row.reliability]
+    if row.jpeg:
+        command.append("--jpeg")
+    for name in (*PROFILES, *MEMORY, *DISCOVERY, DOMAIN):  # what the user has set is not measured
+        os.environ.pop(name, None)
+    with (
+        ChildProcess("publisher", [*command, "--role", "publish"], environment=added) as publisher,
+        ChildProcess("subscriber", [*command, "--role", "subscribe"], environment=added) as subscriber,
+    ):
         longest = 2 * DISCOVERY_S + args.frames / args.hertz + 10 * TAIL_S
-        sent, _ = publisher.communicate(timeout=longest)
-        received, _ = subscriber.communicate(timeout=longest)
-    finally:
-        publisher.kill()
-        subscriber.kill()
-    return {**_last_line(sent), **_last_line(received)}
-
-
-def _start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-
-
-def _last_line(output: str) -> dict[str, float]:
-    """Read the JSON with which a process ends."""
-    found: dict[str, float] = json.loads(output.splitlines()[-1])
-    return found
+        publisher.wait(longest)
+        subscriber.wait(longest)
+        return {**publisher.result(), **subscriber.result()}
 
 
 def _table(rows: list[Setting], results: list[list[dict[str, float]]], args: argparse.Namespace) -> str:

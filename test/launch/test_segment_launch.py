@@ -11,7 +11,9 @@ import pytest
 import yaml
 from ament_prefix import ROOT, install_prefix
 
+from kd_seg_ros.common.command_line import Parser
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.playback.options import add_arguments
 
 pytest.importorskip("ament_index_python")
 
@@ -198,10 +200,9 @@ def test_ros2_bag_is_preferred_where_installed(
 
 
 def test_play_bag_understands_these_arguments() -> None:
-    pytest.importorskip("rclpy")
-    from kd_seg_ros.playback import play_bag
-
-    options = play_bag._parser().parse_args(["fog", "--clock"])
+    parser = Parser("play_bag", "")
+    add_arguments(parser)
+    options = parser.read(["fog", "--clock"])
     assert (options.bag, options.clock) == (Path("fog"), 40.0)
 
 
