@@ -18,7 +18,12 @@ setup(
     name=PACKAGE,
     version="0.1.0",
     packages=find_packages(include=["kd_seg_ros", "kd_seg_ros.*", "distill", "distill.*"]),
-    package_data={"distill": ["py.typed"], "distill.report": ["*.csv", "*.j2"], "kd_seg_ros": ["py.typed"]},
+    package_data={
+        "distill": ["py.typed"],
+        "distill.experiments": ["*.csv"],
+        "distill.report": ["*.j2"],
+        "kd_seg_ros": ["py.typed"],
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),

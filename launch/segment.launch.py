@@ -24,6 +24,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from kd_seg_ros.common.fast_dds import large_image_environment
+from kd_seg_ros.inference.providers import PROVIDERS
 from kd_seg_ros.launching.launch_actions import PACKAGE, rviz_action, segmentation_action
 
 CONFIG = Path(get_package_share_directory(PACKAGE)) / "config"
@@ -41,8 +42,8 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "provider",
         default_value="",
-        choices=["", "cuda", "tensorrt", "cpu"],
-        description="Where the network runs. Empty: as in params_file (cuda).",
+        choices=["", *PROVIDERS],
+        description="Where the network runs; auto: CPU if no GPU starts. Empty: as in params_file (cuda).",
     ),
     DeclareLaunchArgument(
         "params_file",

@@ -51,13 +51,17 @@ HEAVY = {"torch", "torchvision", "timm", "lightning", "transformers", "pydantic"
 """Packages of the offline half that a vehicle does not have."""
 
 WITHOUT_TORCH = (
+    "distill.commands.models",
+    "distill.models.catalogue",
     "distill.datasets",
     "distill.scenes",
     "distill.metrics.calibration",
     "distill.metrics.cells",
     "distill.metrics.confusion",
     "distill.metrics.precision_recall",
+    "distill.evaluation.mask_scores",
     "distill.evaluation.metrics_json",
+    "distill.metrics.mask_accumulator",
 )
 """Packages and modules whose import must not bring PyTorch, by whatever way."""
 

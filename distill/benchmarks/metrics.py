@@ -23,7 +23,7 @@ from torchmetrics.classification import (
 
 from distill.benchmarks.timing import machine, median_seconds
 from distill.metrics.accumulator import Accumulator
-from distill.models.complexity import SIZE
+from distill.models.catalogue import CAMERA_SIZE
 from kd_seg_ros.common.classes import IGNORE_ID, NUM_CLASSES
 
 SMALL = (90, 160)
@@ -32,7 +32,7 @@ SMALL = (90, 160)
 TOLERANCE = 1e-6
 
 
-def run(budget: float, size: tuple[int, int] = SIZE) -> tuple[str, list[dict[str, Any]]]:
+def run(budget: float, size: tuple[int, int] = CAMERA_SIZE) -> tuple[str, list[dict[str, Any]]]:
     """Check that both give the same values, then time them in turn; return a table and its figures.
 
     :param budget: seconds for the timing, at least.

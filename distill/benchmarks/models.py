@@ -20,9 +20,10 @@ from tqdm import tqdm
 
 from distill.benchmarks.random_network import random_network
 from distill.benchmarks.timing import machine, median_seconds
-from distill.export.trace import save, to_onnx
-from distill.models.catalogue import Model
-from distill.models.complexity import SIZE, complexity
+from distill.export.model_card import save_with_card
+from distill.export.trace import to_onnx
+from distill.models.catalogue import CAMERA_SIZE, Model
+from distill.models.complexity import complexity
 from distill.models.deployed import DeployedModel
 from kd_seg_ros import __version__
 from kd_seg_ros.common.classes import CLASS_NAMES, IGNORE_ID, PALETTE
@@ -60,7 +61,8 @@ def run(models: list[Model], budget: float) -> tuple[str, list[dict[str, Any]]]:
         rows.append(
             {
                 "name": model.name,
-                **asdict(complexity(model)),
+                "parameters": model.parameters,
+                **asdict(complexity(model.name)),
                 **asdict(measure(model.name, budget)),
                 "thesis_fps": model.thesis.fps if model.thesis else None,
             }
@@ -72,7 +74,7 @@ def measure(name: str, budget: float) -> Speed:
     """Time one network on the CPU and, where there is one, on the GPU."""
     model = DeployedModel(random_network(name), MEAN, STD, working_scale=1.0).eval()
     with tempfile.TemporaryDirectory() as folder:
-        half = export(model, SIZE, Path(folder) / "half.onnx", half=True)
+        half = export(model, CAMERA_SIZE, Path(folder) / "half.onnx", half=True)
         engine = Engine(export(model, CPU_SIZE, Path(folder) / "cpu.onnx", half=False), "cpu")
         image = random_image(CPU_SIZE)
         onnx, eager = median_seconds(
@@ -86,10 +88,10 @@ def measure(name: str, budget: float) -> Speed:
 
 def _measure_gpu(model: DeployedModel, half: Path, folder: Path, budget: float) -> dict[str, float]:
     """Frames per second on the GPU; ONNX Runtime's only where its CUDA provider is installed."""
-    image = random_image(SIZE)
+    image = random_image(CAMERA_SIZE)
     runs: dict[str, Callable[[], object]] = {}
     if "CUDAExecutionProvider" in ort.get_available_providers():
-        full = export(model, SIZE, folder / "full.onnx", half=False)
+        full = export(model, CAMERA_SIZE, folder / "full.onnx", half=False)
         runs["gpu_onnx_fp16_fps"] = partial(Engine(half, "cuda").segment, image)
         runs["gpu_onnx_fp32_fps"] = partial(Engine(full, "cuda").segment, image)
     on_gpu = torch.from_numpy(image).cuda()
@@ -121,7 +123,7 @@ def export(model: DeployedModel, size: tuple[int, int], path: Path, half: bool) 
         config={},
         config_hash="",
     )
-    save(to_onnx(model, size, half), card, path)
+    save_with_card(to_onnx(model, size, half), card, path)
     return path
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.benchmarks import folding, metrics, models, postprocess, training
-from distill.models.catalogue import MODELS, SWIFTNET, check_name
-from distill.models.complexity import SIZE
+from distill.models.catalogue import CAMERA_SIZE, MODELS, SWIFTNET, check_name
 from kd_seg_ros.benchmark.marks import marked, write_between_marks
 from kd_seg_ros.common.errors import UserError
 
@@ -41,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
         if args.models:
             raise UserError("--models belongs to --suite models")
         suites: dict[str, Callable[[float], tuple[str, list[dict[str, Any]]]]] = {
-            "folding": partial(folding.run, size=SIZE),
+            "folding": partial(folding.run, size=CAMERA_SIZE),
             "training": training.run,
             "metrics": metrics.run,
             "postprocess": _postprocess,

@@ -28,10 +28,11 @@ from distill.calibration.passes import Confusion, Drawn, count_masks, draw_pixel
 from distill.calibration.rare import FEWEST, is_rare
 from distill.checkpoints.stored_calibration import SCHEMA_VERSION, UNCALIBRATED, calibration_path
 from distill.checkpoints.student import deployed, load_student
-from distill.data import select as chosen
+from distill.common.files import plain, write_json
+from distill.data import evaluation_images
 from distill.data.dataset import SegmentationDataset
 from distill.evaluation.image_scores import ImageScores
-from distill.evaluation.metrics_json import FULL, plain, write_json
+from distill.evaluation.metrics_json import FULL
 from distill.evaluation.reliability_diagram import write_diagrams
 from distill.metrics import mean_iou
 from distill.models.logit_calibration import PARAMETERS
@@ -46,7 +47,7 @@ ByCondition = dict[str, dict[str, Any]]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("--checkpoint", type=Path, required=True, help="a .ckpt of `fit`")
-    chosen.add_arguments(parser)
+    evaluation_images.add_options(parser)
     parser.add_argument(
         "--method",
         choices=PARAMETERS,
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--pixels must be at least 1")
     network, config = load_student(args.checkpoint)
     names = config.data.class_names
-    frames, others = split(chosen.choose(args, config.data, names).frames)
+    frames, others = split(evaluation_images.choose_frames(args, config.data, names))
     half, held_out = SegmentationDataset(frames), SegmentationDataset(others or frames)
     if not others:
         print("warning: a single image: the scores below are not held out, it was calibrated on")

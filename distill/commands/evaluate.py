@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from distill.data import select as chosen
+from distill.data import evaluation_images
 from distill.evaluation import views
 from distill.evaluation.evaluate import check_options, evaluate
 from distill.evaluation.evaluated_model import open_checkpoint, open_onnx
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--checkpoint", type=Path, help="a .ckpt of `fit`")
     what.add_argument("--onnx", type=Path, help="a file of `export`, run as the vehicle runs it")
-    chosen.add_arguments(parser)
+    evaluation_images.add_options(parser)
     parser.add_argument(
         "--out", type=Path, help="metrics.json to write, with tables beside it (default: beside the model)"
     )
@@ -53,7 +53,9 @@ def run(args: argparse.Namespace) -> int:
     options = ScoreOptions(args.bins or 0, args.exact_auprc)
     model = open_onnx(args.onnx, args.provider) if args.onnx else open_checkpoint(args.checkpoint)
     check_options(model, options, chosen_views)
-    frames = chosen.choose(args, model.data, model.class_names, labelled=args.submission is None).frames
+    frames = evaluation_images.choose_frames(
+        args, model.data, model.class_names, labelled=args.submission is None
+    )
     root = Path(args.root or args.images or (model.data.root if model.data else ""))
     evaluation = evaluate(model, frames, root, options, chosen_views, args.submission, progress=True)
     if args.submission:

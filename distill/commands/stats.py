@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from distill.common.files import write_json
 from distill.common.parallel import default_workers
 from distill.data.statistics import Statistics, measure
-from distill.datasets.registry import add_data_arguments, data_from, title_of
-from distill.evaluation.metrics_json import write_json
+from distill.datasets.options import add_data_options, open_chosen, title_of
 from distill.report.class_chart import write_chart
 from kd_seg_ros.common.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    add_data_arguments(parser)
+    add_data_options(parser)
     parser.add_argument(
         "--chart", type=Path, metavar="FILE", help="draw the class distribution into this PNG"
     )
@@ -33,31 +32,17 @@ def run(args: argparse.Namespace) -> int:
     """Read the whole data set, print the table and write what was asked for."""
     if args.chart and args.chart.suffix.lower() != ".png":
         raise UserError(f"--chart {args.chart}: the chart is a PNG, call it .png")
-    listing = data_from(args)
+    listing = open_chosen(args)
     statistics = measure(listing.complete(), listing.class_names, args.workers)
     if args.chart and not statistics.labelled_pixels:
         raise UserError(f"--chart: {title_of(args)} has no labelled pixels to draw a distribution of")
     print_statistics(statistics)
     if args.json:
-        write_json(args.json, document(statistics, title_of(args)))
+        write_json(args.json, statistics.document(title_of(args)))
     if args.chart:
         write_chart(args.chart, statistics, title_of(args))
         print(f"chart written to {args.chart}")
     return 0
-
-
-def document(statistics: Statistics, data: str) -> dict[str, Any]:
-    """Build the content of the JSON file."""
-    classes = zip(statistics.class_names, statistics.class_pixels, statistics.shares, strict=True)
-    return {
-        "data": data,
-        "images": statistics.images,
-        "pixels": statistics.pixels,
-        "mean": list(statistics.mean),
-        "std": list(statistics.std),
-        "classes": {name: {"pixels": pixels, "share": share} for name, pixels, share in classes},
-        "ignored": {"pixels": statistics.ignored_pixels, "share": statistics.ignored_share},
-    }
 
 
 def print_statistics(statistics: Statistics) -> None:

@@ -1,53 +1,59 @@
-"""``data``: where the images and labels are and how they are varied in training."""
+"""Section ``data``: where the images and labels are and how they are varied in training."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from distill.common.yaml_file import read_yaml
 from distill.config.section import Count, Fraction, Positive, Rgb, Section
-from distill.datasets.acdc import ACDC_MEAN, ACDC_STD
-from distill.datasets.bdd10k import BDD10K_MEAN, BDD10K_STD
-from distill.datasets.cityscapes import CITYSCAPES_MEAN, CITYSCAPES_STD
 from distill.datasets.class_map import ClassMap, parse_class_map
+from distill.datasets.registry import DATA_SETS, check_options, find_data_set
 from kd_seg_ros.common.classes import CLASS_NAMES
+from kd_seg_ros.common.conditions import CONDITIONS
 from kd_seg_ros.common.errors import UserError
 
-Condition = Literal["fog", "night", "rain", "snow"]
 
-STATISTICS: Final[Mapping[str, tuple[Rgb, Rgb]]] = {
-    "acdc": (ACDC_MEAN, ACDC_STD),
-    "cityscapes": (CITYSCAPES_MEAN, CITYSCAPES_STD),
-    "bdd10k": (BDD10K_MEAN, BDD10K_STD),
-    "folder": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-}
-"""Default mean and std; a folder's are ImageNet's (`python -m distill stats` measures its own)."""
+def _known_data_set(name: str) -> str:
+    """Refuse a name that :data:`~distill.datasets.registry.DATA_SETS` does not have."""
+    try:
+        find_data_set(name)
+    except UserError as error:
+        raise ValueError(str(error)) from error
+    return name
+
+
+def _known_condition(name: str) -> str:
+    """Refuse a weather that ACDC does not have."""
+    if name not in CONDITIONS:
+        raise ValueError(f"choose from {', '.join(CONDITIONS)}")
+    return name
 
 
 class SourceConfig(Section):
-    """One data set."""
+    """One data set of a configuration."""
 
-    dataset: Literal["acdc", "cityscapes", "bdd10k", "folder"] = "acdc"
+    dataset: Annotated[str, AfterValidator(_known_data_set)] = "acdc"
+    """What kind of data set it is: a name in :data:`~distill.datasets.registry.DATA_SETS`."""
     root: str
-    """Its folder."""
-    conditions: tuple[Condition, ...] = ("fog", "night", "rain", "snow")
-    """Of ``acdc``."""
+    """Folder of the data set."""
+    conditions: tuple[Annotated[str, AfterValidator(_known_condition)], ...] = CONDITIONS
+    """For ``acdc`` only: the weathers to use."""
     images: str = "{split}/images"
-    """Of ``folder``: where below ``root`` its images are; ``{split}`` stands for train or val."""
+    """For ``folder`` only: the image folder, relative to ``root``; ``{split}`` stands for train or val."""
     labels: str | None = "{split}/labels"
-    """Of ``folder``: where their labels are, by the same names; null: unlabelled images."""
+    """For ``folder`` only: the label folder, relative to ``root``; null: unlabelled images."""
     classes: dict[str, Any] | None = None
-    """Of ``folder`` with labels: its class map, or the YAML file of one (see
+    """For ``folder`` with labels only: the class map, or the path of its YAML file (see
     distill/datasets/class_map.py)."""
     mean: Rgb
-    """Normalises its images (RGB, 0…1), as does ``std``; by default those of the data set."""
+    """Mean of R, G and B, 0…1, that its images are normalised by (default: that of the data set)."""
     std: Rgb
+    """Standard deviation of R, G and B, 0…1, that its images are normalised by (default: as for the mean)."""
     weight: Positive = 1.0
-    """Its share of an epoch, relative to the other data sets'."""
+    """Share of an epoch, relative to the weights of the other data sets."""
 
     @model_validator(mode="before")
     @classmethod
@@ -56,9 +62,8 @@ class SourceConfig(Section):
         if not isinstance(values, dict):
             return values
         dataset = values.get("dataset", "acdc")
-        statistics = STATISTICS.get(dataset) if isinstance(dataset, str) else None
-        if statistics is not None:
-            values = {"mean": statistics[0], "std": statistics[1], **values}
+        if isinstance(dataset, str) and dataset in DATA_SETS:
+            values = {"mean": DATA_SETS[dataset].mean, "std": DATA_SETS[dataset].std, **values}
         if isinstance(values.get("classes"), str):
             try:
                 path = Path(values["classes"])
@@ -66,17 +71,22 @@ class SourceConfig(Section):
                 parse_class_map(content, f"class map {path}")
             except UserError as error:
                 raise ValueError(str(error)) from error
-            values["classes"] = content
+            values = {**values, "classes": content}
         return values
 
     @model_validator(mode="after")
     def _check_source(self) -> SourceConfig:
-        owners = {"conditions": "acdc", "images": "folder", "labels": "folder", "classes": "folder"}
-        for key, owner in owners.items():
-            default = SourceConfig.model_fields[key].default
-            if self.dataset != owner and getattr(self, key) != default:
-                raise ValueError(f"{key} belongs to dataset {owner!r}, not {self.dataset!r}")
-        if self.dataset == "folder":
+        """Refuse keys of other data sets, labels without classes and a wrong class map."""
+        changed = []
+        for data_set in DATA_SETS.values():
+            for key in data_set.options:
+                if getattr(self, key) != SourceConfig.model_fields[key].default:
+                    changed.append(key)
+        try:
+            check_options(self.dataset, changed)
+        except UserError as error:
+            raise ValueError(str(error)) from error
+        if "classes" in DATA_SETS[self.dataset].options:
             if (self.labels is None) != (self.classes is None):
                 raise ValueError("labels and classes go together: a folder of images alone has both null")
             if self.classes is not None:
@@ -88,46 +98,56 @@ class SourceConfig(Section):
 
     @property
     def labelled(self) -> bool:
-        """Whether there are labels."""
-        return self.dataset != "folder" or self.labels is not None
+        """True if its images have labels: a folder may have none."""
+        return self.labels is not None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the lister of this data set takes besides root and split, by the name of its parameter."""
+        values = {key: getattr(self, key) for key in DATA_SETS[self.dataset].options}
+        if "classes" in values:
+            values["classes"] = self.class_map
+        return values
 
     @property
     def class_map(self) -> ClassMap | None:
-        """The class map of a folder with labels."""
+        """The class map of a folder with labels, else None."""
         return None if self.classes is None else parse_class_map(self.classes)
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The classes of its labels, in the order of the trainIds."""
+        """Names of the classes of its labels, in the order of the trainIds."""
         class_map = self.class_map
         return CLASS_NAMES if class_map is None else class_map.class_names
 
 
 class DataConfig(SourceConfig):
-    """What is trained and validated on, and how it is varied in training (the thesis' Table 4.5).
+    """The data sets of training and validation, and how their images are varied (the thesis' Table 4.5).
 
-    Validation, and the mean and std of the deployed network, are those of the data set named here; ``extra``
-    ones are trained on beside it, each normalised by its own.
+    The data set named here is validated on, and its mean and std are those of the deployed network. Those in
+    ``extra`` are only trained on, each normalised by its own mean and std.
     """
 
     extra: tuple[SourceConfig, ...] = ()
+    """Further data sets to train on."""
     draws: Count | None = None
-    """Images of an epoch of several data sets (default: as many as they have)."""
+    """Number of images in an epoch of several data sets (default: as many as they have)."""
     description: str = ""
-    """What the data is, in words; it goes into the model card."""
+    """Description of the data in words, for the model card."""
     limitations: str = ""
-    """What a model trained on it must not be used for; it goes into the model card."""
+    """What a model trained on this data must not be used for, for the model card."""
     scale: tuple[Positive, Positive] = (0.5, 2.0)
-    """Range of the random scale."""
+    """Least and greatest random scale."""
     crop: tuple[Count, Count] = (1080, 1080)
-    """Height, width of the random crop, in pixels after scaling."""
+    """Height and width of the random crop, in pixels after the random scale."""
     working_scale: Positive = 0.8
-    """The network sees crops, and later whole images, resized by this factor."""
+    """Factor by which crops in training, and whole images later, are resized before the network sees them."""
     flip: bool = True
-    """Mirror every second image."""
+    """Mirror images left to right with probability ½."""
     jitter: Fraction = 0.2
-    """Strength of the photometric jitter."""
+    """Strength of the photometric jitter, 0 (none) to 1."""
     workers: Annotated[int, Field(ge=0)] = 4
+    """Processes that load and augment images, for each training process; 0: none besides it."""
 
     @model_validator(mode="after")
     def _check_together(self) -> DataConfig:
@@ -152,5 +172,5 @@ class DataConfig(SourceConfig):
 
     @property
     def summary(self) -> str:
-        """The description, or else what is known of the data by itself."""
+        """The description if there is one, else the kinds and folders of the data sets."""
         return self.description or " + ".join(f"{s.dataset} in {Path(s.root).name}" for s in self.sources)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -69,6 +70,21 @@ class Statistics:
         """Part of the pixels in label files that belongs to no class; None without label files."""
         pixels = self.labelled_pixels + self.ignored_pixels
         return self.ignored_pixels / pixels if pixels else None
+
+    def document(self, data: str) -> dict[str, Any]:
+        """Return the numbers as plain values for JSON; ``data`` names the data set."""
+        classes = {}
+        for name, pixels, share in zip(self.class_names, self.class_pixels, self.shares, strict=True):
+            classes[name] = {"pixels": pixels, "share": share}
+        return {
+            "data": data,
+            "images": self.images,
+            "pixels": self.pixels,
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "classes": classes,
+            "ignored": {"pixels": self.ignored_pixels, "share": self.ignored_share},
+        }
 
 
 def measure(frames: Sequence[Frame], class_names: tuple[str, ...], workers: int = 1) -> Statistics:

@@ -1,60 +1,89 @@
-"""Any folder of images with a folder of labels, as CamVid comes (Brostow et al., 2009), or images alone.
+"""Any folder of images, alone or with a folder of labels, as CamVid comes (Brostow et al., 2009).
 
-An image and its labels have the same path below their folders up to the file's extension, or with a suffix
-of the labels' before it (CamVid's ``0001TP_006690.png`` and ``0001TP_006690_L.png``).
+An image and its labels have the same path below their folders up to the file's extension, except that the
+name of the label file may have a suffix before it: CamVid has ``0001TP_006690.png`` and
+``0001TP_006690_L.png``.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from distill.datasets.class_map import ColourNames, Values, label_map
-from distill.datasets.frame import Frame
+from distill.datasets.class_map import ClassMap, label_map, read_class_map
+from distill.datasets.frame import Frame, Rgb
 from distill.datasets.listing import Listing
-from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError
 
+IMAGENET_MEAN: Final[Rgb] = (0.485, 0.456, 0.406)
+"""Mean of R, G and B, 0…1, of ImageNet's images: what a folder is normalised by unless told otherwise."""
+IMAGENET_STD: Final[Rgb] = (0.229, 0.224, 0.225)
+"""Standard deviation of R, G and B, 0…1, of ImageNet's images."""
+
+CONDITION: Final = "normal"
+"""Weather that the images of a folder count as."""
 EXTENSIONS: Final = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".webp")
 
 
-def list_folder(
-    images: str | Path,
-    labels: str | Path,
-    names: Values | ColourNames,
-    class_names: Sequence[str] = CLASS_NAMES,
+def list_folder_split(
+    root: Path | None,
+    split: str | None,
     *,
-    label_suffix: str = "",
-    condition: str = "normal",
+    images: str | Path | None = None,
+    labels: str | Path | None = None,
+    classes: Path | ClassMap | None = None,
 ) -> Listing:
+    """List the images of a folder and their labels, by paths that may name the split.
+
+    :param root: ``images`` and ``labels`` are relative to it; None: to the working directory.
+    :param split: takes the place of ``{split}`` in ``images`` and ``labels``.
+    :param classes: the class map of the labels, or its YAML file.
+    :raises UserError: naming the option, folder, file or class that is missing.
+    """
+    if images is None:
+        raise UserError("data set folder needs its image folder: give --images")
+    image_folder = _in_root(root, images, split)
+    if (labels is None) != (classes is None):
+        raise UserError(
+            "data set folder: --labels and --classes go together; leave both out for images alone"
+        )
+    if labels is None or classes is None:
+        return list_images(image_folder)
+    class_map = read_class_map(classes) if isinstance(classes, Path) else classes
+    return list_folder(image_folder, _in_root(root, labels, split), class_map)
+
+
+def list_folder(images: Path, labels: Path, classes: ClassMap) -> Listing:
     """List the images of a folder and its subfolders by path, with their labels.
 
-    :param images: folder of the images.
-    :param labels: folder of the labels.
-    :param names: the class of each value, or of each RGB colour, in the label files; None: ignored.
-    :param class_names: the classes, in the order of their trainIds.
-    :param label_suffix: what label files add to the image's name before the extension.
-    :param condition: the weather of all images.
+    :param classes: the classes, and which of them each value or colour in the label files is.
     :raises UserError: naming the folder or class that is missing.
     """
-    table = label_map(names, class_names)
+    table = label_map(classes.names, classes.class_names)
+    count = len(classes.class_names)
     image_files, label_files = _by_stem(images, "image"), _by_stem(labels, "label")
     frames, missing = [], []
     for stem, path in image_files.items():
-        label_file = label_files.pop(stem + label_suffix, None)
+        label_stem = stem + classes.label_suffix
+        label_file = label_files.pop(label_stem, None)
         if label_file is None:
-            missing.append((path, Path(labels).expanduser() / f"{stem}{label_suffix}.png"))
-        frames.append(Frame(path, label_file, condition, table, len(class_names)))
-    return Listing(frames, missing, list(label_files.values()), tuple(class_names))
+            missing.append((path, labels.expanduser() / f"{label_stem}.png"))
+        frames.append(Frame(path, label_file, CONDITION, table, count))
+    return Listing(frames, missing, list(label_files.values()), classes.class_names)
 
 
-def unlabelled_frames(images: str | Path, condition: str = "normal") -> list[Frame]:
-    """List the images of a folder and its subfolders by path; raises UserError if there are none."""
-    return [Frame(path, None, condition) for path in _by_stem(images, "image").values()]
+def list_images(folder: Path) -> Listing:
+    """List the images of a folder and its subfolders by path, without labels; raises UserError for none."""
+    return Listing([Frame(path, None, CONDITION) for path in _by_stem(folder, "image").values()])
 
 
-def _by_stem(folder: str | Path, kind: str) -> dict[str, Path]:
-    """All image files below a folder by their path there without extension, in its order."""
-    folder = Path(folder).expanduser()
+def _in_root(root: Path | None, path: str | Path, split: str | None) -> Path:
+    """Return a path below the root, with the split in place of ``{split}``."""
+    text = str(path) if split is None else str(path).replace("{split}", split)
+    return (root or Path()) / text
+
+
+def _by_stem(folder: Path, kind: str) -> dict[str, Path]:
+    """Return all image files below a folder by their path in it without extension, sorted by path."""
+    folder = folder.expanduser()
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"
         raise UserError(f"{kind} folder {folder} {problem}")

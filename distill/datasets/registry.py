@@ -1,115 +1,91 @@
-"""A data set by its name: the one choice that commands and training share."""
+"""Every kind of data set by its name: the one table that configuration, commands, docs and tests share.
 
-import argparse
-from collections.abc import Sequence
+A new data set is a file with its lister in this folder and a line in :data:`DATA_SETS`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from distill.datasets.acdc import list_acdc
-from distill.datasets.bdd10k import list_bdd10k
-from distill.datasets.cityscapes import list_cityscapes
-from distill.datasets.class_map import read_class_map
-from distill.datasets.folder import list_folder, unlabelled_frames
+from distill.datasets.acdc import ACDC_MEAN, ACDC_STD, list_acdc
+from distill.datasets.bdd10k import BDD10K_MEAN, BDD10K_STD, list_bdd10k
+from distill.datasets.cityscapes import CITYSCAPES_MEAN, CITYSCAPES_STD, list_cityscapes
+from distill.datasets.folder import IMAGENET_MEAN, IMAGENET_STD, list_folder_split
+from distill.datasets.frame import Rgb
 from distill.datasets.listing import SPLITS, Listing
-from kd_seg_ros.common.conditions import CONDITIONS
 from kd_seg_ros.common.errors import UserError
-
-NAMES: Final = {"acdc": "ACDC", "cityscapes": "Cityscapes", "bdd10k": "BDD10K"}
-DATA_SETS: Final[tuple[str, ...]] = (*NAMES, "folder")
+from kd_seg_ros.common.suggest import did_you_mean
 
 
-def open_data(
-    dataset: str,
-    *,
-    root: Path | None = None,
-    split: str | None = None,
-    conditions: Sequence[str] = CONDITIONS,
-    images: Path | None = None,
-    labels: Path | None = None,
-    classes: Path | None = None,
-) -> Listing:
-    """List the images and labels of a data set.
+@dataclass(frozen=True)
+class DataSet:
+    """One kind of data set: how it is listed, and what a configuration may say about it."""
+
+    title: str
+    """Its name as its authors write it."""
+    lister: Callable[..., Listing]
+    """Called as ``lister(root, split, **options)``; raises UserError naming the folder that is missing."""
+    mean: Rgb
+    """Mean of the R, G and B values of its images, 0…1."""
+    std: Rgb
+    """Standard deviation of the R, G and B values of its images, 0…1."""
+    options: tuple[str, ...] = ()
+    """Configuration keys and command-line options that belong to this kind of data set."""
+    splits: tuple[str, ...] = SPLITS
+    """Splits that its layout tells apart; empty if a command line names the very folders instead."""
+
+
+DATA_SETS: Final[Mapping[str, DataSet]] = {
+    "acdc": DataSet("ACDC", list_acdc, ACDC_MEAN, ACDC_STD, options=("conditions",)),
+    "cityscapes": DataSet("Cityscapes", list_cityscapes, CITYSCAPES_MEAN, CITYSCAPES_STD),
+    "bdd10k": DataSet("BDD10K", list_bdd10k, BDD10K_MEAN, BDD10K_STD),
+    "folder": DataSet(
+        *("folder", list_folder_split, IMAGENET_MEAN, IMAGENET_STD),
+        options=("images", "labels", "classes"),
+        splits=(),
+    ),
+}
+"""The kinds of data sets, by the name that ``data.dataset`` and ``--dataset`` take."""
+
+
+def find_data_set(name: str) -> DataSet:
+    """Return the data set of this name; raises UserError that lists all names and the nearest one."""
+    if name not in DATA_SETS:
+        raise UserError(
+            f"unknown data set {name!r}: choose from {', '.join(DATA_SETS)}{did_you_mean(name, DATA_SETS)}"
+        )
+    return DATA_SETS[name]
+
+
+def check_options(name: str, given: Iterable[str], prefix: str = "") -> None:
+    """Raise UserError if one of the ``given`` options belongs to other data sets than ``name``.
+
+    :param prefix: stands before the option in the error message, "--" for the command line.
+    """
+    for option in given:
+        if option in DATA_SETS[name].options:
+            continue
+        owners = [repr(other) for other, data_set in DATA_SETS.items() if option in data_set.options]
+        raise UserError(f"{prefix}{option} belongs to data set {' or '.join(owners)}, not {name!r}")
+
+
+def open_data(dataset: str, *, root: Path | None = None, split: str | None = None, **options: Any) -> Listing:
+    """List the images and labels of a data set, as a command line names it.
 
     :param dataset: one of :data:`DATA_SETS`.
-    :param root: its folder; for all but ``folder``, as is ``split``.
-    :param split: train, val or test (default: train).
-    :param conditions: for ``acdc`` alone.
-    :param images: the images of a ``folder``.
-    :param labels: their labels; without them the images are unlabelled.
-    :param classes: the class map of the labels, see :mod:`distill.datasets.class_map`.
+    :param root: the data set's folder, needed by all that have splits.
+    :param split: one of the data set's splits (default: train).
+    :param options: options of the data set, see :attr:`DataSet.options`; None counts as not given.
     :raises UserError: naming the option, folder or file that is missing.
     """
-    if dataset == "folder":
-        if root or split:
-            raise UserError("data set folder takes --images and --labels, no --root and no --split")
-        return _open_folder(images, labels, classes)
-    if dataset not in DATA_SETS:
-        raise UserError(f"unknown data set {dataset!r}: choose from {', '.join(DATA_SETS)}")
-    if images or labels or classes:
-        raise UserError(f"data set {dataset} takes --root; --images, --labels, --classes are for 'folder'")
-    if root is None:
-        raise UserError(f"data set {dataset} needs its root folder: give --root")
-    split = split or "train"
-    if dataset == "acdc":
-        return list_acdc(root, split, conditions)
-    return list_cityscapes(root, split) if dataset == "cityscapes" else list_bdd10k(root, split)
-
-
-def _open_folder(images: Path | None, labels: Path | None, classes: Path | None) -> Listing:
-    if images is None:
-        raise UserError("data set folder needs its image folder: give --images")
-    if (labels is None) != (classes is None):
-        raise UserError(
-            "data set folder: --labels and --classes go together; leave both out for images alone"
-        )
-    if labels is None or classes is None:
-        return Listing(unlabelled_frames(images))
-    chosen = read_class_map(classes)
-    return list_folder(images, labels, chosen.names, chosen.class_names, label_suffix=chosen.label_suffix)
-
-
-def add_data_arguments(parser: argparse.ArgumentParser, default: str | None = None) -> None:
-    """Declare the options by which a command chooses a data set.
-
-    :param default: what it does without ``--dataset``, in words; None: the option is required.
-    """
-    split = "val" if default else "train"
-    parser.add_argument(
-        "--dataset", choices=DATA_SETS, required=default is None, help=default and f"default: {default}"
-    )
-    parser.add_argument("--root", type=Path, metavar="DIR", help="folder of acdc, cityscapes or bdd10k")
-    parser.add_argument(
-        "--split",
-        choices=SPLITS,
-        help=f"of acdc, cityscapes or bdd10k (default: {split})",
-    )
-    parser.add_argument("--images", type=Path, metavar="DIR", help="images of a folder, and below it")
-    parser.add_argument(
-        "--labels", type=Path, metavar="DIR", help="labels of a folder, called as the images are"
-    )
-    parser.add_argument(
-        "--classes",
-        type=Path,
-        metavar="FILE",
-        help="what a folder's labels mean, in YAML: 'values: {0: road, 1: null}' or "
-        "'colours: {128 64 128: road}', and 'classes: [...]' unless they are the 19 of Cityscapes",
-    )
-
-
-def data_from(args: argparse.Namespace) -> Listing:
-    """Open the data set that the options of :func:`add_data_arguments` name."""
-    return open_data(
-        args.dataset,
-        root=args.root,
-        split=args.split,
-        images=args.images,
-        labels=args.labels,
-        classes=args.classes,
-    )
-
-
-def title_of(args: argparse.Namespace) -> str:
-    """Name the chosen data set for a person."""
-    if args.dataset == "folder":
-        return "/".join(args.images.resolve().parts[-3:])
-    return f"{NAMES[args.dataset]} {args.split or 'train'}"
+    data_set = find_data_set(dataset)
+    given = {option: value for option, value in options.items() if value is not None}
+    check_options(dataset, given, "--")
+    if data_set.splits:
+        if root is None:
+            raise UserError(f"data set {dataset} needs its root folder: give --root")
+        return data_set.lister(root, split or "train", **given)
+    if root is not None or split is not None:
+        raise UserError(f"data set {dataset} takes --images and --labels, no --root and no --split")
+    return data_set.lister(None, None, **given)

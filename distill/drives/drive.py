@@ -73,10 +73,10 @@ def survey(bag: Path, topic: str | None, labels: str, condition: str | None, num
     :raises UserError: if there is nothing to score, or labels do not fit.
     """
     with open_bag(bag) as reader:
-        _require(reader, labels, IMAGE, "--labels")
+        _require(reader, labels, IMAGE, "--labels-topic")
         camera = choose_cameras(reader, bag, None if topic is None else [topic], labels)[0]
         if condition is not None:
-            _require(reader, condition, STRING, "--condition")
+            _require(reader, condition, STRING, "--condition-topic")
         elif any(c.topic == camera.sibling("condition") and c.msgtype == STRING for c in reader.connections):
             condition = camera.sibling("condition")
         sizes: dict[int, tuple[int, int] | None] = {}
@@ -118,8 +118,8 @@ def _check_labels(
     reader: Reader, topic: str, image_topic: str, sizes: dict[int, tuple[int, int] | None], num_classes: int
 ) -> set[int]:
     """Return the header stamps of the images that have labels."""
-    where, count, found = f"--labels {topic}", 0, set[int]()
-    for _, _, raw in messages(reader, chosen_connections(reader, [topic], "--labels")):
+    where, count, found = f"--labels-topic {topic}", 0, set[int]()
+    for _, _, raw in messages(reader, chosen_connections(reader, [topic], "--labels-topic")):
         count += 1
         try:
             stamp = read_header(raw).stamp

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from distill.drives.output_topics import DIAGNOSTICS
 from distill.drives.processes import ReplayError
+from kd_seg_ros.common.topics import DIAGNOSTICS
 
 if TYPE_CHECKING:
     from distill.drives.recorder import Recorder

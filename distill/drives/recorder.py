@@ -18,9 +18,10 @@ from rclpy.serialization import deserialize_message
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from sensor_msgs.msg import Image
 
-from distill.drives.output_topics import DIAGNOSTICS, OutputTopics
+from distill.drives.output_topics import OutputTopics
 from kd_seg_ros.bags.headers import read_header
 from kd_seg_ros.bags.messages import METADATA_VERSION, STORE
+from kd_seg_ros.common.topics import DIAGNOSTICS
 
 _QUEUE: Final = 100  # messages per topic that may wait while one is written
 

@@ -16,19 +16,19 @@ from distill.drives.recording import RecordedMaps, recorded_maps
 from kd_seg_ros.bags.messages import byte_map, stamp_text
 
 if TYPE_CHECKING:
-    from distill.evaluation.metrics_json import ConditionScores
+    from distill.evaluation.mask_scores import MaskScores
 
 
 def score(
     recording: Path, outputs: OutputTopics, drive: Drive, stamps: Collection[int], class_names: Sequence[str]
-) -> ConditionScores:
+) -> MaskScores:
     """Sum up mask and confidence of the frames of ``stamps`` that have labels, in total and per condition.
 
     :raises ReplayError: if a map has another size or encoding than the contract says.
     """
-    from distill.evaluation.metrics_json import FULL, ConditionScores
+    from distill.evaluation.mask_scores import MaskScores
 
-    scores = ConditionScores(class_names)
+    scores = MaskScores(class_names, keep_images=False)
     wanted = {stamp for stamp in stamps if drive.frames[stamp].labelled}
     maps = recorded_maps(recording, outputs, wanted)
     pending: dict[int, RecordedMaps] = {}
@@ -41,10 +41,7 @@ def score(
             )
         condition = drive.frames[stamp].condition
         try:
-            if condition is None:
-                scores.by_condition[FULL].update(labels, mask, probability)
-            else:
-                scores.update(condition, labels, mask, probability)
+            scores.update_mask(condition, stamp_text(stamp), labels, mask, probability)
         except ValueError as error:
             raise ReplayError(f"frame {drive.frames[stamp].number}: {error}") from error
     return scores

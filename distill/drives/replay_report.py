@@ -15,7 +15,7 @@ from kd_seg_ros.common.files import sha256
 
 if TYPE_CHECKING:
     from distill.drives.recorder import Recorder
-    from distill.evaluation.metrics_json import ConditionScores
+    from distill.evaluation.mask_scores import MaskScores
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def replay_document(
 
 
 def document(
-    scores: ConditionScores, drive: Drive, model: Path | None, name: str, replay: dict[str, Any]
+    scores: MaskScores, drive: Drive, model: Path | None, name: str, replay: dict[str, Any]
 ) -> dict[str, Any]:
     """Return the content of metrics.json; see docs/metrics.md and docs/replay.md.
 

@@ -7,8 +7,9 @@ a teacher with the smallest ConvNeXt and random weights, crops of 160 pixels. No
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import lightning
 from tqdm import tqdm
@@ -21,11 +22,14 @@ from distill.training.data_module import SegmentationDataModule
 from distill.training.distillation import Distillation
 from distill.training.trainer import quieten_lightning
 
-STEPS = 2
-CHANNELS = 32
-SMALLEST = "convnext_atto"
-TEACHER = NetworkConfig(backbone=SMALLEST, channels=CHANNELS)
-OVERRIDES: dict[str, Any] = {
+STEPS: Final = 2
+"""Training steps, and validation batches, of every experiment."""
+CHANNELS: Final = 32
+"""Width of the SwiftNets' pyramid, in place of 320."""
+SMALLEST: Final = "convnext_atto"
+"""Backbone of the teacher, and in place of every larger ConvNeXt."""
+TEACHER: Final = NetworkConfig(backbone=SMALLEST, channels=CHANNELS)
+OVERRIDES: Final[Mapping[str, Any]] = {
     "data.crop": [160, 160],
     "data.workers": 0,
     "student.pretrained": False,
@@ -34,25 +38,27 @@ OVERRIDES: dict[str, Any] = {
     "training.epochs": 1,
     "training.precision": "32-true",
 }
+"""What is set in every experiment's configuration, by dotted key."""
 
 
-def smoke(files: list[Path]) -> None:
-    """Run every experiment for :data:`STEPS` steps.
+def smoke(files: Sequence[Path], progress_bar: bool = False) -> None:
+    """Run the experiments of some configuration files for :data:`STEPS` steps each.
 
-    :raises UserError: as `fit` does.
+    :param progress_bar: show one on standard error.
+    :raises UserError: for a configuration that cannot be read.
     """
     quieten_lightning()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "scenes"
         write_dataset(root, train=4, val=4, size=(128, 192), seed=0)
-        for file in (bar := tqdm(files, "smoke", unit="experiment")):
+        bar = tqdm(files, "smoke", unit="experiment", disable=not progress_bar)
+        for file in bar:
             bar.set_postfix_str(file.stem)
             run_small(small(load_config(file, {**OVERRIDES, "data.root": str(root)})))
-    print(f"{len(files)} experiments ran for {STEPS} steps each")
 
 
 def small(config: Config) -> Config:
-    """Give a SwiftNet student the smoke test's width."""
+    """Return the configuration with a SwiftNet student of the smoke test's width; others stay as they are."""
     model = config.student.model
     if not model.startswith(SWIFTNET):
         return config
@@ -66,7 +72,7 @@ def small(config: Config) -> Config:
 
 
 def run_small(config: Config) -> dict[str, float]:
-    """Train and validate for a few steps; return what was logged last."""
+    """Train and validate for :data:`STEPS` steps; return the last logged losses and scores by name."""
     lightning.seed_everything(config.seed, verbose=False)
     student = build_network(config.student, len(config.data.class_names))
     teacher = build_network(TEACHER) if config.teacher else None

@@ -1,17 +1,32 @@
-"""The thesis' results on ACDC's validation split, to print beside ours.
+"""The experiments of the thesis and the results that it reports on ACDC's validation split.
 
-Of Table 4.6 the rain and snow columns of the four MobileNetV4 rows (A–D) are almost certainly swapped; the
-printed order is kept.
+Of Table 4.6 the rain and snow columns of the four MobileNetV4 rows (A–D) are almost certainly swapped, and
+row H of Table 4.7 repeats row G; the numbers are kept as printed.
 """
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from kd_seg_ros.common.classes import CLASS_NAMES
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.share import share_path
+from kd_seg_ros.common.suggest import did_you_mean
+
+SWAPPED: Final = ("A", "B", "C", "D")
+"""Rows of Table 4.6 whose numbers for rain and snow are almost certainly swapped."""
+LOST: Final = ("4.7", "H")
+"""Table and row whose numbers per class repeat those of another row; its mean is its own."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """One row: mIoU in percent, ECE in 0…1 as averaged over batches of 16."""
+    """A row of a table of the thesis: mIoU in percent over all images and by condition, and the ECE."""
 
     full: float
     fog: float
@@ -19,20 +34,47 @@ class Result:
     rain: float
     snow: float
     ece: float | None = None
+    """Expected calibration error, 0…1, averaged over batches of 16 images; None where it is not reported."""
 
 
 @dataclass(frozen=True)
 class Experiment:
     """One training run of the thesis."""
 
-    config: str
-    """Name of its file in config/distill, without ``.yaml``."""
+    name: str
+    """The experiment's name, which is also that of its file in config/distill, without ``.yaml``."""
     where: str
-    """Where the thesis reports it."""
+    """Table or chapter of the thesis that reports it."""
     result: Result | None = None
+    """What the thesis reports; None for runs that it mentions without these numbers."""
+
+    @property
+    def file(self) -> Path:
+        """The experiment's configuration file.
+
+        :raises UserError: if the package's files were not installed.
+        """
+        return share_path(f"config/distill/{self.name}.yaml")
+
+    @property
+    def letter(self) -> str | None:
+        """The experiment's row in Tables 4.6 to 4.8, A to J, if it has one."""
+        table, _, row = self.where.rpartition(" ")
+        return row if table == "Table 4.6" else None
+
+    def per_class(self, table: str) -> Mapping[str, float]:
+        """Return the experiment's row of Table 4.7 (IoU) or 4.8 (AUPRC), in percent by class and ``mean``.
+
+        The row is empty where the table has none, and holds the mean alone where it is :data:`LOST`.
+
+        :param table: "4.7" or "4.8".
+        """
+        row = self.letter or ""
+        values = _per_class_rows().get((table, row), {})
+        return {"mean": values["mean"]} if (table, row) == LOST else values
 
 
-EXPERIMENTS = (
+EXPERIMENTS: Final = (
     Experiment("teacher_convnext_l", "Table 4.3", Result(85.0, 87.7, 74.0, 82.1, 84.0)),
     Experiment("a_mnv4_border", "Table 4.6 A", Result(69.9, 77.3, 52.0, 74.1, 67.1, 0.076)),
     Experiment("b_mnv4_l2_border", "Table 4.6 B", Result(72.4, 76.4, 55.0, 76.4, 70.6, 0.071)),
@@ -58,3 +100,27 @@ EXPERIMENTS = (
     Experiment("baseline_segformer_b0", "Table 4.2", Result(64.4, 71.3, 47.0, 61.9, 68.8)),
     Experiment("baseline_hrnetv2_w48", "Table 4.3", Result(73.5, 74.7, 65.3, 77.7, 76.3)),
 )
+
+
+def find_experiment(name: str) -> Experiment:
+    """Find an experiment by its name or by its letter in Table 4.6, in upper or lower case.
+
+    :raises UserError: for an unknown name, with the nearest ones.
+    """
+    for experiment in EXPERIMENTS:
+        if name.lower() == experiment.name or name.upper() == experiment.letter:
+            return experiment
+    known = [experiment.name for experiment in EXPERIMENTS]
+    advice = did_you_mean(name, known, 3) or f"; there are {', '.join(known)}"
+    raise UserError(f"unknown experiment {name!r}{advice} (or a letter, A to J)")
+
+
+@cache
+def _per_class_rows() -> dict[tuple[str, str], dict[str, float]]:
+    """Read Tables 4.7 and 4.8 by table and row."""
+    rows = {}
+    with Path(__file__).with_name("thesis_per_class.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            values = {name: float(row[name]) for name in (*CLASS_NAMES, "mean")}
+            rows[row["table"], row["experiment"]] = values
+    return rows

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from distill.models.catalogue import MODELS, SWIFTNET, check_name
-from distill.models.hrnet import HrNetV2
-from distill.models.network import SegmentationNetwork
-from distill.models.pidnet import PidNet
-from distill.models.segformer import SegFormer
-from distill.models.sfnet import SfNet
-from distill.models.sfnet_lite import SfNetLite
-from distill.models.swiftnet import SwiftNet
-from distill.models.weights import RANDOM, Pretrained
+import importlib
+from typing import Any
 
-SWIFTNET_CHANNELS = 320
-"""Width of the thesis' pyramids."""
+from distill.models.catalogue import MODELS, SWIFTNET, SWIFTNET_CHANNELS, check_name
+from distill.models.network import SegmentationNetwork
+from distill.models.weights import RANDOM, Pretrained
 
 
 def build(
@@ -27,20 +21,27 @@ def build(
     """Make a network.
 
     :param model: a name of the catalogue, or ``swiftnet`` with a ``backbone`` of timm.
-    :param channels: width of SwiftNet's pyramid.
+    :param channels: width of SwiftNet's pyramid, for ``swiftnet`` only.
     :raises UserError: for an unknown name, an unusable backbone or weights that do not fit.
     """
     check_name(model)
     if model == SWIFTNET:
         assert backbone is not None
-        return SwiftNet(backbone, num_classes, channels or SWIFTNET_CHANNELS, pretrained)
-    family, _, variant = model.partition("_")
-    if family == SWIFTNET:
-        return SwiftNet(MODELS[model].backbone, num_classes, SWIFTNET_CHANNELS, pretrained)
-    if family == "pidnet":
-        return PidNet(variant, num_classes, pretrained)  # type: ignore[arg-type]
-    if family == "segformer":
-        return SegFormer(int(variant.removeprefix("b")), num_classes, pretrained)
-    if family == "hrnetv2":
-        return HrNetV2(MODELS[model].backbone, num_classes, pretrained)
-    return (SfNetLite if variant.startswith("lite") else SfNet)(num_classes, pretrained)
+        own = {"backbone": backbone, "channels": channels or SWIFTNET_CHANNELS}
+        return construct("swiftnet.SwiftNet", num_classes, pretrained, **own)
+    entry = MODELS[model]
+    return construct(entry.network, num_classes, pretrained, **entry.arguments)
+
+
+def construct(
+    network: str, num_classes: int, pretrained: Pretrained = RANDOM, **arguments: Any
+) -> SegmentationNetwork:
+    """Make a network of a class that the catalogue names; only its module is imported.
+
+    :param network: module and class below :mod:`distill.models`, for example ``pidnet.PidNet``.
+    :param arguments: what the class takes besides.
+    """
+    module, _, name = network.partition(".")
+    network_class = getattr(importlib.import_module(f"distill.models.{module}"), name)
+    result: SegmentationNetwork = network_class(num_classes=num_classes, pretrained=pretrained, **arguments)
+    return result

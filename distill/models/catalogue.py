@@ -1,28 +1,40 @@
-"""The networks of the thesis (its tables 4.2 and 4.3) by name, and what the thesis says of them.
+"""The catalogue of networks: each is named, described and constructed from one entry here.
 
-Nothing heavy is imported here: :mod:`distill.models.build` makes a network from its name.
+Configuration, error messages, ``kd_seg models``, the benchmarks and the tests iterate over :data:`MODELS`.
+Nothing heavy is imported: :mod:`distill.models.build` makes a network from its entry.
+
+Counts are stored, so that listing the networks needs no PyTorch; a test computes them again
+(:mod:`distill.models.complexity`) and compares.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.suggest import did_you_mean
 
-SWIFTNET = "swiftnet"
-"""The one name that takes a timm backbone; the others stand for one network each."""
+CAMERA_SIZE: Final = (1080, 1920)
+"""Height and width of the camera image that operations are counted for."""
+
+SWIFTNET: Final = "swiftnet"
+"""The one name that takes any timm backbone; the others stand for one network each."""
+SWIFTNET_CHANNELS: Final = 320
+"""Width of SwiftNet's pyramid unless another is given, that of the thesis."""
 
 
 @dataclass(frozen=True)
-class Thesis:
-    """A network's row in the thesis."""
+class ThesisRow:
+    """A network's row in the thesis (its Tables 4.2 and 4.3)."""
 
     name: str
+    """What the thesis calls the network."""
     parameters: float
-    """Millions."""
+    """Number of parameters in millions."""
     fps: float
-    """On an RTX 2080 Ti, batch 1, 1080×1920."""
+    """Images per second on an RTX 2080 Ti, batch 1, 1080×1920."""
 
 
 @dataclass(frozen=True)
@@ -30,35 +42,192 @@ class Model:
     """A network that can be had by name."""
 
     name: str
+    """The name in configurations, on the command line and in tables."""
+    network: str
+    """Module and class below :mod:`distill.models`, for example ``pidnet.PidNet``."""
+    arguments: Mapping[str, Any]
+    """What the class is called with, besides the number of classes and the weights to start from."""
     backbone: str
-    """timm's name where the backbone is timm's."""
-    thesis: Thesis | None = None
+    """The backbone in words; timm's name where it is one of timm's."""
+    deployed_parameters: int
+    """Number of parameters in the exported file, for 19 classes."""
+    gflops: float
+    """10⁹ floating-point operations for one image of :data:`CAMERA_SIZE`, counted as described in
+    :class:`distill.models.complexity.Complexity`."""
+    training_only_parameters: int = 0
+    """Number of parameters of heads that exist in training only, for 19 classes."""
     counts_all: bool = False
-    """Its published count includes what is at work in training only."""
+    """Whether the published number of parameters includes the training-only ones."""
+    thesis: ThesisRow | None = None
+    """The network's row in the thesis; None if the thesis does not have it."""
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters as published: those deployed, and with ``counts_all`` all of them."""
+        return self.deployed_parameters + (self.training_only_parameters if self.counts_all else 0)
+
+    def row(self) -> dict[str, Any]:
+        """Return what is known of the network as plain values, for a table or for JSON."""
+        thesis = self.thesis
+        return {
+            "name": self.name,
+            "backbone": self.backbone,
+            "parameters": self.parameters,
+            "deployed_parameters": self.deployed_parameters,
+            "training_only_parameters": self.training_only_parameters,
+            "gflops": self.gflops,
+            "thesis_name": thesis.name if thesis else None,
+            "thesis_parameters": round(thesis.parameters * 1e6) if thesis else None,
+            "thesis_fps": thesis.fps if thesis else None,
+        }
 
 
-_ROWS = (
-    Model("swiftnet_resnet18", "resnet18", Thesis("SN-FPN-RN18", 16.7, 33)),
-    Model("swiftnet_mobilenetv4_conv_medium", "mobilenetv4_conv_medium", Thesis("SN-FPN-MNv4", 13.2, 14)),
-    Model("swiftnet_convnext_large", "convnext_large", Thesis("SN-FPN-ConvNeXt-L", 206.1, 4.8)),
-    Model("pidnet_s", "PIDNet-S", Thesis("PIDNet-S", 7.6, 114)),
-    Model("pidnet_m", "PIDNet-M", Thesis("PIDNet-M", 28.5, 59)),
-    Model("pidnet_l", "PIDNet-L", Thesis("PIDNet-L", 36.9, 47)),
-    Model("sfnet_resnet18", "resnet18, deep stem", Thesis("SF-RN18", 12.9, 34)),
-    Model("sfnet_lite_resnet18", "resnet18, deep stem", Thesis("SF-lite-RN18", 12.3, 34), counts_all=True),
-    Model("segformer_b0", "MiT-B0", Thesis("SegFormer-B0", 3.7, 25)),
-    Model("segformer_b1", "MiT-B1"),
-    Model("segformer_b2", "MiT-B2"),
-    Model("segformer_b3", "MiT-B3"),
-    Model("segformer_b4", "MiT-B4"),
-    Model("segformer_b5", "MiT-B5"),
-    Model("hrnetv2_w48", "hrnet_w48", Thesis("HRNetV2-W48", 66, 9.5)),
+_MODELS = (
+    Model(
+        "swiftnet_resnet18",
+        "swiftnet.SwiftNet",
+        {"backbone": "resnet18"},
+        backbone="resnet18",
+        deployed_parameters=16_746_451,
+        gflops=564.9,
+        thesis=ThesisRow("SN-FPN-RN18", 16.7, 33),
+    ),
+    Model(
+        "swiftnet_mobilenetv4_conv_medium",
+        "swiftnet.SwiftNet",
+        {"backbone": "mobilenetv4_conv_medium"},
+        backbone="mobilenetv4_conv_medium",
+        deployed_parameters=13_162_787,
+        gflops=447.4,
+        thesis=ThesisRow("SN-FPN-MNv4", 13.2, 14),
+    ),
+    Model(
+        "swiftnet_convnext_large",
+        "swiftnet.SwiftNet",
+        {"backbone": "convnext_large"},
+        backbone="convnext_large",
+        deployed_parameters=203_632_723,
+        gflops=4358.8,
+        thesis=ThesisRow("SN-FPN-ConvNeXt-L", 206.1, 4.8),
+    ),
+    Model(
+        "pidnet_s",
+        "pidnet.PidNet",
+        {"variant": "s"},
+        backbone="PIDNet-S",
+        deployed_parameters=7_625_715,
+        training_only_parameters=95_220,
+        gflops=94.0,
+        thesis=ThesisRow("PIDNet-S", 7.6, 114),
+    ),
+    Model(
+        "pidnet_m",
+        "pidnet.PidNet",
+        {"variant": "m"},
+        backbone="PIDNet-M",
+        deployed_parameters=28_538_515,
+        training_only_parameters=224_596,
+        gflops=353.3,
+        thesis=ThesisRow("PIDNet-M", 28.5, 59),
+    ),
+    Model(
+        "pidnet_l",
+        "pidnet.PidNet",
+        {"variant": "l"},
+        backbone="PIDNet-L",
+        deployed_parameters=36_939_571,
+        training_only_parameters=374_740,
+        gflops=547.7,
+        thesis=ThesisRow("PIDNet-L", 36.9, 47),
+    ),
+    Model(
+        "sfnet_resnet18",
+        "sfnet.SfNet",
+        {},
+        backbone="resnet18, deep stem",
+        deployed_parameters=12_869_715,
+        gflops=484.0,
+        thesis=ThesisRow("SF-RN18", 12.9, 34),
+    ),
+    Model(
+        "sfnet_lite_resnet18",
+        "sfnet_lite.SfNetLite",
+        {},
+        backbone="resnet18, deep stem",
+        deployed_parameters=12_079_863,
+        training_only_parameters=216_211,
+        counts_all=True,
+        gflops=354.5,
+        thesis=ThesisRow("SF-lite-RN18", 12.3, 34),
+    ),
+    Model(
+        "segformer_b0",
+        "segformer.SegFormer",
+        {"variant": 0},
+        backbone="MiT-B0",
+        deployed_parameters=3_719_027,
+        gflops=194.7,
+        thesis=ThesisRow("SegFormer-B0", 3.7, 25),
+    ),
+    Model(
+        "segformer_b1",
+        "segformer.SegFormer",
+        {"variant": 1},
+        backbone="MiT-B1",
+        deployed_parameters=13_682_131,
+        gflops=429.6,
+    ),
+    Model(
+        "segformer_b2",
+        "segformer.SegFormer",
+        {"variant": 2},
+        backbone="MiT-B2",
+        deployed_parameters=27_361_235,
+        gflops=988.0,
+    ),
+    Model(
+        "segformer_b3",
+        "segformer.SegFormer",
+        {"variant": 3},
+        backbone="MiT-B3",
+        deployed_parameters=47_237_075,
+        gflops=1476.6,
+    ),
+    Model(
+        "segformer_b4",
+        "segformer.SegFormer",
+        {"variant": 4},
+        backbone="MiT-B4",
+        deployed_parameters=64_007_635,
+        gflops=2028.2,
+    ),
+    Model(
+        "segformer_b5",
+        "segformer.SegFormer",
+        {"variant": 5},
+        backbone="MiT-B5",
+        deployed_parameters=84_607_955,
+        gflops=2464.9,
+    ),
+    Model(
+        "hrnetv2_w48",
+        "hrnet.HrNetV2",
+        {"backbone": "hrnet_w48"},
+        backbone="hrnet_w48",
+        deployed_parameters=65_859_379,
+        gflops=1489.2,
+        thesis=ThesisRow("HRNetV2-W48", 66, 9.5),
+    ),
 )
-MODELS = {model.name: model for model in _ROWS}
+MODELS: Final = {model.name: model for model in _MODELS}
+"""All networks by name, in the order of the tables."""
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that is neither in the catalogue nor :data:`SWIFTNET`, naming the nearest."""
+    """Refuse a name that is neither in the catalogue nor :data:`SWIFTNET`.
+
+    :raises UserError: naming the nearest known names.
+    """
     known = [SWIFTNET, *MODELS]
     if name in known:
         return

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from distill.models.backbone import LEVELS, PyramidBackbone
+from distill.models.catalogue import SWIFTNET_CHANNELS
 from distill.models.network import Maps, SegmentationNetwork
 from distill.models.output import upsample
 from distill.models.weights import RANDOM, Pretrained
@@ -55,7 +56,11 @@ class SwiftNet(SegmentationNetwork):
     classifier_name = "head.2"
 
     def __init__(
-        self, backbone: str, num_classes: int, channels: int = 320, pretrained: Pretrained = RANDOM
+        self,
+        backbone: str,
+        num_classes: int,
+        channels: int = SWIFTNET_CHANNELS,
+        pretrained: Pretrained = RANDOM,
     ) -> None:
         super().__init__()
         self.backbone = PyramidBackbone(backbone, pretrained)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from distill.common.formats import DASH
 from distill.common.palette import palette
+from distill.experiments.thesis import LOST
 from distill.report import thesis_numbers
 from distill.report.runs import Run
 from distill.report.table import Cell, Row, Table, against_thesis, compared
@@ -19,7 +20,7 @@ def iou_tables(runs: Sequence[Run], references: Mapping[str, Run], comparable: b
     """Make Table 4.7: IoU by class."""
     notes = ["IoU in percent; a dash: the class is neither in the labels nor predicted."]
     experiments = [thesis_numbers.experiment_of(run) for run in runs]
-    if any(e is not None and ("4.7", thesis_numbers.letter(e)) == thesis_numbers.LOST for e in experiments):
+    if any(e is not None and ("4.7", e.letter) == LOST for e in experiments):
         notes.append(
             "Row H of the thesis' Table 4.7 repeats row G; of its own numbers only the mean is known."
         )
@@ -94,7 +95,7 @@ def _class_cells(
     if _width(table, run, comparable) > 1:
         experiment = thesis_numbers.experiment_of(run)
         assert experiment is not None
-        thesis = thesis_numbers.per_class(table, experiment).get(name)
+        thesis = experiment.per_class(table).get(name)
         cells.append(Cell(DASH if thesis is None else f"{thesis:.1f}"))
         if comparable:
             cells.append(against_thesis(ours, thesis))
@@ -104,7 +105,7 @@ def _class_cells(
 def _width(table: str, run: Run, comparable: bool) -> int:
     """How many columns a run takes."""
     experiment = thesis_numbers.experiment_of(run)
-    if experiment is None or not thesis_numbers.per_class(table, experiment):
+    if experiment is None or not experiment.per_class(table):
         return 1
     return 3 if comparable else 2
 

@@ -10,16 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from distill.data.config_source import open_source
-from distill.data.select import relocated
+from distill.data.from_config import open_source, relocated
 from distill.datasets.frame import Frame, Sample, read_sample
-from distill.datasets.registry import NAMES, open_data
+from distill.datasets.registry import DATA_SETS, open_data
 from distill.evaluation.evaluate import image_name
 from distill.evaluation.evaluated_model import EvaluatedModel, open_checkpoint, open_onnx
-from distill.evaluation.metrics_json import Segmenter
+from distill.evaluation.predictors import Segmenter
 from distill.evaluation.views import Views
 from distill.report.runs import Run
-from kd_seg_ros.common.conditions import CONDITIONS
 from kd_seg_ros.common.errors import UserError
 
 
@@ -88,8 +86,8 @@ def find_frames(run: Run, model: EvaluatedModel, root: Path | None) -> dict[str,
     place = root or Path(str(evaluated["root"]))
     split = evaluated["split"]
     dataset = evaluated["dataset"]
-    if dataset in NAMES:
-        conditions = run.conditions if dataset == "acdc" else CONDITIONS
+    if dataset in DATA_SETS and DATA_SETS[dataset].splits:
+        conditions = run.conditions if "conditions" in DATA_SETS[dataset].options else None
         listing = open_data(dataset, root=place, split=split, conditions=conditions)
     elif dataset == "folder" and "labels" in evaluated and "classes" in evaluated:
         labels, classes = Path(str(evaluated["labels"])), Path(str(evaluated["classes"]))

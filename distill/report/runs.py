@@ -18,8 +18,7 @@ from distill.evaluation.evaluated_run import EvaluatedRun, check_comparable, rea
 from distill.evaluation.image_scores import ImageScores
 from distill.evaluation.metrics_json import FULL
 from distill.metrics import iou_per_class
-from distill.models.build import SWIFTNET_CHANNELS
-from distill.models.catalogue import MODELS, SWIFTNET
+from distill.models.catalogue import MODELS, SWIFTNET, SWIFTNET_CHANNELS
 from kd_seg_ros.common.conditions import CONDITIONS
 from kd_seg_ros.common.errors import UserError
 

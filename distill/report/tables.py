@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from distill.common.formats import DASH, percent, three_digits
-from distill.experiments.thesis import Experiment
+from distill.experiments.thesis import SWAPPED, Experiment
 from distill.report import thesis_numbers
 from distill.report.runs import Run
 from distill.report.table import (
@@ -76,8 +76,8 @@ def _scores_notes(runs: Sequence[Run]) -> list[str]:
         "mIoU in percent. ECE exact is over all pixels; ECE batched16 is the mean over batches of 16 images, "
         "as the thesis reports it, which is biased upwards."
     ]
-    letters = {thesis_numbers.letter(e) for e in map(thesis_numbers.experiment_of, runs) if e is not None}
-    if letters & set(thesis_numbers.SWAPPED):
+    letters = {e.letter for e in map(thesis_numbers.experiment_of, runs) if e is not None}
+    if letters & set(SWAPPED):
         notes.append(
             "In the thesis' rows A to D the columns rain and snow are almost certainly swapped; they are "
             "shown as printed."

@@ -9,8 +9,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from distill.config import Config
-from distill.data.config_source import open_source, training_parts, training_sampler
 from distill.data.dataset import SegmentationDataset, init_worker
+from distill.data.from_config import open_source, training_parts, training_sampler
 from distill.data.mixture import mixed_frames
 from distill.data.transforms import TrainTransform, eval_transform
 from kd_seg_ros.common.errors import UserError

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader
@@ -13,11 +12,7 @@ from rosbags.rosbag2 import Reader
 from kd_seg_ros.bags.messages import IMAGE
 from kd_seg_ros.bags.reading import IMAGE_TYPES
 from kd_seg_ros.common.errors import UserError
-
-LABELS: Final = "labels"
-CONDITION: Final = "condition"
-FRAME_NAME: Final = "frame_name"
-"""Names beside a camera's topic: ``/camera/image_raw`` has its labels on ``/camera/labels``."""
+from kd_seg_ros.common.topics import LABELS
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kd_seg_ros.bags.cameras import CONDITION, FRAME_NAME, CameraTopics
+from kd_seg_ros.bags.cameras import CameraTopics
 from kd_seg_ros.bags.messages import STRING, byte_map, parsed_messages, stamp_of, stamp_text
 from kd_seg_ros.bags.reading import chosen_connections, open_bag
 from kd_seg_ros.bags.stream import frames
 from kd_seg_ros.common.decode import RGBImage
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.topics import CONDITION, FRAME_NAME
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class BareRun:
         self.maps = {name: np.empty(size, np.uint8) for name in (MASK, CONFIDENCE)}
         for name, array in self.maps.items():
             self._binding.bind_output(name, "cpu", 0, np.uint8, array.shape, array.ctypes.data)
-        self._on_cpu = provider == "cpu"
+        self._on_cpu = self._session.get_providers()[0] == "CPUExecutionProvider"
         self._input = ort.OrtValue.ortvalue_from_numpy(self._image, "cpu" if self._on_cpu else "cuda", 0)
         self._binding.bind_ortvalue_input(IMAGE, self._input)
 

@@ -19,6 +19,9 @@ SCHEMA_VERSION: Final[int] = 1
 RELIABILITY: Final = ("confidence", "accuracy", "share")
 """Per bin: mean confidence, share of correct pixels, share of all pixels."""
 
+FULL: Final = "full"
+"""Key of the scores over all conditions together."""
+
 
 class CardError(UserError):
     """A model card that is missing, incomplete or of another schema version."""

@@ -24,6 +24,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kd_seg_ros.inference.card import FULL, ModelCard
+
 STRIDE: Final = 4
 """Of the rows and columns that are looked at: neighbours agree."""
 LEVELS: Final = 256
@@ -97,6 +99,16 @@ class DriftMonitor:
         self._lock = Lock()
         self._frames: deque[tuple[float, NDArray[np.int64]]] = deque()
         self._sum = np.zeros(len(self._accuracy), np.int64)
+
+    @classmethod
+    def of_card(cls, card: ModelCard, window: float) -> DriftMonitor | None:
+        """Watch for a model; None if its card does not say what calibration saw.
+
+        :param window: seconds.
+        """
+        if FULL not in card.reliability or FULL not in card.expected_accuracy:
+            return None
+        return cls(card.reliability[FULL], card.expected_accuracy[FULL], window)
 
     def add(self, confidence: NDArray[np.uint8]) -> None:
         """Add an image's confidence map."""

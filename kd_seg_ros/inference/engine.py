@@ -5,7 +5,7 @@ A file is compared with the contract (:mod:`kd_seg_ros.inference.contract`) when
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.binding import DeviceBinding, HostBinding
 from kd_seg_ros.inference.card import CardError, ModelCard
 from kd_seg_ros.inference.contract import IMAGE, METADATA_KEY, OUTPUTS
+from kd_seg_ros.inference.providers import AUTO, PROVIDERS
 from kd_seg_ros.inference.session import EngineError, SessionSettings, open_session
 
 __all__ = ["Engine", "EngineError", "Prediction", "SessionSettings"]
@@ -72,7 +73,8 @@ class Engine:
     ) -> None:
         """Open a model file.
 
-        :param provider: ``cuda``, ``tensorrt`` or ``cpu``.
+        :param provider: ``cuda``, ``tensorrt`` or ``cpu``: that one or an error. ``auto``: ``cuda`` if it
+            starts, else ``cpu`` with a warning in the log.
         :param cuda_graph: replay the GPU's work of a frame from a recording (``cuda``, a file of fixed size).
         :param nhwc: channels last on CUDA.
         :raises EngineError: if the file is missing, damaged, not one of ours or without a model card, or
@@ -98,6 +100,9 @@ class Engine:
         session = open_session(path, settings, lambda found: _check_contract(path, found)[1])
         self.sha256 = sha256(path)
         self.provider = session.get_providers()[0]
+        if settings.provider == AUTO:
+            # Chosen once: a GPU that is lost later is started again, not replaced by the CPU.
+            self._settings = replace(settings, provider=_name_of(self.provider))
         self.size, self.dynamic, self.card = _check_contract(path, session)
         if settings.cuda_graph and self.dynamic:
             raise EngineError(f"{path}: a CUDA graph needs a file of fixed size")
@@ -177,6 +182,14 @@ class Engine:
 
     def _failure(self, error: Exception) -> EngineError:
         return EngineError(f"{self._path}: running the network failed: {first_line(error)}")
+
+
+def _name_of(provider: str) -> str:
+    """Return the strict choice, such as ``cuda``, that starts an ONNX Runtime provider."""
+    for name, wanted in PROVIDERS.items():
+        if name != AUTO and wanted[0] == provider:
+            return name
+    raise ValueError(provider)
 
 
 def _check_arrays(maps: Prediction) -> None:

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 from ament_index_python.packages import get_packages_with_prefixes
 
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.topics import IMAGE, OUTPUTS
 
 if TYPE_CHECKING:
     from launch.action import Action
     from launch_ros.actions import Node
 
 PACKAGE = "kd_seg_ros"
-PICTURES = ("segmentation/overlay", "segmentation/mask", "segmentation/confidence")
-"""Outputs that config/segmentation.rviz shows; the file names them in the root namespace."""
 
 
 def segmentation_action(
@@ -47,7 +46,7 @@ def segmentation_action(
         name="segmentation",
         namespace=namespace,
         parameters=[str(file), *([as_given(parameters)] if parameters else [])],
-        remappings=[("image", image)],
+        remappings=[(IMAGE, image)],
         additional_env=dict(environment),
         output="screen",
         on_exit=on_exit,
@@ -63,6 +62,8 @@ def rviz_action(
     """
     from launch_ros.actions import Node
 
+    # config/segmentation.rviz names its topics in the root namespace.
+    outputs = [(f"/{topic.name}", topic.name) for topic in OUTPUTS]
     if "rviz2" not in get_packages_with_prefixes():
         distribution = os.environ.get("ROS_DISTRO", "<distribution>")
         raise UserError(
@@ -74,7 +75,7 @@ def rviz_action(
         namespace=namespace,
         arguments=["-d", config],
         parameters=[{"use_sim_time": use_sim_time}],
-        remappings=[("/image", image), *((f"/{topic}", topic) for topic in PICTURES)],
+        remappings=[(f"/{IMAGE}", image), *outputs],
         additional_env=dict(environment),
         output="screen",
     )

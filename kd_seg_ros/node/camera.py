@@ -10,6 +10,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from kd_seg_ros.common.topics import CAMERA_INFO, COMPRESSED, IMAGE
 from kd_seg_ros.node.message_loss import LostMessageCounter
 from kd_seg_ros.node.qos import create_input, matching_reliability
 
@@ -43,13 +44,13 @@ class CameraSubscription:
         self._gaps = LostMessageCounter()
         self.info: CameraInfo | None = None
         """The newest calibration."""
-        base = node.resolve_topic_name("image")  # remapping image moves what belongs to it along with it
-        self.topic = node.resolve_topic_name(f"{base}/compressed") if compressed else base
+        base = node.resolve_topic_name(IMAGE)  # remapping image moves what belongs to it along with it
+        self.topic = node.resolve_topic_name(f"{base}{COMPRESSED}") if compressed else base
         if with_info:
-            beside = node.resolve_topic_name(f"{base.rpartition('/')[0]}/camera_info")
+            info_topic = node.resolve_topic_name(f"{base.rpartition('/')[0]}/{CAMERA_INFO}")
             # Best effort hears reliable publishers, too.
             profile = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-            node.create_subscription(CameraInfo, beside, self._on_info, profile)
+            node.create_subscription(CameraInfo, info_topic, self._on_info, profile)
 
     @property
     def lost(self) -> int:

@@ -8,7 +8,7 @@ from typing import Final
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.card import FULL, ModelCard
 from kd_seg_ros.inference.drift import Drift
 from kd_seg_ros.node.frame_statistics import Summary
 
@@ -95,7 +95,7 @@ def values(state: State) -> dict[str, str]:
         if quantity in now.percentiles:
             for name, value in zip(("p50", "p95", "p99"), now.percentiles[quantity], strict=True):
                 result[f"{quantity}_{name}"] = f"{value:.2f}"
-    ece = card.ece_after.get("full")
+    ece = card.ece_after.get(FULL)
     result |= {
         "topic": state.topic,
         "topic_publishers": str(state.publishers),

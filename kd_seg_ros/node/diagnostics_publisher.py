@@ -13,6 +13,8 @@ from typing import Any, Final
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
+from kd_seg_ros.common.topics import DIAGNOSTICS
+
 TASK: Final = "segmentation"
 _FULL_NAME: Final = "diagnostic_updater.use_fqn"
 
@@ -33,7 +35,7 @@ class DiagnosticsPublisher:
         self._report = report
         self._updater = self._make_updater()
         if self._updater is None:
-            self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 1)
+            self._publisher = node.create_publisher(DiagnosticArray, DIAGNOSTICS, 1)
 
     def publish(self) -> None:
         """Send a report."""

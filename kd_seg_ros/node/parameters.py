@@ -14,6 +14,7 @@ from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 
+from kd_seg_ros.common.decode import FLOAT32, MONO8
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.suggest import did_you_mean
 from kd_seg_ros.inference.providers import PROVIDERS
@@ -47,7 +48,8 @@ class Parameters:
     )
     provider: str = _parameter(
         "cuda",
-        "Where the network runs. A GPU that is not there is an error at start, never a silent CPU run.",
+        "Where the network runs. With cuda and tensorrt a GPU that is not there is an error at start; auto "
+        "then takes the CPU and warns. /diagnostics shows what is used.",
         choices=tuple(PROVIDERS),
     )
     cuda_graph: bool = _parameter(
@@ -71,9 +73,9 @@ class Parameters:
         choices=("auto", "always"),
     )
     confidence_encoding: str = _parameter(
-        "mono8",
+        MONO8,
         "Encoding of segmentation/confidence: mono8 is round(255 * probability), 32FC1 the probability.",
-        choices=("mono8", "32FC1"),
+        choices=(MONO8, FLOAT32),
     )
     output_scale: float = _parameter(
         1.0,

@@ -7,6 +7,7 @@ from typing import Any
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
 
+from kd_seg_ros.common.topics import LABEL_INFO
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.thresholds import MinConfidenceLevels, min_confidence_levels
 from kd_seg_ros.node.label_info import LabelInfoPublisher
@@ -31,7 +32,7 @@ class ThresholdParameters:
         try:
             self._label_info = LabelInfoPublisher(node, card)
         except ImportError:
-            node.get_logger().warning("vision_msgs is not installed: no segmentation/label_info")
+            node.get_logger().warning(f"vision_msgs is not installed: no {LABEL_INFO.name}")
         self._apply()
         node.add_on_set_parameters_callback(self._on_set)
 

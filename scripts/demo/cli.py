@@ -22,9 +22,10 @@ from report import choose_frames, panels, write_report
 from scoring import Tally
 from video import video_pictures, write_video
 
+from distill.common.files import write_json
 from distill.common.formats import percent
 from distill.drives.processes import ReplayError, replay_environment
-from distill.evaluation.metrics_json import metrics_document, write_json
+from distill.evaluation.metrics_json import metrics_document
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import sha256

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from recording import Answer
 
-from distill.evaluation.metrics_json import FULL, ConditionScores
+from distill.evaluation.mask_scores import MaskScores
+from distill.evaluation.metrics_json import FULL
+from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError
 
 
@@ -22,7 +24,7 @@ class Tally:
         self._frames: Counter[str] = Counter()
         self._pixels: dict[str, NDArray[np.int64]] = {}
         self._confidence: Counter[str] = Counter()
-        self.scores = ConditionScores()
+        self.scores = MaskScores(CLASS_NAMES, keep_images=False)
 
     def add(self, answer: Answer) -> None:
         """Add one frame.
@@ -54,9 +56,7 @@ class Tally:
     def _score(self, condition: str, answer: Answer, labels: NDArray[np.uint8]) -> None:
         probability = answer.confidence / np.float32(255)
         try:
-            if condition == FULL:
-                self.scores.by_condition[FULL].update(labels, answer.mask, probability)
-            else:
-                self.scores.update(condition, labels, answer.mask, probability)
+            own = None if condition == FULL else condition
+            self.scores.update_mask(own, str(answer.info.number), labels, answer.mask, probability)
         except ValueError as error:
             raise UserError(f"frame {answer.info.number}: {error}") from error

@@ -1,9 +1,9 @@
-"""Tiny data sets on disk in the layouts of Cityscapes and BDD10K, and a plain folder of images and labels."""
+"""Tiny data sets on disk: one writer for every name in the registry, all with random images and labels."""
 
 from pathlib import Path
 
 import numpy as np
-from acdc_tree import write_png
+from acdc_tree import write_acdc, write_png
 from PIL import Image
 
 TRAIN_IDS = np.array([*range(19), 255], np.uint8)
@@ -57,9 +57,30 @@ def write_bdd10k(
 
 
 def write_folder(root: Path, labels: list[np.ndarray], *, suffix: str = "") -> Path:
-    """``images/sub/NN.png`` of noise beside ``labels/sub/NN{suffix}.png``, which holds ``labels[NN]``."""
+    """``images/sub/NN.png`` of noise next to ``labels/sub/NN{suffix}.png``, which holds ``labels[NN]``."""
     rng = np.random.default_rng(0)
     for number, pixels in enumerate(labels):
         write_png(root / "images" / "sub" / f"{number:02d}.png", noise(rng, pixels.shape[:2]))
         write_png(root / "labels" / "sub" / f"{number:02d}{suffix}.png", pixels)
     return root
+
+
+def write_plain(root: Path, *, splits: tuple[str, ...] = ("train", "val")) -> Path:
+    """A folder per split as :func:`write_folder` makes it, and ``classes.yaml``: 0 is road, 1 is sky."""
+    for split in splits:
+        write_folder(root / split, [np.array([[0, 1, 255]], np.uint8)])
+    (root / "classes.yaml").write_text("values: {0: road, 1: sky}\n")
+    return root
+
+
+TREES = {"acdc": write_acdc, "cityscapes": write_cityscapes, "bdd10k": write_bdd10k, "folder": write_plain}
+"""Writes a tiny data set of each kind: ``TREES[name](root, splits=("train", "val"))``."""
+
+
+def data_options(name: str, root: Path, split: str) -> list[str]:
+    """The command-line options that choose a split of the data set that ``TREES[name]`` wrote."""
+    if name != "folder":
+        return ["--dataset", name, "--root", str(root), "--split", split]
+    folder = root / split
+    labels = ["--labels", str(folder / "labels"), "--classes", str(root / "classes.yaml")]
+    return ["--dataset", name, "--images", str(folder / "images"), *(labels if split != "test" else [])]

@@ -12,7 +12,7 @@ from distill.__main__ import main
 def test_models_suite_writes_its_table_between_the_marks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for size in ("SIZE", "CPU_SIZE"):
+    for size in ("CAMERA_SIZE", "CPU_SIZE"):
         monkeypatch.setattr(distill.benchmarks.models, size, (64, 96))
     document = tmp_path / "models.md"
     document.write_text("# Title\n<!-- models -->\nold\n<!-- /models -->\nend\n")

@@ -18,11 +18,11 @@ from distill.checkpoints.atomic_files import save_checkpoint
 from distill.checkpoints.stored_calibration import load_calibration
 from distill.checkpoints.student import build_network, deployed, load_student
 from distill.commands.calibrate import pooled_miou, seen_ranges
-from distill.commands.export import make_card
 from distill.config import Config, parse_config
 from distill.datasets.acdc import list_acdc
 from distill.datasets.frame import Sample, read_sample
 from distill.evaluation.evaluation import Evaluation
+from distill.export.model_card import trained_card
 from distill.models.logit_calibration import NONE
 from kd_seg_ros.inference.card import ModelCard
 
@@ -117,7 +117,7 @@ def test_all_methods_are_compared_and_one_is_kept(
     assert f"\n{method}" in printed  # what was written
     assert drawn == [(document["scores"]["none"], document["scores"][method])]
 
-    card = ModelCard.from_json(make_card(config, document, (64, 100), 0).to_json())
+    card = ModelCard.from_json(trained_card(config, document, (64, 100), 0).to_json())
     assert card.calibration == {"method": method, "parameters": document["parameters"]}
     assert card.temperature == (document["parameters"]["temperature"] if method == "temperature" else 1.0)
     assert card.miou == document["miou"]
@@ -160,6 +160,7 @@ def test_what_was_stored_is_what_was_scored(checkpoint: Path, data: Path) -> Non
     for condition, numbers in (("fog", (1,)), ("night", (0, 2)), ("rain", (1,)), ("snow", (0, 2))):
         for number in numbers:
             sample = read_sample(list_acdc(data, "val", [condition]).complete()[number])
+            assert sample.labels is not None
             with torch.no_grad():
                 logits = deployed(network, config).logits(torch.from_numpy(sample.image))[0]
             labels = torch.from_numpy(sample.labels.astype(np.int64)).flatten()

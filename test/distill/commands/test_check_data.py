@@ -6,31 +6,32 @@ from pathlib import Path
 import numpy as np
 import pytest
 from acdc_tree import write_acdc, write_png
-from data_trees import write_bdd10k, write_cityscapes, write_folder
+from data_trees import TREES, data_options, write_folder
 
 from distill.__main__ import main
+from distill.datasets.registry import DATA_SETS
 
 
 def arguments(dataset: str, root: Path) -> list[str]:
     return ["check-data", "--dataset", dataset, "--root", str(root), "--workers", "1"]
 
 
-@pytest.mark.parametrize("dataset", ["acdc", "cityscapes", "bdd10k"])
+@pytest.mark.parametrize("dataset", DATA_SETS)
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_a_sound_data_set(
     dataset: str, split: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    splits = ("train", "test")
-    if dataset == "acdc":
-        write_acdc(tmp_path, splits=splits)
-    elif dataset == "cityscapes":
-        write_cityscapes(tmp_path, splits=splits)
-    else:
-        write_bdd10k(tmp_path, splits=splits)
-    assert main([*arguments(dataset, tmp_path), "--split", split]) == 0
+    TREES[dataset](tmp_path, splits=("train", "test"))
+    assert main(["check-data", *data_options(dataset, tmp_path, split), "--workers", "1"]) == 0
     printed = capsys.readouterr().out
     assert printed.splitlines()[-1] == "nothing wrong"
     assert (" 0 with labels" in printed) == (split == "test")
+
+
+def test_only_some_weathers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_acdc(tmp_path)
+    assert main([*arguments("acdc", tmp_path), "--conditions", "fog", "snow"]) == 0
+    assert "ACDC train: 4 images" in capsys.readouterr().out
 
 
 def test_every_fault_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

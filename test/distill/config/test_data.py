@@ -12,11 +12,16 @@ import yaml
 from distill.config import DataConfig, load_config, parse_config
 from distill.datasets.acdc import ACDC_MEAN
 from distill.datasets.cityscapes import CITYSCAPES_MEAN, CITYSCAPES_STD
+from distill.datasets.registry import DATA_SETS
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError
 
 CLASSES = {"classes": ["sky", "road"], "values": {0: "sky", 1: "road", 7: None}}
 FOLDER = {"dataset": "folder", "root": "camvid", "classes": CLASSES}
+
+
+OTHER_VALUES: dict[str, Any] = {"conditions": ["fog"], "images": "x", "classes": CLASSES}
+"""For each option of a data set, a value that is not its default."""
 
 
 def config(data: dict[str, Any]) -> DataConfig:
@@ -30,6 +35,20 @@ def test_each_data_set_has_its_own_mean_and_std() -> None:
     assert data.extra[0].std == (0.1, 0.2, 0.3) != CITYSCAPES_STD
     assert [source.root for source in data.sources] == ["a", "c"]
     assert config({"dataset": "folder", "root": "f", "classes": CLASSES}).mean == (0.485, 0.456, 0.406)
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
+def test_every_registered_data_set_can_be_configured(name: str) -> None:
+    values = {"dataset": name, "root": "r"}
+    if "classes" in DATA_SETS[name].options:
+        values["classes"] = CLASSES
+    data = config(values)
+    assert (data.mean, data.std) == (DATA_SETS[name].mean, DATA_SETS[name].std)
+    assert set(data.options) == set(DATA_SETS[name].options)
+    owned = {key for data_set in DATA_SETS.values() for key in data_set.options}
+    for key in owned - set(DATA_SETS[name].options):
+        with pytest.raises(UserError, match=f"{key} belongs to data set"):
+            config(values | {key: None if key == "labels" else OTHER_VALUES[key]})
 
 
 def test_a_folder_brings_its_own_classes() -> None:
@@ -64,9 +83,11 @@ def test_a_class_map_may_stand_in_a_file_and_is_then_part_of_the_configuration(t
     ("data", "message"),
     [
         ({}, r"'data\.root' is missing"),
-        ({"root": "r", "dataset": "kitti"}, r"data\.dataset.*'acdc', 'cityscapes', 'bdd10k' or 'folder'"),
-        ({"root": "r", "images": "x"}, "images belongs to dataset 'folder', not 'acdc'"),
-        ({"dataset": "bdd10k", "root": "r", "conditions": ["fog"]}, "conditions belongs to dataset 'acdc'"),
+        ({"root": "r", "dataset": "kitti"}, r"data\.dataset.*choose from acdc, cityscapes, bdd10k, folder"),
+        ({"root": "r", "dataset": "bdd100k"}, "unknown data set 'bdd100k': .*did you mean 'bdd10k'"),
+        ({"root": "r", "conditions": ["hail"]}, r"data\.conditions.*choose from fog, night, rain, snow"),
+        ({"root": "r", "images": "x"}, "images belongs to data set 'folder', not 'acdc'"),
+        ({"dataset": "bdd10k", "root": "r", "conditions": ["fog"]}, "conditions belongs to data set 'acdc'"),
         ({"dataset": "folder", "root": "r"}, "labels and classes go together"),
         (FOLDER | {"labels": None}, "labels and classes go together"),
         ({"dataset": "folder", "root": "r", "labels": None}, "put this one into extra"),

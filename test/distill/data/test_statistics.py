@@ -11,7 +11,8 @@ from distill.data import statistics
 from distill.data.statistics import _histogram, measure
 from distill.datasets.acdc import list_acdc
 from distill.datasets.bdd10k import list_bdd10k
-from distill.datasets.folder import list_folder, unlabelled_frames
+from distill.datasets.class_map import ClassMap
+from distill.datasets.folder import list_folder, list_images
 from distill.datasets.frame import Frame, read_sample
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError
@@ -49,7 +50,7 @@ def test_counts_beyond_what_fp32_holds() -> None:
 
 def test_constant_images_have_no_deviation(tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", np.full((7, 9, 3), 77, np.uint8))
-    found = measure(unlabelled_frames(tmp_path), CLASS_NAMES)
+    found = measure(list_images(tmp_path).frames, CLASS_NAMES)
     assert found.mean == (77 / 255,) * 3
     assert found.std == (0, 0, 0)
     assert (found.ignored_share, found.labelled_pixels, sum(found.shares)) == (None, 0, 0)
@@ -58,9 +59,8 @@ def test_constant_images_have_no_deviation(tmp_path: Path) -> None:
 def test_own_classes(tmp_path: Path) -> None:
     labels = np.array([[0, 0, 5], [5, 5, 9]], np.uint8)
     write_folder(tmp_path, [labels])
-    frames = list_folder(
-        tmp_path / "images", tmp_path / "labels", {0: "b", 5: "a", 9: None}, ["a", "b", "c"]
-    ).complete()
+    classes = ClassMap({0: "b", 5: "a", 9: None}, ("a", "b", "c"))
+    frames = list_folder(tmp_path / "images", tmp_path / "labels", classes).complete()
     found = measure(frames, ("a", "b", "c"))
     assert found.class_pixels == (3, 2, 0)
     assert found.ignored_pixels == 1

@@ -55,11 +55,11 @@ WRONG[3, 4] = 19
 @pytest.mark.parametrize(
     ("labels", "options", "complaint"),
     [
-        (LABELS, {"labels": "/front/label"}, "--labels /front/label: not in {p}/bag, which has"),
+        (LABELS, {"labels": "/front/label"}, "--labels-topic /front/label: not in {p}/bag, which has"),
         (LABELS, {"labels": "/front/label"}, "; did you mean '/front/labels'?"),
         (LABELS, {"labels": "/front/condition"}, "has std_msgs/msg/String there, not sensor_msgs/msg/Image"),
         (LABELS, {"topic": "/front/imge"}, "--topic /front/imge"),
-        (LABELS, {"condition": "/front/image"}, "--condition /front/image"),
+        (LABELS, {"condition": "/front/image"}, "--condition-topic /front/image"),
         (LABELS, {"stamp": START + 1}, "none of its 1 messages has the header stamp of an image"),
         (LABELS[:-1], {}, "labels of 64×47 for an image of 64×48"),
         (WRONG, {}, "the value 19 is no class of the model: labels must be 0 to 18, or 255"),

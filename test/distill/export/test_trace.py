@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,22 +12,18 @@ import onnxruntime as ort
 import pytest
 import tiny_model
 import torch
+from architectures import SMALLEST, small_network
 from scipy.ndimage import zoom
 from torch import Tensor, nn
 
 from distill.benchmarks.models import MEAN, STD, export
 from distill.evaluation.onnx_predictor import open_engine
 from distill.export.agreement import measure_agreement
-from distill.export.trace import save, to_dynamic_onnx, to_onnx
+from distill.export.model_card import save_with_card
+from distill.export.trace import to_dynamic_onnx, to_onnx
 from distill.models.deployed import DeployedModel
-from distill.models.hrnet import HrNetV2
 from distill.models.logit_calibration import PARAMETERS, LogitCalibration, Method
 from distill.models.network import Maps, SegmentationNetwork
-from distill.models.pidnet import PidNet
-from distill.models.segformer import SegFormer
-from distill.models.sfnet import SfNet
-from distill.models.sfnet_lite import SfNetLite
-from distill.models.swiftnet import SwiftNet
 from kd_seg_ros.common.classes import NUM_CLASSES
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.inference.engine import Engine
@@ -56,22 +51,15 @@ def briefly_trained(network: SegmentationNetwork, images: np.ndarray) -> Segment
     return network.eval()
 
 
-ARCHITECTURES: dict[str, Callable[[], SegmentationNetwork]] = {
-    "swiftnet": lambda: SwiftNet("resnet10t", NUM_CLASSES, channels=64),
-    "pidnet_s": lambda: PidNet("s", NUM_CLASSES),
-    "pidnet_l": lambda: PidNet("l", NUM_CLASSES),  # its pooling and fusion differ from those of S
-    "sfnet": lambda: SfNet(NUM_CLASSES),
-    "sfnet_lite": lambda: SfNetLite(NUM_CLASSES),
-    "segformer": lambda: SegFormer(0, NUM_CLASSES),
-    "hrnet": lambda: HrNetV2("hrnet_w18_small", NUM_CLASSES),
-}
+LARGER = ["pidnet_l"]
+"""Networks that hold other blocks than the smallest of their class: PIDNet-L pools and fuses another way."""
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", [*SMALLEST, *LARGER])
 def test_every_architecture_exports_and_agrees(name: str, tmp_path: Path) -> None:
     images = smooth_images(2)
     torch.manual_seed(0)
-    network = briefly_trained(ARCHITECTURES[name](), images)
+    network = briefly_trained(small_network(name, NUM_CLASSES), images)
     model = DeployedModel(network, MEAN, STD, working_scale=1.0).eval()
     path = export(model, SIZE, tmp_path / "model.onnx", half=True)
     agreement = measure_agreement(model, Engine(path, "cpu"), [(image, None) for image in images])
@@ -197,7 +185,7 @@ def test_a_network_of_fixed_size_is_refused() -> None:
 def test_the_engine_runs_it_in_either_order_of_channels(dynamic_size: bool, tmp_path: Path) -> None:
     model = DeployedModel(TinyNetwork(), MEAN, (0.2, 0.3, 0.4), 1.0).eval()
     proto = to_dynamic_onnx(model) if dynamic_size else to_onnx(model, SIZE)
-    save(proto, tiny_model.card(*SIZE), tmp_path / "model.onnx")
+    save_with_card(proto, tiny_model.card(*SIZE), tmp_path / "model.onnx")
     engine, predict = open_engine(tmp_path / "model.onnx", "cpu")
     image = smooth_images(1)[0]
     rgb = engine.segment(image, probability=True)

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 import distill.models.complexity
-from distill.models.catalogue import MODELS
 from distill.models.complexity import complexity
 from distill.models.network import Maps, SegmentationNetwork
 
@@ -29,6 +28,6 @@ class OneConvolution(SegmentationNetwork):
 
 def test_operations_of_a_convolution_are_counted_on_the_padded_image(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distill.models.complexity, "build", OneConvolution)
-    counted = complexity(MODELS["pidnet_s"], size=(15, 20))
+    counted = complexity("pidnet_s", size=(15, 20))
     assert counted.gflops * 1e9 == 2 * 5 * 16 * 24 * 3 * 9
-    assert (counted.parameters, counted.training_only_parameters) == (5 * 3 * 9 + 5, 6)
+    assert (counted.deployed_parameters, counted.training_only_parameters) == (5 * 3 * 9 + 5, 6)

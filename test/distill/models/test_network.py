@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from architectures import SMALLEST
 
 from distill.models.build import build
 from distill.models.catalogue import MODELS
 from distill.models.network import SegmentationNetwork
-
-SMALLEST = [
-    "swiftnet_resnet18",
-    "pidnet_s",
-    "sfnet_resnet18",
-    "sfnet_lite_resnet18",
-    "segformer_b0",
-    "hrnetv2_w48",
-]
-"""One of each architecture."""
 
 SIZES = [(97, 131), (864, 864), (1080, 1920)]
 

@@ -44,7 +44,9 @@ def test_one_mask_and_one_confidence_a_frame_as_the_engine_gives_them(model: Pat
     masks, confidences = client.collect("segmentation/mask"), client.collect("segmentation/confidence")
     with running_node("real", "-p", f"model:={model}", "-p", "provider:=cpu"):
         # A frame nobody counts, sent until the connections stand; then each frame exactly once.
-        client.ask(camera, rgb_message(np.zeros((1080, 1920, 3), np.uint8), second=1), masks)
+        black = rgb_message(np.zeros((1080, 1920, 3), np.uint8), second=1)
+        client.ask(camera, black, masks)
+        client.ask(camera, black, confidences)
         for second, path in enumerate(FRAMES, start=100):
             bgr = cv2.imread(str(path))
             assert bgr is not None

@@ -17,6 +17,8 @@ from dds import Client, NodeProcess, as_array, rgb_message, running_node, wait_u
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 from tiny_model import expected, write_tiny_model  # noqa: E402
 
+from kd_seg_ros.node.worker import WARNING_PERIOD_S  # noqa: E402
+
 HEIGHT, WIDTH = 48, 64
 
 
@@ -54,7 +56,7 @@ def test_mask_and_confidence_are_exact(shared_node: NodeProcess, client: Client)
     image = picture(0)
     message = rgb_message(image, second=5, frame_id="front_camera_optical", pad=10)
     client.ask(camera, message, masks)
-    assert client.spin_until(lambda: confidences)
+    client.ask(camera, message, confidences)
     for answer, wanted in zip((masks[0], confidences[0]), expected(image), strict=True):
         assert answer.header == message.header
         assert answer.encoding == "mono8"
@@ -74,7 +76,8 @@ def test_size_may_change_from_frame_to_frame(shared_node: NodeProcess, client: C
         image = picture(factor).repeat(factor, axis=0).repeat(factor, axis=1)  # shrinking gives it back
         answer = client.ask(camera, rgb_message(image, second), masks)
         np.testing.assert_array_equal(as_array(answer), expected(image)[0])
-    warnings = [line for line in shared_node.lines if "are resized to the model's 64×48" in line]
+    shared_node.wait_for_line("are resized to the model's 64×48")
+    warnings = [line for line in shared_node.lines if "are resized to the model's" in line]
     assert len(warnings) == 1
 
 
@@ -97,6 +100,7 @@ def test_bad_images_are_counted_and_the_node_lives_on(shared_node: NodeProcess, 
     client.ask(camera, rgb_message(picture(2), second=50), masks)
     assert client.spin_until(lambda: states)
     rejected, seen = int(states[-1]["frames_rejected"]), len(states)
+    start = time.monotonic()
     for message in bad_messages():
         camera.publish(message)
         rejected += 1
@@ -104,14 +108,25 @@ def test_bad_images_are_counted_and_the_node_lives_on(shared_node: NodeProcess, 
     assert ("1", "1 frames could not be decoded") in {(s["level"], s["message"]) for s in states[seen:]}
     client.ask(camera, rgb_message(picture(3), second=51), masks)
     assert {answer.header.stamp.sec for answer in masks} == {50, 51}
+    shared_node.wait_for_line("frame dropped: ")
     warnings = [line for line in shared_node.lines if "[WARN]" in line and "frame dropped: " in line]
-    assert 1 <= len(warnings) < len(bad_messages()), "throttled, not silent"
+    most = 1 + (time.monotonic() - start) / WARNING_PERIOD_S
+    assert 1 <= len(warnings) <= most, "throttled, not silent"
 
 
 def test_diagnostics(shared_node: NodeProcess, client: Client) -> None:
     states = client.diagnostics()
     client.ask(client.publisher("image"), rgb_message(picture(4)), client.collect("segmentation/mask"))
-    assert client.spin_until(lambda: states and states[-1]["level"] == "0")
+
+    def settled() -> bool:
+        """No frame is on its way through the node."""
+        if not states or states[-1]["level"] != "0":
+            return False
+        ends = ("published", "overwritten", "rejected", "failed")
+        ended = sum(int(states[-1][f"frames_{event}"]) for event in ends)
+        return int(states[-1]["frames_received"]) == ended
+
+    assert client.spin_until(settled)
     state = states[-1]
     assert state["provider"] == "CPUExecutionProvider"
     assert state["model"] == "tiny"
@@ -120,8 +135,6 @@ def test_diagnostics(shared_node: NodeProcess, client: Client) -> None:
     assert float(state["input_rate_hz"]) > 0
     for quantity in ("decode_ms", "inference_ms", "publish_ms", "latency_ms", "image_age_ms"):
         assert 0 <= float(state[f"{quantity}_p50"]) <= float(state[f"{quantity}_p99"])
-    ended = sum(int(state[f"frames_{event}"]) for event in ("published", "overwritten", "rejected", "failed"))
-    assert int(state["frames_received"]) == ended
 
 
 def test_overlay_for_a_subscriber(shared_node: NodeProcess, client: Client) -> None:
@@ -140,11 +153,11 @@ def test_overlay_for_a_subscriber(shared_node: NodeProcess, client: Client) -> N
 def test_stamps_never_go_back_under_load(shared_node: NodeProcess, client: Client) -> None:
     camera, masks = client.publisher("image"), client.collect("segmentation/mask")
     client.ask(camera, rgb_message(picture(6), second=1), masks)
-    masks.clear()
     for second in range(2, 102):
         camera.publish(rgb_message(picture(6), second))
-    assert client.spin_until(lambda: masks and masks[-1].header.stamp.sec == 101), "the newest frame wins"
-    seconds = [answer.header.stamp.sec for answer in masks]
+    assert client.spin_until(lambda: masks[-1].header.stamp.sec == 101), "the newest frame wins"
+    # The first frame may have been sent, and answered, several times.
+    seconds = [answer.header.stamp.sec for answer in masks if answer.header.stamp.sec > 1]
     assert seconds == sorted(set(seconds))
 
 
@@ -179,7 +192,7 @@ def test_namespace_remapping_compressed_and_float_confidence(settings: list[str]
         message = CompressedImage(format="png", data=png)
         message.header.stamp.sec, message.header.frame_id = 3, "front"
         mask = client.ask(camera, message, masks)
-        assert client.spin_until(lambda: confidences)
+        client.ask(camera, message, confidences)
     np.testing.assert_array_equal(as_array(mask), expected(image)[0])
     assert confidences[0].header == mask.header == message.header
     assert confidences[0].encoding == "32FC1"
@@ -224,6 +237,20 @@ def test_ends_cleanly_while_still_starting(settings: list[str], topic: str) -> N
     finally:
         client.close()
     assert not any("Traceback" in line for line in node.lines), node.lines
+
+
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="this machine has a GPU")
+@pytest.mark.parametrize("client", ["automatic"], indirect=True)
+def test_auto_without_a_gpu_warns_once_and_reports_the_cpu(model: Path, client: Client) -> None:
+    states = client.diagnostics()
+    options = ["-p", f"model:={model}", "-p", "provider:=auto", "-p", "diagnostics.period_s:=0.2"]
+    with running_node("automatic", *options) as node:
+        assert client.spin_until(lambda: states)
+        warnings = [line for line in node.lines if "running on the CPU" in line]
+        assert len(warnings) == 1
+        assert "[WARN]" in warnings[0]
+        assert "[automatic.segmentation]" in warnings[0]
+    assert states[-1]["provider"] == "CPUExecutionProvider"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from acdc_tree import write_acdc
 from data_trees import write_cityscapes, write_folder
 
 from distill.config.data import DataConfig, SourceConfig
-from distill.data.config_source import open_source, training_parts, training_sampler
+from distill.data.from_config import open_source, training_parts, training_sampler
 from distill.data.mixture import MixtureSampler, mixed_frames
 from distill.datasets.acdc import list_acdc
 from distill.datasets.cityscapes import CITYSCAPES_MEAN, list_cityscapes

@@ -1,37 +1,41 @@
-"""From the data sets of a configuration to frames."""
+"""From the data sets that a configuration names to their frames and the order of training."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 from distill.config.data import DataConfig, SourceConfig
 from distill.data.mixture import MixtureSampler, Part
 from distill.data.sampler import EpochSampler
-from distill.datasets.folder import list_folder, unlabelled_frames
 from distill.datasets.listing import Listing
-from distill.datasets.registry import open_data
+from distill.datasets.registry import DATA_SETS
+
+AnySource = TypeVar("AnySource", bound=SourceConfig)
 
 
 def open_source(source: SourceConfig, split: str) -> Listing:
-    """List a split of one data set.
+    """List the images and labels of one split of a data set.
 
-    :param split: train or val.
+    :param split: train, val or, where the data set has one, test.
     :raises UserError: naming the folder or file that is missing.
     """
     root = Path(source.root).expanduser()
-    if source.dataset != "folder":
-        return open_data(source.dataset, root=root, split=split, conditions=source.conditions)
-    images = root / source.images.replace("{split}", split)
-    classes = source.class_map
-    if source.labels is None or classes is None:
-        return Listing(unlabelled_frames(images))
-    labels = root / source.labels.replace("{split}", split)
-    return list_folder(images, labels, classes.names, classes.class_names, label_suffix=classes.label_suffix)
+    return DATA_SETS[source.dataset].lister(root, split, **source.options)
+
+
+def relocated(source: AnySource, root: str | Path | None) -> AnySource:
+    """Return the same data set with another root folder; with None, unchanged."""
+    return source if root is None else source.model_copy(update={"root": str(root)})
 
 
 def training_parts(data: DataConfig) -> list[Part]:
-    """List the training frames of every data set."""
-    return [Part(s.root, open_source(s, "train").complete(), s.weight, s.mean, s.std) for s in data.sources]
+    """List the training frames of every data set, each with its weight, mean and std; raises UserError."""
+    parts = []
+    for source in data.sources:
+        frames = open_source(source, "train").complete()
+        parts.append(Part(source.root, frames, source.weight, source.mean, source.std))
+    return parts
 
 
 def training_sampler(

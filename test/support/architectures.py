@@ -1,0 +1,38 @@
+"""The networks that tests of every architecture run on, taken from the catalogue.
+
+A network that is added to the catalogue is in :data:`SMALLEST`, and so in these tests, by itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from distill.models.build import construct
+from distill.models.catalogue import MODELS
+from distill.models.network import SegmentationNetwork
+
+
+def _smallest_of_each_class() -> list[str]:
+    smallest: dict[str, str] = {}
+    for name, model in MODELS.items():
+        other = smallest.setdefault(model.network, name)
+        if model.deployed_parameters < MODELS[other].deployed_parameters:
+            smallest[model.network] = name
+    return list(smallest.values())
+
+
+SMALLEST = _smallest_of_each_class()
+"""Names of the networks with the fewest parameters of each class."""
+
+SMALLER: dict[str, dict[str, Any]] = {
+    "swiftnet.SwiftNet": {"backbone": "resnet10t", "channels": 64},
+    "hrnet.HrNetV2": {"backbone": "hrnet_w18_small"},
+}
+"""Arguments that make a class smaller than anything of it in the catalogue, where that saves minutes."""
+
+
+def small_network(name: str, num_classes: int) -> SegmentationNetwork:
+    """Make a network of the catalogue, or a smaller one of the same class."""
+    model = MODELS[name]
+    arguments = SMALLER.get(model.network, model.arguments)
+    return construct(model.network, num_classes, **arguments)
