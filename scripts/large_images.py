@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,7 +26,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from kd_seg_ros.common.child_process import ChildProcess  # noqa: E402
 from kd_seg_ros.common.fast_dds import MEMORY, PROFILES, large_image_environment  # noqa: E402
+from kd_seg_ros.common.ros_environment import DISCOVERY, DOMAIN, isolated_domain  # noqa: E402
 
 UDP_ONLY = """<?xml version="1.0" encoding="UTF-8"?>
 <dds xmlns="http://www.eprosima.com"><profiles>
@@ -104,28 +104,23 @@ def main() -> None:
 
 
 def _run(row: Setting, args: argparse.Namespace) -> dict[str, float]:
-    environment = {k: v for k, v in os.environ.items() if k not in (*PROFILES, *MEMORY)}
-    environment |= {
-        **row.environment,
-        "ROS_DOMAIN_ID": str(random.SystemRandom().randint(2, 101)),  # nobody else's
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-    }
-    command = [
-        *(sys.executable, __file__, "--frames", str(args.frames), "--hertz", str(args.hertz)),
-        *("--size", args.size, "--reliability", row.reliability, *(["--jpeg"] if row.jpeg else [])),
-    ]
-    publisher, subscriber = (
-        subprocess.Popen([*command, "--role", role], env=environment, stdout=subprocess.PIPE, text=True)
-        for role in ("publish", "subscribe")
-    )
-    try:
+    """Run a publisher and a subscriber once; return what both have measured."""
+    environment = {"ROS_DISTRO": os.environ.get("ROS_DISTRO", "")}
+    added = dict(row.environment) | isolated_domain(environment)
+    command = [sys.executable, __file__, "--frames", str(args.frames), "--hertz", str(args.hertz)]
+    command += ["--size", args.size, "--reliability", row.reliability]
+    if row.jpeg:
+        command.append("--jpeg")
+    for name in (*PROFILES, *MEMORY, *DISCOVERY, DOMAIN):  # what the user has set is not measured
+        os.environ.pop(name, None)
+    with (
+        ChildProcess("publisher", [*command, "--role", "publish"], environment=added) as publisher,
+        ChildProcess("subscriber", [*command, "--role", "subscribe"], environment=added) as subscriber,
+    ):
         longest = 2 * DISCOVERY_S + args.frames / args.hertz + 10 * TAIL_S
-        outputs = [process.communicate(timeout=longest)[0] for process in (publisher, subscriber)]
-    finally:
-        publisher.kill()
-        subscriber.kill()
-    sent, received = (json.loads(output.splitlines()[-1]) for output in outputs)
-    return {**sent, **received}
+        publisher.wait(longest)
+        subscriber.wait(longest)
+        return {**publisher.result(), **subscriber.result()}
 
 
 def _table(rows: list[Setting], results: list[list[dict[str, float]]], args: argparse.Namespace) -> str:

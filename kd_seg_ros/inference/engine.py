@@ -228,7 +228,7 @@ def _check_contract(path: Path, session: ort.InferenceSession) -> tuple[tuple[in
         )
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if text is None:
-        raise EngineError(f"{path}: the file has no model card: write it with `python -m distill export`")
+        raise EngineError(f"{path}: the file has no model card: write it with `kd_seg export`")
     try:
         card = ModelCard.from_json(text)
     except CardError as error:
