@@ -10,6 +10,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 
 from kd_seg_ros.common.fast_dds import large_image_environment
+from kd_seg_ros.inference.providers import PROVIDERS
 from kd_seg_ros.launching.camera_list import Camera, read_cameras
 from kd_seg_ros.launching.launch_actions import PACKAGE, segmentation_action
 
@@ -27,8 +28,8 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "provider",
         default_value="",
-        choices=["", "cuda", "tensorrt", "cpu"],
-        description="Where all networks run. Empty: as in the list.",
+        choices=["", *PROVIDERS],
+        description="Where all networks run; auto: the CPU if no GPU starts. Empty: as in the list.",
     ),
     DeclareLaunchArgument(
         "use_sim_time",
@@ -44,7 +45,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def _nodes(context: LaunchContext) -> list[Action]:
-    """One node per camera; one that ends leaves the others running."""
+    """Return the actions that start a node per camera; one that ends leaves the others running."""
     given = {argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS}
     for_all: dict[str, bool | str] = {}
     if given["provider"]:
@@ -65,4 +66,5 @@ def _nodes(context: LaunchContext) -> list[Action]:
 
 
 def _below(namespace: str, camera: Camera) -> str:
+    """Return the namespace of a camera's node, inside that of the launch."""
     return f"{namespace.rstrip('/')}/{camera.name.lstrip('/')}" if namespace else camera.name

@@ -1,10 +1,11 @@
-"""Write docs/parameters.md from the node's parameter descriptors: python scripts/parameter_docs.py."""
+"""Write docs/parameters.md from the node's parameters and topics: ``python scripts/parameter_docs.py``."""
 
 from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
 
+from kd_seg_ros.common.topics import OUTPUTS
 from kd_seg_ros.node.parameters import CLASS_GROUP, CLASS_THRESHOLD, Parameters, descriptor, full_name
 
 PAGE = Path(__file__).parent.parent / "docs" / "parameters.md"
@@ -13,16 +14,26 @@ HEAD = """# Parameters of segmentation_node
 Generated from the node's descriptors by `python scripts/parameter_docs.py`; `ros2 param describe` shows the
 same. Names that do not exist are refused at start. `live` ones can be changed while the node runs
 (`ros2 param set`), the others are refused. A dot separates a group from a name: in a YAML file the group is a
-key of its own. `<class>` is the name of one of the model's classes with underscores for spaces.
+key that holds the names. `<class>` is the name of one of the model's classes with underscores for spaces.
 
 | parameter | default | values | live | meaning |
 |---|---|---|---|---|
+"""
+OUTPUTS_HEAD = """
+## Output topics
+
+Generated from the list of outputs by the same command. Names are relative to the node's namespace. What is
+offered can be changed for each topic by `qos_overrides.<topic>.publisher.<policy>`, see [ros.md](ros.md).
+
+| topic | type | offered | content |
+|---|---|---|---|
 """
 
 
 def page() -> str:
     """Return the content of the page."""
-    rows = []
+    rows: list[str] = []
+    outputs: list[str] = []
     named = {full_name(item): item for item in fields(Parameters)}
     for name, item in (named | {f"{CLASS_GROUP}.<class>": CLASS_THRESHOLD}).items():
         described = descriptor(item)
@@ -35,7 +46,11 @@ def page() -> str:
             described.description,
         ]
         rows.append(f"| {' | '.join(cells)} |\n")
-    return HEAD + "".join(rows)
+    for topic in OUTPUTS:
+        package, _, name = topic.type.split("/")
+        qos = "reliable, depth 1" + (", transient local" if topic.latched else "")
+        outputs.append(f"| `{topic.name}` | `{package}/{name}` | {qos} | {topic.meaning} |\n")
+    return HEAD + "".join(rows) + OUTPUTS_HEAD + "".join(outputs)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,9 @@ WITHOUT_TORCH = (
     "distill.metrics.cells",
     "distill.metrics.confusion",
     "distill.metrics.precision_recall",
+    "distill.evaluation.mask_scores",
     "distill.evaluation.metrics_json",
+    "distill.metrics.mask_accumulator",
 )
 """Packages and modules whose import must not bring PyTorch, by whatever way."""
 

@@ -1,4 +1,4 @@
-"""``python -m distill calibrate``: make a checkpoint's confidence honest, and measure by how much.
+"""``kd_seg calibrate``: make a checkpoint's confidence honest, and measure by how much.
 
 All methods are fitted on one half of the labelled images and compared on the other
 (:mod:`distill.calibration.halves`). What is stored for `evaluate` and `export` is exactly what was
@@ -28,10 +28,11 @@ from distill.calibration.passes import Confusion, Drawn, count_masks, draw_pixel
 from distill.calibration.rare import FEWEST, is_rare
 from distill.checkpoints.stored_calibration import SCHEMA_VERSION, UNCALIBRATED, calibration_path
 from distill.checkpoints.student import deployed, load_student
+from distill.common.files import plain, write_json
 from distill.data import evaluation_images
 from distill.data.dataset import SegmentationDataset
 from distill.evaluation.image_scores import ImageScores
-from distill.evaluation.metrics_json import FULL, plain, write_json
+from distill.evaluation.metrics_json import FULL
 from distill.evaluation.reliability_diagram import write_diagrams
 from distill.metrics import mean_iou
 from distill.models.logit_calibration import PARAMETERS
@@ -107,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
     print_exceptions(drawn, names)
     value = f" {calibration.temperature:.4f}" if args.method == "temperature" else ""
     print(f"reliability diagrams before and after: {picture}")
-    print(f"{args.method}{value} written to {path}; `python -m distill export` reads it from there")
+    print(f"{args.method}{value} written to {path}; `kd_seg export` reads it from there")
     return 0
 
 

@@ -1,14 +1,14 @@
-"""``python -m distill check-data``: decode a whole data set and name everything that is wrong with it."""
+"""``kd_seg check-data``: decode a whole data set and name everything that is wrong with it."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from distill.common.files import write_json
 from distill.common.parallel import default_workers
 from distill.datasets.check import FAULT_KINDS, check, summary
 from distill.datasets.options import add_data_options, open_chosen, title_of
-from distill.evaluation.metrics_json import write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""``python -m distill compare``: is one model better than another, or could it be chance?"""
+"""``kd_seg compare``: is one model better than another, or could it be chance?"""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from distill.common.files import write_json
 from distill.evaluation.bootstrap import Difference, paired_bootstrap
 from distill.evaluation.evaluated_run import EvaluatedRun, check_comparable, read_run
 from distill.evaluation.image_scores import ImageScores
-from distill.evaluation.metrics_json import FULL, write_json
+from distill.evaluation.metrics_json import FULL
 from kd_seg_ros.common.errors import UserError
 
 

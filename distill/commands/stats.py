@@ -1,4 +1,4 @@
-"""``python -m distill stats``: mean, standard deviation and class distribution of any data set."""
+"""``kd_seg stats``: mean, standard deviation and class distribution of any data set."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from distill.common.files import write_json
 from distill.common.parallel import default_workers
 from distill.data.statistics import Statistics, measure
 from distill.datasets.options import add_data_options, open_chosen, title_of
-from distill.evaluation.metrics_json import write_json
 from distill.report.class_chart import write_chart
 from kd_seg_ros.common.errors import UserError
 

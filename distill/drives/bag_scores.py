@@ -50,11 +50,12 @@ def score(
         from distill.evaluation.evaluated_model import open_onnx
         from distill.evaluation.evaluated_run import write_run
         from distill.evaluation.evaluation import Evaluation
+        from distill.evaluation.mask_scores import MaskScores
         from distill.evaluation.metrics_json import metrics_document
 
     network = open_onnx(model, provider)
     predict = network.predict if all_classes else None
-    seen, probabilities = Evaluation(network.class_names), Evaluation(network.class_names)
+    seen, probabilities = MaskScores(network.class_names), Evaluation(network.class_names)
     count = 0
     for answer in answers:
         on_frame()
@@ -65,7 +66,7 @@ def score(
         condition = labels.condition_of(answer) or UNKNOWN
         name = answer.name or stamp_text(answer.stamp)
         try:
-            seen.update_top(condition, name, truth, answer.mask, answer.confidence / np.float32(255))
+            seen.update_mask(condition, name, truth, answer.mask, answer.confidence / np.float32(255))
             if predict:
                 probabilities.update(condition, name, truth, predict(answer.image))
         except ValueError as error:

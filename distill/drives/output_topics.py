@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
-DIAGNOSTICS: Final = "/diagnostics"
+from kd_seg_ros.common.topics import CONFIDENCE, MASK
 
 
 @dataclass(frozen=True)
@@ -21,4 +20,4 @@ class OutputTopics:
     def of(cls, namespace: str) -> OutputTopics:
         """Return the topics of a node that has not been remapped."""
         space = "/" + namespace.strip("/") if namespace.strip("/") else ""
-        return cls(f"{space}/segmentation/mask", f"{space}/segmentation/confidence", space)
+        return cls(f"{space}/{MASK.name}", f"{space}/{CONFIDENCE.name}", space)

@@ -18,9 +18,10 @@ from rclpy.serialization import deserialize_message
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from sensor_msgs.msg import Image
 
-from distill.drives.output_topics import DIAGNOSTICS, OutputTopics
+from distill.drives.output_topics import OutputTopics
 from kd_seg_ros.bags.headers import read_header
 from kd_seg_ros.bags.messages import METADATA_VERSION, STORE
+from kd_seg_ros.common.topics import DIAGNOSTICS
 
 _QUEUE: Final = 100  # messages per topic that may wait while one is written
 
@@ -31,7 +32,7 @@ class Recorder:
     counts: Counter[str]
     """Messages recorded, by topic."""
     arrivals: dict[str, dict[int, int]]
-    """When the map of a header stamp (ns) arrived first, ns since 1970; by topic, then stamp."""
+    """Moment at which each map arrived first, ns since 1970, by topic, then header stamp (ns)."""
     reports: list[dict[str, str]]
     """What the node has said of itself, oldest first."""
 

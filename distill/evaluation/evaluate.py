@@ -49,7 +49,7 @@ def evaluate(
             # The model gives mask and confidence only: no scores over all classes.
             mask, confidence = model.segment(sample.image)
             if sample.labels is not None:
-                evaluation.update_top(sample.condition, name, sample.labels, mask, confidence)
+                evaluation.update_mask(sample.condition, name, sample.labels, mask, confidence)
         else:
             scores = predict(sample.image)
             mask = scores.argmax(0).cpu().numpy().astype(np.uint8)

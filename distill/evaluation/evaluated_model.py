@@ -9,10 +9,14 @@ from typing import Any
 from distill.checkpoints.stored_calibration import load_calibration
 from distill.checkpoints.student import deployed, load_student
 from distill.config import DataConfig, parse_config
-from distill.evaluation.metrics_json import Segmenter
 from distill.evaluation.onnx_predictor import open_engine
-from distill.evaluation.predictors import Predictor, torch_predictor
-from distill.evaluation.segmenters import engine_segmenter, torch_segmenter
+from distill.evaluation.predictors import (
+    Predictor,
+    Segmenter,
+    engine_segmenter,
+    torch_predictor,
+    torch_segmenter,
+)
 from distill.models.logit_calibration import NONE, LogitCalibration
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import sha256

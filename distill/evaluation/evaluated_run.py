@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from distill.common.files import write_json
 from distill.evaluation.image_scores import ImageScores
-from distill.evaluation.metrics_json import beside, read_metrics, write_json
+from distill.evaluation.metrics_json import read_metrics, sibling
 from distill.evaluation.score_table import write_per_class
 from kd_seg_ros.common.errors import UserError
 
@@ -39,8 +40,8 @@ def write_run(path: Path, document: dict[str, Any], images: ImageScores) -> None
     :raises UserError: if a file cannot be written.
     """
     write_json(path, document)
-    write_per_class(beside(path, "per_class.csv"), document)
-    images.save(beside(path, "images.npz"))
+    write_per_class(sibling(path, "per_class.csv"), document)
+    images.save(sibling(path, "images.npz"))
 
 
 def read_run(path: Path) -> EvaluatedRun:
@@ -52,14 +53,14 @@ def read_run(path: Path) -> EvaluatedRun:
         path = path / "best.metrics.json"
         if not path.is_file():
             checkpoint = path.with_name("best.ckpt")
-            raise UserError(f"{path} does not exist: `python -m distill evaluate --checkpoint {checkpoint}`")
+            raise UserError(f"{path} does not exist: `kd_seg evaluate --checkpoint {checkpoint}`")
     document = read_metrics(path)
-    images = ImageScores.load(beside(path, "images.npz"))
+    images = ImageScores.load(sibling(path, "images.npz"))
     full = document["scores"].get("full", {})
     if not len(images) or not full.get("pixels"):
         raise UserError(f"{path} counts no labelled pixel: there is nothing to compare")
     if images.confusion.shape[1] != len(document["classes"]) or int(images.count.sum()) != full["pixels"]:
-        raise UserError(f"{beside(path, 'images.npz')} is not of {path.name}: evaluate the model again")
+        raise UserError(f"{sibling(path, 'images.npz')} is not of {path.name}: evaluate the model again")
     return EvaluatedRun(path, document, images)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.common.files import write_file
 from kd_seg_ros.common.errors import UserError
 
 FORMAT: Final = 1
@@ -44,13 +45,12 @@ class ImageScores:
         return ImageScores(**{name: array[chosen] for name, array in vars(self).items()})
 
     def save(self, path: Path) -> None:
-        """Write the file, compressed; raises UserError where that is not possible."""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("wb") as file:
-                np.savez_compressed(file, format=np.int64(FORMAT), **vars(self))
-        except OSError as error:
-            raise UserError(f"{path} cannot be written: {error.strerror}") from error
+        """Write the file, compressed; raises UserError if it cannot be written."""
+        write_file(path, self._write)
+
+    def _write(self, path: Path) -> None:
+        with path.open("wb") as file:  # a path without the ending .npz would be given one
+            np.savez_compressed(file, format=np.int64(FORMAT), **vars(self))
 
     @classmethod
     def load(cls, path: Path) -> ImageScores:

@@ -1,7 +1,8 @@
-"""From an image to the probabilities of all classes, by a network in PyTorch.
+"""How a model is asked about an image, whether it is a network in PyTorch or an exported file.
 
-Logarithms of probabilities, float32: their softmax is the probabilities themselves, so that they serve as
-calibrated logits, and small probabilities keep their digits.
+A :data:`Predictor` gives the probabilities of all classes, as logarithms in float32: their softmax is the
+probabilities themselves, so that they serve as calibrated logits, and small probabilities keep their digits.
+A :data:`Segmenter` gives mask and confidence only, as the vehicle publishes them.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from torch import Tensor
 
 from distill.common.device import default_device
 from distill.models.deployed import DeployedModel
+from kd_seg_ros.inference.engine import Engine
 
 Predictor = Callable[[NDArray[np.uint8]], Tensor]
 """RGB image [H, W, 3] → log-probabilities [C, H, W], float32."""
+Segmenter = Callable[[NDArray[np.uint8]], tuple[NDArray[np.uint8], NDArray[np.float32]]]
+"""RGB image [H, W, 3] → class ids [H, W] and the probability of that class [H, W], 0…1."""
 
 
 def torch_predictor(model: DeployedModel) -> Predictor:
-    """Predict with a network as the vehicle will run it; on the GPU where there is one."""
+    """Return the predictor of a network in PyTorch; it runs on the GPU where there is one."""
     device = default_device()
     model = model.to(device)
 
@@ -31,3 +35,27 @@ def torch_predictor(model: DeployedModel) -> Predictor:
         return scores.log_softmax(0)
 
     return predict
+
+
+def torch_segmenter(model: DeployedModel) -> Segmenter:
+    """Return the segmenter of a network in PyTorch; it runs on the GPU where there is one."""
+    device = default_device()
+    model = model.to(device)
+
+    @torch.inference_mode()
+    def segment(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        mask, _, probability = model(torch.from_numpy(np.ascontiguousarray(image)).to(device))
+        return mask.cpu().numpy(), probability.cpu().numpy()
+
+    return segment
+
+
+def engine_segmenter(engine: Engine) -> Segmenter:
+    """Return the segmenter of an exported file."""
+
+    def segment(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        prediction = engine.segment(image, probability=True)
+        assert prediction.probability is not None
+        return prediction.mask, prediction.probability
+
+    return segment

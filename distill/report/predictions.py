@@ -15,7 +15,7 @@ from distill.datasets.frame import Frame, Sample, read_sample
 from distill.datasets.registry import DATA_SETS, open_data
 from distill.evaluation.evaluate import image_name
 from distill.evaluation.evaluated_model import EvaluatedModel, open_checkpoint, open_onnx
-from distill.evaluation.metrics_json import Segmenter
+from distill.evaluation.predictors import Segmenter
 from distill.evaluation.views import Views
 from distill.report.runs import Run
 from kd_seg_ros.common.errors import UserError

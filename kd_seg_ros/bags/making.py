@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rosbags.rosbag2 import Writer
 
 from kd_seg_ros.bags.camera_calibration import CameraCalibration, uncalibrated
-from kd_seg_ros.bags.cameras import CONDITION, FRAME_NAME, LABELS, CameraTopics
+from kd_seg_ros.bags.cameras import CameraTopics
 from kd_seg_ros.bags.channels import Channels
 from kd_seg_ros.bags.messages import (
     CAMERA_INFO,
@@ -37,6 +37,7 @@ from kd_seg_ros.bags.pictures import Picture
 from kd_seg_ros.bags.resumable_bag import STORAGES
 from kd_seg_ros.common.decode import DecodeError, RGBImage, decode_compressed
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.topics import CONDITION, FRAME_NAME, LABELS
 
 START_S = 1_700_000_000
 """Default stamp of the first frame, so that the same pictures give the same bag."""

@@ -13,6 +13,7 @@ from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 
 from kd_seg_ros.bags.reading import messages
+from kd_seg_ros.common.decode import MONO8
 from kd_seg_ros.common.errors import UserError, first_line
 
 IMAGE: Final = "sensor_msgs/msg/Image"
@@ -73,7 +74,7 @@ def byte_map(message: Any) -> NDArray[np.uint8]:
 
     :raises ValueError: if it is of another encoding or too short.
     """
-    if message.encoding not in ("mono8", "8UC1"):
+    if message.encoding not in (MONO8, "8UC1"):
         raise ValueError(f"encoding {message.encoding!r} instead of 'mono8'")
     shape = (message.height, message.width)
     return np.ndarray(shape, np.uint8, buffer=message.data, strides=(message.step, 1))

@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 
 from kd_seg_ros.bags.messages import stamp_text
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.card import FULL, ModelCard
 from kd_seg_ros.inference.drift import bin_accuracy, bin_counts, expected_accuracy
 from kd_seg_ros.inference.engine import Prediction
 
-FULL = "full"
 FIGURES = ("frame", "stamp", "topic", "height", "width", "latency_ms", "mean_confidence", "expected_accuracy")
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from kd_seg_ros.benchmark.process import Stop
+from kd_seg_ros.common.stop_request import StopRequest
 from kd_seg_ros.inference.contract import CONFIDENCE, IMAGE, MASK
 from kd_seg_ros.inference.providers import PROVIDERS
 from kd_seg_ros.inference.session import SessionSettings, open_session
@@ -44,7 +44,7 @@ class BareRun:
         self.maps = {name: np.empty(size, np.uint8) for name in (MASK, CONFIDENCE)}
         for name, array in self.maps.items():
             self._binding.bind_output(name, "cpu", 0, np.uint8, array.shape, array.ctypes.data)
-        self._on_cpu = provider == "cpu"
+        self._on_cpu = self._session.get_providers()[0] == "CPUExecutionProvider"
         self._input = ort.OrtValue.ortvalue_from_numpy(self._image, "cpu" if self._on_cpu else "cuda", 0)
         self._binding.bind_ortvalue_input(IMAGE, self._input)
 
@@ -89,7 +89,7 @@ def main(argv: list[str] | None = None) -> int:
         times["run_ms"].append(1e3 * (time.perf_counter() - start))
         times["age_ms"].append(1e-6 * (time.time_ns() - stamp_of(serialized)))
 
-    stop = Stop()
+    stop = StopRequest()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node("bare", start_parameter_services=False)
     node.create_subscription(Image, args.topic, on_image, QoSProfile(depth=1), raw=True)

@@ -16,8 +16,9 @@ from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 
-from kd_seg_ros.benchmark.process import NAMESPACE
+from kd_seg_ros.benchmark.node_process import NAMESPACE
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.topics import DIAGNOSTICS
 
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 OUTPUTS: Final = ("mask", "confidence")
@@ -55,7 +56,7 @@ class Listener:
         """What the node said about itself, in order."""
         for name in OUTPUTS:
             self._subscribe(name)
-        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._keep, 10)
+        self.node.create_subscription(DiagnosticArray, DIAGNOSTICS, self._keep, 10)
         self._interrupted = False
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)

@@ -3,7 +3,7 @@
 The network takes RGB and BGR alike, so whatever a message holds as one of the two is only viewed. Every
 ``step`` is honoured by NumPy views, and OpenCV converts the colours, so the common encodings need no
 cv_bridge (the one of Humble and Jazzy breaks under NumPy 2). It is imported only for an encoding that is
-not in the table below, and only if it is there.
+not in :data:`ENCODINGS`, and only if it is there.
 
 Whatever is wrong with a message ends in a :class:`DecodeError`: the caller drops the frame.
 """
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from kd_seg_ros.common.errors import first_line
 
 RGBImage = NDArray[np.uint8]
+"""Red, green, blue, uint8 [H, W, 3]."""
 
 
 class DecodeError(ValueError):
@@ -27,7 +28,7 @@ class DecodeError(ValueError):
 
 
 class Picture(NamedTuple):
-    """A colour image as it came."""
+    """A camera's image of three colours, in the order in which they came."""
 
     pixels: NDArray[np.uint8]
     """[H, W, 3], perhaps with gaps between the rows."""
@@ -39,37 +40,48 @@ class Picture(NamedTuple):
         return _convert(self.pixels, cv2.COLOR_BGR2RGB) if self.bgr else self.pixels
 
 
-_BAYER: Final[dict[str, int]] = {
+class Encoding(NamedTuple):
+    """How images of one encoding become colours."""
+
+    pixel_bytes: int
+    """Bytes of a pixel."""
+    conversion: int | None
+    """OpenCV's conversion to RGB; None where the bytes are three colours already."""
+    bgr: bool = False
+    """Without a conversion: the colours are blue, green, red."""
+    bayer: bool = False
+    """A raw mosaic of one colour per pixel; at least 3×3 pixels."""
+    even_width: bool = False
+    """Two pixels in a row share their colour."""
+
+
+RGB8: Final = "rgb8"
+BGR8: Final = "bgr8"
+MONO8: Final = "mono8"
+FLOAT32: Final = "32FC1"
+"""One float32 per pixel; published on request, and refused as a camera's image."""
+
+ENCODINGS: Final[dict[str, Encoding]] = {
+    RGB8: Encoding(3, None),
+    BGR8: Encoding(3, None, bgr=True),
+    "rgba8": Encoding(4, cv2.COLOR_RGBA2RGB),
+    "bgra8": Encoding(4, cv2.COLOR_BGRA2RGB),
+    MONO8: Encoding(1, cv2.COLOR_GRAY2RGB),
+    # These name no colours; what sends them is nearly always OpenCV, hence BGR.
+    "8UC3": Encoding(3, None, bgr=True),
+    "8UC4": Encoding(4, cv2.COLOR_BGRA2RGB),
+    "8UC1": Encoding(1, cv2.COLOR_GRAY2RGB),
     # ROS names the upper left 2×2 pixels; OpenCV the four that start one row and one column further.
-    "bayer_rggb8": cv2.COLOR_BayerBG2RGB,
-    "bayer_bggr8": cv2.COLOR_BayerRG2RGB,
-    "bayer_gbrg8": cv2.COLOR_BayerGR2RGB,
-    "bayer_grbg8": cv2.COLOR_BayerGB2RGB,
+    "bayer_rggb8": Encoding(1, cv2.COLOR_BayerBG2RGB, bayer=True),
+    "bayer_bggr8": Encoding(1, cv2.COLOR_BayerRG2RGB, bayer=True),
+    "bayer_gbrg8": Encoding(1, cv2.COLOR_BayerGR2RGB, bayer=True),
+    "bayer_grbg8": Encoding(1, cv2.COLOR_BayerGB2RGB, bayer=True),
+    "uyvy": Encoding(2, cv2.COLOR_YUV2RGB_UYVY, even_width=True),
+    "yuv422": Encoding(2, cv2.COLOR_YUV2RGB_UYVY, even_width=True),  # the older name
+    "yuyv": Encoding(2, cv2.COLOR_YUV2RGB_YUY2, even_width=True),
+    "yuv422_yuy2": Encoding(2, cv2.COLOR_YUV2RGB_YUY2, even_width=True),  # the older name
 }
-
-_YUV422: Final[dict[str, int]] = {
-    "uyvy": cv2.COLOR_YUV2RGB_UYVY,
-    "yuv422": cv2.COLOR_YUV2RGB_UYVY,  # the older name
-    "yuyv": cv2.COLOR_YUV2RGB_YUY2,
-    "yuv422_yuy2": cv2.COLOR_YUV2RGB_YUY2,  # the older name
-}
-
-# Encoding → bytes per pixel and OpenCV's conversion. 8UC3 and 8UC4 name no colours; what sends them is
-# nearly always OpenCV, hence BGR.
-_ENCODINGS: Final[dict[str, tuple[int, int | None]]] = {
-    "rgb8": (3, None),
-    "bgr8": (3, None),
-    "8UC3": (3, None),
-    "rgba8": (4, cv2.COLOR_RGBA2RGB),
-    "bgra8": (4, cv2.COLOR_BGRA2RGB),
-    "8UC4": (4, cv2.COLOR_BGRA2RGB),
-    "mono8": (1, cv2.COLOR_GRAY2RGB),
-    "8UC1": (1, cv2.COLOR_GRAY2RGB),
-    **{name: (1, code) for name, code in _BAYER.items()},
-    **{name: (2, code) for name, code in _YUV422.items()},
-}
-
-_BGR: Final = ("bgr8", "8UC3")
+"""All encodings of ``sensor_msgs/Image`` that are decoded here, by name."""
 
 # More than 8 bits a channel (mono16, bayer_rggb16, 16UC1, 32FC3 …): an unknown range, never guessed at.
 _DEEP: Final = re.compile(r"(mono|rgba?|bgra?|bayer_[rgb]{4})16|(16|32|64)[USF]C?\d*")
@@ -99,15 +111,16 @@ def view_image(msg: Any) -> Picture:
         raise DecodeError(f"the image is empty: {width}×{height}")
     if _DEEP.fullmatch(encoding):
         raise DecodeError(f"encoding {encoding!r} has more than 8 bits a channel; convert it to 8 bits first")
-    if encoding not in _ENCODINGS:
-        return Picture(_decode_by_cv_bridge(msg, encoding), False)
-    channels, code = _ENCODINGS[encoding]
-    if encoding in _YUV422 and width % 2:
+    row = ENCODINGS.get(encoding)
+    if row is None:
+        return Picture(_decode_by_cv_bridge(msg, encoding), bgr=False)
+    if row.even_width and width % 2:
         raise DecodeError(f"encoding {encoding!r} needs an even width, not {width}")
-    pixels = _pixels(msg, height, width, channels)
-    if code is None:
-        return Picture(pixels, encoding in _BGR)
-    return Picture(_demosaic(pixels, code) if encoding in _BAYER else _convert(pixels, code), False)
+    pixels = _pixels(msg, height, width, row.pixel_bytes)
+    if row.conversion is None:
+        return Picture(pixels, row.bgr)
+    convert = _demosaic if row.bayer else _convert
+    return Picture(convert(pixels, row.conversion), bgr=False)
 
 
 def view_compressed(msg: Any) -> Picture:
@@ -139,10 +152,12 @@ def view_compressed(msg: Any) -> Picture:
     if image.dtype != np.uint8:
         raise DecodeError("the compressed image has more than 8 bits a channel; convert it to 8 bits first")
     if image.ndim == 2:
-        colour = _demosaic(image, _BAYER[source]) if source in _BAYER else _convert(image, cv2.COLOR_GRAY2RGB)
-        return Picture(colour, False)
+        row = ENCODINGS.get(source)
+        if row is not None and row.bayer and row.conversion is not None:
+            return Picture(_demosaic(image, row.conversion), bgr=False)
+        return Picture(_convert(image, cv2.COLOR_GRAY2RGB), bgr=False)
     if image.shape[2] == 4:
-        return Picture(_convert(image, cv2.COLOR_BGRA2RGB), False)
+        return Picture(_convert(image, cv2.COLOR_BGRA2RGB), bgr=False)
     return Picture(np.asarray(image, np.uint8), bgr="compressed rgb" not in compressed)
 
 
@@ -162,12 +177,14 @@ def _pixels(msg: Any, height: int, width: int, channels: int) -> NDArray[np.uint
 
 
 def _demosaic(raw: NDArray[Any], code: int) -> RGBImage:
+    """Turn a Bayer mosaic [H, W] into RGB by OpenCV's conversion ``code``."""
     if min(raw.shape) < 3:
         raise DecodeError(f"a Bayer image must be at least 3×3 pixels, not {raw.shape[1]}×{raw.shape[0]}")
     return _convert(raw, code)
 
 
 def _convert(image: NDArray[Any], code: int) -> RGBImage:
+    """Convert colours by OpenCV's ``code``."""
     return np.asarray(cv2.cvtColor(image, code), np.uint8)
 
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+AUTO: Final = "auto"
+"""The name of the choice that takes the CPU, with a warning, where no GPU starts; all others are strict."""
+
 PROVIDERS: Final[dict[str, tuple[str, ...]]] = {
+    AUTO: ("CUDAExecutionProvider", "CPUExecutionProvider"),
     "cuda": ("CUDAExecutionProvider",),
     "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider"),
     "cpu": ("CPUExecutionProvider",),
 }
-"""Names a user gives, and ONNX Runtime's in order of preference; the first one must really start."""
+"""Names that a user gives, and ONNX Runtime's providers in order of preference. The first one must really
+start, or opening the model is an error; only :data:`AUTO` takes the next."""

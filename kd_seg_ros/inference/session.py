@@ -2,40 +2,59 @@
 
 Asking for a GPU either gets it or fails: ONNX Runtime would otherwise run on the CPU in three cases
 with no more than a line on the terminal (the provider cannot be loaded; it refuses single nodes; it
-fails while running), and each of them is closed in :func:`open_session`.
+fails while running), and each of them is closed in :func:`open_session`. Only who asks for ``auto`` gets the
+CPU where the GPU does not start, with a warning that says why.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import io
+import logging
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 import onnxruntime as ort
 
 from kd_seg_ros.common.errors import UserError, first_line
-from kd_seg_ros.inference.providers import PROVIDERS
+from kd_seg_ros.inference.providers import AUTO, PROVIDERS
+
+_FATAL: Final = 4
+_ERROR: Final = 3
+_WARNING: Final = 2
+"""ONNX Runtime's severities of log lines; it prints warnings and worse unless told otherwise."""
+
+_log = logging.getLogger(__name__)
 
 
 class EngineError(UserError):
     """A model that cannot be opened or run as asked."""
 
 
+class ProviderError(EngineError):
+    """A provider that does not start, or cannot run a file that is all right."""
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        """Say what is wrong, and what the user can do about it."""
+        super().__init__(f"{reason}: {remedy}" if remedy else reason)
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class SessionSettings:
-    """How the network is run."""
+    """How a network is run."""
 
     provider: str = "cuda"
-    """``cuda``, ``tensorrt`` or ``cpu``."""
+    """A key of :data:`~kd_seg_ros.inference.providers.PROVIDERS`."""
     cuda_graph: bool = False
-    """On CUDA, record the kernels of a frame once and replay them: no launch costs, fixed size only."""
+    """On CUDA, record the kernels of one frame and replay them: no launch costs, files of fixed size only."""
     nhwc: bool = False
-    """On CUDA, channels last, as tensor cores like it."""
+    """On CUDA, keep feature maps with the channels last, the layout of tensor cores."""
 
 
 def open_session(
@@ -46,22 +65,37 @@ def open_session(
     One exception: what a file of open size computes of its image's size, a few numbers, may stay on the CPU.
 
     :param check: returns whether a file is of open size; raises EngineError if it is not one of ours.
-    :raises EngineError: if the file is missing or damaged, or if the provider does not start.
+    :raises ProviderError: if the provider does not start or cannot run the file; never for ``auto``.
+    :raises EngineError: if the file is missing or damaged, or the provider is unknown.
     """
     provider = settings.provider
     if provider not in PROVIDERS:
         raise EngineError(f"unknown provider {provider!r}: choose one of {', '.join(PROVIDERS)}")
     if not path.is_file():
         raise EngineError(f"{path}: {'this is not a file' if path.exists() else 'no such model file'}")
-    wanted = PROVIDERS[provider][0]
-    if wanted not in ort.get_available_providers():
-        raise EngineError(
-            f"provider {provider!r}: the installed ONNX Runtime {ort.__version__} is built without "
-            f"{wanted}: install onnxruntime-gpu in place of onnxruntime, or choose provider 'cpu'"
-        )
     if provider == "cpu":
         return _load_on_cpu(path)
+    if provider != AUTO:
+        return _open_on_gpu(path, settings, check)
+    try:
+        return _open_on_gpu(path, replace(settings, provider="cuda"), check)
+    except ProviderError as error:
+        session = _load_on_cpu(path)
+        _log.warning("running on the CPU: %s", error.reason)
+        return session
 
+
+def _open_on_gpu(
+    path: Path, settings: SessionSettings, check: Callable[[ort.InferenceSession], bool]
+) -> ort.InferenceSession:
+    """Start a session on a GPU, see :func:`open_session`."""
+    provider = settings.provider
+    wanted = PROVIDERS[provider][0]
+    if wanted not in ort.get_available_providers():
+        raise ProviderError(
+            f"provider {provider!r}: the installed ONNX Runtime {ort.__version__} is built without {wanted}",
+            "install onnxruntime-gpu in place of onnxruntime, or choose provider 'cpu'",
+        )
     complaint = _preload_cuda()
     session, refusal = _try(path, settings, gpu_only=True)
     if session is not None:
@@ -73,28 +107,50 @@ def open_session(
     if session is not None and open_size:
         return session
     if session is not None:
-        raise EngineError(f"{path}: {wanted} cannot run every node of this file: {refusal}")
-    raise EngineError(
-        f"provider {provider!r} did not start ({complaint or why}): {wanted} needs an NVIDIA driver and "
-        f"{_libraries(provider)}; without a GPU choose provider 'cpu'"
+        raise ProviderError(f"{path}: {wanted} cannot run every node of this file: {refusal}")
+    raise ProviderError(
+        f"provider {provider!r} did not start ({complaint or why})",
+        f"{wanted} needs an NVIDIA driver and {_libraries(provider)}; "
+        "without a GPU choose provider 'cpu' or 'auto'",
     )
 
 
 def _try(path: Path, settings: SessionSettings, gpu_only: bool) -> tuple[ort.InferenceSession | None, str]:
-    """Start a session on the provider asked for; or say why it does not start."""
+    """Start a session on the provider asked for; return None and the reason if it does not start."""
     try:
-        session = _start(path, settings, gpu_only)
+        with _silenced():
+            session = _start(path, settings, gpu_only)
     except Exception as error:  # ONNX Runtime's exceptions share no narrower base
         return None, first_line(error)
     found = session.get_providers()[0]
     if found != PROVIDERS[settings.provider][0]:
-        return None, f"its libraries could not be loaded, {found} was taken instead"
+        return None, _missing_driver() or "its libraries could not be loaded"
     return session, ""
 
 
-def _load_on_cpu(path: Path) -> ort.InferenceSession:
+@contextlib.contextmanager
+def _silenced() -> Iterator[None]:
+    """Keep ONNX Runtime from printing, in several lines, what we are about to say in one."""
+    ort.set_default_logger_severity(_FATAL)
     try:
-        # A full or read-only disk costs the speed only; whatever else is wrong comes up once more below.
+        yield
+    finally:
+        ort.set_default_logger_severity(_WARNING)  # ONNX Runtime's own choice; it cannot be asked
+
+
+def _missing_driver() -> str:
+    """Say that the driver's library is not there; empty if it is. ONNX Runtime tells that to its log only."""
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return "no NVIDIA driver: there is no libcuda.so.1"
+    return ""
+
+
+def _load_on_cpu(path: Path) -> ort.InferenceSession:
+    """Start a session on the CPU; raises EngineError if the file is damaged."""
+    try:
+        # A full or read-only disk costs the speed only; whatever else is wrong comes up again below.
         with contextlib.suppress(Exception), TemporaryDirectory() as folder:
             return _start(with_casts(path, Path(folder)), SessionSettings("cpu"))
         return _start(path, SessionSettings("cpu"))
@@ -122,15 +178,17 @@ def with_casts(path: Path, folder: Path) -> Path:
 
 def _options() -> ort.SessionOptions:
     options = ort.SessionOptions()
-    options.log_severity_level = 3  # errors only
+    options.log_severity_level = _ERROR
     return options
 
 
 def _start(path: Path, settings: SessionSettings, gpu_only: bool = False) -> ort.InferenceSession:
     """Create a session; with ``gpu_only``, refuse a file of which any node would run on the CPU."""
     options = _options()
-    # Else the threads of the CPU provider spin on after a run, on cores that decoding and publishing need.
+    # Otherwise the CPU provider's threads spin on after a run, on cores that decoding and publishing need.
     options.add_session_config_entry("session.force_spinning_stop", "1")
+    if PROVIDERS[settings.provider][0] != "CPUExecutionProvider":
+        options.log_severity_level = _FATAL  # whatever is wrong comes as an exception as well
     if gpu_only:
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     providers = [(name, _provider_options(name, settings)) for name in PROVIDERS[settings.provider]]
@@ -162,7 +220,7 @@ def _provider_options(name: str, settings: SessionSettings) -> dict[str, Any]:
 
 
 def _preload_cuda() -> str:
-    """Load CUDA and cuDNN from pip's NVIDIA packages if present; return the first complaint, if any."""
+    """Load CUDA and cuDNN from pip's NVIDIA packages if present; return the first complaint, or nothing."""
     preload = getattr(ort, "preload_dlls", None)  # since ONNX Runtime 1.21
     if preload is None:
         return ""
@@ -172,7 +230,7 @@ def _preload_cuda() -> str:
 
 
 def _libraries(provider: str) -> str:
-    """The libraries a GPU provider needs, and the command that installs them."""
+    """Name the libraries that a GPU provider needs, and the command that installs them."""
     tensorrt = ", TensorRT" if provider == "tensorrt" else ""
     return (
         f"CUDA {getattr(ort, 'cuda_version', '')} with cuDNN{tensorrt} "

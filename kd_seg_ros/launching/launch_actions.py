@@ -1,4 +1,4 @@
-"""What the launch files start. ``launch_ros`` is imported only then: the node does without it."""
+"""The processes that the launch files start. Functions import ``launch_ros``: the node does without it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 from ament_index_python.packages import get_packages_with_prefixes
 
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.topics import IMAGE, OUTPUTS
 
 if TYPE_CHECKING:
     from launch.action import Action
     from launch_ros.actions import Node
 
 PACKAGE = "kd_seg_ros"
-PICTURES = ("segmentation/overlay", "segmentation/mask", "segmentation/confidence")
-"""Outputs that config/segmentation.rviz shows; the file names them in the root namespace."""
 
 
 def segmentation_action(
@@ -29,11 +28,12 @@ def segmentation_action(
     environment: Mapping[str, str],
     on_exit: Action | None = None,
 ) -> Node:
-    """Start the node.
+    """Return the action that starts the node.
 
     :param image: image topic without ``/compressed``; a relative one lies in the namespace.
-    :param parameters: they win over ``params_file``.
-    :param environment: added to that of the launch.
+    :param parameters: values by name; they win over those of ``params_file``.
+    :param environment: variables that are added to those of the launch.
+    :param on_exit: what happens when the node has ended.
     :raises UserError: if ``params_file`` is not there; launch itself would only warn, and use the defaults.
     """
     from launch_ros.actions import Node
@@ -47,7 +47,7 @@ def segmentation_action(
         name="segmentation",
         namespace=namespace,
         parameters=[str(file), *([as_given(parameters)] if parameters else [])],
-        remappings=[("image", image)],
+        remappings=[(IMAGE, image)],
         additional_env=dict(environment),
         output="screen",
         on_exit=on_exit,
@@ -57,12 +57,16 @@ def segmentation_action(
 def rviz_action(
     *, config: str, namespace: str, image: str, use_sim_time: bool, environment: Mapping[str, str]
 ) -> Node:
-    """Start RViz with the node's pictures.
+    """Return the action that starts RViz with the node's pictures.
 
+    :param config: path of RViz' configuration.
+    :param image: image topic without ``/compressed``.
     :raises UserError: where RViz is not installed.
     """
     from launch_ros.actions import Node
 
+    # config/segmentation.rviz names its topics in the root namespace.
+    outputs = [(f"/{topic.name}", topic.name) for topic in OUTPUTS]
     if "rviz2" not in get_packages_with_prefixes():
         distribution = os.environ.get("ROS_DISTRO", "<distribution>")
         raise UserError(
@@ -74,19 +78,22 @@ def rviz_action(
         namespace=namespace,
         arguments=["-d", config],
         parameters=[{"use_sim_time": use_sim_time}],
-        remappings=[("/image", image), *((f"/{topic}", topic) for topic in PICTURES)],
+        remappings=[(f"/{IMAGE}", image), *outputs],
         additional_env=dict(environment),
         output="screen",
     )
 
 
 def as_given(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Mark text as text: ``launch_ros`` of some releases would read it as YAML (``1e3``, ``on``)."""
+    """Mark text as text: some releases of ``launch_ros`` would read it as YAML (``1e3``, ``on``)."""
     from launch_ros.parameter_descriptions import ParameterValue
 
-    def mark(value: Any) -> Any:
+    marked: dict[str, Any] = {}
+    for name, value in parameters.items():
         if isinstance(value, Mapping):
-            return as_given(value)
-        return ParameterValue(value, value_type=str) if isinstance(value, str) else value
-
-    return {name: mark(value) for name, value in parameters.items()}
+            marked[name] = as_given(value)
+        elif isinstance(value, str):
+            marked[name] = ParameterValue(value, value_type=str)
+        else:
+            marked[name] = value
+    return marked

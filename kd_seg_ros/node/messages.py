@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-_ENCODINGS: Final = {("uint8", 1): "mono8", ("uint8", 3): "bgr8", ("float32", 1): "32FC1"}
+from kd_seg_ros.common.decode import BGR8, FLOAT32, MONO8
+
+_ENCODINGS: Final = {("uint8", 1): MONO8, ("uint8", 3): BGR8, ("float32", 1): FLOAT32}
+"""Encoding by the type of the pixels' values and their number per pixel."""
 _PNG_EFFORT: Final = 1
-"""Of 9. Class maps are mostly runs of one value: more takes longer and saves little."""
+"""PNG's compression level, 0…9. Class maps are mostly runs of one value: more takes time and saves little."""
 
 
 def image_message(header: Header, pixels: NDArray[np.uint8] | NDArray[np.float32]) -> Image:
@@ -49,11 +52,13 @@ def mapped_image(shape: tuple[int, ...], dtype: Any) -> tuple[Image, NDArray[Any
         step=width * channels * dtype.itemsize,
         data=array("B", bytes(height * width * channels * dtype.itemsize)),
     )
-    # Of message.data: Kilted's messages copy what they are given.
+    # The memory of message.data, not of the array it was made from: Kilted's messages copy what they get.
     return message, np.frombuffer(message.data, dtype).reshape(shape)
 
 
 def png_message(header: Header, mask: NDArray[np.uint8]) -> CompressedImage:
     """Compress a class map [H, W] without loss, in the form of image_transport's ``compressed``."""
     packed = cv2.imencode(".png", mask, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_EFFORT])[1]
-    return CompressedImage(header=header, format="mono8; png compressed ", data=array("B", packed.tobytes()))
+    return CompressedImage(
+        header=header, format=f"{MONO8}; png compressed ", data=array("B", packed.tobytes())
+    )

@@ -14,6 +14,7 @@ from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 
+from kd_seg_ros.common.decode import FLOAT32, MONO8
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.suggest import did_you_mean
 from kd_seg_ros.inference.providers import PROVIDERS
@@ -47,12 +48,13 @@ class Parameters:
     )
     provider: str = _parameter(
         "cuda",
-        "Where the network runs. A GPU that is not there is an error at start, never a silent CPU run.",
+        "Where the network runs. With cuda and tensorrt a GPU that is not there is an error at start; auto "
+        "then takes the CPU and warns. /diagnostics shows what is used.",
         choices=tuple(PROVIDERS),
     )
     cuda_graph: bool = _parameter(
         False,
-        "With provider cuda: record the GPU's work of a frame once and replay it, which spares launching "
+        "With provider cuda: record the GPU's work for one frame and replay it, which spares launching "
         "hundreds of kernels. Not for model files of open size.",
     )
     compressed: bool = _parameter(
@@ -71,9 +73,9 @@ class Parameters:
         choices=("auto", "always"),
     )
     confidence_encoding: str = _parameter(
-        "mono8",
+        MONO8,
         "Encoding of segmentation/confidence: mono8 is round(255 * probability), 32FC1 the probability.",
-        choices=("mono8", "32FC1"),
+        choices=(MONO8, FLOAT32),
     )
     output_scale: float = _parameter(
         1.0,
@@ -136,7 +138,8 @@ _ELSEWHERE: Final = (
     "diagnostic_updater.",
     f"{CLASS_GROUP}.",
 )
-"""Parameters (a dot at the end: groups of them) that others declare: rclpy, diagnostic_updater, and below."""
+"""Parameters, and groups of them (a dot at the end), that are declared by rclpy, by diagnostic_updater or by
+:func:`declare_class_thresholds`."""
 
 
 def full_name(item: Field[Any]) -> str:
@@ -151,7 +154,7 @@ def declare_parameters(node: Node) -> Parameters:
     :raises UserError: for a value of the wrong type or out of range, or a name that is not known.
     """
     refuse_unknown_names(node._parameter_overrides)  # rclpy ignores values for undeclared parameters
-    return Parameters(**{item.name: _declare(node, item) for item in fields(Parameters)})
+    return Parameters(**{item.name: _declare_one(node, full_name(item), item) for item in fields(Parameters)})
 
 
 def declare_class_thresholds(node: Node, class_names: Sequence[str]) -> list[str]:
@@ -168,7 +171,7 @@ def declare_class_thresholds(node: Node, class_names: Sequence[str]) -> list[str
 
 
 def class_parameter(class_name: str) -> str:
-    """Return the name of a class' threshold; spaces become underscores."""
+    """Return the name of the parameter with a class' threshold; spaces become underscores."""
     return f"{CLASS_GROUP}.{class_name.replace(' ', '_')}"
 
 
@@ -185,18 +188,17 @@ def descriptor(item: Field[Any]) -> ParameterDescriptor:
 
 
 def _requirement(item: Field[Any]) -> str:
-    if choices := item.metadata["choices"]:
+    """Say what values a parameter can have, for its descriptor and for error messages."""
+    choices, limits = item.metadata["choices"], item.metadata["limits"]
+    if choices:
         return f"one of {', '.join(choices)}"
-    if limits := item.metadata["limits"]:
+    if limits:
         return f"a number with a decimal point, {limits[0]} to {limits[1]}"
     return "true or false" if isinstance(item.default, bool) else "a string"
 
 
-def _declare(node: Node, item: Field[Any]) -> Any:
-    return _declare_one(node, full_name(item), item)
-
-
 def _declare_one(node: Node, name: str, item: Field[Any]) -> Any:
+    """Declare a parameter and return its value; raises UserError for a wrong type or a value out of range."""
     try:
         value = node.declare_parameter(name, item.default, descriptor(item)).value
     except ParameterException as error:  # wrong type, or out of range
@@ -209,15 +211,18 @@ def _declare_one(node: Node, name: str, item: Field[Any]) -> Any:
 
 def refuse_unknown_names(names: Iterable[str]) -> None:
     """Raise UserError for the first name that no parameter of the node can have, with the nearest one."""
-    given = [
-        name
-        for name in names
-        if not any(name == own or (own[-1] == "." and name.startswith(own)) for own in _ELSEWHERE)
-    ]
+    given = [name for name in names if not _is_elsewhere(name)]
     _refuse_others(given, [full_name(item) for item in fields(Parameters)])
 
 
+def _is_elsewhere(name: str) -> bool:
+    """Return whether a parameter is one of :data:`_ELSEWHERE`, or in one of its groups."""
+    groups = tuple(other for other in _ELSEWHERE if other.endswith("."))
+    return name in _ELSEWHERE or name.startswith(groups)
+
+
 def _refuse_others(given: Sequence[str], known: Sequence[str]) -> None:
+    """Raise UserError for the first given name that is not known."""
     for name in given:
         if name not in known:
             advice = did_you_mean(name, known) or f"; there are {', '.join(known)}"
@@ -230,4 +235,4 @@ CLASS_THRESHOLD: Final[Field[Any]] = _parameter(
     limits=(0.0, 1.0),
     live=True,
 )
-"""Any of the group."""
+"""Describes the threshold of any one class."""

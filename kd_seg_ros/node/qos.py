@@ -14,6 +14,7 @@ from rclpy.subscription import Subscription
 
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.suggest import did_you_mean
+from kd_seg_ros.common.topics import OUTPUTS, OutputTopic, message_class
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
@@ -21,34 +22,39 @@ except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
 
 PREFIX: Final = "qos_overrides."
+"""Beginning of the names of parameters that override a topic's quality of service."""
 ROS: Final = ("/parameter_events", "/rosout", "/clock")
-"""Topics that rclpy makes."""
+"""Topics that rclpy itself makes for a node; their overrides are its business."""
 
 
-def create_output(node: Node, message_type: type[Any], topic: str, latched: bool = False) -> Publisher:
-    """Publish reliably, depth 1; ``qos_overrides.<topic>.publisher.*`` parameters may change that.
+def create_output(node: Node, topic: OutputTopic) -> Publisher:
+    """Publish a topic reliably, depth 1; ``qos_overrides.<topic>.publisher.*`` parameters may change that.
 
-    :param latched: keep the last message for subscribers that come later (transient local).
     :raises UserError: if such a parameter cannot be used.
+    :raises ImportError: where the package of the message's type is not installed.
     """
-    durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
+    message_type = message_class(topic)
+    durability = DurabilityPolicy.TRANSIENT_LOCAL if topic.latched else DurabilityPolicy.VOLATILE
     profile = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
     overriding = QoSOverridingOptions.with_default_policies()
     try:
-        return node.create_publisher(message_type, topic, profile, qos_overriding_options=overriding)
+        return node.create_publisher(message_type, topic.name, profile, qos_overriding_options=overriding)
     except (ParameterException, RuntimeError) as error:
-        raise UserError(f"cannot publish {topic}: {error}") from error
+        raise UserError(f"cannot publish {topic.name}: {error}") from error
 
 
-def refuse_unused_overrides(node: Node, outputs: Iterable[str]) -> None:
-    """Refuse ``qos_overrides`` that no topic reads: rclpy would pass over them.
+def refuse_unused_overrides(node: Node) -> None:
+    """Refuse ``qos_overrides`` that no output reads: rclpy would pass over them.
 
-    :param outputs: topics of the node, those among them that are not there this time.
-    :raises UserError: naming the nearest.
+    Overrides of outputs that are not offered with the present parameters are accepted.
+
+    :raises UserError: with the name at fault and the nearest that exists.
     """
-    topics = [node.resolve_topic_name(topic) for topic in outputs]
+    topics = [node.resolve_topic_name(topic.name) for topic in OUTPUTS]
     policies = [policy.name.lower() for policy in QoSOverridingOptions.with_default_policies().policy_kinds]
-    known = [f"{PREFIX}{topic}.publisher.{policy}" for topic in topics for policy in policies]
+    known = []
+    for topic in topics:
+        known += [f"{PREFIX}{topic}.publisher.{policy}" for policy in policies]
     for name in node._parameter_overrides:
         ours = name.startswith(PREFIX) and not name.startswith(tuple(f"{PREFIX}{topic}." for topic in ROS))
         if ours and name not in known:
@@ -71,18 +77,22 @@ def create_input(
 ) -> Subscription:
     """Subscribe, keeping the last frame only: an older one is of no use once a newer one is here.
 
-    :param callback: takes the message, or where rclpy knows that, message and information.
+    :param callback: takes the message, or message and information where rclpy offers both.
     :param lost: called with the middleware's event when messages were lost on the way.
-    :param silent: do not warn of publishers whose reliability does not fit; the caller sees to them.
+    :param silent: do not warn of publishers whose reliability does not fit; the caller adapts to them.
     """
     profile = QoSProfile(depth=1, reliability=reliability)
-    incompatible = (lambda _: None) if silent else None
+    incompatible = _ignore if silent else None
     events = SubscriptionEventCallbacks(incompatible_qos=incompatible, message_lost=lost)
     try:
         return node.create_subscription(message_type, topic, callback, profile, event_callbacks=events)
-    except UnsupportedEventTypeError:  # a middleware that does not tell
+    except UnsupportedEventTypeError:  # a middleware that does not report losses
         events = SubscriptionEventCallbacks(incompatible_qos=incompatible)
         return node.create_subscription(message_type, topic, callback, profile, event_callbacks=events)
+
+
+def _ignore(_event: Any) -> None:
+    """Do nothing about an event."""
 
 
 def matching_reliability(offered: Iterable[ReliabilityPolicy]) -> ReliabilityPolicy:

@@ -21,6 +21,8 @@ from rclpy.qos import HistoryPolicy, ReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from tiny_model import write_tiny_model  # noqa: E402
 
+from kd_seg_ros.common.topics import LABEL_INFO, OUTPUTS  # noqa: E402
+
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 NAMESPACE = "/policed"
 KINDS = ("publish", "subscribe", "reply", "request")
@@ -28,7 +30,7 @@ Rules = dict[str, set[str]]
 
 
 def policy() -> Rules:
-    """What the policy allows, under the names that it has in the test's namespace."""
+    """Return what the policy allows, under the names of the test's namespace."""
     root = ElementTree.parse(CONFIG / "sros2_policy.xml").getroot()
     (profile,) = root.findall("enclaves/enclave[@path='/kd_seg_ros/segmentation']/profiles/profile")
     assert (profile.get("ns"), profile.get("node")) == ("/", "segmentation")
@@ -46,7 +48,7 @@ def policy() -> Rules:
 
 
 def seen(client: Client) -> Rules:
-    """What the node has at this moment."""
+    """Return the topics and services that the node has at this moment."""
     node, who = client.node, ("segmentation", NAMESPACE)
     try:
         pairs = {
@@ -57,7 +59,7 @@ def seen(client: Client) -> Rules:
         }
     except rclpy.node.NodeNameNonExistentError:  # not discovered yet
         return {kind: set() for kind in KINDS}
-    return {kind: {name for name, _ in found} for kind, found in pairs.items()}
+    return {kind: set(dict(found)) for kind, found in pairs.items()}
 
 
 def observed(client: Client, options: list[str], last: set[str]) -> tuple[Rules, list[Any]]:
@@ -112,6 +114,29 @@ def test_the_policy_allows_nothing_else(graph: tuple[Rules, list[Any]]) -> None:
         assert policy()[kind] - absent <= graph[0][kind], kind
 
 
+def test_the_policy_allows_every_output() -> None:
+    """Those among them that this machine cannot publish for want of vision_msgs."""
+    assert {f"{NAMESPACE}/{topic.name}" for topic in OUTPUTS} <= policy()["publish"]
+
+
+def test_every_output_of_the_catalogue_is_published(graph: tuple[Rules, list[Any]]) -> None:
+    """Nor is any other published below ``segmentation``: the two settings together offer all outputs."""
+    prefix = f"{NAMESPACE}/segmentation/"
+    published = {name for name in graph[0]["publish"] if name.startswith(prefix)}
+    listed = {f"{NAMESPACE}/{topic.name}" for topic in OUTPUTS}
+    if importlib.util.find_spec("vision_msgs") is None:
+        listed.remove(f"{NAMESPACE}/{LABEL_INFO.name}")
+    assert published == listed
+
+
+def test_the_readme_describes_every_output() -> None:
+    rows = [line for line in (CONFIG.parent / "README.md").read_text().splitlines() if line.startswith("| `")]
+    for topic in OUTPUTS:
+        package, _, name = topic.type.split("/")
+        (row,) = [row for row in rows if row.startswith(f"| `{topic.name}` |")]
+        assert f"`{name}`" in row or f"`{package}/{name}`" in row
+
+
 def rviz_displays() -> list[dict[str, Any]]:
     content = yaml.safe_load((CONFIG / "segmentation.rviz").read_text())
     displays: list[dict[str, Any]] = content["Visualization Manager"]["Displays"]
@@ -135,11 +160,10 @@ def test_rviz_listens_as_the_topics_are_offered() -> None:
         assert (topic["History Policy"], topic["Durability Policy"]) == ("Keep Last", "Volatile")
 
 
-def test_rviz_is_remapped_for_every_topic_that_it_shows() -> None:
-    from kd_seg_ros.launching.launch_actions import PICTURES
-
+def test_rviz_shows_topics_that_the_launch_file_remaps() -> None:
     shown = {display["Topic"]["Value"] for display in rviz_displays()}
-    assert shown == {"/image", *(f"/{topic}" for topic in PICTURES)}
+    assert shown - {"/image"} <= {f"/{topic.name}" for topic in OUTPUTS}
+    assert len(shown) == 4
 
 
 def foxglove() -> dict[str, Any]:

@@ -31,7 +31,8 @@ def test_one_run(script: Any) -> None:
     arguments = argparse.Namespace(frames=4, hertz=20.0, size="30x40")
     result = script._run(script.Setting("as it comes", {}, False, "RELIABLE"), arguments)
     assert result["megabytes"] == 30 * 40 * 3 / 1e6
-    assert result["arrived"] == 4
+    # With depth 1 a frame may replace one that a busy subscriber has not fetched yet; never the last one.
+    assert 1 <= result["arrived"] <= 4
     assert 0 < result["p50"] <= result["p99"]
     assert result["publisher_cpu"] > 0
     assert result["subscriber_cpu"] > 0

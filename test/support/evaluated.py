@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from distill.common.files import write_json
 from distill.evaluation.evaluation import Evaluation
-from distill.evaluation.metrics_json import metrics_document, write_json
+from distill.evaluation.metrics_json import metrics_document
 
 CLASSES = ("road", "car", "sky")
 

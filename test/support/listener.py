@@ -25,7 +25,7 @@ class Listener:
         self.received[topic] = []
         self.node.create_subscription(msgtype, topic, self.received[topic].append, qos, raw=True)
 
-    def spin_until(self, done: Callable[[], bool], seconds: float = 30.0) -> None:
+    def spin_until(self, done: Callable[[], bool], seconds: float = 120.0) -> None:
         deadline = time.monotonic() + seconds
         while not done() and time.monotonic() < deadline:
             self._executor.spin_once(timeout_sec=0.1)

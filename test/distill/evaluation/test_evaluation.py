@@ -13,7 +13,7 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 
 from distill.evaluation.evaluation import Evaluation, ScoreOptions
-from distill.evaluation.metrics_json import ConditionScores
+from distill.evaluation.mask_scores import MaskScores
 
 CLASSES = ("road", "car", "sky", "train")
 """The last occurs nowhere."""
@@ -84,19 +84,20 @@ def test_batches_of_16_follow_the_order_of_the_images(
 def test_mask_and_confidence_give_the_same_but_what_needs_all_classes(
     evaluation: Evaluation, samples: list[tuple[str, str, NDArray[np.uint8], Tensor]]
 ) -> None:
-    top, numpy = Evaluation(CLASSES), ConditionScores(CLASSES)
+    top, numpy = Evaluation(CLASSES), MaskScores(CLASSES)
     for condition, name, labels, logits in samples:
         probability, mask = logits.softmax(0).max(0)
         maps = mask.byte().numpy(), probability.numpy()
-        top.update_top(condition, name, labels, *maps)
-        numpy.update(condition, labels, *maps)
+        top.update_mask(condition, name, labels, *maps)
+        numpy.update_mask(condition, name, labels, *maps)
     unknown = {"ece_classwise", "auprc", "auprc_exact", "brier", "nll"}
     for condition, scores in evaluation.summary().items():
         for other in (top.summary()[condition], numpy.summary()[condition]):
             assert {key for key, value in other.items() if value is None} == unknown
             for key in other.keys() - unknown:
-                flat, expected = (_numbers(v[key]) for v in (other, scores))
-                assert flat == pytest.approx(expected, abs=1e-6, nan_ok=True), key
+                assert _numbers(other[key]) == pytest.approx(_numbers(scores[key]), abs=1e-6, nan_ok=True), (
+                    key
+                )
 
 
 def test_the_images_add_up_to_the_whole(evaluation: Evaluation) -> None:

@@ -230,7 +230,7 @@ def test_mask_and_confidence_alone_give_the_scores_of_the_prediction() -> None:
     p, labels = random_image(12)
     confidence, mask = p.max(0)
     ours, whole = Accumulator(C), Accumulator(C)
-    ours.update_top(labels.numpy(), mask.numpy().astype(np.uint8), confidence.numpy())
+    ours.update_mask(labels.numpy(), mask.numpy().astype(np.uint8), confidence.numpy())
     whole.update(p, labels)
     np.testing.assert_array_equal(ours.confusion, whole.confusion)
     assert ours.bins().ece() == whole.bins().ece()
@@ -243,7 +243,7 @@ def test_mask_and_confidence_alone_give_the_scores_of_the_prediction() -> None:
 
 def test_an_abstention_is_a_miss_of_no_class() -> None:
     scores = Accumulator(2)
-    scores.update_top([0, 0, 1], [0, IGNORE, 1], [0.5, 0.25, 0.5])
+    scores.update_mask([0, 0, 1], [0, IGNORE, 1], [0.5, 0.25, 0.5])
     np.testing.assert_array_equal(scores.confusion, [[1, 0, 1], [0, 1, 0]])
     assert scores.bins().ece() == pytest.approx((2 * 0.5 + 0.25) / 3)
     assert [row.pixels for row in scores.bins_by_prediction()] == [1, 1]
@@ -253,15 +253,15 @@ def test_an_abstention_is_a_miss_of_no_class() -> None:
     ("top", "message"),
     [
         (([0], [0, 0], [0.5, 0.5]), "shape"),
-        (([5], [0], [0.5]), "labels must"),
-        (([0], [5], [0.5]), "the mask must"),
+        (([5], [0], [0.5]), "labels hold"),
+        (([0], [5], [0.5]), "predictions hold"),
         (([0], [0], [1.5]), "confidence must"),
         (([0], [0], [math.nan]), "confidence must"),
     ],
 )
 def test_wrong_masks_are_refused(top: tuple, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Accumulator(C).update_top(*top)
+        Accumulator(C).update_mask(*top)
 
 
 def test_scores_that_were_not_counted_are_refused() -> None:

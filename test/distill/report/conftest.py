@@ -18,9 +18,10 @@ from torch.utils.tensorboard import SummaryWriter
 from distill.__main__ import main
 from distill.checkpoints.atomic_files import save_checkpoint
 from distill.checkpoints.student import build_network
+from distill.common.files import write_json
 from distill.config import parse_config
 from distill.evaluation.evaluation import Evaluation
-from distill.evaluation.metrics_json import metrics_document, write_json
+from distill.evaluation.metrics_json import metrics_document
 from distill.report.runs import Run, load_runs
 from kd_seg_ros.common.classes import CLASS_NAMES
 
@@ -65,7 +66,7 @@ def write_run(
             if top_only:
                 p = torch.softmax(torch.from_numpy(logits), 0).max(0)
                 mask, top = p.indices.numpy().astype(np.uint8), p.values.numpy()
-                evaluation.update_top(condition, image, labels, mask, top)
+                evaluation.update_mask(condition, image, labels, mask, top)
             else:
                 evaluation.update(condition, image, labels, torch.from_numpy(logits))
     model = {

@@ -201,13 +201,13 @@ def test_what_is_left_goes_through_cv_bridge(monkeypatch: pytest.MonkeyPatch) ->
         decode_image(message(RGB, "nv24"))
 
 
-@pytest.mark.parametrize("encoding", sorted(decode._ENCODINGS))
+@pytest.mark.parametrize("encoding", sorted(decode.ENCODINGS))
 def test_agrees_with_cv_bridge(encoding: str) -> None:
     cv_bridge = pytest.importorskip("cv_bridge", exc_type=ImportError)
     messages = pytest.importorskip("sensor_msgs.msg")
     if encoding.startswith("8U"):
         pytest.skip("cv_bridge gives these no colours")
-    pixel_bytes = decode._ENCODINGS[encoding][0]
+    pixel_bytes = decode.ENCODINGS[encoding].pixel_bytes
     plain = message(np.random.default_rng(2).integers(0, 256, (16, 32, pixel_bytes), np.uint8), encoding)
     msg = messages.Image(**vars(plain))
     reference = cv_bridge.CvBridge().imgmsg_to_cv2(msg, "rgb8")
@@ -219,7 +219,7 @@ def test_agrees_with_cv_bridge(encoding: str) -> None:
     height=st.integers(0, 9) | st.integers(0, 2**32 - 1),
     width=st.integers(0, 9) | st.integers(0, 2**32 - 1),
     step=st.integers(0, 40) | st.integers(0, 2**32 - 1),
-    encoding=st.sampled_from([*decode._ENCODINGS, "mono16", "32FC1", "nv21", ""]) | st.text(max_size=9),
+    encoding=st.sampled_from([*decode.ENCODINGS, "mono16", "32FC1", "nv21", ""]) | st.text(max_size=9),
     data=st.binary(max_size=400),
 )
 def test_any_message_gives_an_image_of_its_size_or_a_decode_error(

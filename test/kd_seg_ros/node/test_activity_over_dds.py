@@ -75,7 +75,8 @@ def test_switched_off_and_on(settings: list[str], client: Client) -> None:
         assert client.spin_until(switch.service_is_ready)
         assert switched(False) == "paused; the network stays loaded"
         camera.publish(rgb_message(IMAGE, second=2))
-        assert client.spin_until(lambda: states and states[-1]["frames_paused"] == "1")
+        # At least one: a frame that was sent a second time before may still have been on its way.
+        assert client.spin_until(lambda: states and int(states[-1]["frames_paused"]) >= 1)
         assert (states[-1]["level"], states[-1]["state"]) == ("0", "paused")
         assert switched(True) == "segmenting"
         camera.publish(rgb_message(IMAGE, second=3))

@@ -33,22 +33,26 @@ def test_an_unlike_confidence_is_a_warning_with_its_numbers(tmp_path: Path, clie
         expected_accuracy={"full": [0.6, 0.89]},
     )
     settings = ["-p", f"model:={model}", "-p", "provider:=cpu", "-p", "diagnostics.period_s:=0.2"]
-    with running_node("drift", *settings, "-p", "drift_window:=2.0"):
+    with running_node("drift", *settings, "-p", "drift_window:=5.0"):
         camera, masks, states = (
             client.publisher("image"),
             client.collect("segmentation/mask"),
             client.diagnostics(),
         )
         # The tiny model's confidence is the green channel.
-        sure, unsure = (np.full((48, 64, 3), green, np.uint8) for green in (250, 30))
+        sure, unsure = np.full((48, 64, 3), 250, np.uint8), np.full((48, 64, 3), 30, np.uint8)
         client.ask(camera, rgb_message(sure, second=1), masks)
         assert client.spin_until(lambda: states and "expected_accuracy" in states[-1])
         state = states[-1]
         assert (state["level"], state["expected_accuracy"]) == ("0", f"{0.9 * CENTRES[14]:.4f}")
         assert state["expected_accuracy_latest_image"] == state["expected_accuracy"]
         assert state["expected_accuracy_in_calibration"] == "0.6000 to 0.8900"
-        client.ask(camera, rgb_message(unsure, second=2), masks)
-        assert client.spin_until(lambda: states[-1]["message"].startswith("the confidence is unlike"))
+
+        def warned() -> bool:
+            camera.publish(rgb_message(unsure, second=2))
+            return bool(states[-1]["message"].startswith("the confidence is unlike"))
+
+        assert client.spin_until(warned)
         assert states[-1]["level"] == "1"
         assert "60.0% to 89.0%" in states[-1]["message"]
         # What is older than the window no longer counts.

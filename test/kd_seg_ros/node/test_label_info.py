@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from dds import ROOT, running_node
+from dds import LONG, ROOT, running_node
 from tiny_model import write_tiny_model
 from vision_msgs_build import vision_msgs_environment
 
@@ -59,7 +59,7 @@ def test_a_late_subscriber_gets_the_class_names(vision_msgs: dict[str, str], tmp
             env=os.environ | vision_msgs,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=LONG,
         )
     assert subscriber.returncode == 0, subscriber.stderr
     (line,) = subscriber.stdout.splitlines()
@@ -80,7 +80,7 @@ def test_the_threshold_is_announced(vision_msgs: dict[str, str], tmp_path: Path)
             env=os.environ | vision_msgs,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=LONG,
         )
     assert subscriber.returncode == 0, subscriber.stderr
     assert json.loads(subscriber.stdout)["threshold"] == 0.25

@@ -11,11 +11,11 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
-from dds import ROOT  # noqa: E402
+from dds import LONG, ROOT  # noqa: E402
 
 PROFILE = ROOT / "config" / "fastdds_large_images.xml"
 
-# A publisher in a process of its own: 40 rgb8 images of 1920×1080 at 20 Hz once it is subscribed to.
+# A publisher in its own process: rgb8 images of 1920×1080 at 20 Hz until it is killed.
 PUBLISHER = """
 import time
 from array import array
@@ -27,17 +27,13 @@ node = rclpy.create_node("camera")
 qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 publisher = node.create_publisher(Image, "large", qos)
 image = Image(height=1080, width=1920, encoding="rgb8", step=5760, data=array("B", bytes(range(256)) * 24300))
-while not publisher.get_subscription_count():
-    time.sleep(0.05)
-time.sleep(1)
-for number in range(40):
-    image.header.stamp.sec = number
+while True:
     publisher.publish(image)
     time.sleep(0.05)
-time.sleep(1)
 """
 
 SUBSCRIBER = """
+import sys
 import time
 import rclpy
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -48,29 +44,31 @@ node = rclpy.create_node("listener")
 received = []
 def listen(image):
     assert bytes(image.data) == whole
-    received.append(image.header.stamp.sec)
+    received.append(image)
 qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 node.create_subscription(Image, "large", listen, qos)
-deadline = time.monotonic() + 30
-while 39 not in received and time.monotonic() < deadline:
+deadline = time.monotonic() + float(sys.argv[1])
+while len(received) < 10 and time.monotonic() < deadline:
     rclpy.spin_once(node, timeout_sec=0.1)
 print(len(received))
 """
 
 
-def test_two_processes_lose_nearly_nothing() -> None:
+def test_a_best_effort_subscription_hears_large_images() -> None:
+    """Ten whole ones, however many a busy machine loses between them; none with the default transport."""
     environment = os.environ | {"FASTDDS_DEFAULT_PROFILES_FILE": str(PROFILE)}
     publisher = subprocess.Popen([sys.executable, "-c", PUBLISHER], env=environment)
     try:
+        command = [sys.executable, "-c", SUBSCRIBER, str(LONG)]
         subscriber = subprocess.run(
-            [sys.executable, "-c", SUBSCRIBER], env=environment, capture_output=True, text=True, timeout=60
+            command, env=environment, capture_output=True, text=True, timeout=2 * LONG
         )
     finally:
         publisher.kill()
         publisher.wait()
     assert subscriber.returncode == 0, subscriber.stderr
     assert "XMLPARSER" not in subscriber.stderr
-    assert int(subscriber.stdout) >= 20  # all 40 on an idle machine; none with the default transport
+    assert int(subscriber.stdout) == 10
 
 
 def test_profile_leaves_other_machines_reachable() -> None:

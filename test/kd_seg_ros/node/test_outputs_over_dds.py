@@ -86,8 +86,8 @@ def test_blue_green_red_cameras_and_a_model_of_any_size(
             answer = client.ask(camera, message, masks)
             np.testing.assert_array_equal(as_array(answer), expected(image)[0])
         assert not any("resized" in line for line in node.lines)
-        assert client.spin_until(lambda: overlays and overlays[-1].header.stamp.sec == 3)
+        overlay = client.ask(camera, message, overlays)
     from kd_seg_ros.common.classes import PALETTE
 
     wanted = 0.5 * image + 0.5 * np.array(PALETTE)[expected(image)[0]]
-    np.testing.assert_allclose(as_array(overlays[-1]), wanted[..., ::-1], atol=0.51)
+    np.testing.assert_allclose(as_array(overlay), wanted[..., ::-1], atol=0.51)

@@ -69,7 +69,7 @@ def test_the_shipped_file_states_every_parameter_with_its_default(make_node: Cal
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
-        ("provider:=gpu", "parameter 'provider' must be one of cuda, tensorrt, cpu, not 'gpu'"),
+        ("provider:=gpu", "parameter 'provider' must be one of auto, cuda, tensorrt, cpu, not 'gpu'"),
         ("reliability:=Reliable", "must be one of auto, reliable, best_effort, not 'Reliable'"),
         ("confidence_encoding:=rgb8", "must be one of mono8, 32FC1, not 'rgb8'"),
         ("compressed:=1", "parameter 'compressed' must be true or false, not 1"),
@@ -80,7 +80,7 @@ def test_the_shipped_file_states_every_parameter_with_its_default(make_node: Cal
         ("diagnostics.period_s:=0.0", "0.1 to 3600.0, not 0.0"),
         ("modle:=x", "unknown parameter 'modle'; did you mean 'model'?"),
         ("overlay_aplha:=0.3", "did you mean 'overlay_alpha'?"),
-        ("zzz:=1", "unknown parameter 'zzz': there are model, provider"),
+        ("zzz:=1", "unknown parameter 'zzz'; there are model, provider"),
         ("active:=false", "parameter 'active' must be one of auto, always, not False"),
         ("output_scale:=0.0", "0.01 to 1.0, not 0.0"),
         ("max_image_age_ms:=1.0", "did you mean 'diagnostics.max_image_age_ms'?"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -10,9 +11,9 @@ import dds  # noqa: E402, F401  (isolated domain)
 from rclpy.context import Context  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, ReliabilityPolicy  # noqa: E402
-from sensor_msgs.msg import Image  # noqa: E402
 
 from kd_seg_ros.common.errors import UserError  # noqa: E402
+from kd_seg_ros.common.topics import MASK, OUTPUTS, OutputTopic  # noqa: E402
 from kd_seg_ros.node.qos import create_output, matching_reliability, refuse_unused_overrides  # noqa: E402
 
 RELIABLE, BEST_EFFORT = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT
@@ -40,11 +41,11 @@ def context() -> Iterator[Context]:
 
 
 def offered(context: Context, latched: bool, *overrides: str) -> tuple[object, ...]:
-    """What the graph says is offered on the topic."""
+    """Return what the publisher of a topic offers: reliability, durability, history and depth."""
     arguments = ["--ros-args", *(word for override in overrides for word in ("-p", override))]
     node = Node("tester", context=context, cli_args=arguments, use_global_arguments=False)
     try:
-        publisher = create_output(node, Image, "segmentation/mask", latched)
+        publisher = create_output(node, replace(MASK, latched=latched))
         profile = publisher.qos_profile
         return profile.reliability, profile.durability, profile.history, profile.depth
     finally:
@@ -84,7 +85,7 @@ def test_overrides_that_nothing_reads_are_refused(context: Context, override: st
     arguments = ["--ros-args", "-p", f"qos_overrides.{override}"]
     node = Node("tester", context=context, cli_args=arguments, use_global_arguments=False)
     with pytest.raises(UserError, match="unknown parameter") as caught:
-        refuse_unused_overrides(node, ["segmentation/mask", "segmentation/overlay"])
+        refuse_unused_overrides(node)
     assert message in str(caught.value)
     node.destroy_node()
 
@@ -94,5 +95,13 @@ def test_overrides_of_remapped_topics_and_of_ros_are_let_through(context: Contex
     arguments = [word for name in names for word in ("-p", f"qos_overrides.{name}")]
     arguments = ["--ros-args", "-r", "segmentation/mask:=seen", *arguments]
     node = Node("tester", context=context, cli_args=arguments, use_global_arguments=False)
-    refuse_unused_overrides(node, ["segmentation/mask"])
+    refuse_unused_overrides(node)
+    node.destroy_node()
+
+
+@pytest.mark.parametrize("topic", OUTPUTS, ids=lambda topic: topic.name)
+def test_every_output_can_be_overridden(context: Context, topic: OutputTopic) -> None:
+    arguments = ["--ros-args", "-p", f"qos_overrides./{topic.name}.publisher.depth:=7"]
+    node = Node("tester", context=context, cli_args=arguments, use_global_arguments=False)
+    refuse_unused_overrides(node)
     node.destroy_node()

@@ -13,9 +13,12 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
-from dds import Client, NodeProcess, as_array, rgb_message, running_node, wait_until  # noqa: E402
+from dds import Client, as_array, rgb_message, running_node, start_node, wait_until  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 from tiny_model import expected, write_tiny_model  # noqa: E402
+
+from kd_seg_ros.common.child_process import ChildProcess  # noqa: E402
+from kd_seg_ros.node.worker import WARNING_PERIOD_S  # noqa: E402
 
 HEIGHT, WIDTH = 48, 64
 
@@ -36,45 +39,46 @@ def picture(seed: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
 
 @pytest.fixture
 def client(request: pytest.FixtureRequest) -> Iterator[Client]:
-    """In the namespace of the test's node: its name, or that of the shared one."""
+    """A client in the namespace of the test's own node, or of the shared one."""
     client = Client(getattr(request, "param", "shared"))
     yield client
     client.close()
 
 
 @pytest.fixture(scope="module")
-def shared_node(settings: list[str]) -> Iterator[NodeProcess]:
+def shared_node(settings: list[str]) -> Iterator[ChildProcess]:
     with running_node("shared", *settings) as node:
         yield node
 
 
-def test_mask_and_confidence_are_exact(shared_node: NodeProcess, client: Client) -> None:
+def test_mask_and_confidence_are_exact(shared_node: ChildProcess, client: Client) -> None:
     camera = client.publisher("image")
     masks, confidences = client.collect("segmentation/mask"), client.collect("segmentation/confidence")
     image = picture(0)
     message = rgb_message(image, second=5, frame_id="front_camera_optical", pad=10)
     client.ask(camera, message, masks)
-    assert client.spin_until(lambda: confidences)
+    client.ask(camera, message, confidences)
     for answer, wanted in zip((masks[0], confidences[0]), expected(image), strict=True):
         assert answer.header == message.header
         assert answer.encoding == "mono8"
         np.testing.assert_array_equal(as_array(answer), wanted)
 
 
-def test_best_effort_subscribers_are_served(shared_node: NodeProcess, client: Client) -> None:
+def test_best_effort_subscribers_are_served(shared_node: ChildProcess, client: Client) -> None:
     masks = client.collect("segmentation/mask", best_effort=True)
     image = picture(1)
     answer = client.ask(client.publisher("image"), rgb_message(image), masks)
     np.testing.assert_array_equal(as_array(answer), expected(image)[0])
 
 
-def test_size_may_change_from_frame_to_frame(shared_node: NodeProcess, client: Client) -> None:
+def test_size_may_change_from_frame_to_frame(shared_node: ChildProcess, client: Client) -> None:
     camera, masks = client.publisher("image"), client.collect("segmentation/mask")
     for second, factor in enumerate((1, 2, 1, 3), start=1):
         image = picture(factor).repeat(factor, axis=0).repeat(factor, axis=1)  # shrinking gives it back
         answer = client.ask(camera, rgb_message(image, second), masks)
         np.testing.assert_array_equal(as_array(answer), expected(image)[0])
-    warnings = [line for line in shared_node.lines if "are resized to the model's 64×48" in line]
+    shared_node.wait_for("are resized to the model's 64×48")
+    warnings = [line for line in shared_node.lines if "are resized to the model's" in line]
     assert len(warnings) == 1
 
 
@@ -91,12 +95,13 @@ def bad_messages() -> list[Image]:
     return bad
 
 
-def test_bad_images_are_counted_and_the_node_lives_on(shared_node: NodeProcess, client: Client) -> None:
+def test_bad_images_are_counted_and_the_node_lives_on(shared_node: ChildProcess, client: Client) -> None:
     camera, masks = client.publisher("image"), client.collect("segmentation/mask")
     states = client.diagnostics()
     client.ask(camera, rgb_message(picture(2), second=50), masks)
     assert client.spin_until(lambda: states)
     rejected, seen = int(states[-1]["frames_rejected"]), len(states)
+    start = time.monotonic()
     for message in bad_messages():
         camera.publish(message)
         rejected += 1
@@ -104,14 +109,25 @@ def test_bad_images_are_counted_and_the_node_lives_on(shared_node: NodeProcess, 
     assert ("1", "1 frames could not be decoded") in {(s["level"], s["message"]) for s in states[seen:]}
     client.ask(camera, rgb_message(picture(3), second=51), masks)
     assert {answer.header.stamp.sec for answer in masks} == {50, 51}
+    shared_node.wait_for("frame dropped: ")
     warnings = [line for line in shared_node.lines if "[WARN]" in line and "frame dropped: " in line]
-    assert 1 <= len(warnings) < len(bad_messages()), "throttled, not silent"
+    most = 1 + (time.monotonic() - start) / WARNING_PERIOD_S
+    assert 1 <= len(warnings) <= most, "throttled, not silent"
 
 
-def test_diagnostics(shared_node: NodeProcess, client: Client) -> None:
+def test_diagnostics(shared_node: ChildProcess, client: Client) -> None:
     states = client.diagnostics()
     client.ask(client.publisher("image"), rgb_message(picture(4)), client.collect("segmentation/mask"))
-    assert client.spin_until(lambda: states and states[-1]["level"] == "0")
+
+    def settled() -> bool:
+        """No frame is on its way through the node."""
+        if not states or states[-1]["level"] != "0":
+            return False
+        ends = ("published", "overwritten", "rejected", "failed")
+        ended = sum(int(states[-1][f"frames_{event}"]) for event in ends)
+        return int(states[-1]["frames_received"]) == ended
+
+    assert client.spin_until(settled)
     state = states[-1]
     assert state["provider"] == "CPUExecutionProvider"
     assert state["model"] == "tiny"
@@ -120,11 +136,9 @@ def test_diagnostics(shared_node: NodeProcess, client: Client) -> None:
     assert float(state["input_rate_hz"]) > 0
     for quantity in ("decode_ms", "inference_ms", "publish_ms", "latency_ms", "image_age_ms"):
         assert 0 <= float(state[f"{quantity}_p50"]) <= float(state[f"{quantity}_p99"])
-    ended = sum(int(state[f"frames_{event}"]) for event in ("published", "overwritten", "rejected", "failed"))
-    assert int(state["frames_received"]) == ended
 
 
-def test_overlay_for_a_subscriber(shared_node: NodeProcess, client: Client) -> None:
+def test_overlay_for_a_subscriber(shared_node: ChildProcess, client: Client) -> None:
     overlays = client.collect("segmentation/overlay")
     image = picture(5)
     answer = client.ask(client.publisher("image"), rgb_message(image, second=7), overlays)
@@ -137,14 +151,14 @@ def test_overlay_for_a_subscriber(shared_node: NodeProcess, client: Client) -> N
     np.testing.assert_allclose(as_array(answer), wanted, atol=0.51)
 
 
-def test_stamps_never_go_back_under_load(shared_node: NodeProcess, client: Client) -> None:
+def test_stamps_never_go_back_under_load(shared_node: ChildProcess, client: Client) -> None:
     camera, masks = client.publisher("image"), client.collect("segmentation/mask")
     client.ask(camera, rgb_message(picture(6), second=1), masks)
-    masks.clear()
     for second in range(2, 102):
         camera.publish(rgb_message(picture(6), second))
-    assert client.spin_until(lambda: masks and masks[-1].header.stamp.sec == 101), "the newest frame wins"
-    seconds = [answer.header.stamp.sec for answer in masks]
+    assert client.spin_until(lambda: masks[-1].header.stamp.sec == 101), "the newest frame wins"
+    # The first frame may have been sent, and answered, several times.
+    seconds = [answer.header.stamp.sec for answer in masks if answer.header.stamp.sec > 1]
     assert seconds == sorted(set(seconds))
 
 
@@ -156,11 +170,11 @@ def test_reliability_follows_the_publishers(settings: list[str], client: Client)
     ) as node:  # and nobody publishes /clock
         best_effort = client.publisher("image", best_effort=True)
         client.ask(best_effort, rgb_message(picture(0), second=1), masks)
-        node.wait_for_line("subscribing as BEST_EFFORT")
+        node.wait_for("subscribing as BEST_EFFORT")
         reliable = client.publisher("image")
         client.ask(reliable, rgb_message(picture(0), second=2), masks)
         client.node.destroy_publisher(best_effort)
-        node.wait_for_line("subscribing as RELIABLE")
+        node.wait_for("subscribing as RELIABLE")
         client.ask(reliable, rgb_message(picture(0), second=3), masks)
         assert not any("incompatible QoS" in line for line in node.lines)
         assert client.spin_until(lambda: states)
@@ -179,7 +193,7 @@ def test_namespace_remapping_compressed_and_float_confidence(settings: list[str]
         message = CompressedImage(format="png", data=png)
         message.header.stamp.sec, message.header.frame_id = 3, "front"
         mask = client.ask(camera, message, masks)
-        assert client.spin_until(lambda: confidences)
+        client.ask(camera, message, confidences)
     np.testing.assert_array_equal(as_array(mask), expected(image)[0])
     assert confidences[0].header == mask.header == message.header
     assert confidences[0].encoding == "32FC1"
@@ -190,7 +204,7 @@ def test_namespace_remapping_compressed_and_float_confidence(settings: list[str]
 def test_ends_cleanly_while_frames_arrive(settings: list[str], number: signal.Signals) -> None:
     namespace = f"ending_{number.name.lower()}"
     client = Client(namespace)
-    node = NodeProcess("--ros-args", "-r", f"__ns:=/{namespace}", *settings)
+    node = start_node("--ros-args", "-r", f"__ns:=/{namespace}", *settings)
     try:
         camera, masks = client.publisher("image"), client.collect("segmentation/mask")
         client.ask(camera, rgb_message(picture(0)), masks)
@@ -210,7 +224,7 @@ def test_ends_cleanly_while_frames_arrive(settings: list[str], number: signal.Si
 def test_ends_cleanly_while_still_starting(settings: list[str], topic: str) -> None:
     namespace = "starting_" + topic.rpartition("/")[2]
     client = Client(namespace)
-    node = NodeProcess("--ros-args", "-r", f"__ns:=/{namespace}", *settings)
+    node = start_node("--ros-args", "-r", f"__ns:=/{namespace}", *settings)
     try:
         name = client.node.resolve_topic_name(topic)
 
@@ -226,6 +240,20 @@ def test_ends_cleanly_while_still_starting(settings: list[str], topic: str) -> N
     assert not any("Traceback" in line for line in node.lines), node.lines
 
 
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="this machine has a GPU")
+@pytest.mark.parametrize("client", ["automatic"], indirect=True)
+def test_auto_without_a_gpu_warns_once_and_reports_the_cpu(model: Path, client: Client) -> None:
+    states = client.diagnostics()
+    options = ["-p", f"model:={model}", "-p", "provider:=auto", "-p", "diagnostics.period_s:=0.2"]
+    with running_node("automatic", *options) as node:
+        assert client.spin_until(lambda: states)
+        warnings = [line for line in node.lines if "running on the CPU" in line]
+        assert len(warnings) == 1
+        assert "[WARN]" in warnings[0]
+        assert "[automatic.segmentation]" in warnings[0]
+    assert states[-1]["provider"] == "CPUExecutionProvider"
+
+
 @pytest.mark.parametrize(
     ("yaml", "complaint"),
     [
@@ -237,7 +265,7 @@ def test_ends_cleanly_while_still_starting(settings: list[str], topic: str) -> N
 def test_refused_at_start_in_one_line(tmp_path: Path, yaml: str, complaint: str) -> None:
     file = tmp_path / "params.yaml"
     file.write_text("/**:\n  ros__parameters:\n    provider: cpu\n    " + yaml + "\n")
-    node = NodeProcess("--ros-args", "--params-file", str(file))
+    node = start_node("--ros-args", "--params-file", str(file))
     assert node.wait() == 2
     assert len([line for line in node.lines if line.startswith("error: ")]) == 1
     assert any(line.startswith(complaint) for line in node.lines), node.lines

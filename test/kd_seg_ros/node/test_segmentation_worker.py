@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from threading import Event, Thread
 from typing import Any
@@ -19,6 +18,7 @@ from dds import Client, rgb_message, wait_until  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 
+from kd_seg_ros.common.topics import OVERLAY  # noqa: E402
 from kd_seg_ros.inference.engine import EngineError, Prediction  # noqa: E402
 from kd_seg_ros.node import outputs, recovery, segmentation_node  # noqa: E402
 
@@ -78,7 +78,7 @@ def red(second: int) -> Image:
 
 
 def totals(node: Any) -> dict[str, int]:
-    return node._statistics.summary().totals
+    return node._worker.statistics.summary().totals
 
 
 def test_while_the_network_is_busy_only_the_newest_frame_is_kept(held_node: Any) -> None:
@@ -87,9 +87,7 @@ def test_while_the_network_is_busy_only_the_newest_frame_is_kept(held_node: Any)
     held_node._on_image(plain(0, 1))
     assert held_node._engine.running.wait(30)
     for second in (2, 3, 4):
-        before = time.monotonic()
-        held_node._on_image(plain(0, second))
-        assert time.monotonic() - before < 5  # the callback waits for nothing
+        held_node._on_image(plain(0, second))  # returns, though the network is held
     held_node._engine.go_on.set()
     assert wait_until(lambda: totals(held_node).get("published") == 2)
     assert published == [1, 4]
@@ -107,7 +105,7 @@ def test_a_frame_that_fails_is_counted_and_the_node_lives_on(held_node: Any) -> 
     assert held_node._engine.reopened == 0
 
 
-def test_a_lost_device_is_opened_anew(held_node: Any) -> None:
+def test_a_lost_device_is_opened_again(held_node: Any) -> None:
     held_node._engine.go_on.set()
     for second in range(1, 9):  # twice as many failures as attempts, but never without a success in between
         held_node._on_image(plain(255, second) if second % 2 else plain(0, second))
@@ -118,6 +116,8 @@ def test_a_lost_device_is_opened_anew(held_node: Any) -> None:
 
 
 def test_a_device_that_stays_lost_ends_the_node(held_node: Any) -> None:
+    reports: list[tuple[bytes, str]] = []
+    held_node._diagnostics.publish = lambda: reports.append(held_node._report()[:2])
     held_node._engine.go_on.set()
     for second in range(1, 5):
         assert rclpy.ok()
@@ -126,11 +126,12 @@ def test_a_device_that_stays_lost_ends_the_node(held_node: Any) -> None:
     assert wait_until(lambda: not rclpy.ok())
     assert held_node._engine.reopened == 3
     assert held_node.failure == "device lost; given up after 3 attempts"
+    assert reports == [(b"\x02", held_node.failure)], "the last thing that /diagnostics hears"
 
 
 def test_unsure_pixels_have_no_class_from_the_moment_it_is_asked_for(held_node: Any) -> None:
     masks: list[np.ndarray] = []
-    held_node._outputs.publish = lambda *_: masks.append(held_node._outputs._maps.mask.copy())
+    held_node._outputs.publish = lambda *_: masks.append(held_node._outputs._buffers.mask.copy())
     held_node._engine.go_on.set()
     image = picture(0)
     mask, confidence = tiny_model.expected(image)
@@ -170,7 +171,7 @@ def test_pictures_for_people_are_made_for_listeners_only(
     assert wait_until(lambda: totals(held_node).get("published") == 1)
     client = Client("held")
     client.collect("segmentation/overlay")
-    assert wait_until(lambda: held_node._outputs._overlay.get_subscription_count() == 1)
+    assert wait_until(lambda: held_node._outputs.heard(OVERLAY))
     assert not made
     held_node._on_image(plain(0, 2))
     assert wait_until(lambda: made == ["blend"])
@@ -200,7 +201,7 @@ def test_a_slow_picture_does_not_hold_up_the_masks(held_node: Any, monkeypatch: 
     held_node._engine.go_on.set()
     client = Client("held")
     overlays = client.collect("segmentation/overlay")
-    assert wait_until(lambda: held_node._outputs._overlay.get_subscription_count() == 1)
+    assert wait_until(lambda: held_node._outputs.heard(OVERLAY))
     held_node._on_image(plain(1, 1))
     assert blending.wait(30)
     for second in (2, 3, 4):
@@ -219,7 +220,7 @@ def test_stopping_waits_for_the_frame_under_way_only(held_node: Any) -> None:
     held_node._on_image(plain(0, 2))
     stopper = Thread(target=held_node.stop)
     stopper.start()
-    assert wait_until(lambda: held_node._mailbox._closed)
+    assert wait_until(lambda: held_node._worker._mailbox._closed)
     held_node._engine.go_on.set()
     stopper.join(30)
     assert not stopper.is_alive()
@@ -250,5 +251,5 @@ def test_any_message_is_counted_once_and_the_node_lives_on(
         return sum(totals(held_node).get(end, 0) - before.get(end, 0) for end in ends)
 
     assert wait_until(lambda: ended() == 1)
-    assert held_node._worker.is_alive()
+    assert held_node._worker._thread.is_alive()
     assert totals(held_node).get("failed", 0) == before.get("failed", 0) or data[:3] == b"\xff" * 3

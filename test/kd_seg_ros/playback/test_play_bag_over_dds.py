@@ -79,10 +79,10 @@ def test_every_message_arrives_in_order_and_byte_for_byte(
     listener.subscribe(Image, "/camera/image_raw")
     listener.subscribe(String, "/camera/condition")
     listener.subscribe(String, "/note")
-    process = play(tmp_path / "bag", "--wait", 30)
+    process = play(tmp_path / "bag", "--wait", 60)
     listener.spin_until(lambda: process.poll() is not None)
-    listener.spin_until(lambda: len(listener.received["/camera/image_raw"]) >= 20, seconds=5)
-    assert process.wait(10) == 0, process.stderr.read()
+    listener.spin_until(lambda: len(listener.received["/camera/image_raw"]) >= 20, seconds=30)
+    assert process.wait(60) == 0, process.stderr.read()
     for topic, messages in listener.received.items():
         assert messages == of_topic(recorded, topic), topic
 
@@ -97,11 +97,11 @@ def test_a_single_file_remapped_with_a_topic_left_out(tmp_path: Path, listener: 
     listener.subscribe(Image, "/front/image")
     listener.subscribe(String, "/camera/condition")
     process = play(
-        storage, "--wait", 30, "--rate", 0.5, "--topics", "/camera/image_raw",
+        storage, "--wait", 60, "--rate", 0.5, "--topics", "/camera/image_raw",
         "--ros-args", "-r", "/camera/image_raw:=/front/image",
     )  # fmt: skip
     listener.spin_until(lambda: len(listener.received["/front/image"]) >= 5)
-    assert process.wait(10) == 0, process.stderr.read()
+    assert process.wait(60) == 0, process.stderr.read()
     stamps = [deserialize_message(raw, Image).header.stamp for raw in listener.received["/front/image"]]
     assert [s.sec * 10**9 + s.nanosec for s in stamps] == [START + n * PERIOD for n in range(5)]
     assert listener.received["/camera/condition"] == []
@@ -117,9 +117,9 @@ def test_clock_runs_from_the_first_stamp_to_the_last_and_never_back(
     write_bag(tmp_path / "bag", frames=40)
     listener.subscribe(Image, "/camera/image_raw")
     listener.subscribe(Clock, "/clock")
-    process = play(tmp_path / "bag", "--topics", "/camera/image_raw", "--wait", 30, "--clock", 100)
+    process = play(tmp_path / "bag", "--topics", "/camera/image_raw", "--wait", 60, "--clock", 100)
     listener.spin_until(lambda: len(listener.received["/camera/image_raw"]) >= 40)
-    assert process.wait(10) == 0, process.stderr.read()
+    assert process.wait(60) == 0, process.stderr.read()
     clocks = [deserialize_message(raw, Clock).clock for raw in listener.received["/clock"]]
     times = [c.sec * 10**9 + c.nanosec for c in clocks]
     assert len(times) > 3
@@ -139,10 +139,10 @@ def test_latched_topics_reach_who_comes_late(tmp_path: Path, listener: Listener,
     listener.spin_until(lambda: listener.node.count_publishers("/note") > 0)
     time.sleep(1.0)  # the text has been published by now
     listener.subscribe(String, "/note", QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL))
-    listener.spin_until(lambda: bool(listener.received["/note"]), seconds=15)
+    listener.spin_until(lambda: bool(listener.received["/note"]), seconds=60)
     assert listener.received["/note"] == of_topic(recorded, "/note")
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -153,14 +153,14 @@ def test_loops_until_interrupted(
 
     recorded = write_bag(tmp_path / "bag", frames=3)
     listener.subscribe(Image, "/camera/image_raw")
-    process = play(tmp_path / "bag", "--loop", "--wait", 30, "--topics", "/camera/image_raw")
+    process = play(tmp_path / "bag", "--loop", "--wait", 60, "--topics", "/camera/image_raw")
     listener.spin_until(lambda: len(listener.received["/camera/image_raw"]) >= 9)
     frames = of_topic(recorded, "/camera/image_raw")
     assert listener.received["/camera/image_raw"][:9] == frames * 3
     assert process.poll() is None
     process.send_signal(number)
     process.send_signal(number)  # a second Ctrl-C must not break the clean-up
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     assert "Traceback" not in process.stderr.read()
 
 
@@ -177,14 +177,14 @@ def test_type_that_is_not_installed_is_left_out(tmp_path: Path, listener: Listen
         writer.write(strange, START, raw)
         writer.write(known, START + 1, raw)
     listener.subscribe(String, "/known")
-    process = play(tmp_path / "bag", "--wait", 30)
+    process = play(tmp_path / "bag", "--wait", 60)
     listener.spin_until(lambda: bool(listener.received["/known"]))
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     assert listener.received["/known"] == [padded(raw)]
     assert "/strange is left out: its type no_such_msgs/msg/Thing is not installed" in process.stderr.read()
 
     process = play(tmp_path / "bag", "--topics", "/strange")
-    assert process.wait(30) == 2
+    assert process.wait(60) == 2
     assert "error: none of the bag's topics can be published" in process.stderr.read()
 
 
@@ -198,13 +198,13 @@ def test_a_part_of_the_bag_under_another_name_with_what_was_latched_before(
     listener.subscribe(String, "/weather")
     listener.subscribe(String, "/note", QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL))
     process = play(
-        *(tmp_path / "bag", "--wait", 30, "--topics", "/camera/condition", "/note"),
+        *(tmp_path / "bag", "--wait", 60, "--topics", "/camera/condition", "/note"),
         *("--start-offset", 5 * PERIOD / 1e9, "--playback-duration", 3 * PERIOD / 1e9),
         *("-m", "/camera/condition:=/weather", "--timing", tmp_path / "timing.csv"),
     )
     listener.spin_until(lambda: len(listener.received["/weather"]) >= 4)
-    assert process.wait(10) == 0, process.stderr.read()
-    listener.spin_until(lambda: bool(listener.received["/note"]), seconds=5)
+    assert process.wait(60) == 0, process.stderr.read()
+    listener.spin_until(lambda: bool(listener.received["/note"]), seconds=30)
     assert listener.received["/weather"] == of_topic(recorded, "/camera/condition")[5:9]
     assert listener.received["/note"] == of_topic(recorded, "/note")
     rows = (tmp_path / "timing.csv").read_text().splitlines()[1:]
@@ -231,7 +231,7 @@ def test_keys_of_the_terminal(tmp_path: Path, listener: Listener, domain: int) -
                 "--start-paused",
                 "--loop",
             ),
-            *("--topics", "/camera/image_raw", "--wait", "30"),
+            *("--topics", "/camera/image_raw", "--wait", "60"),
         ],
         cwd=Path(__file__).parents[3],
         stdin=slave,
@@ -255,7 +255,7 @@ def test_keys_of_the_terminal(tmp_path: Path, listener: Listener, domain: int) -
         listener.spin_until(lambda: len(images) >= 8)
         assert len(images) >= 8
         os.write(master, b"\x03")  # Ctrl-C
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert termios.tcgetattr(slave) == before
     finally:
         process.kill()
@@ -267,7 +267,7 @@ def test_keys_of_the_terminal(tmp_path: Path, listener: Listener, domain: int) -
 def test_wrong_ros_arguments(tmp_path: Path, play: Any) -> None:
     write_bag(tmp_path / "bag", frames=1)
     process = play(tmp_path / "bag", "--ros-args", "-r", "no colon")
-    assert process.wait(30) == 2
+    assert process.wait(60) == 2
     assert "error: ROS 2 did not start" in process.stderr.read()
 
 
@@ -288,4 +288,4 @@ def test_a_bag_recorded_best_effort_is_played_best_effort(
     (publisher,) = listener.node.get_publishers_info_by_topic("/sensor")
     assert publisher.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0

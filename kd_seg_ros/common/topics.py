@@ -1,0 +1,94 @@
+"""The topics of the node and of its bags, each named once: publishers, QoS overrides, docs and tests iterate.
+
+Names without a leading slash are relative: they lie in the namespace of the node. No ROS in here; a message
+type is named as ROS names it, and :func:`message_class` imports it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final
+
+IMAGE: Final = "image"
+"""The camera's images; the topic that launch files and users remap."""
+COMPRESSED: Final = "/compressed"
+"""Ending of the topic with an image topic's compressed copies, as image_transport names it."""
+CAMERA_INFO: Final = "camera_info"
+"""The camera's calibration, in the namespace of the image topic."""
+DIAGNOSTICS: Final = "/diagnostics"
+"""The node's state, with that of all other nodes."""
+SET_ENABLED: Final = "segmentation/set_enabled"
+"""Service (std_srvs/SetBool) that pauses the node."""
+
+LABELS: Final = "labels"
+"""In a bag, next to the image topic: the true class ids of each image, mono8."""
+CONDITION: Final = "condition"
+"""In a bag, next to the image topic: the weather, std_msgs/String."""
+FRAME_NAME: Final = "frame_name"
+"""In a bag, next to the image topic: the name of the file an image was read from, std_msgs/String."""
+
+
+@dataclass(frozen=True)
+class OutputTopic:
+    """A topic that the node publishes."""
+
+    name: str
+    """Relative name, such as ``segmentation/mask``."""
+    type: str
+    """Type of its messages, such as ``sensor_msgs/msg/Image``."""
+    meaning: str
+    """What it holds, as docs/parameters.md says it."""
+    latched: bool = False
+    """Transient local: a subscriber that comes later still gets the last message."""
+    activates: bool = True
+    """A subscriber makes the node subscribe to the camera and run the network."""
+
+
+MASK: Final = OutputTopic(
+    "segmentation/mask",
+    "sensor_msgs/msg/Image",
+    "mono8: the trainId of each pixel, 255 where the confidence is below `min_confidence`",
+)
+MASK_PNG: Final = OutputTopic(
+    f"{MASK.name}{COMPRESSED}",
+    "sensor_msgs/msg/CompressedImage",
+    "PNG: the mask without loss; made only while somebody subscribes",
+)
+CONFIDENCE: Final = OutputTopic(
+    "segmentation/confidence",
+    "sensor_msgs/msg/Image",
+    "mono8: round(255 · calibrated probability of the mask's class); 32FC1, 0…1, by the parameter "
+    "`confidence_encoding`",
+)
+OVERLAY: Final = OutputTopic(
+    "segmentation/overlay",
+    "sensor_msgs/msg/Image",
+    "bgr8: the classes' colours over the image; made only while somebody subscribes, not offered with "
+    "`overlay: false`",
+)
+LABEL_INFO: Final = OutputTopic(
+    "segmentation/label_info",
+    "vision_msgs/msg/LabelInfo",
+    "the classes' names and the threshold `min_confidence`; where vision_msgs is installed",
+    latched=True,
+    activates=False,
+)
+SCALED_CAMERA_INFO: Final = OutputTopic(
+    "segmentation/camera_info",
+    "sensor_msgs/msg/CameraInfo",
+    "the camera's calibration for the smaller maps; with `output_scale` below 1.0",
+    activates=False,
+)
+
+OUTPUTS: Final = (MASK, MASK_PNG, CONFIDENCE, OVERLAY, LABEL_INFO, SCALED_CAMERA_INFO)
+"""All topics that the node may publish, but for those that every node or other packages have."""
+
+
+def message_class(topic: OutputTopic) -> Any:
+    """Import the class of a topic's messages.
+
+    :raises ImportError: where the package of the type is not installed.
+    """
+    package, _, name = topic.type.split("/")
+    return getattr(import_module(f"{package}.msg"), name)

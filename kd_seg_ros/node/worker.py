@@ -1,0 +1,156 @@
+"""The thread that segments: newest image in, mask and confidence out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Thread
+from typing import Final
+
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
+
+from kd_seg_ros.common.decode import DecodeError, view_compressed, view_image
+from kd_seg_ros.inference.drift import DriftMonitor
+from kd_seg_ros.inference.engine import Engine, EngineError
+from kd_seg_ros.inference.thresholds import apply_min_confidence
+from kd_seg_ros.node.camera import CameraSubscription
+from kd_seg_ros.node.frame_statistics import FrameStatistics
+from kd_seg_ros.node.mailbox import Mailbox
+from kd_seg_ros.node.outputs import Outputs
+from kd_seg_ros.node.parameters import Parameters
+from kd_seg_ros.node.recovery import Recovery
+from kd_seg_ros.node.threshold_parameters import ThresholdParameters
+
+WARNING_PERIOD_S: Final = 5.0
+"""Seconds between two warnings of one kind about frames."""
+
+
+class SegmentationWorker:
+    """Segments images in a thread, one after the other; of those that come meanwhile only the newest is kept.
+
+    A frame that cannot be decoded, or on which the network fails, is dropped, counted and reported.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        settings: Parameters,
+        engine: Engine,
+        thresholds: ThresholdParameters,
+        outputs: Outputs,
+        camera: CameraSubscription,
+        on_given_up: Callable[[], None],
+    ) -> None:
+        """Make the thread; :meth:`start` starts it.
+
+        :param engine: open and warmed up.
+        :param on_given_up: called in the thread, as its last act, when the network fails for good.
+        """
+        self._node = node
+        self._compressed = settings.compressed
+        self._engine = engine
+        self._thresholds = thresholds
+        self._outputs = outputs
+        self._camera = camera
+        self._on_given_up = on_given_up
+        self.statistics = FrameStatistics()
+        """What happened to the frames, and how long it took; may be read from any thread."""
+        self.drift = DriftMonitor.of_card(engine.card, settings.drift_window)
+        """Watches the confidence; None if the card does not say what calibration saw."""
+        self.recovery = Recovery(engine, node.get_logger().error)
+        """Starts the engine again after a failure, and says what it is doing."""
+        self._mailbox: Mailbox[tuple[float, Image | CompressedImage]] = Mailbox()
+        self._thread = Thread(target=self._work, name="worker")
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the frame under way."""
+        self.recovery.stop()
+        self._mailbox.close()
+        self._thread.join()
+
+    def give(self, message: Image | CompressedImage, arrival: float) -> None:
+        """Hand over a new image, without waiting.
+
+        :param arrival: when it came, in seconds of ``time.monotonic``.
+        """
+        self.statistics.count("received")
+        if self._mailbox.put((arrival, message)):
+            self.statistics.count("overwritten")
+
+    def _work(self) -> None:
+        while not self.recovery.given_up:
+            item = self._mailbox.take()
+            if item is None or not self._try(*item):
+                return
+        self._on_given_up()
+
+    def _try(self, arrival: float, message: Image | CompressedImage) -> bool:
+        """Segment a frame, or count and report why not; return whether to go on."""
+        logger = self._node.get_logger()
+        try:
+            self._segment(arrival, message)
+            self.recovery.worked()
+        except DecodeError as error:
+            self.statistics.count("rejected")
+            logger.warning(f"frame dropped: {error}", throttle_duration_sec=WARNING_PERIOD_S)
+        except EngineError as error:
+            self.statistics.count("failed")
+            self.recovery.failed(error)
+        except Exception as error:
+            if not self._node.context.ok():
+                return False  # ROS was shut down while the frame was under way
+            self.statistics.count("failed")
+            reason = f"{type(error).__name__}: {error}"
+            logger.error(f"frame lost: {reason}", throttle_duration_sec=WARNING_PERIOD_S)
+        return True
+
+    def _segment(self, arrival: float, message: Image | CompressedImage) -> None:
+        """Decode an image, run the network, publish the answer, and record how long each step took."""
+        start = time.monotonic()
+        picture = view_compressed(message) if self._compressed else view_image(message)
+        size = picture.pixels.shape[:2]
+        self._warn_of_resizing(size)
+        decoded = time.monotonic()
+
+        # The network writes into the bytes of the messages; publishing copies nothing.
+        buffers = self._outputs.buffers(size)
+        self._engine.segment(picture.pixels, bgr=picture.bgr, out=buffers)
+        ignore_id = self._engine.card.ignore_id
+        apply_min_confidence(buffers.mask, buffers.confidence, self._thresholds.levels, ignore_id)
+        inferred = time.monotonic()
+
+        self._outputs.publish(message.header, self._camera.info)
+        published = time.monotonic()
+
+        # Mask and confidence are out: what follows delays the next frame at most.
+        self.statistics.count("published")
+        self.statistics.record("decode_ms", 1e3 * (decoded - start))
+        self.statistics.record("inference_ms", 1e3 * (inferred - decoded))
+        self.statistics.record("publish_ms", 1e3 * (published - inferred))
+        self.statistics.record("latency_ms", 1e3 * (published - arrival))
+        self._record_age(message.header)
+        self._outputs.publish_on_demand(message.header, picture)
+        if self.drift:
+            self.drift.add(buffers.confidence)
+
+    def _record_age(self, header: Header) -> None:
+        stamp = header.stamp.sec * 10**9 + header.stamp.nanosec
+        if stamp:  # 0: the camera does not say
+            age = (self._node.get_clock().now().nanoseconds - stamp) * 1e-6
+            self.statistics.record("image_age_ms", max(age, 0.0))  # time jumps back when a bag loops
+
+    def _warn_of_resizing(self, size: tuple[int, int]) -> None:
+        if self._engine.dynamic or size == self._engine.size:
+            return
+        wanted = "×".join(map(str, self._engine.size[::-1]))
+        self._node.get_logger().warning(
+            f"images of {size[1]}×{size[0]} are resized to the model's {wanted} and the results back: "
+            "export the model for the camera's size",
+            once=True,
+        )
