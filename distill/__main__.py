@@ -54,6 +54,16 @@ GROUPS: Final[dict[str, dict[str, Entry]]] = {
         "stats": Entry("distill.commands.stats", "Compute mean, std and class distribution of a data set."),
         "check-data": Entry("distill.commands.check_data", "Find every broken file of a data set."),
     },
+    "Recorded drives": {
+        "make-bag": Entry("distill.commands.make_bag", "Make a rosbag2 of image files or a video."),
+        "segment-bag": Entry(
+            "distill.commands.segment_bag", "Segment every frame of a rosbag2 into another one."
+        ),
+        "score-node": Entry(
+            "distill.commands.score_node", "Replay a labelled bag through the running node and score it."
+        ),
+        "play-bag": Entry("kd_seg_ros.playback.play_bag", "Publish the topics of a rosbag2 as recorded."),
+    },
     "Vehicle": {
         "node": Entry(
             "kd_seg_ros.node.segmentation_node:main",

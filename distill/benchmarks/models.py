@@ -20,7 +20,8 @@ from tqdm import tqdm
 
 from distill.benchmarks.random_network import random_network
 from distill.benchmarks.timing import machine, median_seconds
-from distill.export.trace import save, to_onnx
+from distill.export.model_card import save_with_card
+from distill.export.trace import to_onnx
 from distill.models.catalogue import CAMERA_SIZE, Model
 from distill.models.complexity import complexity
 from distill.models.deployed import DeployedModel
@@ -122,7 +123,7 @@ def export(model: DeployedModel, size: tuple[int, int], path: Path, half: bool) 
         config={},
         config_hash="",
     )
-    save(to_onnx(model, size, half), card, path)
+    save_with_card(to_onnx(model, size, half), card, path)
     return path
 
 

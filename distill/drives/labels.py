@@ -18,7 +18,8 @@ from kd_seg_ros.bags.cameras import CameraTopics, connections_of
 from kd_seg_ros.bags.headers import read_header
 from kd_seg_ros.bags.messages import IMAGE, STORE, byte_map, stamp_of, stamp_text
 from kd_seg_ros.bags.reading import messages, open_bag
-from kd_seg_ros.bags.segmented_frames import SegmentedFrame, Texts
+from kd_seg_ros.bags.segmented_frames import SegmentedFrame
+from kd_seg_ros.bags.text_topic import TextTopic
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.topics import FRAME_NAME
 
@@ -59,7 +60,7 @@ class TopicLabels:
             kinds = {c.topic: c.msgtype for c in reader.connections}
             if kinds.get(topic) != IMAGE:
                 found = f"is of type {kinds[topic]}" if topic in kinds else f"is not in {source}"
-                raise UserError(f"--labels {topic} {found}: labels are images, mono8 ({IMAGE})")
+                raise UserError(f"--labels-topic {topic} {found}: labels are images, mono8 ({IMAGE})")
             stamps: dict[str, dict[int, int]] = {camera.topic: {}, topic: {}}
             for connection, log_time, raw in messages(reader, connections_of(reader, stamps)):
                 name = connection.topic
@@ -67,19 +68,20 @@ class TopicLabels:
                     stamp = read_header(raw).stamp
                 except ValueError as error:
                     if name == topic:
-                        raise UserError(f"--labels {topic}: {error}") from error
+                        raise UserError(f"--labels-topic {topic}: {error}") from error
                     continue  # an image without an answer, told as such
                 if name == camera.topic and stamp in stamps[name] and topic != camera.topic:
                     raise UserError(
-                        f"--labels {topic}: two images on {camera.topic} have the same header stamp, "
+                        f"--labels-topic {topic}: two images on {camera.topic} have the same header stamp, "
                         f"{stamp_text(stamp)}: it cannot be told whose labels these are"
                     )
                 stamps[name][stamp] = log_time
         self._log_times = stamps[topic]
         if not self._log_times.keys() & stamps[camera.topic].keys():
             raise UserError(
-                f"--labels {topic}: none of its {len(self._log_times)} header stamps is that of an image on "
-                f"{camera.topic}: {_range(self._log_times)} there, {_range(stamps[camera.topic])} here"
+                f"--labels-topic {topic}: none of its {len(self._log_times)} header stamps is that of an "
+                f"image on {camera.topic}: {_range(self._log_times)} there, "
+                f"{_range(stamps[camera.topic])} here"
             )
         self.unused = len(self._log_times.keys() - stamps[camera.topic].keys())
 
@@ -88,7 +90,7 @@ class TopicLabels:
         log_time = self._log_times.get(answer.stamp)
         if log_time is None:
             return None
-        where = f"--labels {self._topic}, frame {answer.number}"
+        where = f"--labels-topic {self._topic}, frame {answer.number}"
         connections = connections_of(self._reader, {self._topic})
         for connection, _, raw in messages(self._reader, connections, log_time, log_time + 1):
             message = STORE.deserialize_cdr(raw, connection.msgtype)  # as once before
@@ -121,7 +123,7 @@ class AcdcLabels:
         from distill.drives.acdc_labels import labelled_frames
 
         topic = camera.sibling(FRAME_NAME)
-        names = Texts(source, topic).values()
+        names = TextTopic(source, topic).values()
         if not names:
             raise UserError(f"--acdc: {source} has no {topic}, which tells the frames' names: use make_bag")
         self._frames = labelled_frames(root)

@@ -30,7 +30,7 @@ DTYPES: dict[int, type[np.generic]] = {
 
 
 @dataclass(frozen=True)
-class OutsideNetwork:
+class ExternalNetwork:
     """A network that can be wrapped."""
 
     proto: onnx.ModelProto
@@ -43,7 +43,7 @@ class OutsideNetwork:
 
 def open_network(
     path: Path, classes: int, size: tuple[int, int] | None, scale: float, output: str | None
-) -> OutsideNetwork:
+) -> ExternalNetwork:
     """Open a file and try it once.
 
     :param classes: C.
@@ -67,7 +67,7 @@ def open_network(
     info = onnx.helper.make_tensor_value_info
     proto.graph.input.append(info(image.name, dtype, shape))
     proto.graph.output.append(info(logits.name, logits.type.tensor_type.elem_type, found.shape))
-    return OutsideNetwork(proto, module, _parameters(original))
+    return ExternalNetwork(proto, module, _parameters(original))
 
 
 def _parameters(proto: onnx.ModelProto) -> int:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
-from pathlib import Path
 from typing import Any
 
 import onnx
@@ -26,8 +25,7 @@ from distill.models.deployed import DeployedModel
 from distill.models.network import SegmentationNetwork
 from distill.models.output import pad_to_multiple
 from kd_seg_ros.common.errors import UserError, first_line
-from kd_seg_ros.inference.card import ModelCard
-from kd_seg_ros.inference.contract import METADATA_KEY, OPSET
+from kd_seg_ros.inference.contract import OPSET
 
 
 class _Logits(nn.Module):
@@ -97,12 +95,6 @@ def to_dynamic_onnx(model: DeployedModel, half: bool = True) -> onnx.ModelProto:
 def _network(model: DeployedModel, half: bool) -> _Logits:
     network = copy.deepcopy(model.network).cpu()
     return _Logits(network.half() if half else network).eval()
-
-
-def save(proto: onnx.ModelProto, card: ModelCard, path: Path) -> None:
-    """Put the card into the file's metadata and write it."""
-    onnx.helper.set_model_props(proto, {METADATA_KEY: card.to_json()})
-    path.write_bytes(proto.SerializeToString(deterministic=True))
 
 
 def _trace(network: nn.Module, size: tuple[int, int], dynamic: Any = None) -> onnx.ModelProto:

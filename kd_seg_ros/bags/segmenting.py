@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from rosbags.rosbag2 import Reader
@@ -21,6 +22,7 @@ from kd_seg_ros.bags.pipeline import BackgroundWorker
 from kd_seg_ros.bags.resumable_bag import ResumableBag, Topic
 from kd_seg_ros.bags.stream import DEPTH, DecodedFrame, DecodedStep, decoded_steps
 from kd_seg_ros.bags.summary import FrameTable
+from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine, Prediction
 from kd_seg_ros.inference.overlay import blend
@@ -28,6 +30,25 @@ from kd_seg_ros.inference.thresholds import MinConfidenceLevels, apply_min_confi
 
 _FEWEST, _MOST = 10, 300
 """Frames a part."""
+
+
+def topics_to_copy(
+    reader: Reader, bag: Path, cameras: Sequence[CameraTopics], wanted: Sequence[str]
+) -> list[str]:
+    """Return the topics of the input to copy, sorted.
+
+    :param wanted: their names; empty: all except those that the segmentation itself writes.
+    :raises UserError: if one is not in the bag, or has the name of a topic that is written.
+    """
+    written = {topic for camera in cameras for topic in (camera.mask, camera.confidence, camera.overlay)}
+    known = {c.topic for c in reader.connections if c.msgcount}
+    missing = sorted(set(wanted) - known)
+    if missing:
+        raise UserError(f"--copy {missing[0]}: not in {bag}, which has {', '.join(sorted(known))}")
+    clash = sorted(set(wanted) & written)
+    if clash:
+        raise UserError(f"--copy {clash[0]}: a topic of this name is written here")
+    return sorted(wanted or known - written)
 
 
 @dataclass

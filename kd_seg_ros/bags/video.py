@@ -11,6 +11,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from kd_seg_ros.bags.segmented_frames import SegmentedFrame
 from kd_seg_ros.common.decode import RGBImage
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.inference.overlay import Palette, blend
@@ -29,6 +30,23 @@ def picture(image: RGBImage, mask: Any, palette: Palette, caption: str, panel: t
     """
     row = np.hstack([letterbox(half, *panel) for half in (image, blend(image, mask, palette))])
     return np.vstack([_caption(caption, row.shape[1]), row])
+
+
+def pictures_of(
+    frames: Iterable[SegmentedFrame], palette: Palette, hertz: float | None, on_frame: Callable[[], None]
+) -> Iterator[RGBImage]:
+    """Yield a picture of the video for every segmented frame, with weather, number and rate as its caption.
+
+    :param hertz: images per second of the camera; None: unknown.
+    :param on_frame: called after each.
+    """
+    rate = f"{hertz:.3g} Hz" if hertz else ""
+    panel = None
+    for frame in frames:
+        panel = panel or panel_size(frame.image)
+        words = [word for word in (frame.condition, f"frame {frame.number}", rate) if word]
+        yield picture(frame.image, frame.mask, palette, "   ".join(words), panel)
+        on_frame()
 
 
 def panel_size(image: RGBImage) -> tuple[int, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -13,9 +12,10 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from kd_seg_ros.benchmark.marks import marked, write_between_marks
-from kd_seg_ros.benchmark.process import isolated_environment
 from kd_seg_ros.benchmark.result import Result
+from kd_seg_ros.common.child_process import ProcessError
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.ros_environment import isolate_this_process
 from kd_seg_ros.common.share import share_path
 from kd_seg_ros.inference.providers import PROVIDERS
 
@@ -28,10 +28,13 @@ TINY_SIZES: Final = {"node": (1080, 1920), "overload": (1080, 1920), "soak": (48
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command: 0, 1 for a soak that was not flat, 2 for a user's mistake, 130 when interrupted."""
+    """Run the command and return its exit status.
+
+    0; 1 for a soak that was not flat or a process that failed, 2 for a user's mistake, 130 when interrupted.
+    """
     args = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end like Ctrl-C, children too
-    os.environ.update(isolated_environment(os.environ))
+    isolate_this_process()
     try:
         if args.write:
             marked(args.write, args.suite, "")  # before minutes of measuring
@@ -44,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except ProcessError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     except OSError as error:
         print(f"error: {error.filename} cannot be written: {error.strerror}", file=sys.stderr)
         return 2

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, Final, NoReturn, Protocol, cast
 
 from kd_seg_ros import __version__
-from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.logs import terminal_logging
 from kd_seg_ros.common.suggest import did_you_mean, nearest
 
@@ -208,11 +208,13 @@ def end_cleanly(prog: str, action: Callable[[], int]) -> int:
         return status
     except UserError as error:
         return fail(one_line(error))
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         remedy = remedy_for(error.name or "")
         if remedy is None:
             raise
-        return fail(f"{prog} needs the Python package {error.name}: {remedy}")
+        if isinstance(error, ModuleNotFoundError):
+            return fail(f"{prog} needs the Python package {error.name}: {remedy}")
+        return fail(f"{prog}: {first_line(error)}: {remedy}")
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED

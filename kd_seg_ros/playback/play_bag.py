@@ -8,7 +8,6 @@ recorded with. Options and keys are called as ``ros2 bag play`` calls them. What
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -16,18 +15,20 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
+from kd_seg_ros.bags.cameras import find_image_topic
 from kd_seg_ros.bags.reading import (
-    IMAGE_TYPES,
     chosen_connections,
     image_topics,
     messages,
     not_among,
     open_bag,
 )
+from kd_seg_ros.common.command_line import run_command
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.stop_request import StopRequest
 from kd_seg_ros.playback import keyboard
 from kd_seg_ros.playback.keyboard import Keyboard
-from kd_seg_ros.playback.options import create_parser as _parser
+from kd_seg_ros.playback.options import add_arguments
 from kd_seg_ros.playback.player import LONGEST_WAIT_S, BagClock, Player
 from kd_seg_ros.playback.publishers import create_publishers, is_latched, offered, read_overrides
 from kd_seg_ros.playback.read_ahead import ReadAhead, Recorded
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from rosbags.interfaces import Connection
     from rosbags.rosbag2 import Reader
 
-__all__ = ["IMAGE_TYPES", "image_topics", "main", "messages", "open_bag"]
+__all__ = ["add_arguments", "main", "run"]
 
 _LOOP_PAUSE_S: Final = 0.1  # between two rounds, so that a bag of one message does not spin
 _ACKNOWLEDGE_S: Final = 2.0  # how long to wait at the end for subscribers that lag behind
@@ -47,37 +48,20 @@ _SWITCH_S: Final = 0.0005  # for how long the reading thread may hold the interp
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code: 0 at the end or when interrupted, 2 for a user's mistake."""
-    argv = list(sys.argv[1:] if argv is None else argv)
-    try:
-        args = _parser().parse_args(_without_ros_arguments(argv))
-        with open_bag(args.bag) as reader:
-            _run(reader, args, argv)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    """Run the executable ``play_bag``; return its exit status: 0 at the end or when interrupted."""
+    return run_command("play_bag", "", "kd_seg_ros.playback.play_bag", argv)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play the bag."""
+    with open_bag(args.bag) as reader:
+        _run(reader, args)
     return 0
 
 
-class _Stop:
-    """Set by SIGINT or SIGTERM; further ones are ignored, so that they cannot break the clean-up."""
-
-    requested = False
-
-    def __init__(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._request)
-
-    def __call__(self) -> bool:
-        return self.requested
-
-    def _request(self, *_: object) -> None:
-        self.requested = True
-
-
-def _run(reader: Reader, args: argparse.Namespace, argv: list[str]) -> None:
-    stop = _Stop()
-    connections = chosen_connections(reader, args.topics)
+def _run(reader: Reader, args: argparse.Namespace) -> None:
+    stop = StopRequest()
+    connections = chosen_connections(reader, _topics(reader, args.topics))
     if args.clock is not None:
         connections = [c for c in connections if c.topic != "/clock"]
     begin, end = _part(reader, args)
@@ -86,14 +70,14 @@ def _run(reader: Reader, args: argparse.Namespace, argv: list[str]) -> None:
     sys.setswitchinterval(_SWITCH_S)
     with ExitStack() as stack:
         table = _create(args.timing, stack)
-        node = _start_ros([*remapping, *argv], stack)
+        node = _start_ros([*remapping, *args.ros_arguments], stack)
         publishers = create_publishers(node, connections, overrides)
         connections = [c for c in connections if c.topic in publishers]
         clock = BagClock(node, args.clock) if args.clock is not None else None
         ahead = ReadAhead(_rounds(reader, connections, begin, end, args.loop))
         stack.callback(ahead.close)
         keys = stack.enter_context(Keyboard(not args.disable_keyboard_controls))
-        say = node.get_logger().info
+        say = _silent if args.quiet else node.get_logger().info
         player = Player(lambda m: publishers[m.topic].publish(m.raw), keys, clock, stop, say)
         if table is not None:
             stack.callback(player.timing.write, table)
@@ -106,7 +90,20 @@ def _run(reader: Reader, args: argparse.Namespace, argv: list[str]) -> None:
         say(player.timing.summary())
 
 
-def _play(player: Player, ahead: ReadAhead, begin: int, args: argparse.Namespace, stop: _Stop) -> None:
+def _topics(reader: Reader, wanted: Sequence[str] | None) -> list[str] | None:
+    """Return the topics to play; an image topic may be named with or without ``/compressed``."""
+    if wanted is None:
+        return None
+    known = {c.topic for c in reader.connections}
+    images = image_topics(reader)
+    return [topic if topic in known else find_image_topic(topic, images) or topic for topic in wanted]
+
+
+def _silent(text: str) -> None:
+    """Stand in for the node's log under ``--quiet``."""
+
+
+def _play(player: Player, ahead: ReadAhead, begin: int, args: argparse.Namespace, stop: StopRequest) -> None:
     """Play round after round."""
     rate, paused = args.rate, args.start_paused
     while not stop.requested:
@@ -179,13 +176,9 @@ def _create(path: Path | None, stack: ExitStack) -> TextIO | None:
 
 
 def _start_ros(argv: list[str], stack: ExitStack) -> Node:
-    try:
-        import rclpy
-        from rclpy.signals import SignalHandlerOptions
-    except ImportError as error:
-        raise UserError(
-            f"play_bag needs ROS 2 ({error}): source an install, or pip install 'kd_seg_ros[ros]'"
-        ) from error
+    import rclpy
+    from rclpy.signals import SignalHandlerOptions
+
     stack.callback(rclpy.try_shutdown)
     try:
         rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
@@ -194,7 +187,9 @@ def _start_ros(argv: list[str], stack: ExitStack) -> Node:
     return rclpy.create_node("play_bag", start_parameter_services=False)
 
 
-def _wait_for_subscribers(node: Node, publishers: dict[str, Publisher], seconds: float, stop: _Stop) -> None:
+def _wait_for_subscribers(
+    node: Node, publishers: dict[str, Publisher], seconds: float, stop: StopRequest
+) -> None:
     deadline = time.monotonic() + seconds
     lonely = list(publishers)
     while lonely and not stop.requested and time.monotonic() < deadline:
@@ -206,7 +201,7 @@ def _wait_for_subscribers(node: Node, publishers: dict[str, Publisher], seconds:
         )
 
 
-def _wait_until_acknowledged(publishers: dict[str, Publisher], stop: _Stop) -> None:
+def _wait_until_acknowledged(publishers: dict[str, Publisher], stop: StopRequest) -> None:
     from rclpy.duration import Duration
 
     for publisher in publishers.values():
@@ -214,20 +209,10 @@ def _wait_until_acknowledged(publishers: dict[str, Publisher], stop: _Stop) -> N
             publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_S))
 
 
-def _sleep(seconds: float, stop: _Stop) -> None:
+def _sleep(seconds: float, stop: StopRequest) -> None:
     end = time.monotonic() + seconds
     while not stop.requested and (left := end - time.monotonic()) > 0:
         time.sleep(min(left, LONGEST_WAIT_S))
-
-
-def _without_ros_arguments(argv: list[str]) -> list[str]:
-    """Cut out ``--ros-args … [--]``, which is rclpy's business."""
-    if "--ros-args" not in argv:
-        return argv
-    start = argv.index("--ros-args")
-    rest = argv[start:]
-    after = argv[start + rest.index("--") + 1 :] if "--" in rest else []
-    return argv[:start] + _without_ros_arguments(after)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ import pytest
 import yaml
 from ament_prefix import ROOT, install_prefix
 
+from kd_seg_ros.common.command_line import Parser
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.playback.options import add_arguments
 
 pytest.importorskip("ament_index_python")
 
@@ -33,7 +35,7 @@ def launch(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[
 
 
 def parameters_of(node: Any, namespace: str = "/", tmp_path: Path | None = None) -> Any:
-    """What the real node makes of the parameters, as launch_ros hands them over."""
+    """Read the parameters with the real node's code, as launch_ros hands them over."""
     rclpy = pytest.importorskip("rclpy")
     import dds  # noqa: F401  (isolated domain)
 
@@ -117,7 +119,7 @@ def test_a_file_of_parameters_that_is_not_there_is_refused(
         launch(params_file=str(tmp_path / "none.yaml"))
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "mine.yaml").write_text("/**: {ros__parameters: {overlay_alpha: 0.25}}")
-    (node,) = launch(params_file="~/mine.yaml")  # a shell leaves it to others behind params_file:=
+    (node,) = launch(params_file="~/mine.yaml")  # a shell does not expand it after params_file:=
     assert node.parameters[0] == str(tmp_path / "mine.yaml")
 
 
@@ -198,10 +200,9 @@ def test_ros2_bag_is_preferred_where_installed(
 
 
 def test_play_bag_understands_these_arguments() -> None:
-    pytest.importorskip("rclpy")
-    from kd_seg_ros.playback import play_bag
-
-    options = play_bag._parser().parse_args(["fog", "--clock"])
+    parser = Parser("play_bag", "")
+    add_arguments(parser)
+    options = parser.read(["fog", "--clock"])
     assert (options.bag, options.clock) == (Path("fog"), 40.0)
 
 

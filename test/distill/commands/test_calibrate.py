@@ -18,11 +18,11 @@ from distill.checkpoints.atomic_files import save_checkpoint
 from distill.checkpoints.stored_calibration import load_calibration
 from distill.checkpoints.student import build_network, deployed, load_student
 from distill.commands.calibrate import pooled_miou, seen_ranges
-from distill.commands.export import make_card
 from distill.config import Config, parse_config
 from distill.datasets.acdc import list_acdc
 from distill.datasets.frame import Sample, read_sample
 from distill.evaluation.evaluation import Evaluation
+from distill.export.model_card import trained_card
 from distill.models.logit_calibration import NONE
 from kd_seg_ros.inference.card import ModelCard
 
@@ -117,7 +117,7 @@ def test_all_methods_are_compared_and_one_is_kept(
     assert f"\n{method}" in printed  # what was written
     assert drawn == [(document["scores"]["none"], document["scores"][method])]
 
-    card = ModelCard.from_json(make_card(config, document, (64, 100), 0).to_json())
+    card = ModelCard.from_json(trained_card(config, document, (64, 100), 0).to_json())
     assert card.calibration == {"method": method, "parameters": document["parameters"]}
     assert card.temperature == (document["parameters"]["temperature"] if method == "temperature" else 1.0)
     assert card.miou == document["miou"]

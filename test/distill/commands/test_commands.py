@@ -14,8 +14,8 @@ import torchmetrics
 import yaml
 from acdc_tree import write_acdc, write_png
 
-import distill.commands.export
 import distill.export.agreement
+import distill.export.export_checkpoint
 from distill.__main__ import main
 from distill.calibration import LogitCalibration
 from distill.calibration.halves import split
@@ -246,7 +246,7 @@ def test_a_file_that_disagrees_is_refused(
 
     monkeypatch.setattr(distill.export.agreement, "torch_segmenter", wrong)
     monkeypatch.setattr(
-        distill.commands.export, "to_onnx", lambda *_: onnx.load(exported)
+        distill.export.export_checkpoint, "to_onnx", lambda *_: onnx.load(exported)
     )  # the same, without the wait
     command = ["export", "--checkpoint", str(checkpoint), "--out", str(tmp_path / "x.onnx")]
     assert main([*command, "--height", str(SIZE[0]), "--width", str(SIZE[1]), "--limit", "2"]) == 2

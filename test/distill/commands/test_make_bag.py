@@ -51,7 +51,7 @@ def times(bag: Path, topic: str = CAMERA) -> list[float]:
 def test_frame_numbers_tell_the_time(tmp_path: Path, storage: str) -> None:
     names = [f"GOPR0475_frame_{n:06d}_rgb_anon.png" for n in (41, 42, 60)]
     source = folder_of(tmp_path / "fog" / "GOPR0475", *names)
-    options = ("--rate", "20", "--storage", storage, "--frame-id", "front")
+    options = ("--hertz", "20", "--storage", storage, "--frame-id", "front")
     assert run(source, tmp_path / "bag", *options) == 0
     found = read_bag(tmp_path / "bag")
     assert times(tmp_path / "bag") == [0.0, 0.05, 0.95]
@@ -107,7 +107,7 @@ def test_a_video_keeps_its_rate(tmp_path: Path) -> None:
     for shade in shades:
         writer.write(np.full((48, 64, 3), (shade, 0, 0), np.uint8))  # BGR
     writer.release()
-    for bag, options, period in (("a", [], 0.04), ("b", ["--rate", "10", "--compressed"], 0.1)):
+    for bag, options, period in (("a", [], 0.04), ("b", ["--hertz", "10", "--compressed"], 0.1)):
         assert run(film, tmp_path / bag, *options, "--condition", "rain") == 0
         topic = CAMERA + ("/compressed" if options else "")
         found = read_bag(tmp_path / bag)
@@ -156,7 +156,7 @@ def test_labels_of_acdc(tmp_path: Path) -> None:
     ids = np.arange(12 * 20, dtype=np.uint8).reshape(12, 20) % 34
     write_png(next(root.rglob("*_000000_gt_labelIds.png")), ids)
     next(root.rglob("*_000001_gt_labelIds.png")).unlink()
-    assert run(root / "rgb_anon" / "night", tmp_path / "bag", "--labels", root) == 0
+    assert run(root / "rgb_anon" / "night", tmp_path / "bag", "--acdc", root) == 0
     found = read_bag(tmp_path / "bag")
     (labels,) = found["/camera/labels"]
     assert labels.header == found[CAMERA][0].header
@@ -179,7 +179,7 @@ def test_labels_of_acdc(tmp_path: Path) -> None:
         ("good", ["--calibration", "none.yaml"], "--calibration none.yaml cannot be read"),
         ("good", ["--calibration", "{p}/half.yaml"], "not a file of camera_calibration: 'distortion_model'"),
         ("good", ["--calibration", "{p}/large.yaml"], "--calibration is for 40×12 images; 1.png is 20×12"),
-        ("good", ["--labels", "{p}/empty"], "has none of the folders rgb_anon"),
+        ("good", ["--acdc", "{p}/empty"], "has none of the folders rgb_anon"),
     ],
 )
 def test_mistakes_end_in_one_line_and_leave_nothing(
@@ -234,7 +234,7 @@ def test_nothing_is_overwritten(tmp_path: Path, capfd: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize(
     "option",
-    [["--rate", "0"], ["--limit", "0"], ["--topic", "image"], ["--start", "5e9"], ["--start", "nan"]],
+    [["--hertz", "0"], ["--limit", "0"], ["--topic", "image"], ["--start", "5e9"], ["--start", "nan"]],
 )
 def test_bad_options(option: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:

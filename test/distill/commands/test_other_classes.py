@@ -13,7 +13,7 @@ from acdc_tree import write_png
 
 from distill.__main__ import main
 from distill.checkpoints.student import load_student
-from distill.commands.export import make_card
+from distill.export.model_card import trained_card
 from kd_seg_ros.common.classes import PALETTE
 from kd_seg_ros.inference.card import ModelCard
 
@@ -66,7 +66,7 @@ def test_the_checkpoint_knows_its_classes(runs: Path, capsys: pytest.CaptureFixt
 
 def test_the_card_has_its_names_and_colours(runs: Path) -> None:
     _, config = load_student(runs / "student/best.ckpt")
-    card = make_card(config, None, SIZE, 0)
+    card = trained_card(config, None, SIZE, 0)
     assert ModelCard.from_json(card.to_json()) == card
     assert card.class_names == ("sky", "pavement", "tram stop")
     assert card.palette[:2] == (PALETTE[10], PALETTE[1])

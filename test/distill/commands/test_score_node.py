@@ -62,7 +62,7 @@ def offline_confusion(model: Path, numbers: list[int]) -> list[list[int]]:
 
 
 def run(bag: Path, out: Path, *options: object) -> dict[str, Any]:
-    arguments = ["--bag", bag, "--labels", "/camera/labels", "--out", out, *options]
+    arguments = [bag, "--labels-topic", "/camera/labels", "--out", out, *options]
     assert main(list(map(str, arguments))) == 0
     document: dict[str, Any] = json.loads(out.read_text())
     return document
@@ -72,7 +72,7 @@ def test_in_lock_step_nothing_is_dropped_and_scores_are_those_offline(
     tmp_path: Path, model: Path, bag: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept = tmp_path / "recording"
-    options = ["--wait", "--model", model, "--provider", "cpu", "--recording", kept]
+    options = ["--lock-step", "--model", model, "--provider", "cpu", "--recording", kept]
     document = run(bag, tmp_path / "m.json", *options)
     assert document["scores"]["full"]["confusion"] == offline_confusion(model, list(range(1, FRAMES + 1)))
     for index, condition in enumerate(CONDITIONS):
@@ -118,13 +118,13 @@ def test_attached_to_a_running_node_with_a_frame_it_cannot_use(
     bag = write_messages(tmp_path / "bag", entries)
     settings = ["-p", f"model:={model}", "-p", "provider:=cpu", "-p", "diagnostics.period_s:=0.2"]
     with running_node("car", *settings, "-p", "confidence_encoding:=32FC1", "-r", "image:=/elsewhere"):
-        document = run(bag, tmp_path / "m.json", "--wait", "--attach", "/car")
+        document = run(bag, tmp_path / "m.json", "--lock-step", "--attach", "/car")
         again = run(bag, tmp_path / "m.json", "--attach", "car", "--rate", 2)
         jpeg = STORE.types["sensor_msgs/msg/CompressedImage"](
             entries[0][2].header, "jpeg", np.zeros(9, np.uint8)
         )
         compressed = write_messages(tmp_path / "jpeg", [("/c/image", START, jpeg), entries[1]])
-        given = ["--bag", compressed, "--labels", "/camera/labels", "--attach", "/car", "--topic", "/c/image"]
+        given = [compressed, "--labels-topic", "/camera/labels", "--attach", "/car", "--topic", "/c/image"]
         capsys.readouterr()
         assert main(list(map(str, given))) == 2
         assert "start the node with compressed:=true" in capsys.readouterr().err
@@ -136,9 +136,9 @@ def test_attached_to_a_running_node_with_a_frame_it_cannot_use(
 
 
 def complaint(capsys: pytest.CaptureFixture[str], bag: Path, *options: object, status: int) -> str:
-    arguments = ["--bag", bag, "--labels", "/camera/labels", *options]
+    arguments = [bag, "--labels-topic", "/camera/labels", *options]
     assert main(list(map(str, arguments))) == status
-    (line,) = capsys.readouterr().err.splitlines()
+    line = capsys.readouterr().err.splitlines()[-1]
     assert line.startswith("error: ")
     return line
 
@@ -146,7 +146,7 @@ def complaint(capsys: pytest.CaptureFixture[str], bag: Path, *options: object, s
 def test_mistakes(tmp_path: Path, model: Path, bag: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--model FILE is needed, or --attach" in complaint(capsys, bag, status=2)
     given = ["--model", model]
-    assert "--rate has no meaning" in complaint(capsys, bag, *given, "--wait", "--rate", 2, status=2)
+    assert "--rate has no meaning" in complaint(capsys, bag, *given, "--lock-step", "--rate", 2, status=2)
     assert "exists already" in complaint(capsys, bag, *given, "--recording", tmp_path, status=2)
     assert "no such model file" in complaint(capsys, bag, "--model", tmp_path / "no.onnx", status=2)
     (tmp_path / "file").touch()
@@ -165,7 +165,7 @@ def test_a_node_that_refuses_to_start(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from distill.commands import score_node
+    from distill.drives import replay
 
     command = [
         "-m",
@@ -176,7 +176,7 @@ def test_a_node_that_refuses_to_start(
         "-p",
         "provider:=cpu",
     ]
-    monkeypatch.setattr(score_node, "node_command", lambda *_: command)
+    monkeypatch.setattr(replay, "node_command", lambda *_: command)
     line = complaint(capsys, bag, "--model", model, status=2)
     assert "the node does not start: /no/such.onnx: no such model file" in line
 
@@ -184,11 +184,9 @@ def test_a_node_that_refuses_to_start(
 def test_a_node_that_dies_is_reported_with_its_last_lines(
     bag: Path, model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from distill.commands import score_node
+    from distill.drives import replay
 
-    monkeypatch.setattr(
-        score_node, "node_command", lambda *_: ["-c", "print('hot'); raise SystemExit('fire')"]
-    )
-    assert main(["--bag", str(bag), "--labels", "/camera/labels", "--model", str(model)]) == 1
+    monkeypatch.setattr(replay, "node_command", lambda *_: ["-c", "print('hot'); raise SystemExit('fire')"])
+    assert main([str(bag), "--labels-topic", "/camera/labels", "--model", str(model)]) == 1
     error = capsys.readouterr().err
     assert "the node has ended with exit code 1; its last lines:\nhot\nfire" in error

@@ -146,12 +146,13 @@ def test_the_table_of_frames(tmp_path: Path, model: Path) -> None:
         assert float(row["unlabelled"]) == pytest.approx(0, abs=1e-6)
 
 
-def test_as_a_module(tmp_path: Path, model: Path) -> None:
+def test_as_a_command_of_kd_seg(tmp_path: Path, model: Path) -> None:
     bag = write_drive(tmp_path / "bag", 2)
     command = [
         sys.executable,
         "-m",
-        "distill.commands.segment_bag",
+        "distill",
+        "segment-bag",
         bag,
         "--model",
         model,

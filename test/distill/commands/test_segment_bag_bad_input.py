@@ -165,11 +165,15 @@ BAD: dict[str, tuple[Callable[[Path], Path], list[str], str]] = {
         "is of type std_msgs/msg/S",
     ),
     "copy": (lambda p: write_drive(p / "b", 1), ["--copy", "/imu"], "--copy /imu: not in"),
-    "labels": (lambda p: write_drive(p / "b", 1), ["--labels", "/truth"], "--labels /truth is not in"),
+    "labels": (
+        lambda p: write_drive(p / "b", 1),
+        ["--labels-topic", "/truth"],
+        "--labels-topic /truth is not in",
+    ),
     "labels of a type": (
         lambda p: write_drive(p / "b", 1),
-        ["--labels", "/camera/condition"],
-        "--labels /camera/condition is of type std_msgs/msg/String: labels are images",
+        ["--labels-topic", "/camera/condition"],
+        "--labels-topic /camera/condition is of type std_msgs/msg/String: labels are images",
     ),
     "no names": (lambda p: write_drive(p / "b", 1), ["--acdc", "."], "has no /camera/frame_name"),
     "video": (lambda p: write_drive(p / "b", 1), ["--video", "x.avi"], "ends in .mp4 or .gif"),

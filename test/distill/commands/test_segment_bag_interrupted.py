@@ -114,10 +114,10 @@ def test_a_signal_ends_the_run_with_every_frame_it_has_done(
     arguments = [str(a) for a in (bag, "--model", model, "--provider", "cpu", "--out", out)]
     assert interrupt(arguments, out, 10, signal.SIGINT) == 130
     frames = (notes_of(out) or {})["frames"]
-    assert f"interrupted after frame {frames}: the same command goes on there" in capfd.readouterr().err
+    assert f"interrupted after frame {frames}: the same command continues there" in capfd.readouterr().err
     assert len(read_bag(out)[MASK]) == frames
     assert main(arguments) == 0
-    assert f"going on after frame {frames} of 400" in capfd.readouterr().err
+    assert f"continuing after frame {frames} of 400" in capfd.readouterr().err
     check_maps(out, [frame(n)[0] for n in range(400)])
 
 
@@ -149,7 +149,7 @@ def test_a_signal_ends_the_making_of_a_video(tmp_path: Path, model: Path, number
         finally:
             process.kill()
     assert process.returncode == 128 + number
-    assert errors.decode().splitlines()[-1] == "interrupted: give the same command again to go on"
+    assert errors.decode().splitlines()[-1] == "interrupted: give the same command again to continue"
     assert b"Traceback" not in errors
     assert {file.name for file in tmp_path.iterdir()} == {"bag", "out"}
     assert len(read_bag(out)[MASK]) == 100

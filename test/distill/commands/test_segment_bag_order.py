@@ -70,7 +70,7 @@ def test_a_clock_set_back_loses_no_frame_in_bag_video_and_scores(
 ) -> None:
     pytest.importorskip("torch")
     film = tmp_path / "film.gif"
-    assert run(stepped, model, tmp_path / "out", "--labels", LABELS, "--video", film) == 0
+    assert run(stepped, model, tmp_path / "out", "--labels-topic", LABELS, "--video", film) == 0
     check_maps(tmp_path / "out", [frame(n)[0] for n in range(2 * COUNT)])
     assert [stamp_of(m) for m in read_bag(tmp_path / "out")[MASK]] == [
         START + n * PERIOD for n in range(2 * COUNT)
@@ -119,7 +119,7 @@ def test_a_damaged_image_does_not_keep_the_others_from_being_scored(
             image, labels = (bytes(STORE.serialize_cdr(image_message(p, time), IMAGE)) for p in frame(number))
             writer.write(cameras, time, image if number != 1 else image[:5])
             writer.write(truth, time, labels)
-    assert run(tmp_path / "bag", model, tmp_path / "out", "--labels", LABELS) == 0
+    assert run(tmp_path / "bag", model, tmp_path / "out", "--labels-topic", LABELS) == 0
     assert "warning: 1 frames could not be decoded" in capfd.readouterr().err
     document = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert document["scores"]["full"]["images"] == 2

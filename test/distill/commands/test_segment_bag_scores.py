@@ -61,16 +61,16 @@ def test_labels_of_a_topic_are_scored_by_condition(
     tmp_path: Path, model: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     bag = write_drive(tmp_path / "bag", 12)
-    assert run(bag, model, tmp_path / "out", "--labels", "/camera/labels") == 0
+    assert run(bag, model, tmp_path / "out", "--labels-topic", "/camera/labels") == 0
     document = json.loads((tmp_path / "out" / "metrics.json").read_text())
     for condition in ("full", *CONDITIONS):
         numbers = [n for n in range(12) if condition in ("full", CONDITIONS[n * 3 // 12])]
         check_scores(document["scores"][condition], [frame(n) for n in numbers])
     assert document["data"]["labels_topic"] == "/camera/labels"
     assert "no AUPRC" in capfd.readouterr().out  # the tiny model has no scores of all classes
-    # The tables that `python -m distill compare` reads; a regression test compares a student with another.
+    # The tables that `kd_seg compare` reads; a regression test compares a student with another.
     better = tmp_path / "better" / "metrics.json"
-    assert run(bag, model, tmp_path / "out", "--labels", "/camera/labels", "--metrics", better) == 0
+    assert run(bag, model, tmp_path / "out", "--labels-topic", "/camera/labels", "--metrics", better) == 0
     from distill.evaluation.evaluated_run import check_comparable, read_run
 
     runs = [read_run(tmp_path / "out" / "metrics.json"), read_run(better)]
@@ -107,7 +107,9 @@ def test_scores_of_all_classes_come_from_a_second_run(
     known = Known(model)
     monkeypatch.setattr(evaluated_model, "open_onnx", lambda *_: known)
     bag = write_drive(tmp_path / "bag", 3)
-    assert run(bag, model, tmp_path / "out", "--labels", "/camera/labels", "--min-confidence", "0.5") == 0
+    assert (
+        run(bag, model, tmp_path / "out", "--labels-topic", "/camera/labels", "--min-confidence", "0.5") == 0
+    )
     scores = json.loads((tmp_path / "out" / "metrics.json").read_text())["scores"]["full"]
     labels = np.stack([frame(n)[1] for n in range(3)])
     probabilities = np.stack([known.predict(frame(n)[0]).exp().numpy() for n in range(3)])
@@ -142,7 +144,7 @@ def test_labels_that_do_not_match_are_one_clear_error(
     stamps: list[int], change: Any, message: str, tmp_path: Path, model: Path, capfd: Any
 ) -> None:
     bag = with_labels(tmp_path / "bag", stamps, change(frame(1)[1]))
-    assert run(bag, model, tmp_path / "out", "--labels", "/truth") == 2
+    assert run(bag, model, tmp_path / "out", "--labels-topic", "/truth") == 2
     (line,) = [li for li in capfd.readouterr().err.splitlines() if li.startswith("error:")]
     assert re.search(message, line), line
 
@@ -151,7 +153,9 @@ def test_some_frames_may_have_labels_and_labels_of_no_frame_are_told(
     tmp_path: Path, model: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     bag = with_labels(tmp_path / "bag", [START + 1, START + 50], frame(1)[1])
-    assert run(bag, model, tmp_path / "out", "--labels", "/truth", "--metrics", tmp_path / "m.json") == 0
+    assert (
+        run(bag, model, tmp_path / "out", "--labels-topic", "/truth", "--metrics", tmp_path / "m.json") == 0
+    )
     assert "1 labels belong to no image" in capfd.readouterr().err
     scores = json.loads((tmp_path / "m.json").read_text())["scores"]
     check_scores(scores["full"], [frame(1)])
@@ -187,7 +191,10 @@ def test_scoring_without_the_offline_half_says_what_to_install(
     tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "distill.evaluation.evaluation", None)
-    assert run(write_drive(tmp_path / "bag", 1), model, tmp_path / "out", "--labels", "/camera/labels") == 2
+    assert (
+        run(write_drive(tmp_path / "bag", 1), model, tmp_path / "out", "--labels-topic", "/camera/labels")
+        == 2
+    )
     assert (
         "error: scoring a bag needs the offline half: pip install 'kd_seg_ros[distill]'"
         in capfd.readouterr().err
@@ -265,7 +272,7 @@ def test_labels_whose_frames_share_a_stamp_cannot_be_told_apart(
     entries = [(CAMERA, START + n, image_message(frame(n)[0], START)) for n in range(2)]
     entries.append(("/truth", START, image_message(frame(0)[1], START)))
     bag = write_messages(tmp_path / "bag", entries)
-    assert run(bag, model, tmp_path / "out", "--labels", "/truth") == 2
+    assert run(bag, model, tmp_path / "out", "--labels-topic", "/truth") == 2
     assert "have the same header stamp, 1700000000.000000000" in capfd.readouterr().err
 
 

@@ -101,7 +101,7 @@ def test_the_card_says_what_is_known(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert (card.mean, card.std, card.temperature) == (MEAN, STD, 1.0)
     assert card.parameters == CLASSES * 3 * (STRIDE + 2) ** 2
     assert card.agreement["argmax"] >= 0.999
-    assert "agreement with net.onnx itself over 2 images" in capsys.readouterr().out
+    assert "agreement with net.onnx itself over 2 images" in capsys.readouterr().err
     named = Engine(wrap(tmp_path, original), "cpu").card
     assert named.palette[:2] == (PALETTE[0], PALETTE[13])
 

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from distill.benchmarks.models import MEAN, STD, export
 from distill.evaluation.onnx_predictor import open_engine
 from distill.export.agreement import measure_agreement
-from distill.export.trace import save, to_dynamic_onnx, to_onnx
+from distill.export.model_card import save_with_card
+from distill.export.trace import to_dynamic_onnx, to_onnx
 from distill.models.deployed import DeployedModel
 from distill.models.logit_calibration import PARAMETERS, LogitCalibration, Method
 from distill.models.network import Maps, SegmentationNetwork
@@ -184,7 +185,7 @@ def test_a_network_of_fixed_size_is_refused() -> None:
 def test_the_engine_runs_it_in_either_order_of_channels(dynamic_size: bool, tmp_path: Path) -> None:
     model = DeployedModel(TinyNetwork(), MEAN, (0.2, 0.3, 0.4), 1.0).eval()
     proto = to_dynamic_onnx(model) if dynamic_size else to_onnx(model, SIZE)
-    save(proto, tiny_model.card(*SIZE), tmp_path / "model.onnx")
+    save_with_card(proto, tiny_model.card(*SIZE), tmp_path / "model.onnx")
     engine, predict = open_engine(tmp_path / "model.onnx", "cpu")
     image = smooth_images(1)[0]
     rgb = engine.segment(image, probability=True)

@@ -8,7 +8,7 @@ import pytest
 
 from kd_seg_ros.benchmark import __main__ as command
 from kd_seg_ros.benchmark import soak_suite
-from kd_seg_ros.benchmark.process import Usage
+from kd_seg_ros.benchmark.process_usage import Usage
 from kd_seg_ros.benchmark.result import Result, table
 
 pytestmark = pytest.mark.usefixtures("_isolated")

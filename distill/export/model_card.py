@@ -1,0 +1,127 @@
+"""The model card that an exported file carries: what the vehicle must know about the network."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Final
+
+import onnx
+
+from distill.checkpoints.stored_calibration import UNCALIBRATED, calibration_of
+from distill.common.palette import palette
+from distill.config import Config
+from kd_seg_ros import __version__
+from kd_seg_ros.common.classes import IGNORE_ID
+from kd_seg_ros.common.files import sha256
+from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.contract import METADATA_KEY
+
+EXTERNAL_LIMITATIONS: Final = (
+    "A network from elsewhere: its accuracy and calibration were not measured by this software."
+)
+
+
+def trained_card(
+    config: Config, calibrated: dict[str, Any] | None, size: tuple[int, int], parameters: int
+) -> ModelCard:
+    """Collect what is known of a network that was trained here.
+
+    :param config: the experiment.
+    :param calibrated: content of the checkpoint's calibration file
+        (:mod:`distill.checkpoints.stored_calibration`); None if it was never calibrated.
+    :param size: (H, W) of the camera's image.
+    :param parameters: number of parameters of the deployed network.
+    """
+    card = ModelCard(
+        name=config.name,
+        class_names=config.data.class_names,
+        palette=palette(config.data.class_names),
+        ignore_id=IGNORE_ID,
+        height=size[0],
+        width=size[1],
+        working_scale=config.data.working_scale,
+        mean=config.data.mean,
+        std=config.data.std,
+        temperature=1.0,
+        parameters=parameters,
+        dataset=config.data.summary,
+        limitations=config.data.limitations,
+        package_version=__version__,
+        created=_now(),
+        config=config.model_dump(mode="json"),
+        config_hash=config.digest(),
+    )
+    if calibrated is None:
+        return card
+    method = calibrated["method"]
+    before, after = calibrated["scores"][UNCALIBRATED], calibrated["scores"][method]
+    return replace(
+        card,
+        temperature=calibration_of(calibrated).temperature,
+        calibration={"method": method, "parameters": calibrated["parameters"]},
+        miou=_measured(calibrated["miou"]),
+        ece_before=_measured({condition: scores["ece"] for condition, scores in before.items()}),
+        ece_after=_measured({condition: scores["ece"] for condition, scores in after.items()}),
+        reliability={condition: scores["reliability"] for condition, scores in after.items()},
+        expected_accuracy=calibrated["expected_accuracy"],
+    )
+
+
+def external_card(
+    path: Path,
+    classes: Mapping[str, tuple[int, int, int]],
+    size: tuple[int, int],
+    scale: float,
+    mean: tuple[float, float, float],
+    std: tuple[float, float, float],
+    parameters: int,
+) -> ModelCard:
+    """Collect what is known of a network from an ONNX file that was made elsewhere.
+
+    :param path: that file.
+    :param classes: name → RGB colour (0…255) of each class, in the order of the logits.
+    :param size: (H, W) of the camera's image.
+    :param scale: the network sees the image resized by this factor.
+    :param mean: RGB, 0…1, that the network expects to be subtracted; ``std``: to be divided by.
+    :param parameters: numbers in the network's weights.
+    """
+    digest = sha256(path)
+    return ModelCard(
+        name=path.stem,
+        class_names=tuple(classes),
+        palette=tuple(classes.values()),
+        ignore_id=IGNORE_ID,
+        height=size[0],
+        width=size[1],
+        working_scale=scale,
+        mean=mean,
+        std=std,
+        temperature=1.0,
+        parameters=parameters,
+        dataset=f"unknown: {path.name} was made elsewhere",
+        limitations=EXTERNAL_LIMITATIONS,
+        package_version=__version__,
+        created=_now(),
+        config={"wrapped": path.name, "sha256": digest},
+        config_hash=hashlib.sha256(digest.encode()).hexdigest(),
+    )
+
+
+def save_with_card(proto: onnx.ModelProto, card: ModelCard, path: Path) -> None:
+    """Put the card into a model's metadata and write the model; raises OSError."""
+    onnx.helper.set_model_props(proto, {METADATA_KEY: card.to_json()})
+    path.write_bytes(proto.SerializeToString(deterministic=True))
+
+
+def _now() -> str:
+    """Return the time as ISO 8601, UTC, in whole seconds."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def _measured(values: Mapping[str, float | None]) -> dict[str, float]:
+    """Leave out the conditions for which there is no score."""
+    return {condition: value for condition, value in values.items() if value is not None}
