@@ -1,4 +1,4 @@
-"""A network that fails while it runs: started anew, or else the node ends so that somebody can act."""
+"""A network that fails while it runs is started again, or else the node ends so that somebody can act."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_restarts_are_tried_and_then_the_node_ends_with_status_1(tmp_path: Path,
         np.testing.assert_array_equal(as_array(answer), expected(GOOD)[0])
         camera.publish(rgb_message(BAD, second=2))
         assert client.spin_until(
-            lambda: states and "attempt 1 of 3 to start it anew" in states[-1]["message"]
+            lambda: states and "attempt 1 of 3 to start it again" in states[-1]["message"]
         )
         assert states[-1]["level"] == "2"
         client.ask(camera, rgb_message(GOOD, second=3), masks)

@@ -39,7 +39,7 @@ def picture(seed: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
 
 @pytest.fixture
 def client(request: pytest.FixtureRequest) -> Iterator[Client]:
-    """In the namespace of the test's node: its name, or that of the shared one."""
+    """A client in the namespace of the test's own node, or of the shared one."""
     client = Client(getattr(request, "param", "shared"))
     yield client
     client.close()
