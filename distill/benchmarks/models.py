@@ -27,6 +27,7 @@ from distill.models.complexity import complexity
 from distill.models.deployed import DeployedModel
 from kd_seg_ros import __version__
 from kd_seg_ros.common.classes import CLASS_NAMES, IGNORE_ID, PALETTE
+from kd_seg_ros.common.logs import progress_shown
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine
 
@@ -56,7 +57,7 @@ def run(models: list[Model], budget: float) -> tuple[str, list[dict[str, Any]]]:
     :param budget: seconds for each timed pair.
     """
     rows = []
-    for model in (bar := tqdm(models, "benchmark", unit="model")):
+    for model in (bar := tqdm(models, "benchmark", unit="model", disable=not progress_shown())):
         bar.set_postfix_str(model.name)
         rows.append(
             {

@@ -1,69 +1,67 @@
-"""``kd_seg benchmark``: measure on this machine, and print a Markdown table."""
+"""``kd_seg benchmark``: measure on this machine and print a Markdown table; suites of both halves."""
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Final
 
-from distill.benchmarks import folding, metrics, models, postprocess, training
-from distill.models.catalogue import CAMERA_SIZE, MODELS, SWIFTNET, check_name
-from kd_seg_ros.benchmark.marks import marked, write_between_marks
+from kd_seg_ros.benchmark import command as vehicle
+from kd_seg_ros.benchmark.marks import marked
+from kd_seg_ros.benchmark.result import Result
 from kd_seg_ros.common.errors import UserError
 
-SUITES = ("models", "folding", "training", "metrics", "postprocess")
+SUITES: Final = {
+    "models": "size and speed of all networks",
+    "folding": "what folding the batch norms into the convolutions would save",
+    "training": "time and memory of a training step",
+    "metrics": "time of the metrics per image",
+    "postprocess": "time from logits to mask and confidence",
+}
+"""The suites of the offline half, with what they measure."""
+SECONDS: Final = 10.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument(
-        "--suite", choices=SUITES, required=True, help="models: size and speed of all networks"
-    )
-    parser.add_argument("--models", nargs="+", metavar="NAME", help="only these of the suite (default: all)")
-    parser.add_argument(
-        "--seconds", type=float, default=10, help="for each comparison, at least (default: %(default)s)"
-    )
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    parser.add_argument(
-        "--write", type=Path, help="put the table into this Markdown file, between its `<!-- SUITE -->` marks"
+    vehicle.add_options(parser, {**SUITES, **vehicle.SUITES})
+    models = parser.add_argument_group("of the suite models")
+    models.add_argument(
+        "--networks", nargs="+", metavar="NAME", help="measure these only, see `kd_seg models` (default: all)"
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run one suite."""
+    if args.networks and args.suite != "models":
+        raise UserError(f"--networks belongs to --suite models, not {args.suite}")
+    if args.suite in vehicle.SUITES:
+        return vehicle.run(args)
+    vehicle.check(args)
     if args.write:
         marked(args.write, args.suite, "")  # before minutes of measuring
-    if args.suite != "models":
-        if args.models:
-            raise UserError("--models belongs to --suite models")
-        suites: dict[str, Callable[[float], tuple[str, list[dict[str, Any]]]]] = {
-            "folding": partial(folding.run, size=CAMERA_SIZE),
-            "training": training.run,
-            "metrics": metrics.run,
-            "postprocess": _postprocess,
-        }
-        text, rows = suites[args.suite](args.seconds)
+    vehicle.show(args, measure(args))
+    return 0
+
+
+def measure(args: argparse.Namespace) -> Result:
+    """Run one suite of the offline half."""
+    from distill.benchmarks import folding, metrics, models, postprocess, training
+    from distill.models.catalogue import CAMERA_SIZE, MODELS, SWIFTNET, check_name
+
+    seconds = args.seconds or SECONDS
+    if args.suite == "postprocess":
+        return postprocess.run(seconds)
+    if args.suite == "folding":
+        text, rows = folding.run(seconds, size=CAMERA_SIZE)
+    elif args.suite == "training":
+        text, rows = training.run(seconds)
+    elif args.suite == "metrics":
+        text, rows = metrics.run(seconds)
     else:
-        names = args.models or list(MODELS)
+        names = args.networks or list(MODELS)
         for name in names:
             check_name(name)
             if name == SWIFTNET:
                 raise UserError("'swiftnet' alone names no network; did you mean 'swiftnet_resnet18'?")
-        text, rows = models.run([MODELS[name] for name in names], args.seconds)
-    print(text)
-    try:
-        if args.json:
-            args.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-        if args.write:
-            write_between_marks(args.write, args.suite, text)
-    except OSError as error:
-        raise UserError(f"{error.filename} cannot be written: {error.strerror}") from error
-    return 0
-
-
-def _postprocess(seconds: float) -> tuple[str, list[dict[str, Any]]]:
-    result = postprocess.run(seconds)
-    return result.text, [result.figures]
+        text, rows = models.run([MODELS[name] for name in names], seconds)
+    return Result(text, rows)

@@ -3,77 +3,97 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
-
-from distill.calibration.calibrate import CalibrationResult, Scores, calibrate
-from distill.calibration.methods import METHODS
-from distill.calibration.rare import FEWEST
-from distill.checkpoints.stored_calibration import UNCALIBRATED, calibration_path
-from distill.checkpoints.student import load_student
-from distill.common.files import write_json
-from distill.data import evaluation_images
-from distill.evaluation.metrics_json import FULL
-from distill.evaluation.reliability_diagram import write_diagrams
+from distill.common.calibration_methods import PARAMETERS
+from distill.datasets.options import add_data_options
+from kd_seg_ros.common.command_line import add_json_option, print_json
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import sha256
+from kd_seg_ros.common.logs import progress_shown
+from kd_seg_ros.common.model_file import require_kind
+from kd_seg_ros.common.option_types import count
+
+if TYPE_CHECKING:
+    from distill.calibration.calibrate import CalibrationResult, Scores
+
+LOGGER = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("--checkpoint", type=Path, required=True, help="a .ckpt of `fit`")
-    evaluation_images.add_options(parser)
+    parser.add_argument(
+        "--model", type=Path, required=True, metavar="FILE", help="checkpoint, as `kd_seg fit` writes it"
+    )
+    add_data_options(parser, default="the training's own, and its val split", split="val")
     parser.add_argument(
         "--method",
-        choices=METHODS,
+        choices=tuple(PARAMETERS),
         default="temperature",
-        help="what to deploy; all are compared (default: %(default)s)",
+        help="method to store for export; all are compared",
     )
     parser.add_argument(
         "--pixels",
-        type=int,
+        type=count,
         default=2_000_000,
-        help="labelled pixels to fit on, drawn evenly from half of the images (default: %(default)s)",
+        metavar="N",
+        help="fit on N labelled pixels, drawn evenly from half of the images",
     )
+    add_json_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Fit, compare, and write calibration and reliability diagrams next to the checkpoint."""
-    if args.pixels < 1:
-        raise UserError("--pixels must be at least 1")
-    network, config = load_student(args.checkpoint)
-    frames = evaluation_images.choose_frames(args, config.data, config.data.class_names)
-    if len(frames) == 1:
-        print("warning: a single image: the scores below are not held out, it was calibrated on")
-    try:
-        result = calibrate(network, config, frames, args.method, args.pixels, progress=True)
-    except ValueError as error:
-        raise UserError(f"{args.checkpoint} cannot be calibrated: {error}") from error
+    from distill.calibration.calibrate import calibrate
+    from distill.checkpoints.stored_calibration import UNCALIBRATED, calibration_path
+    from distill.checkpoints.student import load_student
+    from distill.common.files import write_json
+    from distill.data.evaluation_images import choose_frames
+    from distill.evaluation.reliability_diagram import write_diagrams
 
-    path, picture = calibration_path(args.checkpoint), args.checkpoint.with_suffix(".reliability.png")
+    require_kind(args.model, "checkpoint")
+    network, config = load_student(args.model)
+    frames = choose_frames(args, config.data, config.data.class_names)
+    if len(frames) == 1:
+        LOGGER.warning("a single image: the scores below are not held out, it was calibrated on")
+    try:
+        result = calibrate(network, config, frames, args.method, args.pixels, progress=progress_shown())
+    except ValueError as error:
+        raise UserError(f"{args.model} cannot be calibrated: {error}") from error
+
+    path, picture = calibration_path(args.model), args.model.with_suffix(".reliability.png")
     dataset, split = args.dataset or config.data.summary, args.split or "val"
-    write_json(path, result.document(sha256(args.checkpoint), dataset, split))
+    document = result.document(sha256(args.model), dataset, split)
+    write_json(path, document)
     held_out = " held out" if result.held_out else ""
     title = f"{config.name}: {result.method}, {result.reported_images} images{held_out}"
     write_diagrams(picture, result.scores[UNCALIBRATED], result.scores[result.method], title)
 
+    value = f" {result.calibration.temperature:.4f}" if result.method == "temperature" else ""
+    LOGGER.info("reliability diagrams before and after: %s", picture)
+    LOGGER.info("%s%s written to %s; `kd_seg export` reads it from there", result.method, value, path)
+    if args.json:
+        print_json(document)
+        return 0
     print(
         f"fitted on {result.fitted_images} images, {result.fitted_pixels} pixels; "
         f"measured on {result.reported_images} images"
     )
     print_comparison(result.scores)
     print_rare_classes(result, len(config.data.class_names))
-    value = f" {result.calibration.temperature:.4f}" if result.method == "temperature" else ""
-    print(f"reliability diagrams before and after: {picture}")
-    print(f"{result.method}{value} written to {path}; `kd_seg export` reads it from there")
     return 0
 
 
 def print_comparison(scores: Mapping[str, Scores]) -> None:
     """Print one column per method: the scores over all reported images, then the ECE of each condition."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from distill.evaluation.metrics_json import FULL
+
     conditions = [condition for condition in next(iter(scores.values())) if condition != FULL]
     rows = [
         ("mIoU [%]", FULL, "miou", 100, 2),
@@ -92,6 +112,9 @@ def print_comparison(scores: Mapping[str, Scores]) -> None:
 
 def print_rare_classes(result: CalibrationResult, classes: int) -> None:
     """Say which classes had too few pixels for parameters of their own."""
+    from distill.calibration.methods import METHODS
+    from distill.calibration.rare import FEWEST
+
     for name, rare in result.rare.items():
         if rare:
             print(

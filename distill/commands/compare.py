@@ -11,27 +11,38 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from distill.common.files import write_json
 from distill.evaluation.bootstrap import Difference, paired_bootstrap
 from distill.evaluation.evaluated_run import EvaluatedRun, check_comparable, read_run
 from distill.evaluation.image_scores import ImageScores
 from distill.evaluation.metrics_json import FULL
+from kd_seg_ros.common.command_line import add_json_option, print_json
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.option_types import count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("first", type=Path, metavar="A", help="run folder, or metrics.json, of `evaluate`")
-    parser.add_argument("second", type=Path, metavar="B", help="the same of the other model")
-    parser.add_argument("--draws", type=int, default=10_000, help="of the bootstrap (default: %(default)s)")
+    parser.add_argument(
+        "first", type=Path, metavar="A", help="run folder, or metrics.json, of `kd_seg evaluate`"
+    )
+    parser.add_argument(
+        "second", type=Path, metavar="B", help="run folder, or metrics.json, of the other model"
+    )
+    parser.add_argument(
+        "--draws",
+        type=count,
+        default=10_000,
+        metavar="N",
+        help="number of draws of the bootstrap, at least 100",
+    )
     parser.add_argument(
         "--by",
         choices=("image", "sequence"),
         default="image",
-        help="what is drawn: images, or all images of a folder together, since those of a drive resemble "
-        "each other and their number flatters (default: %(default)s)",
+        help="what the bootstrap draws: single images, or whole sequences (folders), which is safer because "
+        "the images of a drive resemble each other",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
+    add_json_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,7 +52,6 @@ def run(args: argparse.Namespace) -> int:
     first, second = read_run(args.first), read_run(args.second)
     check_comparable([first, second])
     results = compare(first.images, second.images, args.by, args.draws)
-    print_differences(results, first, second)
     if args.json:
         document = {
             "models": [first.document["model"], second.document["model"]],
@@ -52,8 +62,9 @@ def run(args: argparse.Namespace) -> int:
                 for condition, pair in results.items()
             },
         }
-        write_json(args.json, document)
-        print(f"written to {args.json}")
+        print_json(document)
+    else:
+        print_differences(results, first, second)
     return 0
 
 

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
-from distill.data import evaluation_images
-from distill.evaluation import views
-from distill.evaluation.evaluate import check_options, evaluate
-from distill.evaluation.evaluated_model import open_checkpoint, open_onnx
-from distill.evaluation.evaluated_run import write_run
-from distill.evaluation.evaluation import ScoreOptions
-from distill.evaluation.metrics_json import metrics_document
-from distill.evaluation.score_table import print_scores
-from distill.evaluation.views import Views
-from kd_seg_ros.common.errors import UserError
+from distill.datasets.options import add_data_options
+from kd_seg_ros.common.command_line import add_json_option, print_json
+from kd_seg_ros.common.logs import progress_shown
+from kd_seg_ros.common.model_file import kind_of
+from kd_seg_ros.common.option_types import count, image_size, number, positive
 from kd_seg_ros.inference.providers import PROVIDERS
+
+LOGGER = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--checkpoint", type=Path, help="a .ckpt of `fit`")
-    what.add_argument("--onnx", type=Path, help="a file of `export`, run as the vehicle runs it")
-    evaluation_images.add_options(parser)
     parser.add_argument(
-        "--out", type=Path, help="metrics.json to write, with tables beside it (default: beside the model)"
+        "--model",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="checkpoint of `kd_seg fit`, or ONNX file of `kd_seg export`, which is run as on the vehicle",
+    )
+    add_data_options(parser, default="the training's own, and its val split", split="val")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="JSON file to write the scores into, with tables next to it (default: next to the model)",
     )
     parser.add_argument(
-        "--provider", choices=PROVIDERS, default="cpu", help="of --onnx (default: %(default)s)"
+        "--provider", choices=tuple(PROVIDERS), default="cpu", help="what an ONNX file runs on"
     )
     parser.add_argument(
         "--submission",
@@ -36,30 +41,60 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="write the class ids as PNGs, as ACDC's test server takes them; labels are not needed then",
     )
-    parser.add_argument("--bins", type=int, metavar="N", help="ECE with 1 to N bins, too")
+    parser.add_argument("--bins", type=count, metavar="N", help="also compute the ECE with 1 to N bins")
     parser.add_argument(
         "--exact-auprc",
         action="store_true",
-        help="AUPRC with every score as a threshold, too: keeps 4 bytes a pixel and class in memory",
+        help="also compute AUPRC with every score as a threshold; needs 4 bytes per pixel and class",
     )
-    views.add_arguments(parser)
+    views = parser.add_argument_group(
+        "test-time augmentation (the mean of the probabilities of several views)"
+    )
+    views.add_argument("--flip", action="store_true", help="also the mirror image")
+    views.add_argument(
+        "--scales", type=positive, nargs="+", default=[], metavar="X", help="resized images, e.g. 0.75 1 1.25"
+    )
+    views.add_argument(
+        "--tile",
+        type=image_size,
+        metavar="HxW",
+        help="windows of this size, pixels, in place of the whole image",
+    )
+    views.add_argument(
+        "--overlap",
+        type=number,
+        default=0.25,
+        metavar="X",
+        help="least share of a window that the next one overlaps, 0…1, below 1",
+    )
+    add_json_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print a table and write metrics.json, per_class.csv and images.npz."""
-    if args.bins is not None and args.bins < 1:
-        raise UserError("--bins must be at least 1")
+    from distill.data.evaluation_images import choose_frames
+    from distill.evaluation.evaluate import check_options, evaluate
+    from distill.evaluation.evaluated_model import open_checkpoint, open_onnx
+    from distill.evaluation.evaluated_run import write_run
+    from distill.evaluation.evaluation import ScoreOptions
+    from distill.evaluation.metrics_json import metrics_document
+    from distill.evaluation.score_table import print_scores
+    from distill.evaluation.views import Views
+
     chosen_views = Views.parse(args)
     options = ScoreOptions(args.bins or 0, args.exact_auprc)
-    model = open_onnx(args.onnx, args.provider) if args.onnx else open_checkpoint(args.checkpoint)
+    if kind_of(args.model) == "onnx":
+        model = open_onnx(args.model, args.provider)
+    else:
+        model = open_checkpoint(args.model)
     check_options(model, options, chosen_views)
-    frames = evaluation_images.choose_frames(
-        args, model.data, model.class_names, labelled=args.submission is None
-    )
+    frames = choose_frames(args, model.data, model.class_names, labelled=args.submission is None)
     root = Path(args.root or args.images or (model.data.root if model.data else ""))
-    evaluation = evaluate(model, frames, root, options, chosen_views, args.submission, progress=True)
+    evaluation = evaluate(
+        model, frames, root, options, chosen_views, args.submission, progress=progress_shown()
+    )
     if args.submission:
-        print(f"{len(frames)} predictions written to {args.submission}")
+        LOGGER.info("%d predictions written to %s", len(frames), args.submission)
     if frames[0].labels is None:
         return 0
 
@@ -70,10 +105,14 @@ def run(args: argparse.Namespace) -> int:
     document = metrics_document(scores, model.class_names, model.about, data, chosen_views.document())
     out = args.out or model.path.with_suffix(".metrics.json")
     write_run(out, document, evaluation.images())
+    method = model.about["calibration"]["method"]
+    value = f" {model.about['temperature']:.3f}" if method == "temperature" else ""
+    LOGGER.info("scores written to %s", out)
+    if args.json:
+        print_json(document)
+        return 0
     print_scores(scores, model.class_names)
     if model.predict is None:
         print("the file gives mask and confidence only: no AUPRC, Brier score and NLL")
-    method = model.about["calibration"]["method"]
-    value = f" {model.about['temperature']:.3f}" if method == "temperature" else ""
-    print(f"calibration: {method}{value}; written to {out}")
+    print(f"calibration: {method}{value}")
     return 0

@@ -5,39 +5,57 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from distill.export.export_checkpoint import export_checkpoint
-from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.model_file import require_kind
+from kd_seg_ros.common.option_types import count, image_size
 from kd_seg_ros.inference.providers import PROVIDERS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("--checkpoint", type=Path, required=True, help="a .ckpt of `fit`")
-    parser.add_argument("--out", type=Path, required=True, help="the .onnx file to write")
-    parser.add_argument("--height", type=int, default=1080, help="of the camera image (default: %(default)s)")
-    parser.add_argument("--width", type=int, default=1920, help="of the camera image (default: %(default)s)")
+    parser.add_argument(
+        "--model", type=Path, required=True, metavar="FILE", help="checkpoint, as `kd_seg fit` writes it"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help=".onnx file to write")
+    parser.add_argument(
+        "--size",
+        type=image_size,
+        default=(1080, 1920),
+        metavar="HxW",
+        help="height and width of the camera image, pixels (default: 1080x1920)",
+    )
     parser.add_argument(
         "--dynamic",
         action="store_true",
-        help="a file for images of any size; --height and --width are those it is checked with",
+        help="write a file that takes images of any size; it is checked at --size",
     )
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--root", type=Path, help="check on this data's val split (default: the training's)")
-    source.add_argument("--images", type=Path, help="check on the images of this folder, without labels")
-    parser.add_argument("--limit", type=int, default=20, help="images to check on (default: %(default)s)")
+    source.add_argument(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help="check the file on the val split of this data set's folder (default: the training's)",
+    )
+    source.add_argument(
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="check the file on the images of this folder, without labels",
+    )
+    parser.add_argument("--limit", type=count, default=20, metavar="N", help="check on N images only")
     parser.add_argument(
-        "--provider", choices=PROVIDERS, default="cpu", help="to check on (default: %(default)s)"
+        "--provider", choices=tuple(PROVIDERS), default="cpu", help="what the network runs on"
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Export, check the file against the network in PyTorch, and keep it only if they agree."""
-    if min(args.height, args.width, args.limit) < 1:
-        raise UserError("--height, --width and --limit must be at least 1")
+    from distill.export.export_checkpoint import export_checkpoint
+
+    require_kind(args.model, "checkpoint")
     written = export_checkpoint(
-        args.checkpoint,
+        args.model,
         args.out,
-        (args.height, args.width),
+        args.size,
         dynamic=args.dynamic,
         root=args.root,
         images=args.images,

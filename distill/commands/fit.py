@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from lightning.pytorch.utilities import rank_zero_only
-
-from distill.config import load_config
-from distill.config.overrides import parse_overrides
-from distill.training.trainer import fit
 from kd_seg_ros.common.logs import progress_shown
 
 
@@ -22,26 +16,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="YAML file, or the name of an experiment of this package, e.g. j_rn18_cwd_border",
     )
     parser.add_argument("--resume", action="store_true", help="continue the run from its last checkpoint")
-    parser.add_argument("--overwrite", action="store_true", help="delete the earlier run in its folder")
-    parser.add_argument(
-        "--cache-teacher",
-        type=Path,
-        metavar="DIR",
-        help="keep the teacher's outputs here (short for --teacher.cache); for images that are not augmented",
-    )
+    parser.add_argument("--overwrite", action="store_true", help="replace what an earlier run has written")
     parser.set_defaults(overrides=[])
     parser.epilog = (
-        "Any key of the configuration can be given too, and wins over the file: "
-        "--data.root DIR --training.epochs 3"
+        "Every key of the configuration is an option as well, and wins over the file: "
+        "--data.root DIR --training.epochs 3. `kd_seg config EXPERIMENT` lists them."
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Train and print where the best checkpoint is."""
-    overrides = parse_overrides(args.overrides)
-    if args.cache_teacher is not None:
-        overrides["teacher.cache"] = str(args.cache_teacher)
-    config = load_config(args.config, overrides)
+    from lightning.pytorch.utilities import rank_zero_only
+
+    from distill.config import load_config
+    from distill.config.overrides import parse_overrides
+    from distill.training.trainer import fit
+
+    config = load_config(args.config, parse_overrides(args.overrides))
     best = fit(config, resume=args.resume, overwrite=args.overwrite, progress_bar=progress_shown())
     # Where several processes train, each runs this command.
     rank_zero_only(print)(f"best checkpoint: {best}")

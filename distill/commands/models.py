@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
-from distill.models.catalogue import CAMERA_SIZE, MODELS
+from kd_seg_ros.common.command_line import add_json_option, print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("--json", action="store_true", help="a list of objects instead of a table")
+    add_json_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print one row per network."""
+    from distill.models.catalogue import CAMERA_SIZE, MODELS
+
     rows = [model.row() for model in MODELS.values()]
-    print(json.dumps(rows, indent=2) if args.json else table(rows))
+    if args.json:
+        print_json(rows)
+    else:
+        print(table(rows, CAMERA_SIZE))
     return 0
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def table(rows: list[dict[str, Any]], camera_size: tuple[int, int]) -> str:
     """Lay the rows out for the terminal.
 
     :param rows: of :meth:`distill.models.catalogue.Model.row`.
+    :param camera_size: height and width for which the work is counted.
     """
     form = "{:<34}{:<25}{:>11}{:>15}{:>9}  {:<20}{:>9}"
     head = form.format(
@@ -50,7 +55,7 @@ def table(rows: list[dict[str, Any]]) -> str:
             notes.append(
                 f"* counted as published, training-only heads included; the exported file holds {deployed}"
             )
-    height, width = CAMERA_SIZE
+    height, width = camera_size
     lines += [
         "",
         f"GFLOPs at {height}×{width}, a multiply-add counted as two.",

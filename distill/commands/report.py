@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from distill.report import galleries, plots, thesis_numbers
-from distill.report.class_tables import auprc_tables, iou_tables
-from distill.report.comparisons import pairs, references
-from distill.report.figures import look
-from distill.report.page import Page, write
-from distill.report.predictions import Predictions, predict
-from distill.report.runs import load_runs
-from distill.report.speeds import measured, of_thesis
-from distill.report.tables import calibration_table, runs_table, scores_table
 from kd_seg_ros.common.errors import UserError
+
+if TYPE_CHECKING:
+    from distill.report import galleries
+    from distill.report.predictions import Predictions
+
+LOGGER = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,25 +24,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="RUN",
-        help="folder of a run that `evaluate` has measured, or a metrics.json; the first is the baseline",
+        help="folder of a run that `kd_seg evaluate` has measured, or its metrics.json",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write into")
-    parser.add_argument("--baseline", type=Path, metavar="RUN", help="compare with this run instead")
     parser.add_argument(
-        "--fps",
+        "--out", type=Path, required=True, metavar="DIR", help="folder to write the page and its plots into"
+    )
+    parser.add_argument(
+        "--baseline", type=Path, metavar="RUN", help="compare with this run (default: the first)"
+    )
+    parser.add_argument(
+        "--speeds",
         type=Path,
         metavar="FILE",
-        help="JSON of `benchmark --suite models` (default: the thesis' FPS)",
+        help="JSON file of `kd_seg benchmark --suite models --json` (default: the speeds of the thesis)",
     )
     parser.add_argument(
-        "--root", type=Path, metavar="DIR", help="where the images are (default: where they were evaluated)"
+        "--root", type=Path, metavar="DIR", help="folder of the images (default: where they were evaluated)"
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Write DIR/report.html and DIR/plots; print where."""
+    from distill.report import galleries, plots, thesis_numbers
+    from distill.report.class_tables import auprc_tables, iou_tables
+    from distill.report.comparisons import pairs, references
+    from distill.report.figures import look
+    from distill.report.page import Page, write
+    from distill.report.runs import load_runs
+    from distill.report.speeds import measured, of_thesis
+    from distill.report.tables import calibration_table, runs_table, scores_table
+
     runs = load_runs(args.runs, args.baseline)
-    speeds = measured(args.fps, runs) if args.fps else of_thesis(runs)
+    speeds = measured(args.speeds, runs) if args.speeds else of_thesis(runs)
     folder = _make_folder(args.out)
     compared = references(runs)
     shown = pairs(runs, compared)
@@ -68,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     path = args.out / "report.html"
     write(path, page)
     for note in notes:
-        print(note)
+        LOGGER.warning(note)
     print(f"report written to {path}, its plots to {folder}")
     return 0
 
@@ -85,6 +97,9 @@ def _make_folder(out: Path) -> Path:
 
 def _predictions(plans: list[galleries.Plan], root: Path | None, notes: list[str]) -> Predictions | None:
     """Run the networks over the images to show; None, with a note, where that is not possible."""
+    from distill.report import galleries
+    from distill.report.predictions import predict
+
     try:
         return predict(galleries.wanted(plans), root)
     except UserError as error:
@@ -96,8 +111,8 @@ def _predictions(plans: list[galleries.Plan], root: Path | None, notes: list[str
 
 
 def _command(args: argparse.Namespace) -> str:
-    words = ["python", "-m", "distill", "report", *map(str, args.runs), "--out", str(args.out)]
-    for option in ("baseline", "fps", "root"):
+    words = ["kd_seg", "report", *map(str, args.runs), "--out", str(args.out)]
+    for option in ("baseline", "speeds", "root"):
         if value := getattr(args, option):
             words += [f"--{option}", str(value)]
     return shlex.join(words)

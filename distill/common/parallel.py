@@ -13,6 +13,8 @@ from typing import TypeVar
 import cv2
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from kd_seg_ros.common.logs import progress_shown
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 REPORTS = 5
@@ -29,6 +31,9 @@ def run_jobs(
 ) -> Iterator[Result]:
     """Yield ``function(job)`` for every job, in order; ``function`` must be importable by its name."""
     results = _results(function, jobs, workers)
+    if not progress_shown():
+        yield from results
+        return
     if not sys.stderr.isatty():
         for number, result in enumerate(results, 1):
             yield result

@@ -1,12 +1,14 @@
 """The options by which a command chooses a data set."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from distill.datasets.listing import SPLITS, Listing
 from distill.datasets.registry import DATA_SETS, open_data
 from kd_seg_ros.common.conditions import CONDITIONS
+from kd_seg_ros.common.option_types import count
 
 
 def add_data_options(
@@ -20,13 +22,17 @@ def add_data_options(
     with_splits = [name for name, data_set in DATA_SETS.items() if data_set.splits]
     names = f"{', '.join(with_splits[:-1])} or {with_splits[-1]}"
     parser.add_argument(
-        "--dataset", choices=DATA_SETS, required=default is None, help=default and f"default: {default}"
+        "--dataset",
+        choices=DATA_SETS,
+        required=default is None,
+        help="kind of data set" + (f" (default: {default})" if default else ""),
     )
-    parser.add_argument("--root", type=Path, metavar="DIR", help=f"folder of {names}")
+    parser.add_argument("--root", type=Path, metavar="DIR", help=f"folder that holds {names}")
     parser.add_argument("--split", choices=SPLITS, help=f"split of {names} (default: {split})")
     parser.add_argument(
         "--conditions", nargs="+", choices=CONDITIONS, help="only these weathers of acdc (default: all)"
     )
+    parser.add_argument("--limit", type=count, metavar="N", help="take the first N images only")
     parser.add_argument(
         "--images", type=Path, metavar="DIR", help="data set folder: its images, subfolders included"
     )
@@ -58,7 +64,8 @@ def given_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def open_chosen(args: argparse.Namespace) -> Listing:
     """List the data set that the options of :func:`add_data_options` name; raises UserError."""
-    return open_data(args.dataset, root=args.root, split=args.split, **given_options(args))
+    listing = open_data(args.dataset, root=args.root, split=args.split, **given_options(args))
+    return replace(listing, frames=listing.frames[: args.limit])
 
 
 def title_of(args: argparse.Namespace) -> str:

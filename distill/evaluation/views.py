@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -25,18 +24,12 @@ class Views:
 
     @classmethod
     def parse(cls, args: argparse.Namespace) -> Views:
-        """Read the options of :func:`add_arguments`; raises UserError for values that make no sense."""
+        """Read the options of `kd_seg evaluate`; raises UserError for values that make no sense."""
         if not 0 <= args.overlap < 1:
             raise UserError(f"--overlap must lie in 0…1, below 1, not {args.overlap:g}")
         if any(not 0 < scale <= 8 for scale in args.scales):
             raise UserError("--scales must be above 0 and at most 8")
-        tile = None
-        if args.tile:
-            numbers = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", args.tile)
-            if numbers is None:
-                raise UserError(f"--tile must be HEIGHTxWIDTH, like 540x960, not {args.tile}")
-            tile = int(numbers[1]), int(numbers[2])
-        return cls(args.flip, tuple(args.scales), tile, args.overlap)
+        return cls(args.flip, tuple(args.scales), args.tile, args.overlap)
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Views:
@@ -73,20 +66,3 @@ class Views:
     def document(self) -> dict[str, Any]:
         """Return the ``options`` of metrics.json; empty for the image alone."""
         return asdict(self) if self else {}
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    views = parser.add_argument_group(
-        "test-time augmentation (the mean of the probabilities of several views)"
-    )
-    views.add_argument("--flip", action="store_true", help="the mirror image, too")
-    views.add_argument("--scales", type=float, nargs="+", default=[], metavar="S", help="e.g. 0.75 1 1.25")
-    views.add_argument("--tile", metavar="HxW", help="windows of this size in place of the whole image")
-    views.add_argument(
-        "--overlap",
-        type=float,
-        default=0.25,
-        metavar="X",
-        help="least share of a window that its neighbour sees, too (default: %(default)s)",
-    )

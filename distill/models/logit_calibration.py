@@ -19,18 +19,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from torch import Tensor
 from torch.nn import functional as F
 
-Method = Literal["temperature", "class_temperature", "vector"]
-PARAMETERS: Final[dict[Method, tuple[str, ...]]] = {
-    "temperature": ("temperature",),
-    "class_temperature": ("temperatures",),
-    "vector": ("weights", "biases"),
-}
-"""The fields of :class:`LogitCalibration` that each method has; the others keep their defaults."""
+from distill.common.calibration_methods import PARAMETERS, Method
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from distill.evaluation.predictors import Segmenter
 from distill.evaluation.views import Views
 from distill.report.runs import Run
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.logs import progress_shown
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,12 @@ def predict(wanted: Sequence[tuple[Run, Sequence[str]]], root: Path | None) -> P
     """
     samples: dict[str, Sample] = {}
     found = {}
-    with tqdm(total=sum(len(names) for _, names in wanted), desc="report", unit="image") as bar:
+    with tqdm(
+        total=sum(len(names) for _, names in wanted),
+        desc="report",
+        unit="image",
+        disable=not progress_shown(),
+    ) as bar:
         for run, names in wanted:
             bar.set_postfix_str(run.label)
             model = open_model(run)

@@ -63,7 +63,7 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
         rows = json.loads(path.read_text(encoding="utf-8"))
         found = {str(row["name"]): dict(row) for row in rows if "cpu_onnx_ms" in row}
     except OSError as error:
-        raise UserError(f"--fps {path} cannot be read: {error.strerror}") from error
+        raise UserError(f"--speeds {path} cannot be read: {error.strerror}") from error
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(_wrong(path)) from error
     if not found:
@@ -72,4 +72,4 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _wrong(path: Path) -> str:
-    return f"--fps {path} is no JSON of `kd_seg benchmark --suite models --json FILE`"
+    return f"--speeds {path} is no JSON of `kd_seg benchmark --suite models --json`"

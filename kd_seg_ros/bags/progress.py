@@ -6,6 +6,8 @@ import sys
 import time
 from typing import TextIO
 
+from kd_seg_ros.common.logs import progress_shown
+
 _WIDTH = 24
 _PERIOD_S = 0.2
 
@@ -20,7 +22,7 @@ class Progress:
         """
         self._what, self._total, self._done, self._before = what, total, done, done
         self._stream = sys.stderr if stream is None else stream
-        self._shown = self._stream.isatty()
+        self._shown = self._stream.isatty() and progress_shown()
         self._start = time.monotonic()
         self._next = 0.0
 
