@@ -13,11 +13,11 @@ from typing import Final, NamedTuple, cast
 
 from kd_seg_ros.common.command_line import (
     Command,
-    Parser,
     end_cleanly,
     offer_completion,
     run_command,
 )
+from kd_seg_ros.common.parser import Parser
 from kd_seg_ros.common.suggest import did_you_mean
 
 PROG: Final = "kd_seg"
@@ -88,6 +88,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if "_ARGCOMPLETE" in os.environ:
         offer_completion(completion_parser(os.environ.get("COMP_LINE", "")))
+    return end_cleanly(PROG, partial(_main, arguments))
+
+
+def _main(arguments: list[str]) -> int:
     parser = Parser(
         PROG,
         listing(),

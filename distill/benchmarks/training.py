@@ -75,7 +75,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Cache:
-    """The teacher's outputs on disk (``--cache-teacher``)."""
+    """The teacher's outputs on disk (``--teacher.cache``)."""
 
     seconds: float
     """To read those of one batch."""
@@ -224,7 +224,7 @@ def table(figures: dict[str, Any]) -> str:
     beside = f"{100 * seconds['data'] / step:.0f} % of a step, divided by the workers, beside it"
     cached = figures["cache"]
     size = f"{cached['bytes_per_image'] / 1e6:.1f} MB an image"
-    lines.append(f"| (teacher from `--cache-teacher`) | {1e3 * cached['seconds']:.0f} | {size} |")
+    lines.append(f"| (teacher from `--teacher.cache`) | {1e3 * cached['seconds']:.0f} | {size} |")
     lines.append(f"| data of one batch, one process | {1e3 * seconds['data']:.0f} | {beside} |")
     return "\n".join(lines)
 

@@ -80,11 +80,11 @@ def _parameters(proto: onnx.ModelProto) -> int:
 
 def _load(path: Path) -> onnx.ModelProto:
     if not path.is_file():
-        raise UserError(f"--onnx {path} {'is not a file' if path.exists() else 'does not exist'}")
+        raise UserError(f"--model {path} {'is not a file' if path.exists() else 'does not exist'}")
     try:
         return onnx.load(path)
     except Exception as error:  # protobuf's and the system's errors
-        raise UserError(f"--onnx {path} is not a readable ONNX file: {first_line(error)}") from error
+        raise UserError(f"--model {path} is not a readable ONNX file: {first_line(error)}") from error
 
 
 def _in_our_opset(proto: onnx.ModelProto, path: Path) -> onnx.ModelProto:
@@ -120,9 +120,9 @@ def _output(proto: onnx.ModelProto, path: Path, name: str | None) -> onnx.ValueI
     outputs = list(proto.graph.output)
     chosen = [value for value in outputs if name in (None, value.name)]
     if name and not chosen:
-        raise UserError(f"--output {name}: {path} has no such output, but {_describe(outputs)}")
+        raise UserError(f"--logits {name}: {path} has no such output, but {_describe(outputs)}")
     if len(chosen) > 1:
-        raise UserError(f"{path} has {len(chosen)} outputs, {_describe(outputs)}: choose with --output NAME")
+        raise UserError(f"{path} has {len(chosen)} outputs, {_describe(outputs)}: choose with --logits NAME")
     return chosen[0]
 
 
@@ -133,13 +133,13 @@ def _working_size(
     height, width = shape_of(image)[2:]
     if size is None:
         if not (height and width):
-            raise UserError(f"{path} takes images of any size: give the camera's by --height and --width")
+            raise UserError(f"{path} takes images of any size: give the camera's by --size HxW")
         return height, width
     wanted = (round(size[0] * scale), round(size[1] * scale))
     if (height or wanted[0], width or wanted[1]) != wanted:
         raise UserError(
             f"{path} takes images of {height or 'any'}×{width or 'any'}, not {wanted[0]}×{wanted[1]}, which "
-            f"--height {size[0]} --width {size[1]} --scale {scale:g} make"
+            f"--size {size[0]}x{size[1]} --scale {scale:g} make"
         )
     return wanted
 
@@ -149,7 +149,7 @@ def _check_logits(found: NDArray[Any], path: Path, name: str, classes: int) -> N
     if found.ndim != 4 or found.shape[0] != 1 or found.dtype not in DTYPES.values():
         raise UserError(
             f"{what}, not logits, float [1, classes, height, width]: export it without its argmax, or choose "
-            "another by --output NAME"
+            "another by --logits NAME"
         )
     if found.shape[1] != classes:
         raise UserError(f"{what}: {found.shape[1]} classes, but --classes names {classes}")
@@ -179,7 +179,7 @@ class OnnxModule(nn.Module):
         try:
             self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
-            raise UserError(f"--onnx {path}: ONNX Runtime cannot run it: {first_line(error)}") from error
+            raise UserError(f"--model {path}: ONNX Runtime cannot run it: {first_line(error)}") from error
         # It tells in what precision the network takes its images.
         self.dtype = nn.Parameter(torch.from_numpy(np.zeros(0, dtype)), requires_grad=False)
 

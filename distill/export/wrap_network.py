@@ -71,8 +71,7 @@ def _image_size(working: tuple[int, int], scale: float) -> tuple[int, int]:
     size = (round(working[0] / scale), round(working[1] / scale))
     if (round(size[0] * scale), round(size[1] * scale)) != working:
         raise UserError(
-            f"no image has {working[0]}×{working[1]} at --scale {scale:g}: give another, or let "
-            "--height and --width fit"
+            f"no image has {working[0]}×{working[1]} at --scale {scale:g}: give another, or let --size fit"
         )
     return size
 

@@ -62,7 +62,7 @@ def write_bag(path: str | Path, drive: Drive, *, compressed: bool, labels: bool,
                 else:
                     write(IMAGE_TOPIC, IMAGE, stamp, image_cdr(head, rgb, "rgb8"))
     except OSError as error:
-        raise UserError(f"--bag {folder} cannot be written: {error.strerror}") from error
+        raise UserError(f"--drive {folder} cannot be written: {error.strerror}") from error
 
 
 def _render(drive: Drive, index: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
@@ -73,14 +73,14 @@ def _render(drive: Drive, index: int) -> tuple[npt.NDArray[np.uint8], npt.NDArra
 def _claim(folder: Path) -> None:
     """Refuse to write over anything; the writer makes the folder itself."""
     if folder.exists() and not folder.is_dir():
-        raise UserError(f"--bag {folder} is a file: a rosbag2 is a folder, give the name of a new one")
+        raise UserError(f"--drive {folder} is a file: a rosbag2 is a folder, give the name of a new one")
     try:
         if folder.exists():
             if any(folder.iterdir()):
                 raise UserError(
-                    f"--bag {folder} is there already: give the name of a new folder or remove it"
+                    f"--drive {folder} is there already: give the name of a new folder or remove it"
                 )
             folder.rmdir()
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"--bag {folder} cannot be written: {error.strerror}") from error
+        raise UserError(f"--drive {folder} cannot be written: {error.strerror}") from error

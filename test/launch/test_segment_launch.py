@@ -11,8 +11,8 @@ import pytest
 import yaml
 from ament_prefix import ROOT, install_prefix
 
-from kd_seg_ros.common.command_line import Parser
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.parser import Parser
 from kd_seg_ros.playback.options import add_arguments
 
 pytest.importorskip("ament_index_python")

@@ -16,26 +16,25 @@ def test_models_suite_writes_its_table_between_the_marks(
         monkeypatch.setattr(distill.benchmarks.models, size, (64, 96))
     document = tmp_path / "models.md"
     document.write_text("# Title\n<!-- models -->\nold\n<!-- /models -->\nend\n")
-    figures = tmp_path / "models.json"
-    command = ["benchmark", "--suite", "models", "--models", "sfnet_lite_resnet18", "--seconds", "0"]
-    assert main([*command, "--write", str(document), "--json", str(figures)]) == 0
+    command = ["benchmark", "--suite", "models", "--networks", "sfnet_lite_resnet18", "--seconds", "0.001"]
+    assert main([*command, "--write", str(document), "--json"]) == 0
     text = document.read_text()
     assert text.startswith("# Title\n<!-- models -->\n\n| model |")
     assert text.endswith("<!-- /models -->\nend\n")
     assert "| `sfnet_lite_resnet18` | 12.296 | " in text
     assert "old" not in text
-    (row,) = json.loads(figures.read_text())
+    (row,) = json.loads(capsys.readouterr().out)
     assert row["thesis_fps"] == 34
     # Half precision: two bytes a parameter of the deployed network.
     assert row["file_mb"] == pytest.approx(2 * row["deployed_parameters"] / 1e6, rel=0.02)
-    assert "Measured on: " in capsys.readouterr().out
+    assert "Measured on: " in text
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--models", "pidnet_x"], "unknown model 'pidnet_x'; did you mean 'pidnet_"),
-        (["--models", "swiftnet"], "'swiftnet' alone names no network"),
+        (["--networks", "pidnet_x"], "unknown model 'pidnet_x'; did you mean 'pidnet_"),
+        (["--networks", "swiftnet"], "'swiftnet' alone names no network"),
         (["--write", "nowhere.md"], "--write nowhere.md cannot be read"),
     ],
 )

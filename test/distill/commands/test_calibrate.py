@@ -48,7 +48,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
 
 
 def calibrate(checkpoint: Path, *arguments: str) -> dict[str, Any]:
-    assert main(["calibrate", "--checkpoint", str(checkpoint), *arguments]) == 0
+    assert main(["calibrate", "--model", str(checkpoint), *arguments]) == 0
     document: dict[str, Any] = json.loads(checkpoint.with_suffix(".calibration.json").read_text())
     return document
 
@@ -179,7 +179,7 @@ def test_images_without_labelled_pixels_are_one_line(
     root = write_acdc(tmp_path, splits=("val",), conditions=("snow",))
     for path in root.glob("gt/*/val/*/*.png"):
         write_png(path, np.full((12, 20), 255, np.uint8))
-    command = ["calibrate", "--checkpoint", str(checkpoint), "--conditions", "snow", "--root", str(root)]
+    command = ["calibrate", "--model", str(checkpoint), "--conditions", "snow", "--root", str(root)]
     assert main(command) == 2
     assert "cannot be calibrated: no labelled pixel to calibrate on" in capsys.readouterr().err
     assert main([*command, "--pixels", "0"]) == 2

@@ -51,8 +51,8 @@ def test_every_fault_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     write_png(labels[8], np.zeros((12, 20, 3), np.uint8))  # colours in place of trainIds
     images[6].write_bytes(b"")  # broken and without labels
 
-    assert main([*arguments("acdc", tmp_path), "--json", str(tmp_path / "new" / "faults.json")]) == 1
-    found = json.loads((tmp_path / "new" / "faults.json").read_text())
+    assert main([*arguments("acdc", tmp_path), "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
     expected = [
         ("image", images[0]),
         ("labels", labels[1]),
@@ -70,6 +70,7 @@ def test_every_fault_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert [(fault["kind"], fault["file"]) for fault in found["faults"]] == [(k, str(p)) for k, p in expected]
     assert found["counts"] == {"image": 3, "labels": 3, "values": 2, "size": 2, "missing": 1, "orphan": 1}
     assert (found["images"], found["labelled"]) == (11, 10)
+    assert main(arguments("acdc", tmp_path)) == 1
     lines = capsys.readouterr().out.splitlines()
     for line, (_, path) in zip(lines, expected, strict=False):
         assert str(path) in line

@@ -64,15 +64,15 @@ def runs(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def checkpoint(runs: Path) -> Path:
-    assert main(["calibrate", "--checkpoint", str(runs / "student" / "best.ckpt")]) == 0
+    assert main(["calibrate", "--model", str(runs / "student" / "best.ckpt")]) == 0
     return runs / "student" / "best.ckpt"
 
 
 @pytest.fixture(scope="module")
 def exported(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("out") / "new" / "student.onnx"
-    size = ["--height", str(SIZE[0]), "--width", str(SIZE[1])]
-    assert main(["export", "--checkpoint", str(checkpoint), "--out", str(out), *size]) == 0
+    size = ["--size", f"{SIZE[0]}x{SIZE[1]}"]
+    assert main(["export", "--model", str(checkpoint), "--out", str(out), *size]) == 0
     return out
 
 
@@ -133,7 +133,7 @@ def test_overwrite_deletes_nothing_but_an_earlier_run(
 
 def test_metrics_are_those_of_torchmetrics(checkpoint: Path, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "metrics.json"
-    assert main(["evaluate", "--checkpoint", str(checkpoint), "--out", str(out)]) == 0
+    assert main(["evaluate", "--model", str(checkpoint), "--out", str(out)]) == 0
     document = json.loads(out.read_text())
     assert document["schema_version"] == 2
     assert set(document["scores"]) == {"full", "fog", "night", "rain", "snow"}
@@ -248,8 +248,8 @@ def test_a_file_that_disagrees_is_refused(
     monkeypatch.setattr(
         distill.export.export_checkpoint, "to_onnx", lambda *_: onnx.load(exported)
     )  # the same, without the wait
-    command = ["export", "--checkpoint", str(checkpoint), "--out", str(tmp_path / "x.onnx")]
-    assert main([*command, "--height", str(SIZE[0]), "--width", str(SIZE[1]), "--limit", "2"]) == 2
+    command = ["export", "--model", str(checkpoint), "--out", str(tmp_path / "x.onnx")]
+    assert main([*command, "--size", f"{SIZE[0]}x{SIZE[1]}", "--limit", "2"]) == 2
     error = capsys.readouterr().err
     assert "argmax agreement 0.00% is below 99.5%" in error
     assert "confidence difference 0.2000 is above 0.01" in error
@@ -260,13 +260,13 @@ def test_export_checks_on_plain_images_too(checkpoint: Path, tmp_path: Path) -> 
     write_png(
         tmp_path / "in" / "a.png", np.random.default_rng(0).integers(0, 256, (50, 60, 3), dtype=np.uint8)
     )
-    command = ["export", "--checkpoint", str(checkpoint), "--out", str(tmp_path / "x.onnx")]
-    assert main([*command, "--height", "64", "--width", "96", "--images", str(tmp_path / "in")]) == 0
+    command = ["export", "--model", str(checkpoint), "--out", str(tmp_path / "x.onnx")]
+    assert main([*command, "--size", "64x96", "--images", str(tmp_path / "in")]) == 0
     assert "miou_points" not in Engine(tmp_path / "x.onnx", "cpu").card.agreement
 
 
 def test_onnx_files_are_evaluated_as_the_vehicle_runs_them(exported: Path, data: Path) -> None:
-    assert main(["evaluate", "--onnx", str(exported), "--conditions", "fog"]) == 0
+    assert main(["evaluate", "--model", str(exported), "--conditions", "fog"]) == 0
     document = json.loads(exported.with_suffix(".metrics.json").read_text())
     assert set(document["scores"]) == {"full", "fog"}
     exported.with_suffix(".metrics.json").unlink()
@@ -284,13 +284,13 @@ def test_onnx_files_are_evaluated_as_the_vehicle_runs_them(exported: Path, data:
          "unknown model 'pidnet-s'; did you mean 'pidnet_s"),
         (["fit", "--config", "{runs}/student.yaml", "--student", "{{model: pidnet_s}}"],
          "the student has no map 'P4'; it has detail"),
-        (["evaluate", "--checkpoint", "{runs}/teacher.yaml"], "is cut short or no checkpoint"),
-        (["evaluate", "--onnx", "{runs}/teacher.yaml"], "not a readable ONNX file"),
-        (["calibrate", "--checkpoint", "nowhere.ckpt"], "does not exist"),
-        (["export", "--checkpoint", "{runs}/student/best.ckpt", "--out", "x.pt"], "ends in .onnx"),
-        (["export", "--checkpoint", "{runs}/student/best.ckpt", "--out", "{runs}/x.onnx",
+        (["evaluate", "--model", "{runs}/teacher.yaml"], "is cut short or no checkpoint"),
+        (["evaluate", "--model", "{runs}/teacher.yaml"], "not a readable ONNX file"),
+        (["calibrate", "--model", "nowhere.ckpt"], "does not exist"),
+        (["export", "--model", "{runs}/student/best.ckpt", "--out", "x.pt"], "ends in .onnx"),
+        (["export", "--model", "{runs}/student/best.ckpt", "--out", "{runs}/x.onnx",
           "--root", "{runs}"], "--images DIR"),
-        (["export", "--checkpoint", "{runs}/student/best.ckpt", "--out", "/dev/null/x.onnx"],
+        (["export", "--model", "{runs}/student/best.ckpt", "--out", "/dev/null/x.onnx"],
          "cannot be made"),
     ],
 )  # fmt: skip

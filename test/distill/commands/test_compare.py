@@ -19,15 +19,15 @@ def test_a_better_model_is_called_better(tmp_path: Path, capsys: pytest.CaptureF
         write_run(tmp_path / name, skill=skill, images=24, name=name)
         for name, skill in (("a", 0.5), ("b", 3))
     )
-    out = tmp_path / "new" / "difference.json"
-    command = ["compare", str(worse), str(better), "--draws", "500", "--json", str(out)]
+    command = ["compare", str(worse), str(better), "--draws", "500"]
     assert main(command) == 0
     printed = capsys.readouterr().out
     assert printed.startswith(f"A: a ({worse}")
     lines = [line for line in printed.splitlines() if "mIoU" in line]
     assert ["full" in lines[0], "fog" in lines[1], "night" in lines[2]] == [True] * 3
     assert all("B is better" in line for line in lines)
-    document = json.loads(out.read_text())
+    assert main([*command, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
     assert document["models"][1]["name"] == "b"
     full = json.loads((better / "best.metrics.json").read_text())["scores"]["full"]
     assert document["differences"]["full"]["miou"]["second"] == pytest.approx(full["miou"])

@@ -51,8 +51,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
 @pytest.fixture(scope="module")
 def exported(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("out") / "student.onnx"
-    size = ["--height", str(SIZE[0]), "--width", str(SIZE[1])]
-    assert main(["export", "--checkpoint", str(checkpoint), "--out", str(out), *size, "--limit", "2"]) == 0
+    size = ["--size", f"{SIZE[0]}x{SIZE[1]}"]
+    assert main(["export", "--model", str(checkpoint), "--out", str(out), *size, "--limit", "2"]) == 0
     return out
 
 
@@ -68,7 +68,7 @@ def evaluate(tmp_path: Path, *arguments: str) -> dict[str, Any]:
 
 
 def test_tables_lie_beside_the_checkpoint(checkpoint: Path, data: Path) -> None:
-    assert main(["evaluate", "--checkpoint", str(checkpoint)]) == 0
+    assert main(["evaluate", "--model", str(checkpoint)]) == 0
     document = json.loads((checkpoint.parent / "best.metrics.json").read_text())
     images = ImageScores.load(checkpoint.parent / "best.images.npz")
     assert len(images) == document["scores"]["full"]["images"] == 8
@@ -92,7 +92,7 @@ def test_tables_lie_beside_the_checkpoint(checkpoint: Path, data: Path) -> None:
 
 def test_options_add_scores(checkpoint: Path, tmp_path: Path) -> None:
     options = ["--bins", "3", "--exact-auprc", "--conditions", "fog"]
-    full = evaluate(tmp_path, "--checkpoint", str(checkpoint), *options)["scores"]["full"]
+    full = evaluate(tmp_path, "--model", str(checkpoint), *options)["scores"]["full"]
     assert list(full["ece_by_bins"]) == ["1", "2", "3"]
     assert full["auprc_exact"]["thresholds"] is None
     # More thresholds resolve more; the two areas are close, not equal.
@@ -101,7 +101,7 @@ def test_options_add_scores(checkpoint: Path, tmp_path: Path) -> None:
 
 def test_views_are_averaged(checkpoint: Path, model: DeployedModel, data: Path, tmp_path: Path) -> None:
     options = ["--flip", "--scales", "1", "0.5", "--tile", "64x64", "--submission", str(tmp_path / "png")]
-    document = evaluate(tmp_path, "--checkpoint", str(checkpoint), "--conditions", "snow", *options)
+    document = evaluate(tmp_path, "--model", str(checkpoint), "--conditions", "snow", *options)
     assert document["options"] == {"flip": True, "scales": [1.0, 0.5], "tile": [64, 64], "overlap": 0.25}
     assert (tmp_path / "images.npz").is_file()
     path = sorted(data.glob("rgb_anon/snow/val/*/*.png"))[0]
@@ -128,7 +128,7 @@ def test_views_are_averaged(checkpoint: Path, model: DeployedModel, data: Path, 
 def test_predictions_of_images_without_labels(checkpoint: Path, data: Path, tmp_path: Path) -> None:
     for path in sorted(data.glob("rgb_anon/*/val/*/*.png")):
         write_png(data / path.relative_to(data).as_posix().replace("/val/", "/test/"), read_image(path))
-    command = ["evaluate", "--checkpoint", str(checkpoint), "--split", "test", "--conditions", "night"]
+    command = ["evaluate", "--model", str(checkpoint), "--split", "test", "--conditions", "night"]
     out, folder = tmp_path / "metrics.json", tmp_path / "png"
     assert main([*command, "--out", str(out)]) == 2
     assert main([*command, "--out", str(out), "--submission", str(folder)]) == 0
@@ -140,7 +140,7 @@ def test_predictions_of_images_without_labels(checkpoint: Path, data: Path, tmp_
 
 def test_a_file_scores_as_the_vehicle_sees(exported: Path, data: Path, tmp_path: Path) -> None:
     options = ["--conditions", "rain", "--submission", str(tmp_path / "png")]
-    document = evaluate(tmp_path, "--onnx", str(exported), *options)
+    document = evaluate(tmp_path, "--model", str(exported), *options)
     engine = Engine(exported, "cpu")
     assert document["model"]["parameters"] == engine.card.parameters
     full = document["scores"]["full"]
@@ -152,8 +152,8 @@ def test_a_file_scores_as_the_vehicle_sees(exported: Path, data: Path, tmp_path:
 
 
 def test_a_file_is_close_to_its_checkpoint(checkpoint: Path, exported: Path, tmp_path: Path) -> None:
-    of_file = evaluate(tmp_path / "a", "--onnx", str(exported), "--flip")["scores"]["full"]
-    of_network = evaluate(tmp_path / "b", "--checkpoint", str(checkpoint), "--flip")["scores"]["full"]
+    of_file = evaluate(tmp_path / "a", "--model", str(exported), "--flip")["scores"]["full"]
+    of_network = evaluate(tmp_path / "b", "--model", str(checkpoint), "--flip")["scores"]["full"]
     assert of_file["miou"] == pytest.approx(of_network["miou"], abs=0.003)
     assert of_file["nll"] == pytest.approx(of_network["nll"], abs=0.01)
 
@@ -167,13 +167,13 @@ def test_an_older_file_gives_what_mask_and_confidence_tell(
             names[:] = [name.replace(f"{SCORES}.", "unnamed.") for name in names]
     old = tmp_path / "old.onnx"
     onnx.save(proto, old)
-    expected = evaluate(tmp_path, "--onnx", str(exported))["scores"]["full"]
-    found = evaluate(tmp_path, "--onnx", str(old))["scores"]["full"]
+    expected = evaluate(tmp_path, "--model", str(exported))["scores"]["full"]
+    found = evaluate(tmp_path, "--model", str(old))["scores"]["full"]
     assert "no AUPRC" in capsys.readouterr().out
     assert found["auprc"] is None
     assert found["confusion"] == expected["confusion"]
     assert found["ece"] == pytest.approx(expected["ece"], abs=1e-6)
-    assert main(["evaluate", "--onnx", str(old), "--flip"]) == 2
+    assert main(["evaluate", "--model", str(old), "--flip"]) == 2
     assert "export it again" in capsys.readouterr().err
 
 
@@ -189,13 +189,13 @@ def test_an_older_file_gives_what_mask_and_confidence_tell(
 def test_mistakes_end_in_one_line(
     checkpoint: Path, data: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["evaluate", "--checkpoint", str(checkpoint), *(a.format(data=data) for a in arguments)]
+    command = ["evaluate", "--model", str(checkpoint), *(a.format(data=data) for a in arguments)]
     assert main(command) == 2
     assert message in capsys.readouterr().err
 
 
 def test_a_file_of_one_size_refuses_other_views(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["evaluate", "--onnx", str(exported), "--scales", "0.5"]) == 2
+    assert main(["evaluate", "--model", str(exported), "--scales", "0.5"]) == 2
     assert "evaluate the checkpoint" in capsys.readouterr().err
 
 

@@ -57,7 +57,7 @@ def test_the_checkpoint_knows_its_classes(runs: Path, capsys: pytest.CaptureFixt
     network, config = load_student(runs / "student/best.ckpt")
     assert config.data.class_names == ("sky", "pavement", "tram stop")
     assert network.get_submodule(network.classifier_name).out_channels == 3
-    assert main(["evaluate", "--checkpoint", str(runs / "student/best.ckpt")]) == 0
+    assert main(["evaluate", "--model", str(runs / "student/best.ckpt")]) == 0
     assert "tram stop" in capsys.readouterr().out
     document = json.loads((runs / "student/best.metrics.json").read_text())
     assert document["classes"] == ["sky", "pavement", "tram stop"]

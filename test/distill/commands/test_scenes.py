@@ -15,10 +15,10 @@ from distill.__main__ import main
         (["--out", "x", "--size", "9x9"], "--size"),
         (["--out", "x", "--train", "-1"], "--train"),
         (["--out", "x", "--val", "-2"], "--val"),
-        (["--bag", "x", "--frames", "0"], "--frames"),
+        (["--drive", "x", "--frames", "0"], "--frames"),
         (["--out", "x", "--seed", "-1"], "--seed"),
         (["--out", "x", "--workers", "0"], "--workers"),
-        (["--out", "x", "--conditions", "fog,hail"], "hail"),
+        (["--out", "x", "--conditions", "fog", "hail"], "hail"),
         (["--out", "x", "--conditions", "clear"], "clear"),
     ],
 )
@@ -42,8 +42,20 @@ def test_bad_options_end_with_one_line_and_status_2(
 def test_all_three_in_one_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, bag, preview = tmp_path / "out", tmp_path / "bag", tmp_path / "preview.png"
 
-    made = ["--out", str(out), "--train", "2", "--val", "1", "--bag", str(bag), "--frames", "2", "--labels"]
-    settings = ["--size", "40x64", "--conditions", "rain,night", "--workers", "1"]
+    made = [
+        "--out",
+        str(out),
+        "--train",
+        "2",
+        "--val",
+        "1",
+        "--drive",
+        str(bag),
+        "--frames",
+        "2",
+        "--with-labels",
+    ]
+    settings = ["--size", "40x64", "--conditions", "rain", "night", "--workers", "1"]
     status = main(["scenes", *made, "--preview", str(preview), *settings])
 
     assert status == 0

@@ -14,10 +14,12 @@ from distill.__main__ import main
 
 def test_table_json_and_chart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_acdc(tmp_path / "acdc")
-    out, chart = tmp_path / "new" / "stats.json", tmp_path / "new" / "chart.png"
+    chart = tmp_path / "new" / "chart.png"
     where = ["--dataset", "acdc", "--root", str(tmp_path / "acdc"), "--split", "val", "--workers", "1"]
-    assert main(["stats", *where, "--json", str(out), "--chart", str(chart)]) == 0
-    found = json.loads(out.read_text())
+    assert main(["stats", *where, "--plot", str(chart)]) == 0
+    printed = capsys.readouterr().out
+    assert main(["stats", *where, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
     files = sorted((tmp_path / "acdc/gt").glob("*/val/*/*.png"))
     labels = np.stack([np.array(Image.open(path)) for path in files])
     images = sorted((tmp_path / "acdc/rgb_anon").glob("*/val/*/*.png"))
@@ -29,7 +31,6 @@ def test_table_json_and_chart(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert found["ignored"]["share"] == pytest.approx((labels == 255).mean())
     assert (found["images"], len(found["classes"]), found["data"]) == (8, 19, "ACDC val")
     assert Image.open(chart).format == "PNG"
-    printed = capsys.readouterr().out
     assert "8 images" in printed
     assert ", ".join(f"{value:.5f}" for value in found["mean"]) in printed
     assert "traffic light" in printed
@@ -38,13 +39,14 @@ def test_table_json_and_chart(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_images_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_folder(tmp_path, [np.zeros((4, 5), np.uint8)])
     images = ["--dataset", "folder", "--images", str(tmp_path / "images"), "--workers", "1"]
-    assert main(["stats", *images, "--json", str(tmp_path / "stats.json")]) == 0
+    assert main(["stats", *images]) == 0
     assert "no labels" in capsys.readouterr().out
-    assert json.loads((tmp_path / "stats.json").read_text())["ignored"]["share"] is None
-    assert main(["stats", *images, "--chart", str(tmp_path / "chart.png")]) == 2
+    assert main(["stats", *images, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["ignored"]["share"] is None
+    assert main(["stats", *images, "--plot", str(tmp_path / "chart.png")]) == 2
     assert "no labelled pixels" in capsys.readouterr().err
-    assert main(["stats", *images, "--chart", str(tmp_path / "chart.jpg")]) == 2
-    assert "call it .png" in capsys.readouterr().err
+    assert main(["stats", *images, "--plot", str(tmp_path / "chart.jpg")]) == 2
+    assert "must end in .png" in capsys.readouterr().err
 
 
 def test_missing_labels_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,7 +60,7 @@ def network(path: Path, last: str = "", opset: int = 18, **changes: Any) -> Path
 def wrap(folder: Path, onnx_file: Path, *options: str, classes: str = "[road, car, sky, fog]") -> Path:
     """Run the command; return the file."""
     (folder / "classes.yaml").write_text(f"classes: {classes}\n")
-    command = ["wrap", "--onnx", str(onnx_file), "--classes", str(folder / "classes.yaml")]
+    command = ["wrap", "--model", str(onnx_file), "--classes", str(folder / "classes.yaml")]
     command += ["--out", str(folder / "wrapped.onnx"), "--limit", "2"]
     normalisation = ["--mean", *map(str, MEAN), "--std", *map(str, STD)]
     assert main([*command, *normalisation, *options]) == 0
@@ -78,7 +78,7 @@ def by_hand(path: Path, image: np.ndarray, working: tuple[int, int]) -> tuple[np
     return full.argmax(0), scipy.special.softmax(full, axis=0).max(0)
 
 
-@pytest.mark.parametrize("options", [(), ("--height", "50", "--width", "75", "--scale", "0.8")])
+@pytest.mark.parametrize("options", [(), ("--size", "50x75", "--scale", "0.8")])
 def test_the_file_is_the_network(tmp_path: Path, options: tuple[str, ...]) -> None:
     original = network(tmp_path / "net.onnx")
     engine = Engine(wrap(tmp_path, original, *options), "cpu")
@@ -107,7 +107,7 @@ def test_the_card_says_what_is_known(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_free_sizes_half_precision_and_older_opsets(tmp_path: Path) -> None:
-    size = ["--height", "33", "--width", "47"]
+    size = ["--size", "33x47"]
     for changes in ({"size": ("h", "w")}, {"dtype": TensorProto.FLOAT16, "size": (33, 47)}, {"opset": 12}):
         fixed = [] if "opset" in changes else size
         engine = Engine(wrap(tmp_path, network(tmp_path / "net.onnx", **changes), *fixed), "cpu")
@@ -146,7 +146,7 @@ def test_quantised_weights_are_counted(tmp_path: Path) -> None:
 
 def test_one_of_several_outputs(tmp_path: Path) -> None:
     original = network(tmp_path / "net.onnx", outputs=["mask", "edges"])
-    assert Engine(wrap(tmp_path, original, "--output", "edges"), "cpu").card.agreement["argmax"] >= 0.999
+    assert Engine(wrap(tmp_path, original, "--logits", "edges"), "cpu").card.agreement["argmax"] >= 0.999
 
 
 @pytest.mark.parametrize(
@@ -156,19 +156,18 @@ def test_one_of_several_outputs(tmp_path: Path) -> None:
         ({"channels": 1}, (), "its inputs are image float [1, 1, 40, 60]"),
         ({"last": "ArgMax"}, (), "not logits"),
         ({"last": "Softmax"}, (), "holds probabilities: export it without its softmax"),
-        ({"outputs": ["mask", "edges"]}, (), "choose with --output NAME"),
-        ({}, ("--output", "logits"), "has no such output"),
-        ({}, ("--height", "41", "--width", "60"), "takes images of 40×60, not 41×60"),
-        ({}, ("--height", "41"), "belong together"),
-        ({"size": ("h", "w")}, (), "give the camera's by --height and --width"),
+        ({"outputs": ["mask", "edges"]}, (), "choose with --logits NAME"),
+        ({}, ("--logits", "logits"), "has no such output"),
+        ({}, ("--size", "41x60"), "takes images of 40×60, not 41×60"),
+        ({"size": ("h", "w")}, (), "give the camera's by --size HxW"),
         ({}, ("--mean", "123", "116", "103"), "divide those of colours in 0…255 by 255"),
         ({}, ("--scale", "3"), "no image has 40×60"),
         ({}, ("--scale", "1e-9"), "--scale must be within 1/16…16, not 1e-09"),
-        ({}, ("--scale", "nan"), "--scale must be within 1/16…16, not nan"),
-        ({}, ("--mean", "nan", "0", "0"), "--mean and --std must be three numbers each"),
-        ({}, ("--std", "1", "1", "nan"), "--mean and --std must be three numbers each"),
-        ({}, ("--onnx", "nowhere.onnx"), "nowhere.onnx does not exist"),
-        ({}, ("--onnx", "{folder}/classes.yaml"), "is not a readable ONNX file"),
+        ({}, ("--scale", "nan"), "--scale: 'nan' is not a number"),
+        ({}, ("--mean", "nan", "0", "0"), "--mean: 'nan' is not a number"),
+        ({}, ("--std", "1", "1", "nan"), "--std: 'nan' is not a number"),
+        ({}, ("--model", "nowhere.onnx"), "--model nowhere.onnx: no such model file"),
+        ({}, ("--model", "{folder}/classes.yaml"), "is not a readable ONNX file"),
         ({}, ("--classes", "{folder}/two.yaml"), "4 classes, but --classes names 2"),
         ({}, ("--classes", "{folder}/none.yaml"), "must hold `classes:`"),
         ({}, ("--images", "{folder}/none"), "is not a folder"),
@@ -185,7 +184,7 @@ def test_mistakes_end_in_one_line(
     (tmp_path / "classes.yaml").write_text("classes: [road, car, sky, fog]\n")
     (tmp_path / "two.yaml").write_text("classes: [road, car]\n")
     (tmp_path / "none.yaml").write_text("names: [road, car]\n")
-    command = ["wrap", "--onnx", str(network(tmp_path / "net.onnx", **changes))]
+    command = ["wrap", "--model", str(network(tmp_path / "net.onnx", **changes))]
     command += ["--classes", str(tmp_path / "classes.yaml"), "--out", str(tmp_path / "out.onnx")]
     assert main([*command, *(option.format(folder=tmp_path) for option in options)]) == 2
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
@@ -201,6 +200,6 @@ def test_an_opset_that_cannot_be_converted(tmp_path: Path, capsys: pytest.Captur
     proto.opset_import[0].version = 20
     onnx.save(proto, original)
     (tmp_path / "classes.yaml").write_text("classes: [road, car, sky, fog]\n")
-    command = ["wrap", "--onnx", str(original), "--classes", str(tmp_path / "classes.yaml")]
+    command = ["wrap", "--model", str(original), "--classes", str(tmp_path / "classes.yaml")]
     assert main([*command, "--out", str(tmp_path / "out.onnx")]) == 2
     assert "has opset 20" in capsys.readouterr().err

@@ -158,7 +158,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     for seed, name in enumerate(("plain", "taught")):
         run = write_checkpoint(folder / name, name, data, seed)
-        assert main(["evaluate", "--checkpoint", str(run / "best.ckpt")]) == 0
+        assert main(["evaluate", "--model", str(run / "best.ckpt")]) == 0
     return folder
 
 

@@ -41,7 +41,7 @@ def test_predictions_are_those_that_were_evaluated(loaded: list[Run]) -> None:
 
 def test_test_time_augmentation_is_done_again(trained: Path) -> None:
     checkpoint, out = trained / "plain/best.ckpt", trained / "plain/flipped.metrics.json"
-    assert main(["evaluate", "--checkpoint", str(checkpoint), "--flip", "--out", str(out)]) == 0
+    assert main(["evaluate", "--model", str(checkpoint), "--flip", "--out", str(out)]) == 0
     plain, flipped = load_runs([trained / "plain", out])
     name = str(plain.images.names[0])
     found = predict([(plain, [name]), (flipped, [name])], None)
@@ -83,7 +83,7 @@ def test_a_folder_and_its_class_map_are_found_again(trained: Path, data: Path, t
         shutil.copy(next(data.rglob(f"gt/*/val/**/{name}")), labels / f"{number}.png")
     classes.write_text(json.dumps({"values": dict(enumerate(CLASS_NAMES))}))
     out = trained / "plain/folder.metrics.json"
-    command = ["evaluate", "--checkpoint", str(trained / "plain/best.ckpt"), "--out", str(out)]
+    command = ["evaluate", "--model", str(trained / "plain/best.ckpt"), "--out", str(out)]
     options = ["--images", str(images), "--labels", str(labels), "--classes", str(classes)]
     assert main([*command, "--dataset", "folder", *options]) == 0
     run = load_runs([out])[0]
