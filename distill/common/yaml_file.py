@@ -1,4 +1,4 @@
-"""Reading a user's YAML file."""
+"""Reads YAML files that a user wrote."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from kd_seg_ros.common.errors import UserError
 
 
 def read_yaml(path: Path, what: str) -> Any:
-    """Return the content of a file; ``what`` says in errors what it is, as in "configuration".
+    """Return the content of a YAML file as plain values.
 
-    :raises UserError: if it cannot be read or is not YAML.
+    :param what: names the kind of file in errors, for example "configuration".
+    :raises UserError: if the file cannot be read or is not YAML.
     """
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
