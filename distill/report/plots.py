@@ -89,7 +89,7 @@ def _tradeoff(
         if missing := [run.label for run in runs if run.label not in values]:
             how = (
                 ": only networks of `python -m distill models` are timed; measure them with "
-                "`python -m distill benchmark --suite models --json FILE` and give --fps FILE."
+                "`python -m distill benchmark --suite models --json > FILE` and give --fps FILE."
                 if values is fps
                 else "."
             )
