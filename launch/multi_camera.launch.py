@@ -45,7 +45,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def _nodes(context: LaunchContext) -> list[Action]:
-    """One node per camera; one that ends leaves the others running."""
+    """Return the actions that start a node per camera; one that ends leaves the others running."""
     given = {argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS}
     for_all: dict[str, bool | str] = {}
     if given["provider"]:
@@ -66,4 +66,5 @@ def _nodes(context: LaunchContext) -> list[Action]:
 
 
 def _below(namespace: str, camera: Camera) -> str:
+    """Return the namespace of a camera's node, inside that of the launch."""
     return f"{namespace.rstrip('/')}/{camera.name.lstrip('/')}" if namespace else camera.name

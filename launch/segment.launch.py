@@ -88,6 +88,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def _processes(context: LaunchContext) -> list[Action]:
+    """Return what is to be started: the node, and on request RViz and the bag."""
     given = {argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS}
     environment = large_image_environment(os.environ)  # no more than the user has left open
     node = segmentation_action(
@@ -96,7 +97,7 @@ def _processes(context: LaunchContext) -> list[Action]:
         params_file=given["params_file"],
         parameters=_parameters(given),
         environment=environment,
-        # A bag without a listener is of no use. Without a bag the launch may hold other things: they go on.
+        # A bag without a listener is of no use. Without a bag the launch may hold other things, which run on.
         on_exit=Shutdown(reason="the segmentation node has ended") if given["bag"] else None,
     )
     started: list[Action] = [node]
@@ -126,7 +127,7 @@ def _is_true(text: str) -> bool:
 
 
 def _parameters(given: dict[str, str]) -> dict[str, bool | str]:
-    """What was given on the command line, in the node's types."""
+    """Return the node's parameters among the launch arguments that were given, in the node's types."""
     text = {name: given[name] for name in ("model", "provider") if given[name]}
     flags = ("use_sim_time", "compressed", "overlay")
     return {**text, **{name: _is_true(given[name]) for name in flags if given[name]}}
@@ -141,7 +142,10 @@ def _replay(given: dict[str, str], **process: Any) -> ExecuteProcess:
 
 
 def _when_ready(node: Node, replay: ExecuteProcess) -> RegisterEventHandler:
-    """Start the replay when the node says that it is ready: loading a model takes seconds, or minutes."""
+    """Return the handler that starts the replay when the node says that it is ready.
+
+    Loading a model takes seconds, or minutes.
+    """
     started = False
 
     def start(event: ProcessIO) -> list[Action]:

@@ -11,7 +11,7 @@ usage: scripts/demo.sh [--out DIR]                            the whole line, fr
        scripts/demo.sh [--model M] --images DIR [--out DIR]   replay your own images through the node
        scripts/demo.sh [--model M] --bag BAG [--out DIR]      replay your own rosbag2 through the node
 
-  --model M     ONNX file of `python -m distill export` (default: the demo student of the package)
+  --model M     ONNX file of `kd_seg export` (default: the demo student of the package)
   --out DIR     where everything is written (default: demo_out)
 Further options go to the replay: --topic, --labels-topic, --provider, --rate, --limit
 (described by `python scripts/demo --help`).

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
-import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,7 +27,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from kd_seg_ros.common.child_process import ChildProcess  # noqa: E402
 from kd_seg_ros.common.fast_dds import MEMORY, PROFILES, large_image_environment  # noqa: E402
+from kd_seg_ros.common.ros_environment import DISCOVERY, DOMAIN, isolated_domain  # noqa: E402
 
 UDP_ONLY = """<?xml version="1.0" encoding="UTF-8"?>
 <dds xmlns="http://www.eprosima.com"><profiles>
@@ -44,8 +45,9 @@ UDP_ONLY = """<?xml version="1.0" encoding="UTF-8"?>
 SOCKET_BUFFERS = "<sendBufferSize>4194304</sendBufferSize><receiveBufferSize>4194304</receiveBufferSize>"
 """4 MiB each, as far as the kernel's net.core.wmem_max and rmem_max allow."""
 DISCOVERY_S = 30.0
+"""Longest time, in seconds, in which publisher and subscriber must find each other."""
 TAIL_S = 2.0
-"""After the last image: what is under way may still arrive."""
+"""Seconds after the last image, in which what is under way may still arrive."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,10 @@ class Setting:
 
 
 def settings(folder: Path) -> Iterator[Setting]:
-    """All rows; the variables are those of the launch files, profiles for UDP are written to ``folder``."""
+    """Yield the rows of the table.
+
+    The variables are those that the launch files set; profiles for UDP are written to ``folder``.
+    """
     large = large_image_environment({"ROS_DISTRO": os.environ.get("ROS_DISTRO", "")})
     (profile,) = large.keys() - MEMORY.keys()
     udp, buffered = folder / "udp.xml", folder / "buffered.xml"
@@ -104,28 +109,23 @@ def main() -> None:
 
 
 def _run(row: Setting, args: argparse.Namespace) -> dict[str, float]:
-    environment = {k: v for k, v in os.environ.items() if k not in (*PROFILES, *MEMORY)}
-    environment |= {
-        **row.environment,
-        "ROS_DOMAIN_ID": str(random.SystemRandom().randint(2, 101)),  # nobody else's
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-    }
-    command = [
-        *(sys.executable, __file__, "--frames", str(args.frames), "--hertz", str(args.hertz)),
-        *("--size", args.size, "--reliability", row.reliability, *(["--jpeg"] if row.jpeg else [])),
-    ]
-    publisher, subscriber = (
-        subprocess.Popen([*command, "--role", role], env=environment, stdout=subprocess.PIPE, text=True)
-        for role in ("publish", "subscribe")
-    )
-    try:
+    """Run a publisher and a subscriber once; return what both have measured."""
+    environment = {"ROS_DISTRO": os.environ.get("ROS_DISTRO", "")}
+    added = dict(row.environment) | isolated_domain(environment)
+    command = [sys.executable, __file__, "--frames", str(args.frames), "--hertz", str(args.hertz)]
+    command += ["--size", args.size, "--reliability", row.reliability]
+    if row.jpeg:
+        command.append("--jpeg")
+    for name in (*PROFILES, *MEMORY, *DISCOVERY, DOMAIN):  # what the user has set is not measured
+        os.environ.pop(name, None)
+    with (
+        ChildProcess("publisher", [*command, "--role", "publish"], environment=added) as publisher,
+        ChildProcess("subscriber", [*command, "--role", "subscribe"], environment=added) as subscriber,
+    ):
         longest = 2 * DISCOVERY_S + args.frames / args.hertz + 10 * TAIL_S
-        outputs = [process.communicate(timeout=longest)[0] for process in (publisher, subscriber)]
-    finally:
-        publisher.kill()
-        subscriber.kill()
-    sent, received = (json.loads(output.splitlines()[-1]) for output in outputs)
-    return {**sent, **received}
+        publisher.wait(longest)
+        subscriber.wait(longest)
+        return {**publisher.result(), **subscriber.result()}
 
 
 def _table(rows: list[Setting], results: list[list[dict[str, float]]], args: argparse.Namespace) -> str:
@@ -134,13 +134,9 @@ def _table(rows: list[Setting], results: list[list[dict[str, float]]], args: arg
         "|---|---|---|---|---|---|---|---|",
     ]
     for row, runs in zip(rows, results, strict=True):
-        # nanmedian: a run in which nothing arrived has no delays
-        median = {
-            key: float(np.median([run[key] for run in runs if run[key] == run[key]] or [np.nan]))
-            for key in runs[0]
-        }
+        median = {key: _median(runs, key) for key in runs[0]}
         image = f"JPEG, {median['megabytes']:.2f} MB" if row.jpeg else f"rgb8, {median['megabytes']:.2f} MB"
-        delay = [f"{median[key]:.1f} ms" if median[key] == median[key] else "–" for key in ("p50", "p99")]
+        delay = ["–" if math.isnan(median[key]) else f"{median[key]:.1f} ms" for key in ("p50", "p99")]
         cells = [
             *(row.transport, image, row.reliability.lower().replace("_", " ")),
             f"{100 * median['arrived'] / args.frames:.0f} %",
@@ -151,7 +147,14 @@ def _table(rows: list[Setting], results: list[list[dict[str, float]]], args: arg
     return "\n".join(lines)
 
 
+def _median(runs: list[dict[str, float]], key: str) -> float:
+    """Return the median of a figure over the runs that have it: one in which nothing arrived has no delay."""
+    known = [run[key] for run in runs if not math.isnan(run[key])]
+    return float(np.median(known)) if known else math.nan
+
+
 def _node(args: argparse.Namespace, name: str) -> tuple[Any, Any, Any]:
+    """Make a node; return it with the type of the messages and the quality of service."""
     import rclpy
     from rclpy.qos import QoSProfile, ReliabilityPolicy
     from sensor_msgs.msg import CompressedImage, Image
@@ -162,7 +165,7 @@ def _node(args: argparse.Namespace, name: str) -> tuple[Any, Any, Any]:
 
 
 def _image(args: argparse.Namespace, kind: Any) -> Any:
-    """A picture with edges and a camera's noise, so that JPEG has something to do."""
+    """Make a message with edges and a camera's noise, so that JPEG has something to do."""
     height, width = map(int, args.size.split("x"))
     random_state = np.random.default_rng(0)
     coarse = random_state.integers(0, 256, (max(2, height // 40), max(2, width // 40), 3), np.uint8)
@@ -176,6 +179,7 @@ def _image(args: argparse.Namespace, kind: Any) -> Any:
 
 
 def _publish(args: argparse.Namespace) -> dict[str, float]:
+    """Publish the images; return the share of a core that this took, and the size of a message."""
     node, kind, profile = _node(args, "camera")
     message = _image(args, kind)
     publisher = node.create_publisher(kind, "large", profile)
@@ -195,6 +199,7 @@ def _publish(args: argparse.Namespace) -> dict[str, float]:
 
 
 def _subscribe(args: argparse.Namespace) -> dict[str, float]:
+    """Receive images; return the share of a core that this took, their number and their delay in ms."""
     import rclpy
 
     node, kind, profile = _node(args, "listener")

@@ -14,7 +14,7 @@ HEAD = """# Parameters of segmentation_node
 Generated from the node's descriptors by `python scripts/parameter_docs.py`; `ros2 param describe` shows the
 same. Names that do not exist are refused at start. `live` ones can be changed while the node runs
 (`ros2 param set`), the others are refused. A dot separates a group from a name: in a YAML file the group is a
-key of its own. `<class>` is the name of one of the model's classes with underscores for spaces.
+key that holds the names. `<class>` is the name of one of the model's classes with underscores for spaces.
 
 | parameter | default | values | live | meaning |
 |---|---|---|---|---|

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,9 +19,10 @@ from typing import Final
 import numpy as np
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
-from distill.drives.processes import replay_environment
 from kd_seg_ros.bags.channels import Channels
 from kd_seg_ros.bags.messages import IMAGE, METADATA_VERSION, header, image_cdr
+from kd_seg_ros.common.child_process import python_module
+from kd_seg_ros.common.ros_environment import isolated_environment
 from kd_seg_ros.playback.timing import read_timing
 
 TOPIC: Final = "/camera/image_raw"
@@ -41,7 +40,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     height, width = map(int, args.size.split("x"))
-    os.environ.update(replay_environment(os.environ))
+    os.environ.update(isolated_environment(os.environ))
     with tempfile.TemporaryDirectory() as folder:
         bag = Path(folder) / "bag"
         frames = round(args.seconds * args.hertz)
@@ -82,19 +81,11 @@ def play(bag: Path, table: Path) -> list[float]:
     node.create_subscription(Image, TOPIC, lambda _: arrivals.append(time.monotonic()), profile, raw=True)
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
-    command = [
-        sys.executable,
-        "-m",
-        "kd_seg_ros.playback.play_bag",
-        str(bag),
-        "--wait",
-        "30",
-        "--timing",
-        str(table),
-    ]
-    player = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while player.poll() is None:
-        executor.spin_once(timeout_sec=0.1)
+    options = [str(bag), "--wait", "30", "--timing", str(table)]
+    with python_module("player", "kd_seg_ros.playback.play_bag", *options) as player:
+        while player.running:
+            executor.spin_once(timeout_sec=0.1)
+        player.must_succeed()
     executor.shutdown()
     node.destroy_node()
     context.try_shutdown()

@@ -18,7 +18,7 @@ SCHEMA_VERSION: Final = 2
 UNCALIBRATED: Final = "none"
 """Key under which the file's ``scores`` hold those before calibration."""
 
-_AGAIN = "run `python -m distill calibrate` again"
+_AGAIN = "run `kd_seg calibrate` again"
 
 
 def calibration_path(checkpoint: Path) -> Path:

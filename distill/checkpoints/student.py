@@ -39,7 +39,7 @@ def load_student(path: Path) -> tuple[SegmentationNetwork, Config]:
     try:
         values, tensors = checkpoint["hyper_parameters"]["config"], checkpoint["state_dict"]
     except (KeyError, TypeError) as error:
-        raise UserError(f"{path} is no checkpoint of `python -m distill fit`") from error
+        raise UserError(f"{path} is no checkpoint of `kd_seg fit`") from error
     config = parse_config(values, str(path))
     # The checkpoint replaces any pretrained weights: they need not be at hand.
     num_classes = len(config.data.class_names)

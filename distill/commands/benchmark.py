@@ -21,13 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run one suite of either half; return 1 for a soak that was not flat, otherwise 0."""
-    vehicle.check_destination(args)
+    """Run one suite of either half; return its exit status."""
     if args.networks and args.suite != "models":
         raise UserError(f"--networks belongs to --suite models, not {args.suite}")
     if args.suite in vehicle.SUITES:
-        result = vehicle.run_suite(args)
-    else:
-        vehicle.check_options(args)
-        result = run_suite(args.suite, args.seconds or SECONDS, args.networks or (), args.provider)
+        return vehicle.run(args)
+    vehicle.check_destination(args)
+    vehicle.check_options(args)
+    result = run_suite(args.suite, args.seconds or SECONDS, args.networks or (), args.provider)
     return vehicle.put_out(result, args)

@@ -1,4 +1,4 @@
-"""``python -m distill check-data``: decode a whole data set and name everything that is wrong with it."""
+"""``kd_seg check-data``: decode a whole data set and name everything that is wrong with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m distill compare``: is one model better than another, or could it be chance?"""
+"""``kd_seg compare``: is one model better than another, or could it be chance?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m distill evaluate``: all scores of a checkpoint or of an exported model."""
+"""``kd_seg evaluate``: all scores of a checkpoint or of an exported model."""
 
 from __future__ import annotations
 

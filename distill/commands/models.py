@@ -1,4 +1,4 @@
-"""``python -m distill models``: the networks that can be had by name, their size and work."""
+"""``kd_seg models``: the networks that can be had by name, their size and work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m distill report``: evaluated runs side by side, with the thesis' numbers, plots and pictures."""
+"""``kd_seg report``: evaluated runs side by side, with the thesis' numbers, plots and pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m distill scenes``: a data set, a drive in a rosbag2, or a sheet to look at."""
+"""``kd_seg scenes``: a data set, a drive in a rosbag2, or a sheet to look at."""
 
 from __future__ import annotations
 

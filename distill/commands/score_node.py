@@ -2,8 +2,8 @@
 
 The node runs in a process of its own: started here, in a ROS domain that no other uses, or with
 ``--attach`` one that runs already. In real time frames may be dropped, as on the vehicle; with
-``--lock-step`` the
-next frame is sent when the last one is answered. What the parts do: :mod:`distill.drives`.
+``--lock-step`` the next frame is sent when the last one is answered. What the parts do:
+:mod:`distill.drives`.
 """
 
 from __future__ import annotations
@@ -11,34 +11,29 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Any
 
-from distill.drives.drive import Drive, survey
-from distill.drives.node_process import Watch, node_command, wait_until_ready
+from distill.common.files import write_json
+from distill.drives.drive import survey
+from distill.drives.node_process import counts
 from distill.drives.output_topics import OutputTopics
-from distill.drives.processes import Process, ReplayError, replay_environment
-from distill.drives.real_time import player_command, replay_in_real_time
 from distill.drives.recording import answered_stamps
 from distill.drives.recording_scores import score
-from distill.drives.replay_report import Replayed, describe, document, percentiles, replay_document
+from distill.drives.replay_report import Replayed, describe, document, replay_document
+from kd_seg_ros.bags.progress import Progress
+from kd_seg_ros.common.child_process import ProcessError
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.command_line import add_json_option, fail, print_json, run_command
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.option_types import positive, topic
+from kd_seg_ros.common.ros_environment import isolate_this_process
+from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.providers import PROVIDERS
-from kd_seg_ros.playback.timing import read_timing
-
-if TYPE_CHECKING:
-    from distill.drives.recorder import Recorder
 
 LOGGER = logging.getLogger(__name__)
-_SUBSCRIBED_S: Final = 10.0
-_ISOLATING: Final = ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,125 +44,49 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Replay and score; return 1 if a part of the replay fails."""
     try:
-        _run(args)
-    except ReplayError as error:
+        content = _replay_and_score(args)
+    except ProcessError as error:
         return fail(str(error), 1)
+    if args.out:
+        write_json(args.out, content)
+    if args.json:
+        print_json(content)
+    else:
+        print(describe(content))
     return 0
 
 
-def _run(args: argparse.Namespace) -> None:
+def _replay_and_score(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the content of metrics.json."""
     _check(args)
     class_names, name = _model(args)
     drive = survey(args.bag, args.topic, args.labels_topic, args.condition_topic, len(class_names))
     labelled = sum(frame.labelled for frame in drive.frames.values())
     LOGGER.info(f"{drive.bag}: {len(drive.frames)} frames on {drive.topic}, {labelled} of them labelled")
     if args.attach is None:
-        for variable in _ISOLATING:  # whatever the user's robot is in
-            os.environ.pop(variable, None)
-        os.environ.update(replay_environment(os.environ))
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="score_node_")))
-        recording = args.recording or folder / "recording"
-        outputs = _outputs(args)
-        replayed, recorder = _replay(args, drive, outputs, recording, folder)
+        isolate_this_process()
+    from distill.drives.replay import ReplaySettings, replay  # ROS, which reads the environment
+
+    outputs = _outputs(args)
+    model = args.model if args.attach is None else None
+    settings = ReplaySettings(model, args.provider, args.rate, args.lock_step, args.timeout)
+    with tempfile.TemporaryDirectory(prefix="score_node_") as temporary:
+        recording = args.recording or Path(temporary) / "recording"
+        progress = Progress("replaying", len(drive.frames))
+        replayed = replay(drive, outputs, recording, settings, Path(temporary), progress.step)
+        progress.close()
         LOGGER.info("scoring")
         answered = answered_stamps(recording, outputs, drive.frames)
         if not any(drive.frames[stamp].labelled for stamp in answered):
-            raise ReplayError(f"the node answered none of the labelled frames: {_reasons(replayed)}")
+            raise ProcessError(f"the node answered none of the labelled frames: {_reasons(replayed)}")
         scores = score(recording, outputs, drive, answered, class_names)
-    replay = replay_document(replayed, drive, answered, recorder)
-    content = document(scores, drive, args.model, name or replayed.after["model"], replay)
-    if args.out:
-        from distill.common.files import write_json
-
-        write_json(args.out, content)
-    if args.json:
-        print_json(content)
-    else:
-        print(describe(content))
-
-
-def _replay(
-    args: argparse.Namespace, drive: Drive, outputs: OutputTopics, recording: Path, folder: Path
-) -> tuple[Replayed, Recorder]:
-    """Replay the drive; the recording is complete afterwards."""
-    from distill.drives.recorder import Recorder
-
-    with ExitStack() as stack:
-        recorder = stack.enter_context(Recorder(recording, outputs))
-        watch: Watch = lambda: None  # noqa: E731
-        ready: Callable[[], bool] = lambda: True  # noqa: E731
-        if args.attach is None:
-            remapping = [f"__ns:={outputs.namespace}"]
-            command = node_command(args.model.resolve(), args.provider, drive.compressed, remapping)
-            node = Process("node", [sys.executable, *command], folder / "node.log")
-            stack.enter_context(node)
-            watch, ready = node.must_run, lambda: "ready:" in node.output
-        wait_until_ready(recorder, watch, ready, args.timeout)
-        before = recorder.reports[-1]
-        _check_type(recorder, before["topic"], drive)
-        if args.lock_step:
-            replayed = _in_lock_step(args, drive, recorder, watch)
-        else:
-            replayed = _in_real_time(args, drive, recorder, watch, folder)
-    return replayed, recorder
-
-
-def _in_lock_step(args: argparse.Namespace, drive: Drive, recorder: Recorder, watch: Watch) -> Replayed:
-    from sensor_msgs.msg import CompressedImage, Image
-
-    from distill.drives.lock_step import replay_in_lock_step
-    from kd_seg_ros.bags.progress import Progress
-
-    before = recorder.reports[-1]
-    progress = Progress("replaying", len(drive.frames))
-    kind = CompressedImage if drive.compressed else Image
-    LOGGER.info(f"replaying in lock-step to {before['topic']}")
-    steps = replay_in_lock_step(
-        recorder, drive.images(), before["topic"], kind, args.timeout, watch, lambda _: progress.step()
-    )
-    progress.close()
-    return Replayed("lock-step", None, before, recorder.reports[-1], steps.sent, steps.unanswered, None)
-
-
-def _in_real_time(
-    args: argparse.Namespace, drive: Drive, recorder: Recorder, watch: Watch, folder: Path
-) -> Replayed:
-    before, table = recorder.reports[-1], folder / "timing.csv"
-    command = player_command(drive.bag, drive.topic, args.rate, before["topic"], table)
-    LOGGER.info(f"replaying to {before['topic']} at {args.rate:g} times the recorded speed")
-    with Process("player", [sys.executable, *command], folder / "player.log") as player:
-        replay_in_real_time(recorder, player, watch, len(drive.frames))
-    published = read_timing(table)
-    # In both, frames stand in the bag's order.
-    sent = {stamp: message.published_ns for stamp, message in zip(drive.frames, published, strict=False)}
-    error = percentiles([message.late_ms for message in published])
-    return Replayed("real time", args.rate, before, recorder.reports[-1], sent, {}, error)
-
-
-def _check_type(recorder: Recorder, topic: str, drive: Drive) -> None:
-    """Refuse a node that takes images of the other type."""
-
-    def taken() -> set[str]:
-        return {info.topic_type for info in recorder.node.get_subscriptions_info_by_topic(topic)}
-
-    # The node subscribes to the camera once it has seen that somebody listens.
-    recorder.spin_until(lambda: bool(taken()), _SUBSCRIBED_S)
-    kinds = taken()
-    own = "sensor_msgs/msg/CompressedImage" if drive.compressed else "sensor_msgs/msg/Image"
-    if kinds and own not in kinds:
-        flag = str(drive.compressed).lower()
-        raise UserError(
-            f"{drive.bag}: {drive.topic} is {own}, but the node takes {kinds.pop()} from {topic}: "
-            f"start the node with compressed:={flag}"
-        )
+    figures = replay_document(replayed, drive, answered)
+    return document(scores, drive, args.model, name or replayed.after["model"], figures)
 
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse early what would fail late."""
     import rclpy  # noqa: F401 (whether it is there)
-
-    import distill.evaluation.metrics_json  # noqa: F401 (the same)
 
     if args.attach is None and args.model is None:
         raise UserError("--model FILE is needed, or --attach NAMESPACE for a node that runs already")
@@ -190,8 +109,6 @@ def _model(args: argparse.Namespace) -> tuple[tuple[str, ...], str | None]:
     """Return the names of the classes and of the model, None where only the node knows it."""
     if args.model is None:
         return CLASS_NAMES, None
-    from kd_seg_ros.inference.engine import Engine
-
     card = Engine(args.model, "cpu").card  # the node alone is to have the GPU
     return card.class_names, card.name
 
@@ -202,8 +119,6 @@ def _outputs(args: argparse.Namespace) -> OutputTopics:
 
 
 def _reasons(replayed: Replayed) -> str:
-    from distill.drives.node_process import counts
-
     seen = counts(replayed.after, replayed.before)
     return ", ".join(f"{count} {key.removeprefix('frames_')}" for key, count in seen.items())
 

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace, interruption: Interruption) -> int:
     from kd_seg_ros.bags.cameras import choose_cameras
     from kd_seg_ros.bags.reading import open_bag
-    from kd_seg_ros.bags.segmented_frames import condition_texts
+    from kd_seg_ros.bags.text_topic import condition_texts
     from kd_seg_ros.bags.video import writer_for
     from kd_seg_ros.inference.engine import Engine
 

@@ -1,4 +1,4 @@
-"""``python -m distill stats``: mean, standard deviation and class distribution of any data set."""
+"""``kd_seg stats``: mean, standard deviation and class distribution of any data set."""
 
 from __future__ import annotations
 

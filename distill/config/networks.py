@@ -12,7 +12,7 @@ from kd_seg_ros.common.errors import UserError
 
 
 class NetworkConfig(Section):
-    """A network: SwiftNet-FPN over any timm backbone, or one of ``python -m distill models``."""
+    """A network: SwiftNet-FPN over any timm backbone, or one of ``kd_seg models``."""
 
     model: str = SWIFTNET
     backbone: str | None = None

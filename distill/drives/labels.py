@@ -18,7 +18,8 @@ from kd_seg_ros.bags.cameras import CameraTopics, connections_of
 from kd_seg_ros.bags.headers import read_header
 from kd_seg_ros.bags.messages import IMAGE, STORE, byte_map, stamp_of, stamp_text
 from kd_seg_ros.bags.reading import messages, open_bag
-from kd_seg_ros.bags.segmented_frames import SegmentedFrame, Texts
+from kd_seg_ros.bags.segmented_frames import SegmentedFrame
+from kd_seg_ros.bags.text_topic import TextTopic
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.topics import FRAME_NAME
 
@@ -122,7 +123,7 @@ class AcdcLabels:
         from distill.drives.acdc_labels import labelled_frames
 
         topic = camera.sibling(FRAME_NAME)
-        names = Texts(source, topic).values()
+        names = TextTopic(source, topic).values()
         if not names:
             raise UserError(f"--acdc: {source} has no {topic}, which tells the frames' names: use make_bag")
         self._frames = labelled_frames(root)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from distill.drives.node_process import PATIENCE_S, Watch, counts, wait_until_settled
-from distill.drives.processes import ReplayError
+from kd_seg_ros.common.child_process import ProcessError
 
 if TYPE_CHECKING:
     from distill.drives.recorder import Recorder
@@ -22,9 +22,9 @@ class Steps:
     """What became of the frames."""
 
     sent: dict[int, int] = field(default_factory=dict)
-    """When each was published, ns since 1970, by header stamp."""
+    """Moment at which each frame was published, ns since 1970, by header stamp (ns)."""
     unanswered: dict[int, str] = field(default_factory=dict)
-    """Why, by header stamp: rejected, failed or timeout."""
+    """Reason why a frame has no answer, by header stamp: rejected, failed or timeout."""
 
 
 def replay_in_lock_step(
@@ -34,15 +34,15 @@ def replay_in_lock_step(
     message_type: type[Any],
     timeout: float,
     watch: Watch,
-    progress: Callable[[int], None],
+    on_frame: Callable[[], None],
 ) -> Steps:
     """Publish one frame after the other and record the answers.
 
     :param frames: header stamp and serialised message.
     :param timeout: s to wait for an answer; a frame that the node reports as rejected or failed is not waited
         for.
-    :param progress: told how many frames have been dealt with.
-    :raises ReplayError: if nobody subscribes, or the node ends or falls silent.
+    :param on_frame: called after each frame.
+    :raises ProcessError: if nobody subscribes, or the node ends or falls silent.
     """
     from rclpy.qos import QoSProfile
 
@@ -50,7 +50,7 @@ def replay_in_lock_step(
     steps = Steps()
     try:
         _wait_for_subscriber(recorder, publisher, topic, watch)
-        for number, (stamp, raw) in enumerate(frames, 1):
+        for stamp, raw in frames:
             steps.sent[stamp] = time.time_ns()
             before, heard = recorder.reports[-1], len(recorder.reports)
             publisher.publish(raw)
@@ -58,8 +58,8 @@ def replay_in_lock_step(
             if reason:
                 steps.unanswered[stamp] = reason
             if reason == "timeout" and len(recorder.reports) == heard:
-                raise ReplayError(f"the node has fallen silent: nothing from it for {timeout:g} s")
-            progress(number)
+                raise ProcessError(f"the node has fallen silent: nothing from it for {timeout:g} s")
+            on_frame()
         wait_until_settled(recorder, watch)
     finally:
         recorder.node.destroy_publisher(publisher)
@@ -71,13 +71,13 @@ def _wait_for_subscriber(recorder: Recorder, publisher: Any, topic: str, watch: 
     while not recorder.spin_until(lambda: publisher.get_subscription_count() > 0, 0.05):
         watch()
         if time.monotonic() > end:
-            raise ReplayError(f"nobody has subscribed to {topic} within {PATIENCE_S:g} s")
+            raise ProcessError(f"nobody has subscribed to {topic} within {PATIENCE_S:g} s")
 
 
 def _wait_for_answer(
     recorder: Recorder, stamp: int, before: dict[str, str], timeout: float, watch: Watch
 ) -> str | None:
-    """Return why there is none."""
+    """Wait for a frame's answer; return None once it has come, or the reason why there is none."""
     end = time.monotonic() + timeout
     while not recorder.spin_until(lambda: recorder.answered(stamp), _LOOK_S):
         watch()

@@ -1,60 +1,40 @@
-"""The node that is replayed to: its command, and waiting until it is ready and until it is done."""
+"""Waiting until the node under test is ready and until it is done, by what it says on /diagnostics."""
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from distill.drives.processes import ReplayError
+from kd_seg_ros.common.child_process import ProcessError
 from kd_seg_ros.common.topics import DIAGNOSTICS
 
 if TYPE_CHECKING:
     from distill.drives.recorder import Recorder
 
 PATIENCE_S: Final = 60.0
-"""For the next sign of life."""
+"""Seconds to wait for the next sign of life."""
 STAGES: Final = {
     "decode_ms": "decoding the message",
     "inference_ms": "network",
     "publish_ms": "publishing",
     "latency_ms": "arrival to published",
 }
-"""What the node times per frame, and reports as percentiles."""
+"""Durations that the node measures for each frame and reports as percentiles, with what they are."""
 OUTCOMES: Final = ("frames_published", "frames_overwritten", "frames_rejected", "frames_failed")
-"""What the node counts of what became of a frame it received."""
+"""The node's counters of what became of a frame that it received: one of them goes up for each."""
 
-_QUIET_S: Final = 5.0  # after which nothing more is to be expected
-_PERIOD_S: Final = 0.5  # of the node's reports
+_QUIET_S: Final = 5.0  # without any change: nothing more is to be expected
 
 Watch = Callable[[], None]
-"""Raises ReplayError if what must run does not run any more."""
-
-
-def node_command(model: Path, provider: str, compressed: bool, remapping: Sequence[str]) -> list[str]:
-    """Return the arguments to Python that start a node; ``remapping`` as ``old:=new``."""
-    quoted = json.dumps(str(model), ensure_ascii=False)  # a parameter's value is read as YAML
-    parameters = [
-        f"model:={quoted}",
-        f"provider:={provider}",
-        f"compressed:={str(compressed).lower()}",
-        "overlay:=false",
-        f"diagnostics.period_s:={_PERIOD_S}",
-    ]
-    return [
-        *("-m", "kd_seg_ros.node.segmentation_node", "--ros-args"),
-        *(word for rule in remapping for word in ("-r", rule)),
-        *(word for parameter in parameters for word in ("-p", parameter)),
-    ]
+"""Raises ProcessError if what must run does not run any more."""
 
 
 def wait_until_ready(recorder: Recorder, watch: Watch, ready: Callable[[], bool], patience: float) -> None:
     """Wait for the node's first report: then it has loaded its model and knows this process.
 
     :param ready: whether the node says that it is; only from then on the wait is limited.
-    :raises ReplayError: if there is none within ``patience`` s.
+    :raises ProcessError: if there is none within ``patience`` s.
     """
     since = None
     while not recorder.reports:
@@ -63,7 +43,7 @@ def wait_until_ready(recorder: Recorder, watch: Watch, ready: Callable[[], bool]
         if since is None and ready():
             since = time.monotonic()
         if since is not None and time.monotonic() > since + patience:
-            raise ReplayError(
+            raise ProcessError(
                 f"no node in namespace {recorder.outputs.namespace or '/'} has reported on {DIAGNOSTICS} "
                 f"within {patience:g} s: see whether it runs, and whether ROS_DOMAIN_ID, RMW_IMPLEMENTATION "
                 "and the Fast DDS profile let two processes talk to each other"
@@ -73,7 +53,7 @@ def wait_until_ready(recorder: Recorder, watch: Watch, ready: Callable[[], bool]
 def wait_until_settled(recorder: Recorder, watch: Watch) -> None:
     """Wait until every frame that reached the node has met its fate and nothing more comes.
 
-    :raises ReplayError: if the node falls silent.
+    :raises ProcessError: if the node falls silent.
     """
     state: tuple[int, ...] = ()
     since = heard = time.monotonic()
@@ -92,7 +72,7 @@ def wait_until_settled(recorder: Recorder, watch: Watch) -> None:
         if fresh and (received == done or now > since + _QUIET_S):
             return
         if now > heard + PATIENCE_S:
-            raise ReplayError(f"the node has not reported on {DIAGNOSTICS} for {PATIENCE_S:g} s")
+            raise ProcessError(f"the node has not reported on {DIAGNOSTICS} for {PATIENCE_S:g} s")
 
 
 def frames(report: Mapping[str, str]) -> tuple[int, int]:

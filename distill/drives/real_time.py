@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from distill.drives.node_process import Watch, wait_until_settled
-from distill.drives.processes import Process
+from kd_seg_ros.common.child_process import ChildProcess
 
 if TYPE_CHECKING:
     from distill.drives.recorder import Recorder
 
 _PROGRESS_S: Final = 5.0
 
+log = logging.getLogger(__name__)
+
 
 def player_command(
     bag: Path, topic: str, rate: float, published_as: str | None = None, timing: Path | None = None
 ) -> list[str]:
     """Return the arguments to Python that play one topic of a bag as soon as somebody subscribes to it."""
-    command = [
-        "-m",
-        "kd_seg_ros.playback.play_bag",
-        str(bag),
-        "--topics",
-        topic,
-        "--rate",
-        f"{rate:g}",
-        "--wait",
-        "30",
-    ]
+    command = ["-m", "kd_seg_ros.playback.play_bag", str(bag), "--topics", topic]
+    command += ["--rate", f"{rate:g}", "--wait", "30"]
     if published_as not in (None, topic):
         command += ["--remap", f"{topic}:={published_as}"]
     return command if timing is None else [*command, "--timing", str(timing)]
 
 
-def replay_in_real_time(recorder: Recorder, player: Process, watch: Watch, frames: int) -> None:
+def replay_in_real_time(recorder: Recorder, player: ChildProcess, watch: Watch, frames: int) -> None:
     """Record until the player has ended and the node is done with what it received.
 
     :param frames: how many the player sends, for the progress shown.
-    :raises ReplayError: if the node or the player fails.
+    :raises kd_seg_ros.common.child_process.ProcessError: if the node or the player fails.
     """
     shown = time.monotonic()
     while player.running:
@@ -47,6 +41,6 @@ def replay_in_real_time(recorder: Recorder, player: Process, watch: Watch, frame
         watch()
         if time.monotonic() > shown + _PROGRESS_S:
             shown = time.monotonic()
-            print(f"    {recorder.counts[recorder.outputs.mask]} masks of {frames} frames", flush=True)
+            log.info("%d masks of %d frames", recorder.counts[recorder.outputs.mask], frames)
     player.must_succeed()
     wait_until_settled(recorder, watch)

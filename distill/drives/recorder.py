@@ -32,7 +32,7 @@ class Recorder:
     counts: Counter[str]
     """Messages recorded, by topic."""
     arrivals: dict[str, dict[int, int]]
-    """When the map of a header stamp (ns) arrived first, ns since 1970; by topic, then stamp."""
+    """Moment at which each map arrived first, ns since 1970, by topic, then header stamp (ns)."""
     reports: list[dict[str, str]]
     """What the node has said of itself, oldest first."""
 

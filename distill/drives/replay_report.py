@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,12 @@ from distill.drives.node_process import counts, latency
 from kd_seg_ros.common.files import sha256
 
 if TYPE_CHECKING:
-    from distill.drives.recorder import Recorder
     from distill.evaluation.mask_scores import MaskScores
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """What has happened, but for the maps."""
+    """What happened during a replay; the maps themselves are in the recording."""
 
     mode: str
     """``real time`` or ``lock-step``."""
@@ -29,18 +28,24 @@ class Replayed:
     before: Mapping[str, str]
     """The node's report before the first frame."""
     after: Mapping[str, str]
-    """And after the last."""
+    """The node's report after the last frame."""
     sent: Mapping[int, int]
-    """When frames were published, ns since 1970, by header stamp."""
+    """Moment at which each frame was published, ns since 1970, by header stamp (ns)."""
+    arrivals: Mapping[str, Mapping[int, int]]
+    """Moment at which each map arrived, ns since 1970, by topic, then header stamp (ns)."""
     unanswered: Mapping[int, str]
-    """Why, by header stamp, where that is known of single frames."""
+    """Reason why a frame has no answer, by header stamp, where that is known of single frames."""
     timing_error: Mapping[str, float] | None
-    """Of the publishing: p50, p99 and max in ms."""
+    """How late frames were published: p50, p99 and max in ms; None in lock-step, where none is due."""
+    commands: Sequence[str] = ()
+    """The shell commands that were run, for a report."""
+
+    def with_commands(self, commands: Sequence[str]) -> Replayed:
+        """Return the same with the commands that were run."""
+        return replace(self, commands=commands)
 
 
-def replay_document(
-    replayed: Replayed, drive: Drive, answered: Collection[int], recorder: Recorder
-) -> dict[str, Any]:
+def replay_document(replayed: Replayed, drive: Drive, answered: Collection[int]) -> dict[str, Any]:
     """Return plain values: what was sent, what became of it, and how long that took."""
     seen = counts(replayed.after, replayed.before)
     dropped = {
@@ -62,7 +67,7 @@ def replay_document(
             if stamp not in answered
         ],
         "latency": latency(replayed.after),
-        "round_trip_ms": _round_trip(replayed.sent, recorder.arrivals),
+        "round_trip_ms": _round_trip(replayed.sent, replayed.arrivals),
         "timing_error_ms": None if replayed.timing_error is None else dict(replayed.timing_error),
     }
 
@@ -84,7 +89,7 @@ def document(
 
 
 def describe(content: dict[str, Any]) -> str:
-    """Say it in a few lines."""
+    """Return the scores and what became of the frames as a few lines of text."""
     lines = [f"{'':10} {'frames':>6} {'mIoU':>7} {'ECE':>7}"]
     for condition, scores in content["scores"].items():
         numbers = f"{_percent(scores['miou'])} {_percent(scores['ece'])}"
@@ -104,7 +109,7 @@ def describe(content: dict[str, Any]) -> str:
 
 
 def percentiles(milliseconds: Collection[float]) -> dict[str, float] | None:
-    """Return p50, p99 and max; None of nothing."""
+    """Return p50, p99 and max of some durations in ms; None where there are none."""
     values = list(milliseconds)
     if not values:
         return None
@@ -115,7 +120,7 @@ def percentiles(milliseconds: Collection[float]) -> dict[str, float] | None:
 def _round_trip(
     sent: Mapping[int, int], arrivals: Mapping[str, Mapping[int, int]]
 ) -> dict[str, float] | None:
-    """From a frame's publishing until its last map is here, ms."""
+    """Return percentiles of the time from a frame's publishing until its last map has arrived, ms."""
     first, *others = arrivals.values()
     answered = [stamp for stamp in sent if all(stamp in maps for maps in (first, *others))]
     moments = {stamp: max(maps[stamp] for maps in arrivals.values()) for stamp in answered}

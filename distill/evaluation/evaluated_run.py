@@ -53,7 +53,7 @@ def read_run(path: Path) -> EvaluatedRun:
         path = path / "best.metrics.json"
         if not path.is_file():
             checkpoint = path.with_name("best.ckpt")
-            raise UserError(f"{path} does not exist: `python -m distill evaluate --checkpoint {checkpoint}`")
+            raise UserError(f"{path} does not exist: `kd_seg evaluate --checkpoint {checkpoint}`")
     document = read_metrics(path)
     images = ImageScores.load(sibling(path, "images.npz"))
     full = document["scores"].get("full", {})

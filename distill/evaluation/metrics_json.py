@@ -62,7 +62,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise UserError(f"{path} is no JSON: {error}") from error
     if not isinstance(document, dict) or "schema_version" not in document:
-        raise UserError(f"{path} is no metrics.json of `python -m distill evaluate`")
+        raise UserError(f"{path} is no metrics.json of `kd_seg evaluate`")
     if document["schema_version"] != SCHEMA_VERSION:
         raise UserError(
             f"{path} has schema version {document['schema_version']!r}; this software reads version "

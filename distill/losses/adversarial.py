@@ -16,16 +16,11 @@ Shapes: probabilities [B, K, h, w], of student and teacher alike or ValueError i
 as the network sees it; see :class:`distill.models.discriminator.Discriminator`.
 """
 
-from typing import Final
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from distill.losses._common import check_same_shape, in_full_precision
-
-AUTHORS_WEIGHT: Final[float] = 1e-3
-"""Weight its authors give the student's loss beside the cross-entropy; not applied here."""
 
 
 @in_full_precision

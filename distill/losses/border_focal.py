@@ -4,14 +4,9 @@ Thesis eq. 3.3, with p_y the student's probability of the label, α the border w
 
     Σ α·(1 − p_y)^γ·(−log p_y) / Σ α
 
-Its authors (Oršić and Šegvić, "Efficient semantic segmentation with pyramidal fusion", Pattern
-Recognition 2021) published another factor and divisor, with N the number of labelled pixels::
-
-    Σ α·exp(γ·(1 − p_y))·(−log p_y) / N
-
-In both the factor is a constant of the gradient: (1 − p)^γ with γ < 1 has no finite derivative at
-p = 1. Values lie in [0, ∞). Ignored pixels count nowhere, whatever their weight; with every pixel
-ignored the loss and its gradient are 0.
+Its authors published another form (:mod:`distill.losses.border_focal_published`). The factor (1 − p_y)^γ is a
+constant of the gradient: with γ < 1 it has no finite derivative at p_y = 1. Values lie in [0, ∞). Ignored
+pixels count nowhere, whatever their weight; with every pixel ignored the loss and its gradient are 0.
 
 Shapes: logits [B, C, H, W]; labels [B, H, W] int64, 0…C−1 or 255 (ignored); weights [B, H, W] ≥ 0,
 see :func:`distill.data.border_weights.border_weights`. Other shapes raise ValueError.
@@ -21,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from distill.losses._common import check_per_pixel, in_full_precision, quotient, weighted_mean
+from distill.losses._common import check_per_pixel, in_full_precision, weighted_mean
 from kd_seg_ros.common.classes import IGNORE_ID
 
 
@@ -30,21 +25,10 @@ def border_focal_loss(logits: Tensor, labels: Tensor, weights: Tensor, gamma: fl
     """Σ α·(1 − p_y)^γ·(−log p_y) / Σ α (thesis eq. 3.3)."""
     check_per_pixel(logits, labels=labels, weights=weights)
     nll = F.cross_entropy(logits, labels, ignore_index=IGNORE_ID, reduction="none")
-    factor = _error(nll).pow_(gamma)
+    factor = error_probability(nll).pow_(gamma)
     return weighted_mean(factor * nll, weights * (labels != IGNORE_ID))
 
 
-@in_full_precision
-def border_focal_loss_published(
-    logits: Tensor, labels: Tensor, weights: Tensor, gamma: float = 0.5
-) -> Tensor:
-    """Σ α·exp(γ·(1 − p_y))·(−log p_y) / N, as published by the loss' authors."""
-    check_per_pixel(logits, labels=labels, weights=weights)
-    nll = F.cross_entropy(logits, labels, ignore_index=IGNORE_ID, reduction="none")
-    factor = _error(nll).mul_(gamma).exp_()
-    return quotient((weights * factor * nll).sum(), (labels != IGNORE_ID).sum())
-
-
-def _error(nll: Tensor) -> Tensor:
-    """1 − p_y from −log p_y, without cancellation and without gradient."""
+def error_probability(nll: Tensor) -> Tensor:
+    """Return 1 − p_y from −log p_y, without cancellation and without gradient."""
     return torch.expm1(-nll.detach()).neg_().clamp_(min=0)

@@ -34,7 +34,7 @@ LONGEST_SIDE: Final[int] = 32
 
 
 @in_full_precision
-def cross_image_relational_loss(student: Tensor, teacher: Tensor, temperature: float = 0.1) -> Tensor:
+def cross_image_loss(student: Tensor, teacher: Tensor, temperature: float = 0.1) -> Tensor:
     """1/(B²·N) · Σ KL(r^T_ij(p) ‖ r^S_ij(p)) over ordered pairs of images i, j and positions p of i."""
     check_same_size(student, teacher)
     s, t = _directions(student), _directions(teacher.detach())

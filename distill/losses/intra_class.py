@@ -16,8 +16,6 @@ scale of either map and the order of channels change nothing. A vector shorter t
 EPS instead of its norm. The teacher gets no gradient.
 """
 
-from typing import Final
-
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -25,12 +23,9 @@ from distill.losses._common import check_same_size, in_full_precision, quotient
 from distill.losses.lad import EPS
 from kd_seg_ros.common.classes import IGNORE_ID, NUM_CLASSES
 
-AUTHORS_WEIGHT: Final[float] = 20.0
-"""Weight its authors give this loss beside the cross-entropy; not applied here."""
-
 
 @in_full_precision
-def intra_class_variation_loss(
+def intra_class_loss(
     student: Tensor, teacher: Tensor, labels: Tensor, num_classes: int = NUM_CLASSES
 ) -> Tensor:
     """1/V · Σ (cos(F^S_i, μ^S_y) − cos(F^T_i, μ^T_y))² over the V labelled pixels."""

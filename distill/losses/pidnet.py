@@ -43,9 +43,15 @@ def pidnet_loss(logits: Tensor, auxiliary: Mapping[str, Tensor], labels: Tensor)
     """Return the weighted terms by name; their sum is the objective."""
     terms = {"ohem": ohem_loss(logits, labels), **auxiliary_losses(auxiliary, labels)}
     if "boundary" in auxiliary:
-        seen = auxiliary["boundary"][:, 0].detach().sigmoid() > BOUNDARY_CONFIDENCE
+        seen = _is_boundary(auxiliary["boundary"])[:, 0]
         terms["ohem_at_boundary"] = ohem_loss(logits, labels.masked_fill(~seen, IGNORE_ID))
     return terms
+
+
+@in_full_precision
+def _is_boundary(logits: Tensor) -> Tensor:
+    """Whether the boundary head is confident of a boundary; bool, of the shape of its logits."""
+    return logits.detach().sigmoid() > BOUNDARY_CONFIDENCE
 
 
 @in_full_precision

@@ -15,16 +15,11 @@ rounding; the scale of either map and the order of channels change nothing. A ve
 is divided by EPS instead of its norm. The teacher gets no gradient.
 """
 
-from typing import Final
-
 import torch.nn.functional as F
 from torch import Tensor
 
 from distill.losses._common import check_same_size, in_full_precision
 from distill.losses.lad import EPS
-
-AUTHORS_WEIGHT: Final[float] = 10.0
-"""Weight its authors give this loss beside the cross-entropy; not applied here."""
 
 
 @in_full_precision

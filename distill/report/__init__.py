@@ -1,1 +1,1 @@
-"""``python -m distill report``: evaluated runs side by side, as one HTML page with its plots beside it."""
+"""``kd_seg report``: evaluated runs side by side, as one HTML page with its plots beside it."""

@@ -88,8 +88,8 @@ def _tradeoff(
             plots.tradeoff.append(save(drawn, folder, f"miou over {name}", text))
         if missing := [run.label for run in runs if run.label not in values]:
             how = (
-                ": only networks of `python -m distill models` are timed; measure them with "
-                "`python -m distill benchmark --suite models --json > FILE` and give --fps FILE."
+                ": only networks of `kd_seg models` are timed; measure them with "
+                "`kd_seg benchmark --suite models --json > FILE` and give --fps FILE."
                 if values is fps
                 else "."
             )

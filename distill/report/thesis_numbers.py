@@ -12,7 +12,7 @@ from kd_seg_ros.common.classes import CLASS_NAMES
 ACDC_VAL: Final[Mapping[str, int]] = {"fog": 100, "night": 106, "rain": 100, "snow": 100}
 """Images of ACDC's validation split."""
 _GENERATED = "SCENES"
-"""Begins the file names of `python -m distill scenes`, which have ACDC's layout."""
+"""Begins the file names of `kd_seg scenes`, which have ACDC's layout."""
 
 
 def experiment_of(run: Run) -> Experiment | None:

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 from distill.common.distributed import mean_over_processes
 from distill.config.objective import AdversarialConfig
-from distill.losses import discriminator_loss, generator_loss
+from distill.losses.adversarial import discriminator_loss, generator_loss
 from distill.models.discriminator import Discriminator
 from kd_seg_ros.common.errors import UserError
 

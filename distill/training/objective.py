@@ -19,39 +19,30 @@ full-size logits and maps there is never more in memory than one term needs.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from distill.config import Config, ObjectiveConfig
-from distill.losses import (
-    CurriculumTemperature,
-    border_focal_loss,
-    border_focal_loss_published,
-    kl_border_loss,
-    kl_loss,
-    pidnet_loss,
-)
-from distill.losses.pidnet import AUXILIARY_WEIGHT, BOUNDARY_WEIGHT, auxiliary_losses
+from distill.config.objective import NO_LOSS
+from distill.losses.catalogue import LABEL_LOSSES, LOGIT_LOSSES
+from distill.losses.curriculum_temperature import CurriculumTemperature
+from distill.losses.pidnet import AUXILIARY_WEIGHT, BOUNDARY_WEIGHT
 from distill.models.network import SegmentationNetwork
 from distill.models.output import NOTHING, Output
 from distill.training.feature_maps import FeatureShapes, feature_shapes
 from distill.training.feature_term import FeatureTerm
 from distill.training.immediate_backward import immediate_backward
 
-SEMANTIC = {
-    "border_focal": "border-focal",
-    "border_focal_published": "border-focal as published",
-    "pidnet": "PIDNet's, OHEM",
-}
-
 
 class Objective(nn.Module):
-    """The objective of one experiment, with what learns beside the student: adapters and temperature.
+    """The objective of one experiment, with what learns with the student: adapters and temperature.
 
-    :param student: shapes of its maps by name, as is ``teacher``; needed for feature losses only.
+    :param student: shapes of the student's maps by name; needed for feature losses only, as is ``teacher``.
+    :param teacher: shapes of the teacher's maps by name.
     :raises UserError: for maps that do not exist or that a feature loss cannot compare.
     """
 
@@ -80,17 +71,12 @@ class Objective(nn.Module):
         :param progress: share of training done, 0…1.
         """
         terms: dict[str, Tensor] = {}
-
-        def on_logits(stand_ins: Sequence[Tensor]) -> Iterator[Tensor]:
-            heads = dict(zip(student.auxiliary, stand_ins[1:], strict=True))
-            mine = student._replace(logits=stand_ins[0], auxiliary=heads)
-            for found in (self._semantic, self._divergence):
-                for name, value in found(batch, mine, teacher, progress).items():
-                    terms[name] = value.detach()
-                    yield value
-
+        functions = [
+            partial(self._label_losses, student=student, batch=batch, terms=terms),
+            partial(self._logit_losses, teacher=teacher, batch=batch, progress=progress, terms=terms),
+        ]
         learnt = [] if self.curriculum is None else self.curriculum.parameters()
-        total = immediate_backward(on_logits, [student.logits, *student.auxiliary.values()], learnt)
+        total = immediate_backward(functions, [student.logits, *student.auxiliary.values()], learnt)
         if teacher is not None:
             for term in self.feature_terms:
                 value = term.config.weight * term(student, teacher, batch["labels"])
@@ -100,7 +86,7 @@ class Objective(nn.Module):
 
     @property
     def feature_terms(self) -> Iterable[FeatureTerm]:
-        """The feature losses."""
+        """The feature losses with their maps and adapters."""
         return cast(Iterable[FeatureTerm], self.features)
 
     def temperature(self, progress: float) -> float | Tensor:
@@ -110,49 +96,81 @@ class Objective(nn.Module):
         temperature: Tensor = self.curriculum(progress)
         return temperature
 
-    def _semantic(
-        self, batch: Mapping[str, Tensor], student: Output, _teacher: Output | None, _progress: float
-    ) -> dict[str, Tensor]:
-        config, labels, weights = self.config, batch["labels"], batch["weights"]
-        rest = 1 - config.share
-        if config.semantic == "pidnet":
-            terms = pidnet_loss(student.logits, student.auxiliary, labels)
-            return terms | {"ohem": rest * terms["ohem"]}
-        loss = border_focal_loss if config.semantic == "border_focal" else border_focal_loss_published
-        semantic = rest * loss(student.logits, labels, weights, config.gamma)
-        return {"semantic": semantic} | auxiliary_losses(student.auxiliary, labels)
+    def _label_losses(
+        self,
+        stand_ins: Sequence[Tensor],
+        *,
+        student: Output,
+        batch: Mapping[str, Tensor],
+        terms: dict[str, Tensor],
+    ) -> list[Tensor]:
+        """Return L_sem and the weighted terms of the training-only heads.
 
-    def _divergence(
-        self, batch: Mapping[str, Tensor], student: Output, teacher: Output | None, progress: float
-    ) -> dict[str, Tensor]:
-        name, share = self.config.logits, self.config.share
-        if name == "none" or teacher is None:
-            return {}
-        mask, weights, temperature = batch["distil"], batch["weights"], self.temperature(progress)
-        if name == "kl":
-            return {name: share * kl_loss(student.logits, teacher.logits, mask, temperature)}
-        weights = torch.where(weights > 0, weights, mask.to(weights.dtype))
-        return {name: share * kl_border_loss(student.logits, teacher.logits, weights, temperature)}
+        :param stand_ins: of the student's logits and of what its heads return.
+        :param terms: gets the values by name, without gradient.
+        """
+        loss = LABEL_LOSSES[self.config.semantic]
+        heads = dict(zip(student.auxiliary, stand_ins[1:], strict=True))
+        losses = loss.main_and_head_terms(
+            stand_ins[0], heads, batch["labels"], batch["weights"], self.config.gamma
+        )
+        losses[loss.main_term] = (1 - self.config.share) * losses[loss.main_term]
+        for name, value in losses.items():
+            terms[name] = value.detach()
+        return list(losses.values())
+
+    def _logit_losses(
+        self,
+        stand_ins: Sequence[Tensor],
+        *,
+        teacher: Output | None,
+        batch: Mapping[str, Tensor],
+        progress: float,
+        terms: dict[str, Tensor],
+    ) -> list[Tensor]:
+        """Return λ·L_KD alone in a list, or an empty one where there is no such term.
+
+        :param stand_ins: of the student's logits and of what its heads return.
+        :param terms: gets the value by name, without gradient.
+        """
+        if self.config.logits == NO_LOSS or teacher is None:
+            return []
+        loss = LOGIT_LOSSES[self.config.logits]
+        pixel_weights = batch["distil"]
+        if loss.pixel_weights == "border":
+            border_weights = batch["weights"]
+            mask = batch["distil"].to(border_weights.dtype)
+            pixel_weights = torch.where(border_weights > 0, border_weights, mask)
+        value = loss.function(stand_ins[0], teacher.logits, pixel_weights, self.temperature(progress))
+        value = self.config.share * value
+        terms[loss.name] = value.detach()
+        return [value]
 
     def describe(self, heads: Collection[str] = ()) -> str:
-        """Say with which weight each term counts, and what each adapter brings to what, for the log.
+        """Say for the log with which weight each term counts, and what each adapter brings to what.
 
         :param heads: names of the student's outputs that exist in training only.
         """
-        config, pidnet = self.config, self.config.semantic == "pidnet"
-        terms = [f"{SEMANTIC[config.semantic]} × {1 - config.share:g}"]
-        terms += [f"auxiliary head × {AUXILIARY_WEIGHT:g}"] if "semantic" in heads else []
-        terms += [f"boundary head × {BOUNDARY_WEIGHT:g}"] if "boundary" in heads else []
-        terms += ["OHEM at boundaries × 1"] if pidnet and "boundary" in heads else []
-        if config.logits != "none":
+        config, label_loss = self.config, LABEL_LOSSES[self.config.semantic]
+        terms = [f"{label_loss.title} × {1 - config.share:g}"]
+        if "semantic" in heads:
+            terms.append(f"auxiliary head × {AUXILIARY_WEIGHT:g}")
+        if "boundary" in heads:
+            terms.append(f"boundary head × {BOUNDARY_WEIGHT:g}")
+            if label_loss.has_head_terms:
+                terms.append("OHEM at boundaries × 1")
+        if config.logits != NO_LOSS:
             learnt = ", learnt" if self.curriculum else ""
             with torch.no_grad():
                 temperature = float(self.temperature(0))
             terms.append(f"{config.logits} (temperature {temperature:.3g}{learnt}) × {config.share:g}")
-        terms += [term.describe() for term in self.feature_terms]
-        terms += [f"adversarial × {config.adversarial.weight:g}"] if config.adversarial else []
-        adapters = [line for term in self.feature_terms for line in term.describe_adapters()]
-        return "\n".join([f"objective: {' + '.join(terms)}", *adapters])
+        lines = []
+        for term in self.feature_terms:
+            terms.append(term.describe())
+            lines += term.describe_adapters()
+        if config.adversarial:
+            terms.append(f"adversarial × {config.adversarial.weight:g}")
+        return "\n".join([f"objective: {' + '.join(terms)}", *lines])
 
 
 def make_objective(config: Config, student: nn.Module, teacher: nn.Module | None) -> Objective:
@@ -163,6 +181,6 @@ def make_objective(config: Config, student: nn.Module, teacher: nn.Module | None
     if not config.objective.features:
         return Objective(config.objective)
     assert isinstance(student, SegmentationNetwork)
-    assert isinstance(teacher, SegmentationNetwork)  # teachers from outside have no features
-    shapes = [feature_shapes(network, config.train_size) for network in (student, teacher)]
-    return Objective(config.objective, *shapes)
+    assert isinstance(teacher, SegmentationNetwork)  # external teachers have no feature maps
+    size = config.train_size
+    return Objective(config.objective, feature_shapes(student, size), feature_shapes(teacher, size))

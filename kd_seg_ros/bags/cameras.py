@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,31 +13,33 @@ from rosbags.rosbag2 import Reader
 from kd_seg_ros.bags.messages import IMAGE
 from kd_seg_ros.bags.reading import IMAGE_TYPES
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.topics import LABELS
+from kd_seg_ros.common.topics import COMPRESSED, LABELS
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class CameraTopics:
-    """An image topic and where its answers go."""
+    """An image topic and the topics of its maps."""
 
     topic: str
     compressed: bool
     outputs: str
-    """What the names of its outputs begin with, such as ``/segmentation``."""
+    """Beginning of the names of its outputs, such as ``/segmentation``."""
 
     @property
     def mask(self) -> str:
-        """Topic of the class ids."""
+        """Topic of the class ids, mono8."""
         return f"{self.outputs}/mask"
 
     @property
     def confidence(self) -> str:
-        """Topic of the confidence."""
+        """Topic of the confidence, mono8: round(255 · probability)."""
         return f"{self.outputs}/confidence"
 
     @property
     def overlay(self) -> str:
-        """Topic of the classes laid over the image."""
+        """Topic of the image with the classes laid over it, bgr8."""
         return f"{self.outputs}/overlay"
 
     def sibling(self, name: str) -> str:
@@ -49,8 +52,9 @@ def choose_cameras(
 ) -> list[CameraTopics]:
     """Return the cameras to segment, in the order they are asked for.
 
-    :param wanted: topics; None: the only one of the bag. Topics called ``labels`` are no cameras then.
-    :param labels: another topic that is none.
+    :param wanted: image topics, with or without ``/compressed``; None: the only one of the bag. Topics called
+        ``labels`` are no cameras then.
+    :param labels: another topic that is no camera.
     :raises UserError: if there is none, a choice to make, or a topic is missing or of another type.
     """
     kinds = {c.topic: c.msgtype for c in reader.connections}
@@ -63,19 +67,39 @@ def choose_cameras(
         if len(cameras) > 1:
             raise UserError(f"{path}: choose one or more of its image topics with --topic: {listed}")
         wanted = list(cameras)
+    names: list[str] = []
     for topic in wanted:
-        if topic not in images:
+        name = find_image_topic(topic, images, tell_other=len(wanted) == 1)
+        if name is None:
             found = f"is of type {kinds[topic]}" if topic in kinds else f"is not in {path}"
             found = "has no messages" if kinds.get(topic) in IMAGE_TYPES else found
             raise UserError(f"--topic {topic} {found}; its image topics are {listed or 'none'}")
-    names = list(dict.fromkeys(wanted))
+        if name not in names:
+            names.append(name)
     outputs = _outputs(names)
     return [CameraTopics(name, kinds[name] != IMAGE, outputs[name]) for name in names]
 
 
+def find_image_topic(topic: str, known: Collection[str], tell_other: bool = True) -> str | None:
+    """Return the image topic that is meant by a name given with or without ``/compressed``; None if none is.
+
+    ``image_transport`` publishes ``/camera/image`` and ``/camera/image/compressed``; a bag often has one of
+    them only. Where it has both, the name as given counts.
+
+    :param known: the image topics that there are.
+    :param tell_other: log that there is another form of the topic, which may have been meant.
+    """
+    other = topic.removesuffix(COMPRESSED) if topic.endswith(COMPRESSED) else topic + COMPRESSED
+    if topic in known:
+        if other in known and tell_other:
+            log.warning("%s is taken; the bag has %s, too: give that name to take it", topic, other)
+        return topic
+    return other if other in known else None
+
+
 def namespace(topic: str) -> str:
-    """Return what stands before the last part of an image topic's name, ``/compressed`` apart."""
-    return topic.removesuffix("/compressed").rpartition("/")[0]
+    """Return what stands before the last part of an image topic's name, ``/compressed`` left aside."""
+    return topic.removesuffix(COMPRESSED).rpartition("/")[0]
 
 
 def connections_of(reader: Reader, topics: Collection[str]) -> list[Connection]:
@@ -84,12 +108,12 @@ def connections_of(reader: Reader, topics: Collection[str]) -> list[Connection]:
 
 
 def _outputs(topics: Sequence[str]) -> dict[str, str]:
-    """Name the outputs: as a node does that has no namespace, or one in each camera's."""
+    """Return where each camera's outputs go: like those of a node without a namespace, or in the camera's."""
     if len(topics) == 1:
         return {topics[0]: "/segmentation"}
     spaces = [namespace(topic) for topic in topics]
     if len(set(spaces)) < len(spaces):  # several cameras in one namespace
-        spaces = [topic.removesuffix("/compressed") for topic in topics]
-    if len(set(spaces)) < len(spaces):  # an image beside its own compressed form
+        spaces = [topic.removesuffix(COMPRESSED) for topic in topics]
+    if len(set(spaces)) < len(spaces):  # an image and its own compressed form
         spaces = list(topics)
     return {topic: f"{space}/segmentation" for topic, space in zip(topics, spaces, strict=True)}

@@ -19,7 +19,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from kd_seg_ros.benchmark.process import Stop
+from kd_seg_ros.common.stop_request import StopRequest
 from kd_seg_ros.inference.contract import CONFIDENCE, IMAGE, MASK
 from kd_seg_ros.inference.providers import PROVIDERS
 from kd_seg_ros.inference.session import SessionSettings, open_session
@@ -89,7 +89,7 @@ def main(argv: list[str] | None = None) -> int:
         times["run_ms"].append(1e3 * (time.perf_counter() - start))
         times["age_ms"].append(1e-6 * (time.time_ns() - stamp_of(serialized)))
 
-    stop = Stop()
+    stop = StopRequest()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node("bare", start_parameter_services=False)
     node.create_subscription(Image, args.topic, on_image, QoSProfile(depth=1), raw=True)

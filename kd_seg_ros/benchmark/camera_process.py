@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from kd_seg_ros.benchmark.bare_run import random_image
 from kd_seg_ros.benchmark.faults import JumpingClock, bad_images
-from kd_seg_ros.benchmark.process import Stop
+from kd_seg_ros.common.stop_request import StopRequest
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -39,7 +39,7 @@ def image_message(size: tuple[int, int]) -> Image:
 
 
 def publish(
-    args: argparse.Namespace, node: Node, publishers: list[Publisher], stop: Stop
+    args: argparse.Namespace, node: Node, publishers: list[Publisher], stop: StopRequest
 ) -> dict[str, object]:
     """Send the images; return what was sent."""
     message = image_message(tuple(args.size))
@@ -64,7 +64,7 @@ def publish(
     return {"sent": sent, "bad": sent_bad, "seconds": time.monotonic() - start}
 
 
-def wait_for_subscribers(publishers: list[Publisher], seconds: float, stop: Stop) -> bool:
+def wait_for_subscribers(publishers: list[Publisher], seconds: float, stop: StopRequest) -> bool:
     """Return whether every publisher has one."""
     deadline = time.monotonic() + seconds
     while not all(publisher.get_subscription_count() for publisher in publishers):
@@ -95,7 +95,7 @@ def main(argv: list[str] | None = None) -> int:
     from rclpy.signals import SignalHandlerOptions
     from sensor_msgs.msg import Image
 
-    stop = Stop()
+    stop = StopRequest()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = rclpy.create_node("camera", start_parameter_services=False)

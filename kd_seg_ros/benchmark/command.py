@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -16,11 +15,12 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from kd_seg_ros.benchmark.marks import marked, write_between_marks
-from kd_seg_ros.benchmark.process import isolated_environment
 from kd_seg_ros.benchmark.result import Result
-from kd_seg_ros.common.command_line import add_json_option, print_json
+from kd_seg_ros.common.child_process import ProcessError
+from kd_seg_ros.common.command_line import add_json_option, fail, print_json
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.option_types import image_size
+from kd_seg_ros.common.ros_environment import isolate_this_process
 from kd_seg_ros.common.share import share_path
 from kd_seg_ros.inference.providers import PROVIDERS
 
@@ -93,9 +93,13 @@ def add_arguments(parser: argparse.ArgumentParser, suites: Mapping[str, str] = S
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run one suite; return 1 for a soak that was not flat, otherwise 0."""
+    """Run one suite; return 1 for a soak that was not flat or a process that failed, otherwise 0."""
     check_destination(args)
-    return put_out(run_suite(args), args)
+    try:
+        result = run_suite(args)
+    except ProcessError as error:
+        return fail(str(error), status=1)
+    return put_out(result, args)
 
 
 def check_destination(args: argparse.Namespace) -> None:
@@ -122,7 +126,7 @@ def run_suite(args: argparse.Namespace) -> Result:
     :raises UserError: for options that do not fit, or what the suite lacks on this machine.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end like Ctrl-C, children too
-    os.environ.update(isolated_environment(os.environ))
+    isolate_this_process()
     check_options(args)
     with TemporaryDirectory() as folder:
         models = _models(args, Path(folder))

@@ -16,7 +16,7 @@ from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 
-from kd_seg_ros.benchmark.process import NAMESPACE
+from kd_seg_ros.benchmark.node_process import NAMESPACE
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.topics import DIAGNOSTICS
 

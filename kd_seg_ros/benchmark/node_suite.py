@@ -14,9 +14,11 @@ from typing import Any, Final
 
 from kd_seg_ros.benchmark.bare_run import BareRun, random_image
 from kd_seg_ros.benchmark.machine import machine
-from kd_seg_ros.benchmark.process import IMAGE, NAMESPACE, Child, Usage, segmentation_node
+from kd_seg_ros.benchmark.node_process import IMAGE, NAMESPACE, segmentation_node
+from kd_seg_ros.benchmark.process_usage import Usage, usage
 from kd_seg_ros.benchmark.result import Result, table
 from kd_seg_ros.benchmark.statistics import Spread, interleaved, spread
+from kd_seg_ros.common.child_process import ChildProcess, python_module
 from kd_seg_ros.inference.engine import Engine
 
 TURN: Final = 5
@@ -91,7 +93,8 @@ def over_dds(
     with (
         Listener() as listener,  # first: a node may subscribe to the camera only while it is listened to
         segmentation_node(model, provider) as node,
-        Child(
+        python_module(
+            "bare run",
             "kd_seg_ros.benchmark.bare_run",
             str(model),
             BARE_IMAGE,
@@ -106,12 +109,12 @@ def over_dds(
         with _camera(frames, rate, size) as camera:
             camera.wait_for("publishing", listener.spin_once)
             listener.spin_while(lambda: camera.running and len(listener.arrivals) < skipped)
-            before, first = node.usage(), len(listener.arrivals)
+            before, first = usage(node.pid), len(listener.arrivals)
             listener.states.clear()
             listener.spin_while(lambda: camera.running, 10 * frames / rate + 60)
             sent = camera.result()
         listener.spin_while(lambda: True, 0.3)
-        after, states = node.usage(), list(listener.states)
+        after, states = usage(node.pid), list(listener.states)
         counts = listener.settled_counts()
         ages = {name: spread(values[skipped:]) for name, values in listener.ages.items()}
         arrived = len(listener.arrivals) - first
@@ -128,9 +131,9 @@ def over_dds(
     return {key: spread(values[skipped:]) for key, values in times.items()}, {"node": node_figures}
 
 
-def _camera(frames: int, rate: float, size: tuple[int, int]) -> Child:
+def _camera(frames: int, rate: float, size: tuple[int, int]) -> ChildProcess:
     options = ["--turn", str(TURN), "--rate", str(rate), "--frames", str(frames), "--size", *map(str, size)]
-    return Child("kd_seg_ros.benchmark.camera_process", IMAGE, BARE_IMAGE, *options)
+    return python_module("camera", "kd_seg_ros.benchmark.camera_process", IMAGE, BARE_IMAGE, *options)
 
 
 def _cpu_ms(before: Usage, after: Usage, frames: int) -> float:

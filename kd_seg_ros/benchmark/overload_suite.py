@@ -16,9 +16,10 @@ import numpy as np
 
 from kd_seg_ros.benchmark.bare_run import random_image
 from kd_seg_ros.benchmark.machine import machine
-from kd_seg_ros.benchmark.process import IMAGE, Child, segmentation_node
+from kd_seg_ros.benchmark.node_process import IMAGE, segmentation_node
 from kd_seg_ros.benchmark.result import Result, table
 from kd_seg_ros.benchmark.statistics import interleaved, spread
+from kd_seg_ros.common.child_process import python_module
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.inference.engine import Engine
 
@@ -58,7 +59,7 @@ def run(
             rate = factor * 1e3 / frame_ms
             say(f"camera at {rate:.1f} Hz, {factor:g} times the sustainable rate, for {seconds:g} s")
             rows.append({"factor": factor, "rate_hz": rate} | phase(listener, rate, size, seconds))
-            node.check()
+            node.must_run()
     figures = {"model": model.name, "provider": provider, "size": size, "frame_ms": frame_ms, "rows": rows}
     return Result(_text(figures), figures)
 
@@ -81,7 +82,7 @@ def phase(listener: Any, rate: float, size: tuple[int, int], seconds: float) -> 
     listener.clear()
     frames = max(2 * WARM_UP, round(rate * seconds))
     options = ["--rate", str(rate), "--frames", str(frames), "--size", *map(str, size)]
-    with Child("kd_seg_ros.benchmark.camera_process", IMAGE, *options) as camera:
+    with python_module("camera", "kd_seg_ros.benchmark.camera_process", IMAGE, *options) as camera:
         camera.wait_for("publishing", listener.spin_once)
         listener.spin_while(lambda: camera.running, 10 * seconds + 60)
         result = camera.result()

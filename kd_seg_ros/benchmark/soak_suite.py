@@ -17,9 +17,11 @@ from typing import Any, Final
 from kd_seg_ros.benchmark.disturbances import Disturbances
 from kd_seg_ros.benchmark.listener import Listener
 from kd_seg_ros.benchmark.machine import machine
-from kd_seg_ros.benchmark.process import IMAGE, Child, Usage, segmentation_node
+from kd_seg_ros.benchmark.node_process import IMAGE, segmentation_node
+from kd_seg_ros.benchmark.process_usage import Usage, usage
 from kd_seg_ros.benchmark.result import Result, table
 from kd_seg_ros.benchmark.statistics import growth
+from kd_seg_ros.common.child_process import ChildProcess, python_module
 from kd_seg_ros.common.errors import UserError
 
 BAD_EVERY: Final = 20
@@ -62,11 +64,11 @@ def run(
     :param rate: of the camera, images a second.
     :param plot: PNG of the memory over the frames.
     """
-    with Listener() as listener, segmentation_node(model, provider, "use_sim_time:=true") as node:
+    with Listener() as listener, segmentation_node(model, provider, use_sim_time=True) as node:
         node.wait_for("ready:", listener.spin_once)
         options = ["--bad-every", str(BAD_EVERY), "--clock-jump-every", str(CLOCK_JUMP_EVERY)]
         options += ["--rate", str(rate), "--frames", str(frames), "--size", *map(str, size)]
-        with Child("kd_seg_ros.benchmark.camera_process", IMAGE, *options) as camera:
+        with python_module("camera", "kd_seg_ros.benchmark.camera_process", IMAGE, *options) as camera:
             camera.wait_for("publishing", listener.spin_once)
             disturbances = Disturbances(listener.node)
             start = time.monotonic()
@@ -75,7 +77,7 @@ def run(
             sent = camera.result()
         disturbances.end()
         counts = listener.settled_counts()
-        node.check()
+        node.must_run()
     figures = {
         "model": model.name,
         "size": size,
@@ -97,8 +99,8 @@ def run(
 
 def _watch(
     listener: Listener,
-    node: Child,
-    camera: Child,
+    node: ChildProcess,
+    camera: ChildProcess,
     disturbances: Disturbances,
     frames: int,
     say: Callable[[str], None],
@@ -112,9 +114,9 @@ def _watch(
         if now < due:
             continue
         due = now + SAMPLE_S
-        node.check()
+        node.must_run()
         disturbances.next()
-        samples.append((listener.counts()["received"], node.usage()))
+        samples.append((listener.counts()["received"], usage(node.pid)))
         if now - spoken > PROGRESS_S:
             spoken = now
             received, seen = samples[-1]

@@ -1,1 +1,1 @@
-"""What every room uses: errors, class names, the package's own files, decoding of images. No ROS in here."""
+"""What every room uses: errors, names of classes and topics, files, decoding of images. No ROS in here."""

@@ -1,4 +1,4 @@
-"""The weathers of ACDC, in the order in which every table lists them."""
+"""The adverse conditions of ACDC, in the order in which every table lists them."""
 
 from __future__ import annotations
 

@@ -9,5 +9,5 @@ class UserError(Exception):
 
 
 def first_line(error: Exception) -> str:
-    """The first line of another library's exception, to quote in one line of our own."""
+    """Return the first line of another library's message, to be quoted inside a line of ours."""
     return (str(error).strip() or type(error).__name__).partition("\n")[0]

@@ -8,14 +8,15 @@ from typing import Final
 from kd_seg_ros.common.share import share_path
 
 PROFILES: Final = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+"""Variables that name Fast DDS' file of settings: the one of Fast DDS 3, and that of Fast DDS 2."""
 MEMORY: Final = {"MALLOC_MMAP_THRESHOLD_": "268435456", "MALLOC_TRIM_THRESHOLD_": "1073741824"}
 """Keep the memory of one image for the next instead of giving it back to the kernel."""
 
 
 def large_image_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what to add to ``environment``, which stays as the user has set it otherwise.
+    """Return the variables to add to an environment; those that the user has set are left alone.
 
-    Room for large images in Fast DDS's shared memory (``config/fastdds_large_images.xml``) and in the
+    They give large images room in Fast DDS's shared memory (``config/fastdds_large_images.xml``) and in the
     allocator; both are read when a process starts.
     """
     added = {name: value for name, value in MEMORY.items() if name not in environment}
@@ -25,9 +26,9 @@ def large_image_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def large_image_remedy(middleware: str, environment: Mapping[str, str]) -> str:
-    """Say what to do where a camera's large images do not come through.
+    """Say, in half a sentence, what to do where a camera's large images do not come through.
 
-    :param middleware: e.g. ``rmw_fastrtps_cpp``.
+    :param middleware: name of the ROS middleware, such as ``rmw_fastrtps_cpp``.
     """
     if not middleware.startswith("rmw_fastrtps"):
         return (
@@ -40,5 +41,5 @@ def large_image_remedy(middleware: str, environment: Mapping[str, str]) -> str:
 
 
 def _profiles(environment: Mapping[str, str]) -> str:
-    """Name the variable: Fast DDS 2 knows the old one only; Fast DDS 3 warns about it."""
+    """Name the variable to use: Fast DDS 2 knows the old one only; Fast DDS 3 warns about it."""
     return PROFILES[environment.get("ROS_DISTRO") in ("humble", "iron", "jazzy")]

@@ -11,12 +11,12 @@ PACKAGE = "kd_seg_ros"
 
 
 def share_path(relative: str) -> Path:
-    """Find a file of the package's share folder, e.g. ``resource/demo_student.onnx``.
+    """Return the path of a file in the package's share folder, such as ``resource/demo_student.onnx``.
 
-    Looked for in the ROS 2 install (through the ament index), then in the Python environment
+    It is looked for in the ROS 2 install (through the ament index), then in the Python environment
     (``share/`` under its prefix), then in the source checkout, which has the same layout.
 
-    :raises UserError: if none of them has it, naming the places.
+    :raises UserError: with the places, if none of them has it.
     """
     places = [*_ament_share(), Path(sys.prefix) / "share" / PACKAGE, Path(__file__).resolve().parents[2]]
     for place in places:
@@ -28,6 +28,7 @@ def share_path(relative: str) -> Path:
 
 
 def _ament_share() -> list[Path]:
+    """Return the share folder of the ROS 2 install, if the package is installed there."""
     try:
         from ament_index_python.packages import get_package_share_directory
 

@@ -82,7 +82,7 @@ SCALED_CAMERA_INFO: Final = OutputTopic(
 )
 
 OUTPUTS: Final = (MASK, MASK_PNG, CONFIDENCE, OVERLAY, LABEL_INFO, SCALED_CAMERA_INFO)
-"""All that the node may publish of its own, for a file of parameters."""
+"""All topics that the node may publish, but for those that every node or other packages have."""
 
 
 def message_class(topic: OutputTopic) -> Any:

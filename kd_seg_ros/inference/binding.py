@@ -1,6 +1,6 @@
 """Running a session on memory that is there already: the message's bytes in, the published bytes out.
 
-Without it ONNX Runtime allocates each output anew, and copies it once more on its way to NumPy.
+Without it ONNX Runtime allocates every output again for each run, and copies it on its way to NumPy.
 """
 
 from __future__ import annotations
@@ -27,25 +27,26 @@ class HostBinding:
         self._session = session
         self.takes_bgr = takes_bgr(session)
 
-    def run(self, image: NDArray[np.uint8], bgr: bool, maps: OutputArrays) -> None:
+    def run(self, image: NDArray[np.uint8], bgr: bool, outputs: OutputArrays) -> None:
         """Run the network.
 
         :param image: uint8 [H, W, 3], contiguous.
-        :param bgr: its channels are blue, green, red; only if :attr:`takes_bgr`.
+        :param bgr: the image's channels are blue, green, red; only if :attr:`takes_bgr`.
+        :param outputs: arrays that are filled, by the name of the tensor.
         """
         binding = self._session.io_binding()
         _bind(binding.bind_input, IMAGE, image)
         if bgr:
             _bind(binding.bind_input, CHANNELS, _CHANNELS_BGR)
-        for name, array in maps.items():
+        for name, array in outputs.items():
             _bind(binding.bind_output, name, array)
         self._session.run_with_iobinding(binding)
 
 
 class DeviceBinding:
-    """Fixed buffers on a CUDA device, as a CUDA graph needs them: its first run records, the others replay.
+    """Fixed buffers on a CUDA device, as a CUDA graph needs them: the first run records, the others replay.
 
-    Not for two threads at once.
+    One thread at a time may use it.
     """
 
     def __init__(self, session: ort.InferenceSession, size: tuple[int, int]) -> None:
@@ -56,27 +57,27 @@ class DeviceBinding:
         self._session = session
         self.takes_bgr = takes_bgr(session)
         self._image = _allocate((*size, 3), np.uint8)
-        self._maps = {name: _allocate(size, dtype) for name, dtype in OUTPUTS.items()}
+        self._buffers = {name: _allocate(size, dtype) for name, dtype in OUTPUTS.items()}
         self._binding = session.io_binding()
         self._binding.bind_ortvalue_input(IMAGE, self._image)
         if self.takes_bgr:
             self._channels = ort.OrtValue.ortvalue_from_numpy(_CHANNELS_RGB, "cuda", 0)
             self._binding.bind_ortvalue_input(CHANNELS, self._channels)
-        for name, buffer in self._maps.items():
+        for name, buffer in self._buffers.items():
             self._binding.bind_ortvalue_output(name, buffer)
 
-    def run(self, image: NDArray[np.uint8], bgr: bool, maps: OutputArrays) -> None:
+    def run(self, image: NDArray[np.uint8], bgr: bool, outputs: OutputArrays) -> None:
         """Run the network, see :meth:`HostBinding.run`; the image has the buffers' size."""
         self._image.update_inplace(image)
         if self.takes_bgr:
             self._channels.update_inplace(_CHANNELS_BGR if bgr else _CHANNELS_RGB)
         self._session.run_with_iobinding(self._binding)
-        for name, array in maps.items():
-            np.copyto(array, self._maps[name].numpy())
+        for name, array in outputs.items():
+            np.copyto(array, self._buffers[name].numpy())
 
 
 def takes_bgr(session: ort.InferenceSession) -> bool:
-    """Whether the network can be told the order of the image's channels."""
+    """Return whether the file has the optional input that tells the order of the image's channels."""
     return any(tensor.name == CHANNELS for tensor in session.get_overridable_initializers())
 
 

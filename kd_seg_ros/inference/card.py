@@ -7,6 +7,7 @@ version.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Callable
@@ -17,7 +18,8 @@ from kd_seg_ros.common.errors import UserError
 
 SCHEMA_VERSION: Final[int] = 1
 RELIABILITY: Final = ("confidence", "accuracy", "share")
-"""Per bin: mean confidence, share of correct pixels, share of all pixels."""
+"""Columns of a reliability table: for each bin of confidence the mean confidence, the share of correct pixels
+and the share of all pixels that are in the bin."""
 
 FULL: Final = "full"
 """Key of the scores over all conditions together."""
@@ -29,7 +31,7 @@ class CardError(UserError):
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a model is, what it was trained on and how far to trust it.
+    """Describes a model: what it is, what it was trained on and how far to trust it.
 
     Dictionaries of scores are keyed by condition: ``full`` (all conditions pooled), ``fog``, ``night``,
     ``rain``, ``snow``. All scores lie in 0…1; a score that was not measured is absent.
@@ -46,8 +48,9 @@ class ModelCard:
     working_scale: float
     """The network sees the image resized by this factor."""
     mean: tuple[float, float, float]
-    """RGB, 0…1."""
+    """Mean of the training images' red, green and blue, 0…1."""
     std: tuple[float, float, float]
+    """Standard deviation of the training images' red, green and blue, 0…1."""
     temperature: float
     """Logits are divided by this before the softmax; 1 where ``calibration`` is no plain temperature."""
     parameters: int
@@ -64,9 +67,11 @@ class ModelCard:
     limitations: str = ""
     """What it must not be used for."""
     miou: dict[str, float] = field(default_factory=dict)
+    """Mean intersection over union, 0…1, by condition."""
     ece_before: dict[str, float] = field(default_factory=dict)
-    """Expected calibration error (15 bins) without calibration."""
+    """Expected calibration error (15 bins) without calibration, by condition."""
     ece_after: dict[str, float] = field(default_factory=dict)
+    """Expected calibration error (15 bins) with the calibration that the file holds, by condition."""
     calibration: dict[str, Any] = field(default_factory=dict)
     """``method`` and ``parameters``, already in the file's graph; empty if it was never calibrated."""
     reliability: dict[str, dict[str, list[float | None]]] = field(default_factory=dict)
@@ -178,7 +183,7 @@ def _is_byte(value: Any) -> bool:
 
 
 def _is_range(value: Any) -> bool:
-    """Whether it is a pair of numbers in order, 0…1."""
+    """Return whether a value is a pair of numbers in order, 0…1."""
     return (
         isinstance(value, list)
         and list(map(_is_number, value)) == [True] * 2
@@ -191,7 +196,7 @@ def _is_triple(value: Any, is_item: Callable[[Any], bool]) -> bool:
 
 
 def _is_calibration(value: Any) -> bool:
-    """Whether it names a method with its parameters, or nothing."""
+    """Return whether a value names a calibration method with its parameters, or is empty."""
     if not isinstance(value, dict):
         return False
     described = isinstance(value.get("method"), str) and isinstance(value.get("parameters"), dict)
@@ -199,9 +204,11 @@ def _is_calibration(value: Any) -> bool:
 
 
 def _is_table(value: Any) -> bool:
-    """Whether it is a condition's reliability table."""
+    """Return whether a value is a reliability table: columns of equal lengths, 0…1 or None."""
     if not isinstance(value, dict) or not all(isinstance(value.get(key), list) for key in RELIABILITY):
         return False
     columns = [value[key] for key in RELIABILITY]
-    same = len({len(column) for column in columns}) == 1
-    return same and all(v is None or (_is_number(v) and 0 <= v <= 1) for column in columns for v in column)
+    if len({len(column) for column in columns}) != 1:
+        return False
+    cells = itertools.chain.from_iterable(columns)
+    return all(cell is None or (_is_number(cell) and 0 <= cell <= 1) for cell in cells)

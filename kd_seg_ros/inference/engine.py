@@ -35,23 +35,26 @@ _TENSORS: Final = {
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the network says about one image, maps of one height and width."""
+    """The network's answer for one image: arrays of one height and width."""
 
     mask: NDArray[np.uint8]
-    """Class id."""
+    """Class id of each pixel, [H, W]."""
     confidence: NDArray[np.uint8]
-    """round(255 · probability of that class)."""
+    """round(255 · calibrated probability of that class), [H, W]."""
     probability: NDArray[np.float32] | None = None
-    """The same, 0…1 and unrounded; only on request."""
+    """The probability itself, 0…1, [H, W]; None unless it was asked for."""
 
     @classmethod
     def empty(cls, size: tuple[int, int], probability: bool = False) -> Prediction:
-        """Make maps to be written to, of (height, width)."""
+        """Make arrays to be written to.
+
+        :param size: (height, width).
+        """
         mask, confidence = np.empty((2, *size), np.uint8)
         return cls(mask, confidence, np.empty(size, np.float32) if probability else None)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the maps that are there, by the name of their tensor."""
+        """Return the arrays that are there, by the name of their tensor."""
         return {name: array for name, array in vars(self).items() if array is not None}
 
 
@@ -66,7 +69,7 @@ class Engine:
     dynamic: bool
     """The file takes images of any size; ``size`` is the one it is meant for."""
     sha256: str
-    """Of the file, hexadecimal."""
+    """SHA-256 of the file, hexadecimal."""
 
     def __init__(
         self, path: str | Path, provider: str = "cuda", *, cuda_graph: bool = False, nhwc: bool = False
@@ -75,8 +78,8 @@ class Engine:
 
         :param provider: ``cuda``, ``tensorrt`` or ``cpu``: that one or an error. ``auto``: ``cuda`` if it
             starts, else ``cpu`` with a warning in the log.
-        :param cuda_graph: replay the GPU's work of a frame from a recording (``cuda``, a file of fixed size).
-        :param nhwc: channels last on CUDA.
+        :param cuda_graph: record the GPU's work for one frame and replay it (``cuda``, a file of fixed size).
+        :param nhwc: keep feature maps with the channels last on CUDA.
         :raises EngineError: if the file is missing, damaged, not one of ours or without a model card, or
             if the provider does not start.
         """
@@ -85,7 +88,7 @@ class Engine:
         self._open()
 
     def _open(self) -> None:
-        """Open the file; raises EngineError."""
+        """Start the provider with the file; raises EngineError."""
         try:
             self._start()
         except EngineError:
@@ -112,9 +115,9 @@ class Engine:
         )
 
     def reopen(self) -> None:
-        """Start the provider and the file anew, after a run has failed.
+        """Start the provider with the file again, after a run has failed.
 
-        :raises EngineError: as on opening, or if the file is another one by now.
+        :raises EngineError: as on opening, or if the file has changed since.
         """
         before = self.sha256
         for name in ("_session", "_binding"):  # frees a device's memory before it is asked for again
@@ -138,14 +141,15 @@ class Engine:
         """Classify every pixel of a colour image, uint8 [H, W, 3].
 
         An image of another size than the file's is stretched to it (averaging over the covered area
-        when it shrinks, bilinear when it grows) and the maps are brought back by nearest neighbour,
-        so that a pixel's class, confidence and probability stay together. The network knows its own
-        aspect ratio best. A file of open size takes the image as it is.
+        when it shrinks, bilinear when it grows) and the answer is brought back by nearest neighbour,
+        so that a pixel's class, confidence and probability stay together. It is stretched, not padded, so
+        a camera should have the aspect ratio of the training images. A file of open size takes the image as
+        it is.
 
         :param probability: also fetch the unrounded probability.
         :param bgr: the image's channels are blue, green, red.
-        :param out: write into these maps, contiguous and of any size, and return them; by default new ones of
-            the image's size. Whether they have a probability decides in place of ``probability``.
+        :param out: write into these arrays, contiguous and of any size, and return them; by default new ones
+            of the image's size. Whether they have a probability decides in place of ``probability``.
         :raises ValueError: if the image is not of that type and shape.
         :raises EngineError: if the run fails, e.g. for want of GPU memory.
         """
@@ -163,17 +167,17 @@ class Engine:
                 cv2.resize(source, target.shape[::-1], dst=target, interpolation=cv2.INTER_NEAREST_EXACT)
         return out
 
-    def _run_into(self, maps: Prediction, image: NDArray[np.uint8], bgr: bool) -> None:
-        """Run on an image of the network's size."""
+    def _run_into(self, out: Prediction, image: NDArray[np.uint8], bgr: bool) -> None:
+        """Run on an image of the network's size; write into the arrays."""
         if bgr and not self._binding.takes_bgr:
             image, bgr = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), False
         try:
-            self._binding.run(np.ascontiguousarray(image), bgr, maps.arrays())
+            self._binding.run(np.ascontiguousarray(image), bgr, out.arrays())
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
             raise self._failure(error) from error
 
     def _run(self, outputs: list[str], image: NDArray[np.uint8]) -> list[Any]:
-        """Fetch any outputs for an RGB image of any size; they have the network's."""
+        """Fetch any outputs for an RGB image of any size; they have the network's size."""
         size = image.shape[:2] if self.dynamic else self.size
         try:
             return list(self._session.run(outputs, {IMAGE: np.ascontiguousarray(_resize_image(image, size))}))
@@ -192,16 +196,11 @@ def _name_of(provider: str) -> str:
     raise ValueError(provider)
 
 
-def _check_arrays(maps: Prediction) -> None:
+def _check_arrays(out: Prediction) -> None:
     """Refuse arrays that cannot be written to as they are: ONNX Runtime would write past them."""
-    for name, array in maps.arrays().items():
+    for name, array in out.arrays().items():
         dtype = OUTPUTS[name]
-        if (
-            array.dtype != dtype
-            or array.shape != maps.mask.shape
-            or array.ndim != 2
-            or not array.flags.carray
-        ):
+        if array.dtype != dtype or array.shape != out.mask.shape or array.ndim != 2 or not array.flags.carray:
             raise ValueError(f"{name} must be a writable, contiguous {np.dtype(dtype)} [H, W] like the mask")
 
 
@@ -215,9 +214,9 @@ def _resize_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np
 
 
 def _check_contract(path: Path, session: ort.InferenceSession) -> tuple[tuple[int, int], bool, ModelCard]:
-    """Compare the file's tensors and card with the contract.
+    """Compare the file's tensors and card with the contract; raises EngineError.
 
-    :return: height and width by the card, whether the file takes others, too, and the card.
+    :return: height and width by the card, whether the file takes other sizes as well, and the card.
     """
     inputs = {tensor.name: tensor for tensor in session.get_inputs()}
     found = inputs | {tensor.name: tensor for tensor in session.get_outputs()}
@@ -228,7 +227,7 @@ def _check_contract(path: Path, session: ort.InferenceSession) -> tuple[tuple[in
         )
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if text is None:
-        raise EngineError(f"{path}: the file has no model card: write it with `python -m distill export`")
+        raise EngineError(f"{path}: the file has no model card: write it with `kd_seg export`")
     try:
         card = ModelCard.from_json(text)
     except CardError as error:

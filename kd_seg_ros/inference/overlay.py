@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Palette = Sequence[tuple[int, int, int]]
+"""A colour for each class id, 0…255 per channel."""
 
 
 def colorize(mask: NDArray[np.uint8], palette: Palette) -> NDArray[np.uint8]:
@@ -30,11 +31,11 @@ def blend(
 
     Pixels with an id beyond the palette, the ignore id among them, show the image unchanged.
 
-    :param image: RGB, uint8 [H, W, 3]; or BGR, if the palette is, too.
+    :param image: RGB, uint8 [H, W, 3]; or BGR, if the palette is BGR as well.
     :param mask: class ids, uint8 [H, W].
     :param palette: RGB per class id.
     :param alpha: weight of the colours, 0…1.
-    :return: like the image, uint8 [H, W, 3].
+    :return: channels in the image's order, uint8 [H, W, 3].
     """
     mixed = cv2.addWeighted(image, 1.0 - alpha, colorize(mask, palette), alpha, 0.0)
     unlabelled = (mask >= len(palette)).astype(np.uint8)

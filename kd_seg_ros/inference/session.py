@@ -47,14 +47,14 @@ class ProviderError(EngineError):
 
 @dataclass(frozen=True)
 class SessionSettings:
-    """How the network is run."""
+    """How a network is run."""
 
     provider: str = "cuda"
     """A key of :data:`~kd_seg_ros.inference.providers.PROVIDERS`."""
     cuda_graph: bool = False
-    """On CUDA, record the kernels of a frame once and replay them: no launch costs, fixed size only."""
+    """On CUDA, record the kernels of one frame and replay them: no launch costs, files of fixed size only."""
     nhwc: bool = False
-    """On CUDA, channels last, as tensor cores like it."""
+    """On CUDA, keep feature maps with the channels last, the layout of tensor cores."""
 
 
 def open_session(
@@ -110,12 +110,13 @@ def _open_on_gpu(
         raise ProviderError(f"{path}: {wanted} cannot run every node of this file: {refusal}")
     raise ProviderError(
         f"provider {provider!r} did not start ({complaint or why})",
-        f"{wanted} needs an NVIDIA driver and {_libraries(provider)}; without a GPU choose provider 'cpu'",
+        f"{wanted} needs an NVIDIA driver and {_libraries(provider)}; "
+        "without a GPU choose provider 'cpu' or 'auto'",
     )
 
 
 def _try(path: Path, settings: SessionSettings, gpu_only: bool) -> tuple[ort.InferenceSession | None, str]:
-    """Start a session on the provider asked for; or say why it does not start."""
+    """Start a session on the provider asked for; return None and the reason if it does not start."""
     try:
         with _silenced():
             session = _start(path, settings, gpu_only)
@@ -147,8 +148,9 @@ def _missing_driver() -> str:
 
 
 def _load_on_cpu(path: Path) -> ort.InferenceSession:
+    """Start a session on the CPU; raises EngineError if the file is damaged."""
     try:
-        # A full or read-only disk costs the speed only; whatever else is wrong comes up once more below.
+        # A full or read-only disk costs the speed only; whatever else is wrong comes up again below.
         with contextlib.suppress(Exception), TemporaryDirectory() as folder:
             return _start(with_casts(path, Path(folder)), SessionSettings("cpu"))
         return _start(path, SessionSettings("cpu"))
@@ -183,7 +185,7 @@ def _options() -> ort.SessionOptions:
 def _start(path: Path, settings: SessionSettings, gpu_only: bool = False) -> ort.InferenceSession:
     """Create a session; with ``gpu_only``, refuse a file of which any node would run on the CPU."""
     options = _options()
-    # Else the threads of the CPU provider spin on after a run, on cores that decoding and publishing need.
+    # Otherwise the CPU provider's threads spin on after a run, on cores that decoding and publishing need.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     if PROVIDERS[settings.provider][0] != "CPUExecutionProvider":
         options.log_severity_level = _FATAL  # whatever is wrong comes as an exception as well
@@ -218,7 +220,7 @@ def _provider_options(name: str, settings: SessionSettings) -> dict[str, Any]:
 
 
 def _preload_cuda() -> str:
-    """Load CUDA and cuDNN from pip's NVIDIA packages if present; return the first complaint, if any."""
+    """Load CUDA and cuDNN from pip's NVIDIA packages if present; return the first complaint, or nothing."""
     preload = getattr(ort, "preload_dlls", None)  # since ONNX Runtime 1.21
     if preload is None:
         return ""
@@ -228,7 +230,7 @@ def _preload_cuda() -> str:
 
 
 def _libraries(provider: str) -> str:
-    """The libraries a GPU provider needs, and the command that installs them."""
+    """Name the libraries that a GPU provider needs, and the command that installs them."""
     tensorrt = ", TensorRT" if provider == "tensorrt" else ""
     return (
         f"CUDA {getattr(ort, 'cuda_version', '')} with cuDNN{tensorrt} "

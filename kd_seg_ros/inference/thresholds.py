@@ -1,4 +1,4 @@
-"""Leaving out what the network is not sure of. No ROS in here."""
+"""Pixels that the network is not sure of get the ignore id. No ROS in here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MinConfidenceLevels = NDArray[np.uint8]
-"""Lowest published confidence with which a pixel keeps its class, by class id, uint8 [256]."""
+"""Lowest published confidence, 0…255, with which a pixel keeps its class, by class id, uint8 [256]."""
 
 
 def min_confidence_levels(threshold: float, by_class: Sequence[float] = ()) -> MinConfidenceLevels:
@@ -18,12 +18,13 @@ def min_confidence_levels(threshold: float, by_class: Sequence[float] = ()) -> M
 
     A pixel stays if its published confidence / 255 is not below the threshold.
 
-    :param threshold: of all classes.
-    :param by_class: of each class, by id; the higher of the two counts.
+    :param threshold: for all classes.
+    :param by_class: for single classes, in the order of their ids; the higher of the two counts.
+    :return: lowest published confidence by class id, uint8 [256].
     """
     levels = np.full(256, _level(threshold), np.uint8)
-    own = np.array([_level(value) for value in by_class], np.uint8)
-    levels[: len(own)] = np.maximum(levels[: len(own)], own)
+    of_classes = np.array([_level(value) for value in by_class], np.uint8)
+    levels[: len(of_classes)] = np.maximum(levels[: len(of_classes)], of_classes)
     return levels
 
 
@@ -32,9 +33,9 @@ def apply_min_confidence(
 ) -> None:
     """Give pixels whose confidence is below their class' level the ignore id.
 
-    :param mask: class ids [H, W]; changed in place.
-    :param confidence: round(255·p) [H, W].
-    :param levels: of :func:`min_confidence_levels`.
+    :param mask: class ids, uint8 [H, W]; changed in place.
+    :param confidence: round(255 · p), uint8 [H, W].
+    :param levels: result of :func:`min_confidence_levels`.
     """
     if not levels.any():
         return
@@ -46,5 +47,6 @@ def apply_min_confidence(
 
 
 def _level(threshold: float) -> int:
-    # The nearest that is not below it, rounding apart. ROS lets pass what is a millionth beyond a limit.
+    """Return the lowest published confidence, 0…255, that is not below a threshold, 0…1."""
+    # 1e-9 forgives rounding errors; the limits matter because ROS accepts what is a millionth outside.
     return min(max(math.ceil(255 * threshold - 1e-9), 0), 255)

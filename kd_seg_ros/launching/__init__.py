@@ -1,1 +1,1 @@
-"""What the launch files start."""
+"""What the launch files start, and the list of cameras that one of them reads."""

@@ -18,28 +18,28 @@ from kd_seg_ros.common.suggest import did_you_mean
 from kd_seg_ros.inference.providers import PROVIDERS
 
 SETTINGS: Final = ("model", "provider", "params_file", "parameters")
-"""What a camera may have of its own, or share with the others in ``defaults``."""
+"""Keys that a camera may have, or share with the others in ``defaults``."""
 _NAMESPACE: Final = re.compile(r"/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Camera:
-    """One camera and what its node is started with."""
+    """A camera of the list, and what its node is started with."""
 
     name: str
     """Namespace of the node, e.g. ``front`` or ``car/front``."""
     image: str
     """Image topic without ``/compressed``; a relative one lies in the namespace."""
     params_file: Path | None = None
-    """None: the one shipped with the package."""
+    """YAML file of parameters; None: the one shipped with the package."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    """They win over ``params_file``; a group of them (``qos_overrides``) is a mapping again."""
+    """Parameters that win over ``params_file``; a group of them (``qos_overrides``) is a mapping itself."""
 
 
 def read_cameras(path: str | Path) -> list[Camera]:
-    """Read the list; paths in it are relative to its folder.
+    """Read a YAML list of cameras; paths in it are relative to its folder.
 
-    :raises UserError: naming the file, the camera and the key.
+    :raises UserError: with the file, the camera and the key at fault.
     """
     path = Path(path).expanduser()
     try:
@@ -60,8 +60,9 @@ def read_cameras(path: str | Path) -> list[Camera]:
         raise UserError(f"{path}: 'cameras' must be a list with at least one camera, not {entries!r}")
     cameras = [_camera(path, number, entry, defaults) for number, entry in enumerate(entries, start=1)]
     names = [camera.name.strip("/") for camera in cameras]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UserError(f"{path}: two cameras are named {twice[0]!r}: each needs a name of its own")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"{path}: two cameras are named {twice[0]!r}: give each another name")
     return cameras
 
 
@@ -82,19 +83,21 @@ def _camera(path: Path, number: int, entry: Any, defaults: dict[str, Any]) -> Ca
         )
     settings = {**defaults, **entry}
     parameters = _parameters(where, {**_mapping(path, defaults), **_mapping(where, entry)})
-    if model := _text(where, settings, "model"):
+    model = _text(where, settings, "model")
+    if model:
         parameters["model"] = str(_file(where, path, "model", model))
-    if provider := _text(where, settings, "provider"):
+    provider = _text(where, settings, "provider")
+    if provider:
         if provider not in PROVIDERS:
             raise UserError(f"{where}: 'provider' must be one of {', '.join(PROVIDERS)}, not {provider!r}")
         parameters["provider"] = provider
     params_file = _text(where, settings, "params_file")
-    return Camera(
-        name, image, _file(where, path, "params_file", params_file) if params_file else None, parameters
-    )
+    file = _file(where, path, "params_file", params_file) if params_file else None
+    return Camera(name, image, file, parameters)
 
 
 def _check_keys(where: str, content: Any, known: tuple[str, ...]) -> None:
+    """Refuse, by a UserError, what is no mapping or has a key that is not known."""
     if not isinstance(content, dict):
         raise UserError(f"{where}: must be a mapping with the keys {', '.join(known)}, not {content!r}")
     for key in content:
@@ -104,6 +107,7 @@ def _check_keys(where: str, content: Any, known: tuple[str, ...]) -> None:
 
 
 def _text(where: str, content: dict[str, Any], key: str) -> str | None:
+    """Return the text under a key, or None without it; raises UserError for anything else."""
     value = content.get(key)
     if value is not None and not isinstance(value, str):
         raise UserError(f"{where}: {key!r} must be text, not {value!r}: put it in quotes")
@@ -111,6 +115,7 @@ def _text(where: str, content: dict[str, Any], key: str) -> str | None:
 
 
 def _file(where: str, path: Path, key: str, name: str) -> Path:
+    """Return the path of a file that the list names; raises UserError if it is missing."""
     file = path.absolute().parent / Path(name).expanduser()
     if not file.is_file():
         raise UserError(f"{where}: {key!r}: {file}: no such file")
@@ -118,6 +123,7 @@ def _file(where: str, path: Path, key: str, name: str) -> Path:
 
 
 def _mapping(where: str | Path, content: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a camera or of the defaults; raises UserError if they are no mapping."""
     parameters = content.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise UserError(f"{where}: 'parameters' must be a mapping of names to values, not {parameters!r}")
@@ -129,7 +135,7 @@ def _parameters(where: str, parameters: dict[Any, Any]) -> dict[str, Any]:
     if not parameters:
         return {}
     from kd_seg_ros.node.parameters import (
-        refuse_unknown_names,  # of ROS: a list without parameters does without
+        refuse_unknown_names,  # needs rclpy, which a list without parameters does not
     )
 
     try:
@@ -140,7 +146,7 @@ def _parameters(where: str, parameters: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _names(parameters: dict[Any, Any], group: str = "") -> list[str]:
-    """Return the full names, those in groups with the group's before a dot."""
+    """Return the full names of parameters: the group's name stands before a dot."""
     names = []
     for name, value in parameters.items():
         full = f"{group}{name}"
@@ -149,6 +155,7 @@ def _names(parameters: dict[Any, Any], group: str = "") -> list[str]:
 
 
 def _checked_values(where: str, parameters: dict[Any, Any]) -> dict[str, Any]:
+    """Return the parameters; raises UserError for a value that a ROS parameter cannot have."""
     for name, value in parameters.items():
         if isinstance(value, dict):
             _checked_values(where, value)

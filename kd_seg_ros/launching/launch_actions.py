@@ -1,4 +1,4 @@
-"""What the launch files start. ``launch_ros`` is imported only then: the node does without it."""
+"""The processes that the launch files start. Functions import ``launch_ros``: the node does without it."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ def segmentation_action(
     environment: Mapping[str, str],
     on_exit: Action | None = None,
 ) -> Node:
-    """Start the node.
+    """Return the action that starts the node.
 
     :param image: image topic without ``/compressed``; a relative one lies in the namespace.
-    :param parameters: they win over ``params_file``.
-    :param environment: added to that of the launch.
+    :param parameters: values by name; they win over those of ``params_file``.
+    :param environment: variables that are added to those of the launch.
+    :param on_exit: what happens when the node has ended.
     :raises UserError: if ``params_file`` is not there; launch itself would only warn, and use the defaults.
     """
     from launch_ros.actions import Node
@@ -56,8 +57,10 @@ def segmentation_action(
 def rviz_action(
     *, config: str, namespace: str, image: str, use_sim_time: bool, environment: Mapping[str, str]
 ) -> Node:
-    """Start RViz with the node's pictures.
+    """Return the action that starts RViz with the node's pictures.
 
+    :param config: path of RViz' configuration.
+    :param image: image topic without ``/compressed``.
     :raises UserError: where RViz is not installed.
     """
     from launch_ros.actions import Node
@@ -82,12 +85,15 @@ def rviz_action(
 
 
 def as_given(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Mark text as text: ``launch_ros`` of some releases would read it as YAML (``1e3``, ``on``)."""
+    """Mark text as text: some releases of ``launch_ros`` would read it as YAML (``1e3``, ``on``)."""
     from launch_ros.parameter_descriptions import ParameterValue
 
-    def mark(value: Any) -> Any:
+    marked: dict[str, Any] = {}
+    for name, value in parameters.items():
         if isinstance(value, Mapping):
-            return as_given(value)
-        return ParameterValue(value, value_type=str) if isinstance(value, str) else value
-
-    return {name: mark(value) for name, value in parameters.items()}
+            marked[name] = as_given(value)
+        elif isinstance(value, str):
+            marked[name] = ParameterValue(value, value_type=str)
+        else:
+            marked[name] = value
+    return marked

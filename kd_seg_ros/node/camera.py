@@ -1,4 +1,4 @@
-"""The subscription to a camera: there while it is wanted, as reliable as the camera's publishers allow."""
+"""The subscription to a camera: made while it is wanted, as reliable as the camera's publishers allow."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from kd_seg_ros.node.message_loss import LostMessageCounter
 from kd_seg_ros.node.qos import create_input, matching_reliability
 
 NUMBERED: Final = hasattr(Subscription, "CallbackType")
-"""Whether rclpy tells a callback the number of a message; Humble's does not."""
+"""True if rclpy tells a callback the number of a message; Humble's does not."""
 
 
 class CameraSubscription:
-    """Image topic ``image`` (with ``/compressed``), and the ``camera_info`` beside it."""
+    """Subscribes to ``image`` (or ``image/compressed``), and to the ``camera_info`` in its namespace."""
 
     def __init__(
         self,
@@ -30,8 +30,10 @@ class CameraSubscription:
         reliability: str,
         with_info: bool,
     ) -> None:
-        """Resolve the topics; nothing is subscribed to before :meth:`update`.
+        """Resolve the topics; images are subscribed to by :meth:`update`.
 
+        :param on_image: called with each message, in the executor's thread.
+        :param compressed: subscribe to ``image/compressed``.
         :param reliability: ``auto``, ``reliable`` or ``best_effort``.
         :param with_info: keep the camera's newest calibration.
         """
@@ -40,10 +42,10 @@ class CameraSubscription:
         self._type = CompressedImage if compressed else Image
         self._reliability = reliability
         self._images: Subscription | None = None
-        self._told = 0
+        self._lost_events = 0
         self._gaps = LostMessageCounter()
         self.info: CameraInfo | None = None
-        """The newest calibration."""
+        """The camera's newest calibration; None before the first."""
         base = node.resolve_topic_name(IMAGE)  # remapping image moves what belongs to it along with it
         self.topic = node.resolve_topic_name(f"{base}{COMPRESSED}") if compressed else base
         if with_info:
@@ -56,32 +58,36 @@ class CameraSubscription:
     def lost(self) -> int:
         """Images that were sent since the start and never came, as far as the middleware tells.
 
-        It reports those of best-effort publishers; those that a reliable one gave up show as gaps.
+        The middleware reports what best-effort publishers lost; what a reliable one gave up shows as gaps in
+        the numbers of the messages.
         """
-        return max(self._told, self._gaps.missing)
+        return max(self._lost_events, self._gaps.missing)
 
     @property
     def subscribed(self) -> bool:
-        """Whether images are asked for."""
+        """True while images are asked for."""
         return self._images is not None
 
     def publishers(self) -> int:
-        """Return how many publish the image topic."""
+        """Return the number of publishers of the image topic."""
         return self._node.count_publishers(self.topic)
 
     def obstacle(self) -> str:
         """Say why the topic's publishers cannot be heard; empty if they can."""
         found = self._found()
         kinds = sorted({info.topic_type for info in found})
-        own = f"sensor_msgs/msg/{self._type.__name__}"
-        if found and own not in kinds:
-            return f"it is of type {', '.join(kinds)}, not {own}: see the parameter compressed"
+        expected = f"sensor_msgs/msg/{self._type.__name__}"
+        if found and expected not in kinds:
+            return f"it is of type {', '.join(kinds)}, not {expected}: see the parameter compressed"
         if self._reliability == "reliable" and _best_effort(found) == len(found) > 0:
             return "it is published best effort, and the parameter reliability is 'reliable'"
         return ""
 
     def update(self, wanted: bool) -> None:
-        """Subscribe, leave, or subscribe anew if the publishers call for another reliability."""
+        """Subscribe, leave, or subscribe again if the publishers call for another reliability.
+
+        :param wanted: images are of use now.
+        """
         if not wanted:
             self._leave()
             return
@@ -101,6 +107,7 @@ class CameraSubscription:
         return list(self._node.get_publishers_info_by_topic(self.topic))
 
     def _matching(self, publishers: list[Any]) -> ReliabilityPolicy:
+        """Return the reliability to subscribe with, for the publishers that there are."""
         if self._reliability != "auto":
             return ReliabilityPolicy[self._reliability.upper()]
         return matching_reliability(info.qos_profile.reliability for info in publishers)
@@ -127,11 +134,12 @@ class CameraSubscription:
         self._on_image(message)
 
     def _on_lost(self, event: Any) -> None:
-        self._told += event.total_count_change
+        self._lost_events += event.total_count_change
 
     def _on_info(self, info: CameraInfo) -> None:
         self.info = info
 
 
 def _best_effort(publishers: list[Any]) -> int:
+    """Count the publishers that offer best effort only."""
     return sum(info.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT for info in publishers)

@@ -1,4 +1,4 @@
-"""The camera's calibration for maps smaller than its image."""
+"""The camera's calibration for outputs smaller than its image."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ def scaled_camera_info(info: Any, size: tuple[int, int]) -> Any:
 
     and likewise for rows; distortion and rectification do not depend on the size.
 
-    :param info: of a whole image, not binned.
-    :param size: (height, width) to scale to.
+    :param info: calibration of a whole image, not binned.
+    :param size: (height, width) to scale to, in pixels.
     """
     scaled = copy.deepcopy(info)
     scaled.height, scaled.width = size
     along = size[1] / info.width, size[0] / info.height
+    # K is 3×3 and P 3×4, both stored row by row: row 0 is scaled along the width, row 1 along the height.
     for matrix, columns in ((scaled.k, 3), (scaled.p, 4)):
         for row, scale in enumerate(along):
             start = row * columns

@@ -1,4 +1,4 @@
-"""The node's state, its level and its numbers, as ``diagnostic_msgs`` want them."""
+"""What the node reports on ``/diagnostics``: the level and message, and the values by name."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from kd_seg_ros.inference.drift import Drift
 from kd_seg_ros.node.frame_statistics import Summary
 
 QUANTITIES: Final = ("decode_ms", "inference_ms", "publish_ms", "latency_ms", "image_age_ms")
-"""Recorded per frame: the parts of the work; arrival to published; source stamp to published."""
+"""Milliseconds that are recorded per frame: three parts of the work; from arrival to published; from the
+image's stamp to published."""
 EVENTS: Final = ("received", "overwritten", "rejected", "failed", "published", "paused")
-"""What can happen to a frame: a newer one came before it was taken; it could not be decoded; the network
-failed on it; it came while the node was switched off, and is not counted as received."""
+"""What can happen to a frame. ``overwritten``: a newer one came before it was taken; ``rejected``: it could
+not be decoded; ``failed``: the network failed on it; ``paused``: it came while the node was switched off, and
+is not counted as received."""
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
 
 class Activity(Enum):
-    """What the node does with images."""
+    """Says what the node does with images."""
 
     RUNNING = "running"
     IDLE = "idle: nobody listens to an output"
@@ -31,58 +33,66 @@ class Activity(Enum):
 
 @dataclass(frozen=True)
 class Limits:
-    """Beyond which the state is not well; 0: never."""
+    """Limits beyond which the node warns or reports an error; 0: no limit."""
 
     processing_ms: float
+    """Milliseconds from arrival to published, for 95 of 100 frames."""
     image_age_ms: float
+    """Milliseconds from the image's stamp to published, for 95 of 100 frames."""
     no_image_s: float
+    """Seconds without an image while the node is listening."""
 
 
 @dataclass(frozen=True)
 class State:
-    """All that a report is made of."""
+    """The node's state at the moment of a report."""
 
     activity: Activity
     topic: str
+    """Full name of the image topic."""
     publishers: int
-    """Of the topic."""
+    """Number of the image topic's publishers."""
     obstacle: str
-    """Why those that there are cannot be heard; empty if they can."""
+    """Why the publishers cannot be heard; empty if they can."""
     remedy: str
-    """Against large images that do not come through."""
+    """What to do against large images that do not come through."""
     silence_s: float
-    """Since the last image, or since the node began to listen."""
+    """Seconds since the last image, or since the node began to listen."""
     lost: int
-    """Images lost on the way since the start, as far as the middleware tells."""
+    """Number of images lost on the way since the start, as far as the middleware tells."""
     lost_before: int
-    """At the last report."""
+    """Value of ``lost`` at the last report."""
     trouble: str
     """What is being done about a network that fails; empty while it works."""
     provider: str
+    """ONNX Runtime's name of what the network really runs on."""
     card: ModelCard
     model: str
-    """Path of the file."""
+    """Path of the model file."""
     sha256: str
+    """SHA-256 of the model file."""
     memory_mb: float | None
+    """Resident memory in 10⁶ bytes; None where the system does not tell."""
     now: Summary
+    """Statistics of the frames up to now."""
     before: Summary
-    """Of the last report: what was lost since then decides about the level."""
+    """Statistics at the last report: what has happened since then decides about the level."""
     drift: Drift | None
-    """Of the last images; None without any, or if the card does not know what calibration saw."""
+    """Confidence of the last images; None without any, or if the card does not say what calibration saw."""
 
 
 def assess(state: State, limits: Limits) -> tuple[bytes, str]:
-    """Return the level and a line that says why: all complaints, the worst first."""
+    """Return the level and a line that says why: all findings, the worst first."""
     findings = [*_errors(state, limits), *_warnings(state, limits)]
     if findings:
         return findings[0][0], "; ".join(text for _, text in findings)
     if state.activity is not Activity.RUNNING:
         return OK, state.activity.value
-    return OK, f"{state.now.rates.get('published', 0.0):.1f} frames a second"
+    return OK, f"{state.now.rates.get('published', 0.0):.1f} frames per second"
 
 
 def values(state: State) -> dict[str, str]:
-    """Return the numbers by name."""
+    """Return the values of a report by name."""
     now, card = state.now, state.card
     result = {
         "state": state.activity.value.partition(":")[0].partition(" ")[0],
@@ -117,10 +127,12 @@ def values(state: State) -> dict[str, str]:
 
 
 def _errors(state: State, limits: Limits) -> list[tuple[bytes, str]]:
+    """List what makes a report an error."""
     found = []
+    failed = _since(state, "failed")
     if state.trouble:
         found.append(state.trouble)
-    elif failed := _since(state, "failed"):
+    elif failed:
         found.append(f"the network failed on {failed} frames")
     if state.activity is Activity.RUNNING and 0 < limits.no_image_s < state.silence_s:
         silence = f"no image on {state.topic} for {state.silence_s:.0f} s"
@@ -133,8 +145,10 @@ def _errors(state: State, limits: Limits) -> list[tuple[bytes, str]]:
 
 
 def _warnings(state: State, limits: Limits) -> list[tuple[bytes, str]]:
+    """List what makes a report a warning."""
     found = []
-    if rejected := _since(state, "rejected"):
+    rejected = _since(state, "rejected")
+    if rejected:
         found.append(f"{rejected} frames could not be decoded")
     received = _since(state, "received")
     lost = state.lost - state.lost_before
@@ -157,4 +171,5 @@ def _warnings(state: State, limits: Limits) -> list[tuple[bytes, str]]:
 
 
 def _since(state: State, event: str) -> int:
+    """Return the number of frames to which something has happened since the last report."""
     return state.now.totals.get(event, 0) - state.before.totals.get(event, 0)

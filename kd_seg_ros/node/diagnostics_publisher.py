@@ -1,8 +1,8 @@
 """Publishing a state on ``/diagnostics``, through ``diagnostic_updater`` where it is installed.
 
-Without it the same message goes out. In both ways the status is called ``<node, with its namespace>:
-segmentation``, as the updater names it with ``diagnostic_updater.use_fqn``: the nodes of several cameras are
-told apart by that.
+Without it the same message is published by this module. In both cases the status is called ``<node, with its
+namespace>: segmentation``, as the updater names it with ``diagnostic_updater.use_fqn``, so that the nodes of
+several cameras differ.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ TASK: Final = "segmentation"
 _FULL_NAME: Final = "diagnostic_updater.use_fqn"
 
 Report = Callable[[], tuple[bytes, str, Mapping[str, str]]]
-"""Gives level, message and values."""
+"""Function that returns level, message and values."""
 
 
 class DiagnosticsPublisher:
-    """Sends a report whenever it is told to."""
+    """Publishes a report whenever :meth:`publish` is called."""
 
     def __init__(self, node: Node, hardware: str, report: Report) -> None:
         """Make the topic.
 
-        :param hardware: the ``hardware_id``.
+        :param hardware: the message's ``hardware_id``.
+        :param report: asked for the content of each message.
         """
         self._node = node
         self._hardware = hardware
@@ -38,7 +39,7 @@ class DiagnosticsPublisher:
             self._publisher = node.create_publisher(DiagnosticArray, DIAGNOSTICS, 1)
 
     def publish(self) -> None:
-        """Send a report."""
+        """Ask for a report and publish it."""
         if self._updater is not None:
             self._updater.force_update()
             return
@@ -55,6 +56,7 @@ class DiagnosticsPublisher:
         self._publisher.publish(array)
 
     def _make_updater(self) -> Any | None:
+        """Make a ``diagnostic_updater.Updater`` that publishes on demand; None if it is not installed."""
         try:
             from diagnostic_updater import Updater
         except ImportError:

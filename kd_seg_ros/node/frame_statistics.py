@@ -11,19 +11,19 @@ from threading import Lock
 import numpy as np
 
 WINDOW_S = 10.0
-"""Rates and percentiles are taken over this many seconds."""
+"""Seconds over which rates and percentiles are taken."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The state at one moment."""
+    """The statistics at one moment."""
 
     totals: dict[str, int]
-    """Frames since the start, per event."""
+    """Number of frames since the start, by event."""
     rates: dict[str, float]
-    """Hz over the window, per event; events that did not happen in it are absent."""
+    """Frames per second over the window, by event; events that did not happen in it are absent."""
     percentiles: dict[str, tuple[float, float, float]]
-    """(p50, p95, p99) over the window, per recorded quantity; in the unit it was recorded in."""
+    """(p50, p95, p99) over the window, by recorded quantity, in the unit it was recorded in."""
 
 
 class FrameStatistics:
@@ -62,12 +62,12 @@ class FrameStatistics:
             self._forget()
             totals = dict(self._totals)
             events = {event: len(times) for event, times in self._events.items() if times}
-            samples = {name: [value for _, value in pairs] for name, pairs in self._samples.items() if pairs}
+            samples = {name: list(pairs) for name, pairs in self._samples.items() if pairs}
             seconds = min(self._window, self._clock() - self._start)
         rates = {event: number / seconds for event, number in events.items()} if seconds > 0 else {}
         percentiles = {}
-        for name, values in samples.items():
-            p50, p95, p99 = np.percentile(values, [50, 95, 99]).tolist()
+        for name, pairs in samples.items():
+            p50, p95, p99 = np.percentile([value for _, value in pairs], [50, 95, 99]).tolist()
             percentiles[name] = (p50, p95, p99)
         return Summary(totals, rates, percentiles)
 

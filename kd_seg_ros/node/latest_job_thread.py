@@ -11,19 +11,19 @@ Job = Callable[[], None]
 
 
 class LatestJobThread:
-    """Does the newest job it was given; one that comes too late for its turn is left out."""
+    """Does the newest job it was given; a job is dropped if a newer one comes before its turn."""
 
     def __init__(self, name: str, failed: Callable[[Exception], None]) -> None:
         """Make the thread; :meth:`start` starts it.
 
-        :param failed: called with what a job raises.
+        :param failed: called, in the thread, with the exception that a job raises.
         """
         self._failed = failed
         self._mailbox: Mailbox[Job] = Mailbox()
         self._thread = Thread(target=self._work, name=name)
 
     def start(self) -> None:
-        """Begin with the jobs."""
+        """Start the thread."""
         self._thread.start()
 
     def give(self, job: Job) -> None:
@@ -36,7 +36,10 @@ class LatestJobThread:
         self._thread.join()
 
     def _work(self) -> None:
-        while (job := self._mailbox.take()) is not None:
+        while True:
+            job = self._mailbox.take()
+            if job is None:
+                return
             try:
                 job()
             except Exception as error:

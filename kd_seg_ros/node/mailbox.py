@@ -17,7 +17,7 @@ class Mailbox(Generic[T]):
         self._closed = False
 
     def put(self, item: T) -> bool:
-        """Leave an item, without waiting; return whether it replaced one that nobody had taken."""
+        """Leave an item, without waiting; return True if it replaced one that nobody had taken."""
         with self._changed:
             overwritten = bool(self._slot)
             self._slot = [item]
@@ -25,7 +25,7 @@ class Mailbox(Generic[T]):
             return overwritten
 
     def take(self) -> T | None:
-        """Wait for an item and take it; None as soon as the mailbox is closed, full or not."""
+        """Wait for an item and take it; return None as soon as the mailbox is closed, full or not."""
         with self._changed:
             self._changed.wait_for(lambda: self._slot or self._closed)
             return None if self._closed else self._slot.pop()

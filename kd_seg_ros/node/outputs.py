@@ -61,22 +61,22 @@ class Outputs:
         self._png_thread = LatestJobThread("png", self._failed)
 
     def start(self) -> None:
-        """Start the threads."""
+        """Start the threads that make pictures."""
         self._overlay_thread.start()
         self._png_thread.start()
 
     def stop(self) -> None:
-        """End the threads after the pictures under way."""
+        """End the threads that make pictures, after those under way."""
         self._overlay_thread.stop()
         self._png_thread.stop()
 
     def heard(self, topic: OutputTopic) -> bool:
-        """Whether anybody subscribes to a topic; False if it is not offered."""
+        """Return whether anybody subscribes to a topic; False if it is not offered."""
         publisher = self._publishers.get(topic.name)
         return publisher is not None and publisher.get_subscription_count() > 0
 
     def wanted(self) -> bool:
-        """Whether anybody subscribes to a topic for which the network must run."""
+        """Return whether anybody subscribes to a topic for which the network must run."""
         return any(self.heard(topic) for topic in OUTPUTS if topic.activates)
 
     def buffers(self, image_size: tuple[int, int]) -> Prediction:

@@ -54,7 +54,7 @@ class Parameters:
     )
     cuda_graph: bool = _parameter(
         False,
-        "With provider cuda: record the GPU's work of a frame once and replay it, which spares launching "
+        "With provider cuda: record the GPU's work for one frame and replay it, which spares launching "
         "hundreds of kernels. Not for model files of open size.",
     )
     compressed: bool = _parameter(
@@ -138,7 +138,8 @@ _ELSEWHERE: Final = (
     "diagnostic_updater.",
     f"{CLASS_GROUP}.",
 )
-"""Parameters (a dot at the end: groups of them) that others declare: rclpy, diagnostic_updater, and below."""
+"""Parameters, and groups of them (a dot at the end), that are declared by rclpy, by diagnostic_updater or by
+:func:`declare_class_thresholds`."""
 
 
 def full_name(item: Field[Any]) -> str:
@@ -153,7 +154,7 @@ def declare_parameters(node: Node) -> Parameters:
     :raises UserError: for a value of the wrong type or out of range, or a name that is not known.
     """
     refuse_unknown_names(node._parameter_overrides)  # rclpy ignores values for undeclared parameters
-    return Parameters(**{item.name: _declare(node, item) for item in fields(Parameters)})
+    return Parameters(**{item.name: _declare_one(node, full_name(item), item) for item in fields(Parameters)})
 
 
 def declare_class_thresholds(node: Node, class_names: Sequence[str]) -> list[str]:
@@ -170,7 +171,7 @@ def declare_class_thresholds(node: Node, class_names: Sequence[str]) -> list[str
 
 
 def class_parameter(class_name: str) -> str:
-    """Return the name of a class' threshold; spaces become underscores."""
+    """Return the name of the parameter with a class' threshold; spaces become underscores."""
     return f"{CLASS_GROUP}.{class_name.replace(' ', '_')}"
 
 
@@ -187,18 +188,17 @@ def descriptor(item: Field[Any]) -> ParameterDescriptor:
 
 
 def _requirement(item: Field[Any]) -> str:
-    if choices := item.metadata["choices"]:
+    """Say what values a parameter can have, for its descriptor and for error messages."""
+    choices, limits = item.metadata["choices"], item.metadata["limits"]
+    if choices:
         return f"one of {', '.join(choices)}"
-    if limits := item.metadata["limits"]:
+    if limits:
         return f"a number with a decimal point, {limits[0]} to {limits[1]}"
     return "true or false" if isinstance(item.default, bool) else "a string"
 
 
-def _declare(node: Node, item: Field[Any]) -> Any:
-    return _declare_one(node, full_name(item), item)
-
-
 def _declare_one(node: Node, name: str, item: Field[Any]) -> Any:
+    """Declare a parameter and return its value; raises UserError for a wrong type or a value out of range."""
     try:
         value = node.declare_parameter(name, item.default, descriptor(item)).value
     except ParameterException as error:  # wrong type, or out of range
@@ -211,15 +211,18 @@ def _declare_one(node: Node, name: str, item: Field[Any]) -> Any:
 
 def refuse_unknown_names(names: Iterable[str]) -> None:
     """Raise UserError for the first name that no parameter of the node can have, with the nearest one."""
-    given = [
-        name
-        for name in names
-        if not any(name == own or (own[-1] == "." and name.startswith(own)) for own in _ELSEWHERE)
-    ]
+    given = [name for name in names if not _is_elsewhere(name)]
     _refuse_others(given, [full_name(item) for item in fields(Parameters)])
 
 
+def _is_elsewhere(name: str) -> bool:
+    """Return whether a parameter is one of :data:`_ELSEWHERE`, or in one of its groups."""
+    groups = tuple(other for other in _ELSEWHERE if other.endswith("."))
+    return name in _ELSEWHERE or name.startswith(groups)
+
+
 def _refuse_others(given: Sequence[str], known: Sequence[str]) -> None:
+    """Raise UserError for the first given name that is not known."""
     for name in given:
         if name not in known:
             advice = did_you_mean(name, known) or f"; there are {', '.join(known)}"
@@ -232,4 +235,4 @@ CLASS_THRESHOLD: Final[Field[Any]] = _parameter(
     limits=(0.0, 1.0),
     live=True,
 )
-"""Any of the group."""
+"""Describes the threshold of any one class."""

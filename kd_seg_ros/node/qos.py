@@ -22,8 +22,9 @@ except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
 
 PREFIX: Final = "qos_overrides."
+"""Beginning of the names of parameters that override a topic's quality of service."""
 ROS: Final = ("/parameter_events", "/rosout", "/clock")
-"""Topics that rclpy makes."""
+"""Topics that rclpy itself makes for a node; their overrides are its business."""
 
 
 def create_output(node: Node, topic: OutputTopic) -> Publisher:
@@ -51,7 +52,9 @@ def refuse_unused_overrides(node: Node) -> None:
     """
     topics = [node.resolve_topic_name(topic.name) for topic in OUTPUTS]
     policies = [policy.name.lower() for policy in QoSOverridingOptions.with_default_policies().policy_kinds]
-    known = [f"{PREFIX}{topic}.publisher.{policy}" for topic in topics for policy in policies]
+    known = []
+    for topic in topics:
+        known += [f"{PREFIX}{topic}.publisher.{policy}" for policy in policies]
     for name in node._parameter_overrides:
         ours = name.startswith(PREFIX) and not name.startswith(tuple(f"{PREFIX}{topic}." for topic in ROS))
         if ours and name not in known:
@@ -74,18 +77,22 @@ def create_input(
 ) -> Subscription:
     """Subscribe, keeping the last frame only: an older one is of no use once a newer one is here.
 
-    :param callback: takes the message, or where rclpy knows that, message and information.
+    :param callback: takes the message, or message and information where rclpy offers both.
     :param lost: called with the middleware's event when messages were lost on the way.
-    :param silent: do not warn of publishers whose reliability does not fit; the caller sees to them.
+    :param silent: do not warn of publishers whose reliability does not fit; the caller adapts to them.
     """
     profile = QoSProfile(depth=1, reliability=reliability)
-    incompatible = (lambda _: None) if silent else None
+    incompatible = _ignore if silent else None
     events = SubscriptionEventCallbacks(incompatible_qos=incompatible, message_lost=lost)
     try:
         return node.create_subscription(message_type, topic, callback, profile, event_callbacks=events)
-    except UnsupportedEventTypeError:  # a middleware that does not tell
+    except UnsupportedEventTypeError:  # a middleware that does not report losses
         events = SubscriptionEventCallbacks(incompatible_qos=incompatible)
         return node.create_subscription(message_type, topic, callback, profile, event_callbacks=events)
+
+
+def _ignore(_event: Any) -> None:
+    """Do nothing about an event."""
 
 
 def matching_reliability(offered: Iterable[ReliabilityPolicy]) -> ReliabilityPolicy:

@@ -204,7 +204,7 @@ def main(args: list[str] | None = None) -> int:
 
 
 def _run() -> int:
-    executor = SingleThreadedExecutor()  # first: made after a signal, it would complain of its own clean-up
+    executor = SingleThreadedExecutor()  # first: made after a signal, it would complain of its clean-up
     node = SegmentationNode()
     try:
         rclpy.spin(node, executor=executor)

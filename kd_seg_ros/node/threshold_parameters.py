@@ -1,4 +1,4 @@
-"""The thresholds of confidence: changed while running, and told to the readers of label_info."""
+"""The parameters ``min_confidence`` and ``class_min_confidence.<class>``, which may change at any time."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from kd_seg_ros.node.parameters import declare_class_thresholds
 
 
 class ThresholdParameters:
-    """``min_confidence`` and ``class_min_confidence.<class>`` of a node."""
+    """Keeps the thresholds of confidence up to date, and publishes them on label_info."""
 
     levels: MinConfidenceLevels
     """Lowest confidence, 0…255, with which a pixel keeps its class, by class id, uint8 [256]. Replaced as a
     whole when a parameter changes, so that it may be read from any thread."""
 
     def __init__(self, node: Node, card: ModelCard) -> None:
-        """Declare the parameters of the model's classes, and publish label_info where it can be.
+        """Declare the parameters of the model's classes; publish label_info where vision_msgs is installed.
 
         :raises UserError: for a value out of range or a class the model does not know.
         """
@@ -37,7 +37,7 @@ class ThresholdParameters:
         node.add_on_set_parameters_callback(self._on_set)
 
     def _on_set(self, parameters: list[Any]) -> SetParametersResult:
-        """Take new values; their type and range have been checked by then."""
+        """Take over new values, whose type and range rclpy has checked before."""
         new = {item.name: float(item.value) for item in parameters if item.name in self._values}
         if new:
             self._values |= new
@@ -45,6 +45,7 @@ class ThresholdParameters:
         return SetParametersResult(successful=True)
 
     def _apply(self) -> None:
+        """Derive the levels from the present values, and publish the threshold."""
         threshold, *by_class = self._values.values()
         self.levels = min_confidence_levels(threshold, by_class)
         if self._label_info:

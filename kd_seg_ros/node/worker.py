@@ -65,7 +65,7 @@ class SegmentationWorker:
         self._thread = Thread(target=self._work, name="worker")
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -75,7 +75,7 @@ class SegmentationWorker:
         self._thread.join()
 
     def give(self, message: Image | CompressedImage, arrival: float) -> None:
-        """Hand over an image, without waiting.
+        """Hand over a new image, without waiting.
 
         :param arrival: when it came, in seconds of ``time.monotonic``.
         """
@@ -111,7 +111,7 @@ class SegmentationWorker:
         return True
 
     def _segment(self, arrival: float, message: Image | CompressedImage) -> None:
-        """Take a frame through all steps, and record when each was done."""
+        """Decode an image, run the network, publish the answer, and record how long each step took."""
         start = time.monotonic()
         picture = view_compressed(message) if self._compressed else view_image(message)
         size = picture.pixels.shape[:2]

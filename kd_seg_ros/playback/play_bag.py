@@ -8,7 +8,6 @@ recorded with. Options and keys are called as ``ros2 bag play`` calls them. What
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -16,8 +15,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
+from kd_seg_ros.bags.cameras import find_image_topic
 from kd_seg_ros.bags.reading import (
-    IMAGE_TYPES,
     chosen_connections,
     image_topics,
     messages,
@@ -26,6 +25,7 @@ from kd_seg_ros.bags.reading import (
 )
 from kd_seg_ros.common.command_line import run_command
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.stop_request import StopRequest
 from kd_seg_ros.playback import keyboard
 from kd_seg_ros.playback.keyboard import Keyboard
 from kd_seg_ros.playback.options import add_arguments
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from rosbags.interfaces import Connection
     from rosbags.rosbag2 import Reader
 
-__all__ = ["IMAGE_TYPES", "add_arguments", "image_topics", "main", "messages", "open_bag", "run"]
+__all__ = ["add_arguments", "main", "run"]
 
 _LOOP_PAUSE_S: Final = 0.1  # between two rounds, so that a bag of one message does not spin
 _ACKNOWLEDGE_S: Final = 2.0  # how long to wait at the end for subscribers that lag behind
@@ -59,25 +59,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-class _Stop:
-    """Set by SIGINT or SIGTERM; further ones are ignored, so that they cannot break the clean-up."""
-
-    requested = False
-
-    def __init__(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._request)
-
-    def __call__(self) -> bool:
-        return self.requested
-
-    def _request(self, *_: object) -> None:
-        self.requested = True
-
-
 def _run(reader: Reader, args: argparse.Namespace) -> None:
-    stop = _Stop()
-    connections = chosen_connections(reader, args.topics)
+    stop = StopRequest()
+    connections = chosen_connections(reader, _topics(reader, args.topics))
     if args.clock is not None:
         connections = [c for c in connections if c.topic != "/clock"]
     begin, end = _part(reader, args)
@@ -106,11 +90,20 @@ def _run(reader: Reader, args: argparse.Namespace) -> None:
         say(player.timing.summary())
 
 
+def _topics(reader: Reader, wanted: Sequence[str] | None) -> list[str] | None:
+    """Return the topics to play; an image topic may be named with or without ``/compressed``."""
+    if wanted is None:
+        return None
+    known = {c.topic for c in reader.connections}
+    images = image_topics(reader)
+    return [topic if topic in known else find_image_topic(topic, images) or topic for topic in wanted]
+
+
 def _silent(text: str) -> None:
     """Stand in for the node's log under ``--quiet``."""
 
 
-def _play(player: Player, ahead: ReadAhead, begin: int, args: argparse.Namespace, stop: _Stop) -> None:
+def _play(player: Player, ahead: ReadAhead, begin: int, args: argparse.Namespace, stop: StopRequest) -> None:
     """Play round after round."""
     rate, paused = args.rate, args.start_paused
     while not stop.requested:
@@ -194,7 +187,9 @@ def _start_ros(argv: list[str], stack: ExitStack) -> Node:
     return rclpy.create_node("play_bag", start_parameter_services=False)
 
 
-def _wait_for_subscribers(node: Node, publishers: dict[str, Publisher], seconds: float, stop: _Stop) -> None:
+def _wait_for_subscribers(
+    node: Node, publishers: dict[str, Publisher], seconds: float, stop: StopRequest
+) -> None:
     deadline = time.monotonic() + seconds
     lonely = list(publishers)
     while lonely and not stop.requested and time.monotonic() < deadline:
@@ -206,7 +201,7 @@ def _wait_for_subscribers(node: Node, publishers: dict[str, Publisher], seconds:
         )
 
 
-def _wait_until_acknowledged(publishers: dict[str, Publisher], stop: _Stop) -> None:
+def _wait_until_acknowledged(publishers: dict[str, Publisher], stop: StopRequest) -> None:
     from rclpy.duration import Duration
 
     for publisher in publishers.values():
@@ -214,7 +209,7 @@ def _wait_until_acknowledged(publishers: dict[str, Publisher], stop: _Stop) -> N
             publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_S))
 
 
-def _sleep(seconds: float, stop: _Stop) -> None:
+def _sleep(seconds: float, stop: StopRequest) -> None:
     end = time.monotonic() + seconds
     while not stop.requested and (left := end - time.monotonic()) > 0:
         time.sleep(min(left, LONGEST_WAIT_S))

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from rosbags.interfaces import ConnectionExtRosbag2
+from rosbags.rosbag2 import StoragePlugin, Writer
 
+from distill.drives.drive import Drive
+from kd_seg_ros.bags.headers import read_header
 from kd_seg_ros.bags.making import RecordingSettings, make_bag
-from kd_seg_ros.bags.messages import METADATA_VERSION
+from kd_seg_ros.bags.messages import METADATA_VERSION, STORE
 from kd_seg_ros.bags.pictures import image_files
+from kd_seg_ros.bags.reading import messages, open_bag
 from kd_seg_ros.common.errors import UserError
 
 _IMAGE_HERTZ: Final = 10.0
-
-
-def open_writer(path: Path, compress: bool = False) -> Writer:
-    """Prepare a new rosbag2 in MCAP, to be entered as a context.
-
-    :param compress: by zstd, chunk by chunk; every reader of MCAP knows that.
-    """
-    writer = Writer(path, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
-    if compress:
-        writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
-    return writer
 
 
 def remove_bag(folder: Path, source: Path | None) -> None:
@@ -55,3 +49,24 @@ def write_image_bag(folder: Path, path: Path, limit: int | None = None) -> None:
     except UserError as error:
         raise UserError(f"--images {error}") from error
     make_bag(islice(pictures, limit), path, RecordingSettings(start=time.time_ns() // 10**9 * 10**9))
+
+
+def excerpt(drive: Drive, limit: int, path: Path) -> Drive:
+    """Write the first ``limit`` frames of a drive, with their labels, into a new bag; return that drive."""
+    kept = dict(islice(drive.frames.items(), limit))
+    writer = Writer(path, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
+    with open_bag(drive.bag) as reader, writer:
+        sources = [c for c in reader.connections if c.topic in (drive.topic, drive.labels_topic)]
+        copies = {}
+        for source in sources:
+            assert isinstance(source.ext, ConnectionExtRosbag2)
+            copies[source.id] = writer.add_connection(
+                source.topic,
+                source.msgtype,
+                typestore=STORE,
+                offered_qos_profiles=source.ext.offered_qos_profiles,
+            )
+        for source, time_ns, raw in messages(reader, sources):
+            if read_header(raw).stamp in kept:
+                writer.write(copies[source.id], time_ns, raw)
+    return replace(drive, bag=path, frames=kept)

@@ -15,24 +15,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bags import remove_bag, write_image_bag
-from drive import LABELS_TOPIC, Drive, excerpt, survey
-from recording import answered_stamps, answers
+from bags import excerpt, remove_bag, write_image_bag
+from replay_rate import milliseconds_per_frame, sustainable_rate
 from report import choose_frames, panels, write_report
 from scoring import Tally
 from video import video_pictures, write_video
 
 from distill.common.files import write_json
 from distill.common.formats import percent
-from distill.drives.processes import ReplayError, replay_environment
+from distill.drives.drive import Drive, survey
+from distill.drives.output_topics import OutputTopics
+from distill.drives.recording import answered_frames, answered_stamps
 from distill.evaluation.metrics_json import metrics_document
+from kd_seg_ros.common.child_process import ProcessError
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import sha256
+from kd_seg_ros.common.ros_environment import isolated_environment
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.providers import PROVIDERS
 
+_NODE: Final = OutputTopics.of("")  # a node without a namespace
 _VIDEO_FRAMES: Final = 600  # of a longer drive every second, third … frame is shown
 
 
@@ -48,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _run(args, shlex.join(["python", "scripts/demo", *argv]))
     except UserError as error:
         return _fail(str(error), 2)
-    except ReplayError as error:
+    except ProcessError as error:
         return _fail(str(error), 1)
     except KeyboardInterrupt:
         return 130
@@ -56,44 +60,41 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace, command: str) -> None:
-    from replay import replay
+    from distill.drives.replay import ReplaySettings, replay
+    from distill.drives.replay_report import replay_document
 
     engine = Engine(args.model, args.provider)
     card = engine.card
     _check_writable(args.out)
     made_by = _read_commands(args.commands)
-    drive = _drive(args)
-    if drive.labelled and card.class_names != CLASS_NAMES:
-        _say("not scored: the classes of the model are not those of the labels")
-        drive = drive.without_labels()
+    drive = _drive(args, card)
     labels = "labelled" if drive.labelled else "without labels"
     _say(f"{drive.bag}: {len(drive.frames)} frames on {drive.topic}, {labels}")
-    rate = args.rate or _sustainable_rate(drive, engine)
+    rate = args.rate or _measured_rate(drive, engine)
     del engine  # from here on its memory is the node's
 
     recording = args.out / "recording"
     remove_bag(recording, args.bag)
-    os.environ.update(replay_environment(os.environ))
+    os.environ.update(isolated_environment(os.environ))
     _say(f"replaying through the node at {rate:.3g} times the recorded speed")
-    replayed = replay(drive, args.model.resolve(), args.provider, rate, args.out)
+    replayed = replay(drive, _NODE, recording, ReplaySettings(args.model, args.provider, rate), args.out)
 
     _say("scoring")
-    stamps = answered_stamps(recording, drive)
+    stamps = answered_stamps(recording, _NODE, drive.frames)
     if not stamps:
-        raise ReplayError(f"the node answered none of the frames; {args.out / 'node.log'} says why")
+        raise ProcessError(f"the node answered none of the frames; {args.out / 'node.log'} says why")
     tally, chosen, rows = Tally(card.class_names), choose_frames(drive, stamps), []
-    for answer in answers(recording, drive, stamps):
+    for answer in answered_frames(recording, _NODE, drive, stamps, images=True):
         tally.add(answer)
-        if answer.info.number in chosen:
+        if answer.frame.number in chosen:
             rows.append(panels(answer, card.palette))
-    metrics = _metrics(args, card, drive, tally) | {
-        "replay": replayed.summary() | {"frames_sent": len(drive.frames), "frames_recorded": len(stamps)}
-    }
+    metrics = _metrics(args, card, drive, tally) | {"replay": replay_document(replayed, drive, stamps)}
     write_json(args.out / "metrics.json", metrics)
 
     _say("making the video and the report")
     shown = sorted(stamps)[:: math.ceil(len(stamps) / _VIDEO_FRAMES)]
-    pictures = video_pictures(answers(recording, drive, set(shown)), card.palette)
+    frames = answered_frames(recording, _NODE, drive, set(shown), images=True)
+    pictures = video_pictures(frames, card.palette)
     video = write_video(pictures, args.out, min(max(drive.hertz or 1.0, 1.0), 30.0))
     report = args.out / "report.html"
     commands = [*(made_by or [command]), *replayed.commands]
@@ -102,26 +103,31 @@ def _run(args: argparse.Namespace, command: str) -> None:
     _say(f"report: {report}  (video: {video}, topics: {recording}, figures: {args.out / 'metrics.json'})")
 
 
-def _drive(args: argparse.Namespace) -> Drive:
-    """Return the drive to replay, in a bag of its own if it is made of images or cut short."""
+def _drive(args: argparse.Namespace, card: ModelCard) -> Drive:
+    """Return the drive to replay, in a new bag if it is made of images or cut short.
+
+    Labels are those of Cityscapes' classes; for a model of other classes they say nothing.
+    """
     own = args.out / "input"
     if args.images:
         remove_bag(own, None)
         write_image_bag(args.images, own, args.limit)
-        return survey(own, args.topic, args.labels_topic)
-    drive = survey(args.bag, args.topic, args.labels_topic)
+        return survey(own, args.topic, args.labels_topic, num_classes=len(CLASS_NAMES))
+    fits = card.class_names == CLASS_NAMES
+    drive = survey(args.bag, args.topic, args.labels_topic, num_classes=len(CLASS_NAMES) if fits else None)
+    if drive.labels_topic and not fits:
+        _say("not scored: the classes of the model are not those of the labels")
+        drive = drive.without_labels()
     if args.limit is None or args.limit >= len(drive.frames):
         return drive
     remove_bag(own, args.bag)
     return excerpt(drive, args.limit, own)
 
 
-def _sustainable_rate(drive: Drive, engine: Engine) -> float:
+def _measured_rate(drive: Drive, engine: Engine) -> float:
     """Measure how fast the drive may be replayed, and say so if that is slower than recorded."""
-    from replay import LOAD, milliseconds_per_frame
-
     milliseconds = milliseconds_per_frame(drive, engine)
-    rate = min(1.0, LOAD * 1e3 / (milliseconds * (drive.hertz or 1.0)))
+    rate = sustainable_rate(milliseconds, drive.hertz)
     _say(f"the network takes {milliseconds:.0f} ms a frame")
     if rate < 1.0:
         _say(f"too long for {drive.hertz:.3g} frames a second: the drive is replayed more slowly")
@@ -167,9 +173,11 @@ def _summarise(metrics: dict[str, Any]) -> None:
         print(f"    {key:8} {seen['frames']:5} frames, {score}mean confidence {confidence} %")
     dropped = replayed["frames_sent"] - replayed["frames_recorded"]
     print(f"    {replayed['frames_sent']} frames sent, {dropped} of them not segmented")
-    if lost := replayed["frames_published"] - replayed["frames_recorded"]:
+    lost = replayed["frames_published"] - replayed["frames_recorded"]
+    if lost > 0:
         print(f"    {lost} masks were published but not recorded: the machine is overloaded")
-    if latency := replayed["latency"].get("latency_ms"):
+    latency = replayed["latency"].get("latency_ms")
+    if latency:
         print(f"    latency {latency['p50']:.1f} ms (p50), {latency['p99']:.1f} ms (p99)")
 
 
@@ -193,7 +201,9 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--images", type=Path, help="folder of .png or .jpg frames to replay, 10 a second")
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--topic", help="image topic of the bag (default: the only one beside the labels)")
-    parser.add_argument("--labels-topic", help=f"labels to score against (default: {LABELS_TOPIC} if there)")
+    parser.add_argument(
+        "--labels-topic", help="labels to score against (default: `labels` next to the images, if there)"
+    )
     parser.add_argument("--provider", choices=PROVIDERS, default="cpu", help="default: %(default)s")
     parser.add_argument(
         "--rate",

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from drive import Drive
-from pictures import confidence_scale
-from recording import Answer
 
 from distill.common.formats import percent
 from distill.common.html import render
 from distill.common.pictures import confidence_colours, data_uri, jpeg_uri, png_uri, shrink, shrink_map
+from distill.drives.drive import Drive
 from distill.drives.node_process import STAGES
+from distill.drives.recording import AnsweredFrame
+from kd_seg_ros.common.decode import RGBImage
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.overlay import Palette, colorize
 
@@ -27,9 +27,9 @@ _EMBEDDED_VIDEO_BYTES: Final = 24_000_000
 def choose_frames(drive: Drive, stamps: Collection[int]) -> set[int]:
     """Choose frames to show, evenly spread over each condition; return their numbers."""
     by_condition: dict[str | None, list[int]] = defaultdict(list)
-    for stamp, info in drive.frames.items():
+    for stamp, frame in drive.frames.items():
         if stamp in stamps:
-            by_condition[info.condition].append(info.number)
+            by_condition[frame.condition].append(frame.number)
     chosen: set[int] = set()
     for numbers in by_condition.values():
         rows = min(max(1, _PICTURES // len(by_condition)), len(numbers))
@@ -37,15 +37,17 @@ def choose_frames(drive: Drive, stamps: Collection[int]) -> set[int]:
     return chosen
 
 
-def panels(answer: Answer, palette: Palette) -> dict[str, Any]:
-    """Turn a frame into the pictures of one row."""
+def panels(answer: AnsweredFrame, palette: Palette) -> dict[str, Any]:
+    """Turn a frame, which has its image, into the pictures of one row."""
+    assert answer.image is not None
     width = _PICTURE_WIDTH
+    confidence = np.rint(255 * answer.probability).astype(np.uint8)
     pictures = {"camera": jpeg_uri(shrink(answer.image, width))}
     if answer.labels is not None:
         pictures["labels"] = png_uri(colorize(shrink_map(answer.labels, width), palette))
     pictures["mask"] = png_uri(colorize(shrink_map(answer.mask, width), palette))
-    pictures["confidence"] = jpeg_uri(confidence_colours(shrink(answer.confidence, width)))
-    return {"number": answer.info.number, "condition": answer.info.condition, "pictures": pictures}
+    pictures["confidence"] = jpeg_uri(confidence_colours(shrink(confidence, width)))
+    return {"number": answer.frame.number, "condition": answer.frame.condition, "pictures": pictures}
 
 
 def write_report(
@@ -76,15 +78,21 @@ def write_report(
         conditions=[name for name in metrics["observed"] if name != "full"],
         stages=STAGES,
         groups=groups,
-        scale=png_uri(np.repeat(confidence_scale(), 12, axis=0)),
+        scale=png_uri(_confidence_scale()),
         video=_video_source(video),
         commands=commands,
     )
     path.write_text(html, encoding="utf-8")
 
 
+def _confidence_scale() -> RGBImage:
+    """Draw the colours of the confidence from 0 to 1, for a legend."""
+    row = confidence_colours(np.arange(256, dtype=np.uint8)[None])
+    return np.repeat(row, 12, axis=0)
+
+
 def _video_source(video: Path) -> dict[str, Any]:
-    """Where the report finds the video: in itself, or beside it when it is large."""
+    """Return where the report finds the video: in itself, or next to it when it is large."""
     kind = "video/mp4" if video.suffix == ".mp4" else "image/gif"
     embedded = video.stat().st_size <= _EMBEDDED_VIDEO_BYTES
     return {

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from recording import Answer
 
+from distill.drives.recording import AnsweredFrame
+from distill.drives.recording_scores import add_to_scores
 from distill.evaluation.mask_scores import MaskScores
 from distill.evaluation.metrics_json import FULL
-from kd_seg_ros.common.classes import CLASS_NAMES
-from kd_seg_ros.common.errors import UserError
 
 
 class Tally:
@@ -23,22 +22,21 @@ class Tally:
         self._class_names = class_names
         self._frames: Counter[str] = Counter()
         self._pixels: dict[str, NDArray[np.int64]] = {}
-        self._confidence: Counter[str] = Counter()
-        self.scores = MaskScores(CLASS_NAMES, keep_images=False)
+        self._probability: dict[str, float] = {}
+        self.scores = MaskScores(class_names, keep_images=False)
 
-    def add(self, answer: Answer) -> None:
+    def add(self, answer: AnsweredFrame) -> None:
         """Add one frame.
 
-        :raises UserError: if its labels hold anything but class ids and the ignore id.
+        :raises kd_seg_ros.common.child_process.ProcessError: if the mask holds anything but class ids.
         """
-        condition = answer.info.condition or FULL
         pixels = np.bincount(answer.mask.ravel(), minlength=256)
-        for key in dict.fromkeys((FULL, condition)):
+        probability = float(answer.probability.sum(dtype=np.float64))
+        for key in dict.fromkeys((FULL, answer.frame.condition or FULL)):
             self._frames[key] += 1
             self._pixels[key] = self._pixels.get(key, 0) + pixels
-            self._confidence[key] += int(answer.confidence.sum(dtype=np.int64))
-        if answer.labels is not None:
-            self._score(condition, answer, answer.labels)
+            self._probability[key] = self._probability.get(key, 0.0) + probability
+        add_to_scores(self.scores, answer)
 
     def observed(self) -> dict[str, dict[str, Any]]:
         """Return, by condition, what needs no labels: frames, share of each class, mean confidence (0…1)."""
@@ -49,14 +47,6 @@ class Tally:
             result[key] = {
                 "frames": frames,
                 "class_shares": dict(zip(self._class_names, shares, strict=False)),
-                "mean_confidence": self._confidence[key] / total / 255,
+                "mean_confidence": self._probability[key] / total,
             }
         return result
-
-    def _score(self, condition: str, answer: Answer, labels: NDArray[np.uint8]) -> None:
-        probability = answer.confidence / np.float32(255)
-        try:
-            own = None if condition == FULL else condition
-            self.scores.update_mask(own, str(answer.info.number), labels, answer.mask, probability)
-        except ValueError as error:
-            raise UserError(f"frame {answer.info.number}: {error}") from error

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from recording import Answer
-
 from distill.common.pictures import RGBImage
+from distill.drives.recording import AnsweredFrame
 from kd_seg_ros.bags.video import panel_size, picture, writer_for
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.inference.overlay import Palette
 
 
-def video_pictures(answers: Iterable[Answer], palette: Palette) -> Iterator[RGBImage]:
-    """Yield the pictures of the video, all of the size that fits the first frame."""
+def video_pictures(answers: Iterable[AnsweredFrame], palette: Palette) -> Iterator[RGBImage]:
+    """Yield the pictures of a video of frames with images; all have the size that fits the first frame."""
     panel = None
     for answer in answers:
+        assert answer.image is not None
         panel = panel or panel_size(answer.image)
-        words = filter(None, (answer.info.condition, f"frame {answer.info.number}"))
+        words = filter(None, (answer.frame.condition, f"frame {answer.frame.number}"))
         yield picture(answer.image, answer.mask, palette, "   ".join(words), panel)
 
 

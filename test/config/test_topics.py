@@ -30,7 +30,7 @@ Rules = dict[str, set[str]]
 
 
 def policy() -> Rules:
-    """What the policy allows, under the names that it has in the test's namespace."""
+    """Return what the policy allows, under the names of the test's namespace."""
     root = ElementTree.parse(CONFIG / "sros2_policy.xml").getroot()
     (profile,) = root.findall("enclaves/enclave[@path='/kd_seg_ros/segmentation']/profiles/profile")
     assert (profile.get("ns"), profile.get("node")) == ("/", "segmentation")
@@ -48,7 +48,7 @@ def policy() -> Rules:
 
 
 def seen(client: Client) -> Rules:
-    """What the node has at this moment."""
+    """Return the topics and services that the node has at this moment."""
     node, who = client.node, ("segmentation", NAMESPACE)
     try:
         pairs = {
@@ -59,7 +59,7 @@ def seen(client: Client) -> Rules:
         }
     except rclpy.node.NodeNameNonExistentError:  # not discovered yet
         return {kind: set() for kind in KINDS}
-    return {kind: {name for name, _ in found} for kind, found in pairs.items()}
+    return {kind: set(dict(found)) for kind, found in pairs.items()}
 
 
 def observed(client: Client, options: list[str], last: set[str]) -> tuple[Rules, list[Any]]:
@@ -120,7 +120,7 @@ def test_the_policy_allows_every_output() -> None:
 
 
 def test_every_output_of_the_catalogue_is_published(graph: tuple[Rules, list[Any]]) -> None:
-    """And none that it does not list: the two settings together offer all of them."""
+    """Nor is any other published below ``segmentation``: the two settings together offer all outputs."""
     prefix = f"{NAMESPACE}/segmentation/"
     published = {name for name in graph[0]["publish"] if name.startswith(prefix)}
     listed = {f"{NAMESPACE}/{topic.name}" for topic in OUTPUTS}

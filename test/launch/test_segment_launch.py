@@ -35,7 +35,7 @@ def launch(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[
 
 
 def parameters_of(node: Any, namespace: str = "/", tmp_path: Path | None = None) -> Any:
-    """What the real node makes of the parameters, as launch_ros hands them over."""
+    """Read the parameters with the real node's code, as launch_ros hands them over."""
     rclpy = pytest.importorskip("rclpy")
     import dds  # noqa: F401  (isolated domain)
 
@@ -119,7 +119,7 @@ def test_a_file_of_parameters_that_is_not_there_is_refused(
         launch(params_file=str(tmp_path / "none.yaml"))
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "mine.yaml").write_text("/**: {ros__parameters: {overlay_alpha: 0.25}}")
-    (node,) = launch(params_file="~/mine.yaml")  # a shell leaves it to others behind params_file:=
+    (node,) = launch(params_file="~/mine.yaml")  # a shell does not expand it after params_file:=
     assert node.parameters[0] == str(tmp_path / "mine.yaml")
 
 

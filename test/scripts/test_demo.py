@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from demo_drive import (
     CONDITIONS,
     PERIOD,
+    ROOT,
     START,
     frame,
     read_bag,
@@ -174,7 +176,7 @@ def test_a_folder_of_images_on_a_machine_without_torch(tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = run_demo(
         *("--model", model, "--images", tmp_path / "images", "--out", out, "--rate", "0.3"),
-        PYTHONPATH=str(tmp_path / "blocked"),
+        PYTHONPATH=f"{tmp_path / 'blocked'}{os.pathsep}{ROOT}",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     masks = read_bag(out / "recording")["/segmentation/mask"]

@@ -8,14 +8,11 @@ on a topic of depth 1, nor anything that is best effort. :meth:`Client.ask` publ
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -28,6 +25,9 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from ros_domain import own_domain
 from sensor_msgs.msg import Image
 
+from kd_seg_ros.common.child_process import ChildProcess
+from kd_seg_ros.common.node_command import MODULE
+
 ROOT = Path(__file__).resolve().parents[2]
 LONG = 120.0
 """Seconds to wait for what must come. On a busy machine a node takes half a minute to start, and discovery
@@ -38,65 +38,24 @@ os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ.setdefault("FASTDDS_DEFAULT_PROFILES_FILE", str(ROOT / "config" / "fastdds_large_images.xml"))
 
 
-class NodeProcess:
-    """``python -m kd_seg_ros.node.segmentation_node ARGUMENTS``, or another program, in its own process."""
-
-    def __init__(
-        self,
-        *arguments: str,
-        environment: dict[str, str] | None = None,
-        program: Sequence[str] = ("-m", "kd_seg_ros.node.segmentation_node"),
-    ) -> None:
-        self.lines: list[str] = []
-        self._process = subprocess.Popen(
-            [sys.executable, *program, *arguments],
-            cwd=ROOT,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"} | (environment or {}),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self._reader = Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        self.lines.extend(line.rstrip() for line in self._process.stdout)
-
-    def wait_for_line(self, text: str) -> None:
-        """Wait until the node has printed a line with ``text``."""
-        wait_until(lambda: any(text in line for line in list(self.lines)) or self._process.poll() is not None)
-        assert any(text in line for line in self.lines), f"no line with {text!r} in\n" + "\n".join(self.lines)
-
-    def interrupt(self, number: signal.Signals) -> None:
-        self._process.send_signal(number)
-
-    def wait(self) -> int:
-        """Wait for the end; return the exit status."""
-        try:
-            return self._process.wait(LONG)
-        finally:
-            self._process.kill()
-            self._reader.join()
-            assert self._process.stdout is not None
-            self._process.stdout.close()
-
-    def stop(self) -> int:
-        self.interrupt(signal.SIGINT)
-        return self.wait()
+def start_node(
+    *arguments: str, environment: dict[str, str] | None = None, program: Sequence[str] = ("-m", MODULE)
+) -> ChildProcess:
+    """Start ``python -m kd_seg_ros.node.segmentation_node ARGUMENTS``, or another program."""
+    return ChildProcess("node", [sys.executable, *program, *arguments], None, environment)
 
 
 @contextmanager
 def running_node(
     namespace: str, *ros_arguments: str, environment: dict[str, str] | None = None
-) -> Iterator[NodeProcess]:
+) -> Iterator[ChildProcess]:
     """Run a node that is ready, in ``namespace``; end it afterwards."""
-    process = NodeProcess("--ros-args", "-r", f"__ns:=/{namespace}", *ros_arguments, environment=environment)
-    try:
-        process.wait_for_line("ready:")
-        yield process
-    finally:
-        process.stop()
+    with start_node(
+        "--ros-args", "-r", f"__ns:=/{namespace}", *ros_arguments, environment=environment
+    ) as node:
+        node.wait_for("ready:")
+        yield node
+        node.stop()
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = LONG) -> bool:

@@ -1,4 +1,4 @@
-"""A ROS domain of one's own: other programs neither hear nor disturb a test."""
+"""A separate ROS domain for each test process: other programs neither hear nor disturb it."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def card(height: int, width: int, **overrides: Any) -> ModelCard:
 
 
 def expected(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Mask and confidence of the model for an RGB image of its own size."""
+    """Return mask and confidence of the model for an RGB image of the model's size."""
     return np.minimum(image[..., 0] // 14, 18), image[..., 1].copy()
 
 

@@ -52,9 +52,7 @@ def test_calibration_belongs_to_one_version_of_a_checkpoint(checkpoint: Path) ->
 @pytest.mark.parametrize("version", [1, 3, "2"])
 def test_another_schema_version_is_refused_with_what_to_do(checkpoint: Path, version: object) -> None:
     write(checkpoint, schema_version=version)
-    with pytest.raises(
-        UserError, match=rf"version {version!r}; .* 2: run `python -m distill calibrate` again"
-    ):
+    with pytest.raises(UserError, match=rf"version {version!r}; .* 2: run `kd_seg calibrate` again"):
         read_calibration_document(checkpoint)
 
 
@@ -73,7 +71,7 @@ def test_another_schema_version_is_refused_with_what_to_do(checkpoint: Path, ver
 )
 def test_a_damaged_file_is_one_line(checkpoint: Path, changes: dict[str, Any]) -> None:
     write(checkpoint, **changes)
-    with pytest.raises(UserError, match=r"damaged: run `python -m distill calibrate` again$"):
+    with pytest.raises(UserError, match=r"damaged: run `kd_seg calibrate` again$"):
         read_calibration_document(checkpoint)
 
 

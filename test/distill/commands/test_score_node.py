@@ -165,7 +165,7 @@ def test_a_node_that_refuses_to_start(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from distill.commands import score_node
+    from distill.drives import replay
 
     command = [
         "-m",
@@ -176,7 +176,7 @@ def test_a_node_that_refuses_to_start(
         "-p",
         "provider:=cpu",
     ]
-    monkeypatch.setattr(score_node, "node_command", lambda *_: command)
+    monkeypatch.setattr(replay, "node_command", lambda *_: command)
     line = complaint(capsys, bag, "--model", model, status=2)
     assert "the node does not start: /no/such.onnx: no such model file" in line
 
@@ -184,11 +184,9 @@ def test_a_node_that_refuses_to_start(
 def test_a_node_that_dies_is_reported_with_its_last_lines(
     bag: Path, model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from distill.commands import score_node
+    from distill.drives import replay
 
-    monkeypatch.setattr(
-        score_node, "node_command", lambda *_: ["-c", "print('hot'); raise SystemExit('fire')"]
-    )
+    monkeypatch.setattr(replay, "node_command", lambda *_: ["-c", "print('hot'); raise SystemExit('fire')"])
     assert main([str(bag), "--labels-topic", "/camera/labels", "--model", str(model)]) == 1
     error = capsys.readouterr().err
     assert "the node has ended with exit code 1; its last lines:\nhot\nfire" in error

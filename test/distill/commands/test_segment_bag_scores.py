@@ -68,7 +68,7 @@ def test_labels_of_a_topic_are_scored_by_condition(
         check_scores(document["scores"][condition], [frame(n) for n in numbers])
     assert document["data"]["labels_topic"] == "/camera/labels"
     assert "no AUPRC" in capfd.readouterr().out  # the tiny model has no scores of all classes
-    # The tables that `python -m distill compare` reads; a regression test compares a student with another.
+    # The tables that `kd_seg compare` reads; a regression test compares a student with another.
     better = tmp_path / "better" / "metrics.json"
     assert run(bag, model, tmp_path / "out", "--labels-topic", "/camera/labels", "--metrics", better) == 0
     from distill.evaluation.evaluated_run import check_comparable, read_run

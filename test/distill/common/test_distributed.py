@@ -11,18 +11,23 @@ from typing import Any
 
 import pytest
 import torch
+from loss_values import loss_value
 from timm.layers import BatchNormAct2d
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from two_processes import in_two_processes
 
-from distill import losses
 from distill.common.distributed import (
     gather_over_processes,
     mean_over_processes,
     process_count,
     sum_over_processes,
 )
+from distill.losses.adversarial import discriminator_loss
+from distill.losses.border_focal import border_focal_loss
+from distill.losses.boundary import boundary_loss
+from distill.losses.catalogue import ALL_LOSSES
+from distill.losses.ohem import ohem_loss
 from distill.models.discriminator import Discriminator
 from distill.models.swiftnet import SwiftNet
 from distill.models.sync_batch_norm import synchronise_batch_norms
@@ -40,37 +45,14 @@ IGNORED = {
 }
 """Share of ignored pixels in each frame; the first two frames are the first process'."""
 
-LOSSES: dict[str, Callable[..., Tensor]] = {
-    "border_focal": lambda x, t, labels, weights: losses.border_focal_loss(x, labels, weights),
-    "border_focal_published": lambda x, t, labels, weights: losses.border_focal_loss_published(
-        x, labels, weights
-    ),
-    "kl": lambda x, t, labels, weights: losses.kl_loss(x, t, labels != IGNORE, 2.0),
-    "kl_border": lambda x, t, labels, weights: losses.kl_border_loss(x, t, weights, 2.0),
+OHEM: dict[str, Callable[..., Tensor]] = {
     # With "uneven" the processes have 403 and 461 labelled pixels. The threshold chooses only in the last.
-    "ohem few": lambda x, t, labels, weights: losses.ohem_loss(x, labels, threshold=1e-12, keep=50),
-    "ohem many": lambda x, t, labels, weights: losses.ohem_loss(x, labels, threshold=1e-12, keep=600),
-    "ohem all": lambda x, t, labels, weights: losses.ohem_loss(x, labels),
-    "ohem by threshold": lambda x, t, labels, weights: losses.ohem_loss(x, labels, threshold=0.3, keep=5),
-    "boundary": lambda x, t, labels, weights: losses.boundary_loss(x[:, :1], labels),
-    "pidnet": lambda x, t, labels, weights: torch.stack(
-        [*losses.pidnet_loss(x, {"semantic": x / 2, "boundary": x[:, :1]}, labels).values()]
-    ).sum(),
-    "intra_class": lambda x, t, labels, weights: losses.intra_class_variation_loss(x, t, labels, CLASSES),
-    "cross_image": lambda x, t, labels, weights: losses.cross_image_relational_loss(x, t),
+    "ohem few": partial(ohem_loss, threshold=1e-12, keep=50),
+    "ohem many": partial(ohem_loss, threshold=1e-12, keep=600),
+    "ohem all": ohem_loss,
+    "ohem by threshold": partial(ohem_loss, threshold=0.3, keep=5),
 }
-
-MEANS: dict[str, Callable[..., Tensor]] = {
-    "attention_transfer": losses.attention_transfer_loss,
-    "cad": losses.cad_loss,
-    "cwd": losses.cwd_loss,
-    "l2": losses.l2_loss,
-    "lad": losses.lad_loss,
-    "local_similarity": losses.local_similarity_loss,
-    "pad": losses.pad_loss,
-    "self_similarity": losses.self_similarity_loss,
-}
-"""Of equal parts, whatever the labels."""
+"""Which pixels are the hardest may be decided by either process, by both or by the threshold."""
 
 NORMS: dict[str, Callable[[], nn.BatchNorm2d]] = {
     "plain": lambda: nn.BatchNorm2d(3, momentum=0.3),
@@ -121,25 +103,31 @@ def value_and_gradient(loss: Callable[[Tensor], Tensor], seed: int = 1) -> dict[
 
 
 def all_losses() -> dict[str, Any]:
+    """Every loss of the catalogue and the parts of PIDNet's, in every situation."""
     results = {}
     teacher = part(random_maps(2))
     for situation, ignored in IGNORED.items():
         labels = random_labels(ignored)
         weights = part(border_weights(labels))
         labels = part(labels)
-        for name, loss in LOSSES.items():
-            call = partial(loss, t=teacher, labels=labels, weights=weights)
+        for name, loss in ALL_LOSSES.items():
+            call = partial(loss_value, loss, teacher=teacher, labels=labels, border_weights=weights)
             results[f"{name}, {situation}"] = value_and_gradient(call)
-    for name, mean in MEANS.items():
-        results[name] = value_and_gradient(partial(mean, teacher=teacher))
+        for name, ohem in OHEM.items():
+            results[f"{name}, {situation}"] = value_and_gradient(partial(ohem, labels=labels))
+        boundary = partial(boundary_logit_loss, labels=labels)
+        results[f"boundary, {situation}"] = value_and_gradient(boundary)
     torch.manual_seed(0)
     critic, image = Discriminator(CLASSES, width=4).double(), part(random_maps(3, channels=3))
-    results["generator"] = value_and_gradient(lambda x: losses.generator_loss(critic, x, image))
-    losses.discriminator_loss(critic, part(random_maps(1)), teacher, image).backward()
+    discriminator_loss(critic, part(random_maps(1)), teacher, image).backward()
     results["discriminator"] = {
         name: parameter.grad for name, parameter in critic.named_parameters() if parameter.grad is not None
     }
     return results
+
+
+def boundary_logit_loss(x: Tensor, labels: Tensor) -> Tensor:
+    return boundary_loss(x[:, :1], labels)
 
 
 def batch_norms() -> dict[str, Any]:
@@ -176,7 +164,7 @@ def training() -> dict[str, Any]:
         labels = random_labels(IGNORED[situation], 128, 128)
         weights = part(border_weights(labels))
         image = torch.randn(FRAMES, 3, 128, 128, generator=torch.Generator().manual_seed(step)).double()
-        loss = losses.border_focal_loss(model(part(image)).logits, part(labels), weights)
+        loss = border_focal_loss(model(part(image)).logits, part(labels), weights)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -232,7 +220,7 @@ def test_alone_a_process_gets_back_what_it_gives() -> None:
 
 def test_losses_and_their_gradients(halves: list[dict[str, Any]], whole: dict[str, Any]) -> None:
     """The mean of the processes' losses is that of the whole batch, and so are the averaged gradients."""
-    assert len(whole["losses"]) == len(IGNORED) * len(LOSSES) + len(MEANS) + 2
+    assert len(whole["losses"]) == len(IGNORED) * (len(ALL_LOSSES) + len(OHEM) + 1) + 1
     for name, expected in whole["losses"].items():
         first, second = (half["losses"][name] for half in halves)
         for key, value in expected.items():
@@ -244,17 +232,28 @@ def test_losses_and_their_gradients(halves: list[dict[str, Any]], whole: dict[st
             torch.testing.assert_close(found, value, rtol=1e-10, atol=1e-13, msg=f"{name}: {key}")
 
 
-def test_the_losses_depend_on_the_labels_of_the_other_process(whole: dict[str, Any]) -> None:
-    """Else the above would show nothing: halves by themselves, averaged, give another value."""
+@pytest.mark.parametrize("name", ALL_LOSSES)
+def test_the_catalogue_knows_which_losses_need_the_other_process(name: str, whole: dict[str, Any]) -> None:
+    """The others are the mean of what the two halves of the batch give by themselves."""
     labels = random_labels(IGNORED["uneven"])
     weights = border_weights(labels)
-    for name, loss in LOSSES.items():
-        alone = [
-            loss(random_maps(1)[h], random_maps(2)[h], labels[h], weights[h])
-            for h in (slice(0, 2), slice(2, 4))
-        ]
-        expected = whole["losses"][f"{name}, uneven"]["value"].item()
-        assert torch.stack(alone).mean().item() != pytest.approx(expected, rel=1e-4), name
+    alone = []
+    for half in (slice(0, 2), slice(2, 4)):
+        student, teacher = random_maps(1)[half], random_maps(2)[half]
+        alone.append(loss_value(ALL_LOSSES[name], student, teacher, labels[half], weights[half]).item())
+    expected = whole["losses"][f"{name}, uneven"]["value"].item()
+    is_mean = sum(alone) / 2 == pytest.approx(expected, rel=1e-4)
+    assert is_mean != ALL_LOSSES[name].over_whole_batch
+
+
+@pytest.mark.parametrize("name", ["boundary", *OHEM])
+def test_the_parts_of_pidnets_loss_need_the_other_process(name: str, whole: dict[str, Any]) -> None:
+    """Else the test of two processes would show nothing about them."""
+    labels = random_labels(IGNORED["uneven"])
+    loss = OHEM.get(name, boundary_logit_loss)
+    first = loss(random_maps(1)[:2], labels=labels[:2]).item()
+    second = loss(random_maps(1)[2:], labels=labels[2:]).item()
+    assert (first + second) / 2 != pytest.approx(whole["losses"][f"{name}, uneven"]["value"].item(), rel=1e-4)
 
 
 @pytest.mark.parametrize("name", NORMS)

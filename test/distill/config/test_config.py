@@ -10,8 +10,6 @@ import yaml
 from distill.config import Config, FeatureLossConfig, ObjectiveConfig, load_config, parse_config
 from distill.config.objective import AdapterConfig, AdversarialConfig
 from distill.data.transforms import TrainTransform
-from distill.losses.intra_class import AUTHORS_WEIGHT as INTRA_CLASS
-from distill.losses.self_similarity import AUTHORS_WEIGHT as SELF_SIMILARITY
 from kd_seg_ros.common.errors import UserError
 
 EXPERIMENTS = sorted((Path(__file__).parents[3] / "config" / "distill").glob("*.yaml"))
@@ -66,7 +64,15 @@ def test_base_holds_what_the_file_does_not_say(tmp_path: Path) -> None:
         ({"teacher": {"checkpoint": "c"}}, "no term of the objective uses it"),
         ({"objective": {"logits": "kl"}}, r"give teacher\.checkpoint"),
         ({"objective": {"features": [{"loss": "cwd", "map": ["P4"]}]}}, "did you mean 'maps'"),
-        ({"objective": {"features": [{"loss": "cwdd"}]}}, r"objective\.features\.0\.loss"),
+        (
+            features(loss="cwdd"),
+            r"features\.0\.loss': unknown loss; did you mean 'cwd'\?; there are l2, ",
+        ),
+        (
+            {"objective": {"logits": "kl_boarder"}},
+            r"logits': unknown loss; did you mean 'kl_border'\?",
+        ),
+        ({"objective": {"semantic": "ohem"}}, "there are border_focal, border_focal_published, pidnet"),
         (features(loss="l2", temperature=2.0), "l2 has no temperature; cwd and cross_image have one"),
         (features(loss="cwd", maps=[]), r"features\.0\.maps': give at least one map"),
         (features(loss="cwd", maps="P4"), "give a list of map names, or a mapping of the student's names"),
@@ -139,9 +145,9 @@ def test_digest_follows_the_content(tmp_path: Path) -> None:
         ("l2", 1, None),
         ("cwd", 1, 4),
         ("attention_transfer", 1000, None),
-        ("self_similarity", SELF_SIMILARITY, None),
+        ("self_similarity", 10, None),
         ("cross_image", 1, 0.1),
-        ("intra_class", INTRA_CLASS, None),
+        ("intra_class", 20, None),
     ],
 )
 def test_a_loss_has_its_own_weight_and_temperature(

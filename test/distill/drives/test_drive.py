@@ -16,6 +16,11 @@ from kd_seg_ros.common.errors import UserError
 TEXT: Any = STORE.types["std_msgs/msg/String"]
 
 
+LABELS = frame(0)[1]
+WRONG = LABELS.copy()
+WRONG[3, 4] = 19
+
+
 def bag(path: Path, labels: NDArray[np.uint8], stamp: int = START, images: int = 1) -> Path:
     """A frame (or the same stamp several times) and a label map."""
     entries: list[tuple[str, int, Any]] = [
@@ -27,8 +32,9 @@ def bag(path: Path, labels: NDArray[np.uint8], stamp: int = START, images: int =
 
 
 def test_frames_with_their_labels_and_conditions(tmp_path: Path) -> None:
-    drive = survey(write_drive(tmp_path / "bag", 6), None, "/camera/labels", None, 19)
-    assert (drive.topic, drive.condition_topic) == ("/camera/image_raw", "/camera/condition")
+    drive = survey(write_drive(tmp_path / "bag", 6), num_classes=19)
+    assert (drive.topic, drive.labels_topic) == ("/camera/image_raw", "/camera/labels")
+    assert drive.hertz == pytest.approx(10.0)
     assert list(drive.frames) == [START + n * PERIOD for n in range(6)]
     frames = list(drive.frames.values())
     assert [f.condition for f in frames] == ["fog", "fog", "night", "night", "snow", "snow"]
@@ -36,7 +42,20 @@ def test_frames_with_their_labels_and_conditions(tmp_path: Path) -> None:
     for number, (stamp, labels) in enumerate(drive.labels(set(drive.frames))):
         assert stamp == START + number * PERIOD
         np.testing.assert_array_equal(labels, frame(number)[1])
-    assert [stamp for stamp, _ in drive.images()] == list(drive.frames)
+    assert [stamp for stamp, _ in drive.raw_images()] == list(drive.frames)
+    wanted = list(drive.frames)[1:3]
+    images = dict(drive.images(wanted))
+    assert list(images) == wanted
+    np.testing.assert_array_equal(images[wanted[0]], frame(1)[0])
+
+
+def test_labels_that_nobody_asks_for_are_not_looked_at(tmp_path: Path) -> None:
+    drive = survey(bag(tmp_path / "bag", WRONG))
+    assert drive.labels_topic == "/front/labels"
+    assert not drive.labelled
+    assert list(drive.labels(drive.frames)) == []
+    plain = survey(write_drive(tmp_path / "drive", 3), num_classes=19).without_labels()
+    assert (plain.labels_topic, plain.labelled) == (None, False)
 
 
 def test_images_without_labels_are_frames_too(tmp_path: Path) -> None:
@@ -47,19 +66,22 @@ def test_images_without_labels_are_frames_too(tmp_path: Path) -> None:
     assert {f.condition for f in drive.frames.values()} == {None}
 
 
-LABELS = frame(0)[1]
-WRONG = LABELS.copy()
-WRONG[3, 4] = 19
-
-
 @pytest.mark.parametrize(
     ("labels", "options", "complaint"),
     [
         (LABELS, {"labels": "/front/label"}, "--labels-topic /front/label: not in {p}/bag, which has"),
         (LABELS, {"labels": "/front/label"}, "; did you mean '/front/labels'?"),
-        (LABELS, {"labels": "/front/condition"}, "has std_msgs/msg/String there, not sensor_msgs/msg/Image"),
+        (
+            LABELS,
+            {"labels": "/front/condition"},
+            "has std_msgs/msg/String there; labels are mono8, of type sens",
+        ),
         (LABELS, {"topic": "/front/imge"}, "--topic /front/imge"),
-        (LABELS, {"condition": "/front/image"}, "--condition-topic /front/image"),
+        (
+            LABELS,
+            {"condition": "/front/image"},
+            "--condition-topic /front/image is of type",
+        ),
         (LABELS, {"stamp": START + 1}, "none of its 1 messages has the header stamp of an image"),
         (LABELS[:-1], {}, "labels of 64×47 for an image of 64×48"),
         (WRONG, {}, "the value 19 is no class of the model: labels must be 0 to 18, or 255"),

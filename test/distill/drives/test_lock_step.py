@@ -11,7 +11,7 @@ pytest.importorskip("rclpy")
 
 from distill.drives import lock_step
 from distill.drives.lock_step import Steps, replay_in_lock_step
-from distill.drives.processes import ReplayError
+from kd_seg_ros.common.child_process import ProcessError
 
 KEYS = ("received", "published", "overwritten", "rejected", "failed")
 
@@ -60,7 +60,7 @@ class Node:
 
 def replay(node: Any, outcomes: bytes, watch: Callable[[], None] = lambda: None) -> Steps:
     frames = [(stamp, bytes([stamp, outcome])) for stamp, outcome in enumerate(outcomes)]
-    return replay_in_lock_step(node, frames, "/image", object, 0.01, watch, lambda _: None)
+    return replay_in_lock_step(node, frames, "/image", object, 0.01, watch, lambda: None)
 
 
 def test_every_frame_is_sent_once_and_what_is_not_answered_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,13 +73,13 @@ def test_every_frame_is_sent_once_and_what_is_not_answered_is_told(monkeypatch: 
 
 
 def test_a_node_that_falls_silent() -> None:
-    with pytest.raises(ReplayError, match="fallen silent: nothing from it for"):
+    with pytest.raises(ProcessError, match="fallen silent: nothing from it for"):
         replay(Node(), b"pp-p")
 
 
 def test_a_node_that_ends() -> None:
     def watch() -> None:
-        raise ReplayError("the node has ended")
+        raise ProcessError("the node has ended")
 
-    with pytest.raises(ReplayError, match="has ended"):
+    with pytest.raises(ProcessError, match="has ended"):
         replay(Node(), b"pp-p", watch)

@@ -49,7 +49,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, object]
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="distill evaluate --checkpoint"):
+    with pytest.raises(UserError, match="kd_seg evaluate --checkpoint"):
         read_run(tmp_path)
     with pytest.raises(UserError, match="cannot be read"):
         read_run(tmp_path / "nowhere.json")

@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import hinge_loss
 from torch import Tensor, nn
 
-from distill.losses import discriminator_loss, generator_loss
+from distill.losses.adversarial import discriminator_loss, generator_loss
 from distill.models.discriminator import Discriminator
 
 

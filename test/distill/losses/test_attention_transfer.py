@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.preprocessing import normalize
 
-from distill.losses import attention_transfer_loss
+from distill.losses.attention_transfer import attention_transfer_loss
 
 
 def features(seed: int, channels: int = 4) -> torch.Tensor:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
-from distill.losses import border_focal_loss, border_focal_loss_published
+from distill.losses.border_focal import border_focal_loss
+from distill.losses.border_focal_published import border_focal_published_loss
 
 IGNORE = 255
 Loss = Callable[..., torch.Tensor]
@@ -52,7 +53,7 @@ def test_published_variant_equals_its_formula(gamma: float) -> None:
     logits, labels, weights = batch()
     terms = pixel_terms(logits, labels, weights)
     expected = sum(a * math.exp(gamma * (1 - p)) * nll for a, p, nll in terms) / len(terms)
-    loss = border_focal_loss_published(logits, labels, weights, gamma)
+    loss = border_focal_published_loss(logits, labels, weights, gamma)
     assert loss.item() == pytest.approx(expected, rel=1e-9)
 
 
@@ -61,7 +62,7 @@ def test_without_focal_factor_it_is_pytorch_cross_entropy() -> None:
     ones = torch.ones(labels.shape)
     expected = F.cross_entropy(logits, labels, ignore_index=IGNORE)
     torch.testing.assert_close(border_focal_loss(logits, labels, ones, gamma=0.0), expected)
-    torch.testing.assert_close(border_focal_loss_published(logits, labels, ones, gamma=0.0), expected)
+    torch.testing.assert_close(border_focal_published_loss(logits, labels, ones, gamma=0.0), expected)
 
 
 @pytest.mark.parametrize("published", [False, True])
@@ -69,7 +70,7 @@ def test_gradient_treats_the_focal_factor_as_a_constant(published: bool) -> None
     """d/dz of −log p_y is p − onehot(y), here times α·factor/divisor in closed form."""
     logits, labels, weights = batch(1)
     logits.requires_grad_()
-    loss = border_focal_loss_published if published else border_focal_loss
+    loss = border_focal_published_loss if published else border_focal_loss
     loss(logits, labels, weights).backward()
 
     p = torch.softmax(logits.detach(), dim=1)
@@ -81,7 +82,7 @@ def test_gradient_treats_the_focal_factor_as_a_constant(published: bool) -> None
     torch.testing.assert_close(logits.grad, expected)
 
 
-@pytest.mark.parametrize("loss", [border_focal_loss, border_focal_loss_published])
+@pytest.mark.parametrize("loss", [border_focal_loss, border_focal_published_loss])
 @pytest.mark.parametrize("logit", [1e4, -1e4, 6e4, 30.0])
 def test_gradient_is_finite_at_certainty(loss: Loss, logit: float) -> None:
     logits = torch.zeros(1, 3, 2, 2)
@@ -96,7 +97,7 @@ def test_gradient_is_finite_at_certainty(loss: Loss, logit: float) -> None:
         assert value.item() == pytest.approx(0, abs=1e-12)
 
 
-@pytest.mark.parametrize("loss", [border_focal_loss, border_focal_loss_published])
+@pytest.mark.parametrize("loss", [border_focal_loss, border_focal_published_loss])
 def test_all_ignored_is_zero_and_stays_in_the_graph(loss: Loss) -> None:
     logits = torch.randn(1, 3, 2, 2, requires_grad=True)
     value = loss(logits, torch.full((1, 2, 2), IGNORE), torch.zeros(1, 2, 2))
@@ -106,7 +107,7 @@ def test_all_ignored_is_zero_and_stays_in_the_graph(loss: Loss) -> None:
     assert torch.equal(logits.grad, torch.zeros_like(logits))
 
 
-@pytest.mark.parametrize("loss", [border_focal_loss, border_focal_loss_published])
+@pytest.mark.parametrize("loss", [border_focal_loss, border_focal_published_loss])
 def test_ignored_pixels_count_nowhere_even_with_a_weight(loss: Loss) -> None:
     logits, labels, weights = batch(2)
     polluted = torch.where(labels == IGNORE, 8.0, weights)
@@ -127,4 +128,4 @@ def test_shapes_that_differ_are_named() -> None:
     with pytest.raises(ValueError, match=r"labels \(2, 4, 5\).*\(2, 5, 4, 6\)"):
         border_focal_loss(logits, labels[..., :5], weights)
     with pytest.raises(ValueError, match=r"weights \(4, 6\).*\(2, 5, 4, 6\)"):
-        border_focal_loss_published(logits, labels, weights[0])
+        border_focal_published_loss(logits, labels, weights[0])

@@ -7,8 +7,7 @@ from scipy.ndimage import maximum_filter, minimum_filter
 from scipy.special import expit
 from sklearn.metrics import log_loss
 
-from distill.losses import boundary_loss
-from distill.losses.boundary import label_boundaries
+from distill.losses.boundary import boundary_loss, label_boundaries
 
 
 def labels(seed: int) -> torch.Tensor:

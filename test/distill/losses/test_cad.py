@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cosine
 
-from distill.losses import cad_loss
+from distill.losses.cad import cad_loss
 from distill.losses.lad import EPS
 
 

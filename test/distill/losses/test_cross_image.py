@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.special import rel_entr, softmax
 from sklearn.metrics.pairwise import cosine_similarity
 
-from distill.losses import cross_image_relational_loss
+from distill.losses.cross_image import cross_image_loss
 
 
 def features(seed: int, channels: int = 3, batch: int = 3) -> torch.Tensor:
@@ -35,20 +35,20 @@ def reference(student: torch.Tensor, teacher: torch.Tensor, temperature: float) 
 @pytest.mark.parametrize("channels", [3, 7])
 def test_is_the_mean_relative_entropy_of_all_rows(channels: int, temperature: float) -> None:
     student, teacher = features(1), features(2, channels)
-    value = cross_image_relational_loss(student, teacher, temperature)
+    value = cross_image_loss(student, teacher, temperature)
     assert value.item() == pytest.approx(reference(student, teacher, temperature), rel=1e-9)
 
 
 def test_temperature_is_a_tenth_by_default() -> None:
     expected = reference(features(1), features(2), 0.1)
-    assert cross_image_relational_loss(features(1), features(2)).item() == pytest.approx(expected, rel=1e-9)
+    assert cross_image_loss(features(1), features(2)).item() == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_batch_of_one_compares_the_image_with_itself() -> None:
     student, teacher = features(1, batch=1), features(2, batch=1)
     expected = reference(student, teacher, 0.1)
     assert expected > 0
-    assert cross_image_relational_loss(student, teacher).item() == pytest.approx(expected, rel=1e-9)
+    assert cross_image_loss(student, teacher).item() == pytest.approx(expected, rel=1e-9)
 
 
 def test_other_images_count() -> None:
@@ -56,9 +56,9 @@ def test_other_images_count() -> None:
     teacher = features(1, batch=2)
     student = teacher.clone()
     student[1] = -student[1]
-    alone = [cross_image_relational_loss(student[i : i + 1], teacher[i : i + 1]).item() for i in (0, 1)]
+    alone = [cross_image_loss(student[i : i + 1], teacher[i : i + 1]).item() for i in (0, 1)]
     assert alone == pytest.approx([0, 0], abs=1e-12)
-    assert cross_image_relational_loss(student, teacher).item() > 0.1
+    assert cross_image_loss(student, teacher).item() > 0.1
 
 
 def test_large_maps_are_averaged_to_at_most_32() -> None:
@@ -74,32 +74,32 @@ def test_large_maps_are_averaged_to_at_most_32() -> None:
     student, teacher = (a.permute(1, 2, 0)[:, :, None] for a in averaged)
     assert student.shape == (1, 3, 1, 66)
     expected = reference(student, teacher, 0.1)
-    assert cross_image_relational_loss(maps[0], maps[1]).item() == pytest.approx(expected, rel=1e-9)
+    assert cross_image_loss(maps[0], maps[1]).item() == pytest.approx(expected, rel=1e-9)
 
 
 @settings(max_examples=30)
 @given(seed=st.integers(0, 1000), student_scale=st.floats(1e-3, 1e3), teacher_scale=st.floats(1e-3, 1e3))
 def test_scale_and_order_change_nothing(seed: int, student_scale: float, teacher_scale: float) -> None:
     student, teacher = features(seed), features(seed + 1, 4)
-    value = cross_image_relational_loss(student, teacher).item()
+    value = cross_image_loss(student, teacher).item()
     assert 0 < value <= 40
-    changed = cross_image_relational_loss(student_scale * student.flip(1), teacher_scale * teacher)
+    changed = cross_image_loss(student_scale * student.flip(1), teacher_scale * teacher)
     assert changed.item() == pytest.approx(value, rel=1e-6)
-    reordered = cross_image_relational_loss(student[[2, 0, 1]], teacher[[2, 0, 1]])
+    reordered = cross_image_loss(student[[2, 0, 1]], teacher[[2, 0, 1]])
     assert reordered.item() == pytest.approx(value, rel=1e-9)
-    assert cross_image_relational_loss(student, student).item() == pytest.approx(0, abs=1e-12)
+    assert cross_image_loss(student, student).item() == pytest.approx(0, abs=1e-12)
 
 
 def test_gradient_equals_finite_differences() -> None:
     teacher = features(2, 4, batch=2)
     student = features(1, batch=2).requires_grad_()
-    assert torch.autograd.gradcheck(lambda s: cross_image_relational_loss(s, teacher), student)
+    assert torch.autograd.gradcheck(lambda s: cross_image_loss(s, teacher), student)
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e-30, 65504.0])
 def test_zeros_and_extremes_have_finite_values_and_gradients(scale: float) -> None:
     student = (scale * torch.randn(2, 3, 4, 5)).requires_grad_()
-    value = cross_image_relational_loss(student, torch.randn(2, 3, 4, 5))
+    value = cross_image_loss(student, torch.randn(2, 3, 4, 5))
     value.backward()
     assert torch.isfinite(value)
     assert student.grad is not None
@@ -108,4 +108,4 @@ def test_zeros_and_extremes_have_finite_values_and_gradients(scale: float) -> No
 
 def test_sizes_that_differ_are_named() -> None:
     with pytest.raises(ValueError, match=r"\(3, 3, 2, 4\).*\(3, 5, 2, 3\)"):
-        cross_image_relational_loss(features(1), features(2, 5)[..., :3])
+        cross_image_loss(features(1), features(2, 5)[..., :3])

@@ -8,7 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill.losses import CurriculumTemperature, kl_border_loss, kl_loss
+from distill.losses.curriculum_temperature import CurriculumTemperature
+from distill.losses.kl import kl_loss
+from distill.losses.kl_border import kl_border_loss
 
 Loss = Callable[..., torch.Tensor]
 GENERATOR = torch.Generator().manual_seed(0)

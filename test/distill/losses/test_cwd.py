@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import rel_entr, softmax
 
-from distill.losses import cwd_loss
+from distill.losses.cwd import cwd_loss
 
 
 def features(seed: int, scale: float = 5.0) -> torch.Tensor:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import rel_entr, softmax
 
-from distill.losses import kl_border_loss, kl_loss
+from distill.losses.kl import kl_loss
+from distill.losses.kl_border import kl_border_loss
 
 Loss = Callable[..., torch.Tensor]
 

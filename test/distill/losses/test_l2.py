@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill.losses import l2_loss
+from distill.losses.l2 import l2_loss
 
 RNG = np.random.default_rng(0)
 STUDENT = RNG.normal(size=(2, 3, 4, 5))

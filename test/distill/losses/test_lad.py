@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cosine
 
-from distill.losses import lad_loss
-from distill.losses.lad import EPS
+from distill.losses.lad import EPS, lad_loss
 
 
 def features(seed: int) -> torch.Tensor:

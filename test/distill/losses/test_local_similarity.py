@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from distill.losses import local_similarity_loss
+from distill.losses.local_similarity import local_similarity_loss
 
 
 def features(seed: int, channels: int = 3) -> torch.Tensor:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
-from distill.losses import ohem_loss
+from distill.losses.ohem import ohem_loss
 
 IGNORE = 255
 

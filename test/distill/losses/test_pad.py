@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cosine
 
-from distill.losses import pad_loss
 from distill.losses.lad import EPS
+from distill.losses.pad import pad_loss
 
 
 def features(seed: int) -> torch.Tensor:

@@ -1,7 +1,9 @@
 import pytest
 import torch
 
-from distill.losses import boundary_loss, ohem_loss, pidnet_loss
+from distill.losses.boundary import boundary_loss
+from distill.losses.ohem import ohem_loss
+from distill.losses.pidnet import pidnet_loss
 
 GENERATOR = torch.Generator().manual_seed(0)
 LOGITS = torch.randn(2, 4, 6, 8, generator=GENERATOR)

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from distill.losses import Projector, pad_loss
+from distill.losses.pad import pad_loss
+from distill.losses.projector import Projector
 
 FEATURES = torch.randn(2, 3, 4, 6, generator=torch.Generator().manual_seed(0))
 

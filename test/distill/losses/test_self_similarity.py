@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics.pairwise import cosine_similarity
 
-from distill.losses import self_similarity_loss
+from distill.losses.self_similarity import self_similarity_loss
 
 
 def features(seed: int, channels: int = 3) -> torch.Tensor:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.preprocessing import scale
 
-from distill.losses import whiten
+from distill.losses.whitening import whiten
 
 
 def features(seed: int) -> torch.Tensor:

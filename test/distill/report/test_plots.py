@@ -132,7 +132,7 @@ def test_speeds_of_the_thesis_and_of_a_measurement(
     assert measured(path, narrow).by_network == {}
     for wrong in ("{}", "no JSON", "[]", '[{"name": "x"}]', "[1]"):
         path.write_text(wrong)
-        with pytest.raises(UserError, match="is no JSON of `python -m distill benchmark"):
+        with pytest.raises(UserError, match="is no JSON of `kd_seg benchmark"):
             measured(path, runs)
     with pytest.raises(UserError, match="cannot be read"):
         measured(tmp_path / "nothing", runs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import rel_entr, softmax
 
-from distill.config.objective import WEIGHTS, FeatureLossConfig
+from distill.config.objective import FeatureLossConfig
+from distill.losses.catalogue import FEATURE_LOSSES
 from distill.models.output import Output
 from distill.training.feature_maps import FeatureShape
-from distill.training.feature_term import OF_TWO_MAPS, SAME_WIDTH, FeatureTerm
+from distill.training.feature_term import FeatureTerm
 from kd_seg_ros.common.errors import UserError
 
 Array = NDArray[np.float64]
@@ -128,20 +128,20 @@ def term(teacher_channels: int = 5, **values: Any) -> FeatureTerm:
     return FeatureTerm("name", config, *shapes).double()
 
 
-def test_every_loss_has_a_formula_here_and_a_weight() -> None:
-    assert FORMULAS.keys() == WEIGHTS.keys() == OF_TWO_MAPS.keys() | {"cwd", "cross_image", "intra_class"}
-
-
-def test_the_documentation_has_every_loss_with_its_weight() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "losses.md").read_text(encoding="utf-8")
-    cells = [line.split("|") for line in page.splitlines() if line.startswith("| `")]
-    rows = {row[1].strip(" `"): row[3].split() for row in cells}
-    assert {loss: float(rows[loss][0]) for loss in WEIGHTS} == WEIGHTS
+@pytest.mark.parametrize("name", FEATURE_LOSSES)
+def test_every_loss_of_the_catalogue_is_computed_on_its_maps(name: str) -> None:
+    loss = FEATURE_LOSSES[name]
+    student, teacher = output(0, 5), output(1, 5)
+    got = term(loss=name, maps=["logits", "P4"])(student, teacher, labels())
+    padded = torch.nn.functional.pad(labels(), (1, 1, 1, 2), value=255)
+    expected = loss.compare(student.logits, teacher.logits, labels(), 21)
+    expected = expected + loss.compare(student.features["P4"], teacher.features["P4"], padded, 21)
+    assert float(got) == pytest.approx(float(expected / 2), rel=1e-12)
 
 
 @pytest.mark.parametrize("loss", FORMULAS)
 def test_formula(loss: str) -> None:
-    channels = 5 if loss in SAME_WIDTH else 7
+    channels = 5 if FEATURE_LOSSES[loss].same_channels else 7
     student, teacher = output(0, 5), output(1, channels)
     got = term(channels, loss=loss, maps=["P4"])(student, teacher, labels())
     expected = FORMULAS[loss](student.features["P4"].numpy(), teacher.features["P4"].numpy())
@@ -203,12 +203,12 @@ WIDE, TALL = FeatureShape(6, 2, 2), FeatureShape(4, 4, 2)
 FIRST = {"P4": FeatureShape(4, 2, 2), "pre_logits": FeatureShape(4, 2, 2), "logits": FeatureShape(3, 8, 8)}
 
 
-@pytest.mark.parametrize("loss", FORMULAS)
+@pytest.mark.parametrize("loss", FEATURE_LOSSES)
 def test_without_an_adapter_shapes_must_fit(loss: Any) -> None:
     """Losses of relations leave the width free."""
     config = FeatureLossConfig(loss=loss, maps=("logits", "P4"))
     FeatureTerm(loss, config, FIRST, FIRST)
-    if loss in SAME_WIDTH:
+    if FEATURE_LOSSES[loss].same_channels:
         with pytest.raises(UserError, match=f"{loss} needs maps of the same number of channels, height and"):
             FeatureTerm(loss, config, FIRST, FIRST | {"P4": WIDE})
     else:

@@ -1,8 +1,8 @@
-"""Losses differentiated at once against plain backpropagation through their sum."""
+"""Losses differentiated immediately against plain backpropagation through their sum."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,19 +14,24 @@ import distill.training.objective
 from distill.config import ObjectiveConfig
 from distill.models.build import build
 from distill.training.feature_maps import feature_shapes
-from distill.training.immediate_backward import immediate_backward
+from distill.training.immediate_backward import LossFunction, immediate_backward
 from distill.training.objective import Objective
 
 
 def test_values_and_gradients_are_those_of_the_sum() -> None:
-    x, y, w = (torch.randn(5, dtype=torch.float64, requires_grad=True) for _ in range(3))
+    x = torch.randn(5, dtype=torch.float64, requires_grad=True)
+    y = torch.randn(5, dtype=torch.float64, requires_grad=True)
+    w = torch.randn(5, dtype=torch.float64, requires_grad=True)
 
-    def losses(inputs: Sequence[Tensor]) -> Iterable[Tensor]:
+    def product_and_exponential(inputs: Sequence[Tensor]) -> list[Tensor]:
         a, b = inputs
-        yield (a * b * w).sum()
-        yield a.exp().sum()
+        return [(a * b).sum(), a.exp().sum()]
 
-    total = immediate_backward(losses, [x, y], [w])
+    def weighted_product(inputs: Sequence[Tensor]) -> list[Tensor]:
+        a, b = inputs
+        return [(a * b * (w - 1)).sum()]
+
+    total = immediate_backward([product_and_exponential, weighted_product], [x, y], [w])
     (3 * total).backward()
     assert float(total.detach()) == pytest.approx(float(((x * y * w).sum() + x.exp().sum()).detach()))
     torch.testing.assert_close(x.grad, 3 * (y * w + x.exp()).detach())
@@ -36,7 +41,7 @@ def test_values_and_gradients_are_those_of_the_sum() -> None:
 
 def test_what_a_loss_does_not_depend_on_gets_no_gradient() -> None:
     x, y = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
-    immediate_backward(lambda inputs: [inputs[0].sum(), torch.tensor(4.0)], [x, y]).backward()
+    immediate_backward([lambda inputs: [inputs[0].sum(), torch.tensor(4.0)]], [x, y]).backward()
     assert x.grad is not None
     assert y.grad is None
 
@@ -52,7 +57,7 @@ def test_one_graph_at_a_time_and_nothing_but_gradients_after() -> None:
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         x.exp().log1p().sum()
         plain, kept[:] = len(kept), []
-        total = immediate_backward(lambda inputs: [inputs[0].detach().sum() + (inputs[0] * 2).sum()], [x])
+        total = immediate_backward([lambda inputs: [inputs[0].detach().sum() + (inputs[0] * 2).sum()]], [x])
     assert plain == 2
     assert kept == [1000]  # the gradient
     total.backward()
@@ -61,7 +66,7 @@ def test_one_graph_at_a_time_and_nothing_but_gradients_after() -> None:
 
 def test_gradients_too_small_for_fp16_survive_until_they_are_scaled() -> None:
     x = torch.ones(4, dtype=torch.float16, requires_grad=True)
-    total = immediate_backward(lambda inputs: [(1e-9 * inputs[0]).sum()], [x])
+    total = immediate_backward([lambda inputs: [(1e-9 * inputs[0]).sum()]], [x])
     (total * 2.0**16).backward()
     assert x.grad is not None
     assert x.grad.dtype == torch.float16
@@ -71,15 +76,16 @@ def test_gradients_too_small_for_fp16_survive_until_they_are_scaled() -> None:
 def test_without_gradients_it_is_the_sum() -> None:
     x = torch.ones(3, requires_grad=True)
     with torch.no_grad():
-        total = immediate_backward(lambda inputs: [inputs[0].sum(), inputs[0].sum()], [x])
+        total = immediate_backward([lambda inputs: [inputs[0].sum(), inputs[0].sum()]], [x])
     assert float(total) == 6
     assert not total.requires_grad
 
 
-def plain_sum(
-    losses: Callable[[Sequence[Tensor]], Iterable[Tensor]], inputs: Sequence[Tensor], _: Any = ()
-) -> Tensor:
-    return torch.stack([*losses(inputs)]).sum()
+def plain_sum(functions: Sequence[LossFunction], inputs: Sequence[Tensor], _: Any = ()) -> Tensor:
+    losses: list[Tensor] = []
+    for function in functions:
+        losses += function(inputs)
+    return torch.stack(losses).sum()
 
 
 def test_the_whole_objective_has_the_gradients_of_plain_backpropagation(
@@ -143,7 +149,7 @@ def test_gradients_too_small_for_half_precision_survive_autocast() -> None:
         adapter.zero_grad()
         with torch.autocast("cpu", torch.float16, enabled=enabled):
             total = immediate_backward(
-                lambda s: [1e-9 * adapter(s[0]).square().sum()], [x], adapter.parameters()
+                [lambda s: [1e-9 * adapter(s[0]).square().sum()]], [x], adapter.parameters()
             )
         total.backward()
         gradients = [x.grad, *(p.grad for p in adapter.parameters())]

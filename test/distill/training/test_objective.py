@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from distill.config import FeatureLossConfig, ObjectiveConfig
-from distill.losses import pidnet_loss
+from distill.losses.pidnet import pidnet_loss
 from distill.models.output import Output
 from distill.training.feature_maps import FeatureShape
 from distill.training.objective import Objective

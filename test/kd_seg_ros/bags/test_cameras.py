@@ -55,6 +55,38 @@ def test_several_cameras_answer_in_namespaces(tmp_path: Path, topics: list[str],
 
 
 @pytest.mark.parametrize(
+    ("topics", "wanted", "found"),
+    [
+        (["/cam/image/compressed"], "/cam/image", "/cam/image/compressed"),
+        (["/cam/image/compressed"], "/cam/image/compressed", "/cam/image/compressed"),
+        (["/cam/image"], "/cam/image/compressed", "/cam/image"),
+        (["/cam/image"], "/cam/image", "/cam/image"),
+    ],
+)
+def test_a_topic_is_found_with_and_without_compressed(
+    topics: list[str], wanted: str, found: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (camera,) = choose(bag_of(tmp_path / "bag", *topics), wanted)
+    assert camera.topic == found
+    assert camera.compressed == found.endswith("/compressed")
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("wanted", ["/cam/image", "/cam/image/compressed"])
+def test_of_both_forms_the_name_as_given_counts_and_the_other_is_told(
+    wanted: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bag = bag_of(tmp_path / "bag", "/cam/image", "/cam/image/compressed")
+    (camera,) = choose(bag, wanted)
+    assert camera.topic == wanted
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"{wanted} is taken; the bag has /cam/image")
+    caplog.clear()
+    assert len(choose(bag, "/cam/image", "/cam/image/compressed")) == 2
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
     ("topics", "wanted", "message"),
     [
         (["/a/note"], [], "the bag has no image topics; it has /a/note"),

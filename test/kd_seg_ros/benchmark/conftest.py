@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kd_seg_ros.benchmark.process import isolated_environment
 from kd_seg_ros.benchmark.tiny_model import write_tiny_model
+from kd_seg_ros.common.ros_environment import isolate_this_process
 
 SIZE = (48, 64)
 
@@ -18,7 +18,7 @@ def _isolated() -> Iterator[None]:
     """A ROS domain of the test's own; environment and signal handlers are afterwards as before."""
     environment = dict(os.environ)
     handler = signal.getsignal(signal.SIGTERM)
-    os.environ.update(isolated_environment(environment))
+    isolate_this_process()
     yield
     signal.signal(signal.SIGTERM, handler)
     os.environ.clear()

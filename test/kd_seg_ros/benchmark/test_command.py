@@ -9,7 +9,7 @@ import pytest
 
 from kd_seg_ros.benchmark import command, soak_suite
 from kd_seg_ros.benchmark.__main__ import main
-from kd_seg_ros.benchmark.process import Usage
+from kd_seg_ros.benchmark.process_usage import Usage
 from kd_seg_ros.benchmark.result import Result, table
 
 pytestmark = pytest.mark.usefixtures("_isolated")

@@ -281,7 +281,7 @@ def test_onnx_runtime_built_without_the_provider(model: Path, monkeypatch: pytes
 
 
 def test_a_session_that_fell_back_is_refused(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As older releases of ONNX Runtime do: no exception, a session on the CPU."""
+    """Older releases of ONNX Runtime raise no exception and return a session on the CPU."""
     on_cpu = ort.InferenceSession(str(model), providers=["CPUExecutionProvider"])
     monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider"])
     monkeypatch.setattr(ort, "InferenceSession", lambda *args, **kwargs: on_cpu)

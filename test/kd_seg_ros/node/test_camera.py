@@ -70,7 +70,7 @@ def test_the_calibration_of_a_best_effort_camera_is_heard(client: Client) -> Non
 
 @pytest.mark.skipif(not NUMBERED, reason="rclpy does not tell the number of a message")
 def test_messages_are_numbered_by_their_publisher(client: Client) -> None:
-    """What the middleware says is what the count of lost images is made of."""
+    """The count of lost images is made of the numbers that the middleware gives."""
     seen = camera(client)
     publisher = client.node.create_publisher(Image, seen.topic, 10)
     assert wait_until(lambda: seen.publishers() == 1)

@@ -43,7 +43,7 @@ WELL = State(
 
 
 def test_all_is_well() -> None:
-    assert assess(WELL, LIMITS) == (OK, "20.0 frames a second")
+    assert assess(WELL, LIMITS) == (OK, "20.0 frames per second")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_nothing_is_made_up() -> None:
     assert seen(gaps, 700) == 0
     gaps.watch([OTHER])
     assert seen(gaps, 900, 901) == 0, "another publisher"
-    assert seen(gaps, 1, 2) == 0, "it has begun anew"
+    assert seen(gaps, 1, 2) == 0, "it has begun again"
     gaps.restart()
     assert seen(gaps, 50, None, 51) == 0
     gaps.watch([OTHER])

@@ -41,7 +41,7 @@ def context() -> Iterator[Context]:
 
 
 def offered(context: Context, latched: bool, *overrides: str) -> tuple[object, ...]:
-    """What the graph says is offered on the topic."""
+    """Return what the publisher of a topic offers: reliability, durability, history and depth."""
     arguments = ["--ros-args", *(word for override in overrides for word in ("-p", override))]
     node = Node("tester", context=context, cli_args=arguments, use_global_arguments=False)
     try:

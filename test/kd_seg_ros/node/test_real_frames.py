@@ -20,7 +20,7 @@ from kd_seg_ros.common.share import share_path
 from kd_seg_ros.inference.engine import Engine
 
 FRAMES = sorted((ROOT.parent / "shared/data/acdc_mini/rgb_anon").glob("*/val/*/*_rgb_anon.png"))
-pytestmark = pytest.mark.skipif(not FRAMES, reason="no real frames beside the checkout")
+pytestmark = pytest.mark.skipif(not FRAMES, reason="no real frames next to the checkout")
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +60,8 @@ def test_one_mask_and_one_confidence_a_frame_as_the_engine_gives_them(model: Pat
 
                 assert client.spin_until(arrived)
             client.spin_until(lambda: False, 0.2)  # time for a second answer that must not come
-            (mask,) = (m for m in masks if m.header.stamp.sec == second)
-            (confidence,) = (c for c in confidences if c.header.stamp.sec == second)
+            (mask,) = [answer for answer in masks if answer.header.stamp.sec == second]
+            (confidence,) = [answer for answer in confidences if answer.header.stamp.sec == second]
             assert mask.header == confidence.header == message.header
             assert (mask.height, mask.width) == (confidence.height, confidence.width) == (1080, 1920)
             wanted = engine.segment(image)

@@ -15,7 +15,7 @@ LOST = EngineError("device lost")
 
 
 class Stub:
-    """An engine that fails to open as often as it is told."""
+    """An engine that fails to open a given number of times."""
 
     def __init__(self, failures: int) -> None:
         self.failures = failures
@@ -52,7 +52,7 @@ def test_it_comes_back(failures: int) -> None:
     assert f"attempt {failures + 1} of 3" in found.trouble, "until a frame has worked"
     found.worked()
     assert found.trouble == ""
-    assert lines[0] == "device lost; attempt 1 of 3 to start it anew in 0 s"
+    assert lines[0] == "device lost; attempt 1 of 3 to start it again in 0 s"
     assert all(line.startswith("still lost; ") for line in lines[1:])
 
 

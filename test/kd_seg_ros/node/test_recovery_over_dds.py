@@ -1,4 +1,4 @@
-"""A network that fails while it runs: started anew, or else the node ends so that somebody can act."""
+"""A network that fails while it runs is started again, or else the node ends so that somebody can act."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from dds import Client, NodeProcess, as_array, rgb_message
+from dds import Client, as_array, rgb_message, start_node
 from tiny_model import expected, write_tiny_model
 
 GOOD = np.random.default_rng(0).integers(0, 200, (48, 64, 3), np.uint8)
@@ -37,14 +37,14 @@ def test_restarts_are_tried_and_then_the_node_ends_with_status_1(tmp_path: Path,
     masks, states = client.collect("segmentation/mask"), client.diagnostics()
     camera = client.publisher("image")
     settings = ["-p", f"model:={model}", "-p", "provider:=cpu", "-p", "diagnostics.period_s:=0.2"]
-    node = NodeProcess("--ros-args", "-r", "__ns:=/failing", *settings, program=["-c", WITHOUT_PAUSES])
-    node.wait_for_line("ready:")
+    node = start_node("--ros-args", "-r", "__ns:=/failing", *settings, program=["-c", WITHOUT_PAUSES])
+    node.wait_for("ready:")
     try:
         answer = client.ask(camera, rgb_message(GOOD, second=1), masks)
         np.testing.assert_array_equal(as_array(answer), expected(GOOD)[0])
         camera.publish(rgb_message(BAD, second=2))
         assert client.spin_until(
-            lambda: states and "attempt 1 of 3 to start it anew" in states[-1]["message"]
+            lambda: states and "attempt 1 of 3 to start it again" in states[-1]["message"]
         )
         assert states[-1]["level"] == "2"
         client.ask(camera, rgb_message(GOOD, second=3), masks)

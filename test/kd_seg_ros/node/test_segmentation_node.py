@@ -13,10 +13,11 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
-from dds import Client, NodeProcess, as_array, rgb_message, running_node, wait_until  # noqa: E402
+from dds import Client, as_array, rgb_message, running_node, start_node, wait_until  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 from tiny_model import expected, write_tiny_model  # noqa: E402
 
+from kd_seg_ros.common.child_process import ChildProcess  # noqa: E402
 from kd_seg_ros.node.worker import WARNING_PERIOD_S  # noqa: E402
 
 HEIGHT, WIDTH = 48, 64
@@ -38,19 +39,19 @@ def picture(seed: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
 
 @pytest.fixture
 def client(request: pytest.FixtureRequest) -> Iterator[Client]:
-    """In the namespace of the test's node: its name, or that of the shared one."""
+    """A client in the namespace of the test's own node, or of the shared one."""
     client = Client(getattr(request, "param", "shared"))
     yield client
     client.close()
 
 
 @pytest.fixture(scope="module")
-def shared_node(settings: list[str]) -> Iterator[NodeProcess]:
+def shared_node(settings: list[str]) -> Iterator[ChildProcess]:
     with running_node("shared", *settings) as node:
         yield node
 
 
-def test_mask_and_confidence_are_exact(shared_node: NodeProcess, client: Client) -> None:
+def test_mask_and_confidence_are_exact(shared_node: ChildProcess, client: Client) -> None:
     camera = client.publisher("image")
     masks, confidences = client.collect("segmentation/mask"), client.collect("segmentation/confidence")
     image = picture(0)
@@ -63,20 +64,20 @@ def test_mask_and_confidence_are_exact(shared_node: NodeProcess, client: Client)
         np.testing.assert_array_equal(as_array(answer), wanted)
 
 
-def test_best_effort_subscribers_are_served(shared_node: NodeProcess, client: Client) -> None:
+def test_best_effort_subscribers_are_served(shared_node: ChildProcess, client: Client) -> None:
     masks = client.collect("segmentation/mask", best_effort=True)
     image = picture(1)
     answer = client.ask(client.publisher("image"), rgb_message(image), masks)
     np.testing.assert_array_equal(as_array(answer), expected(image)[0])
 
 
-def test_size_may_change_from_frame_to_frame(shared_node: NodeProcess, client: Client) -> None:
+def test_size_may_change_from_frame_to_frame(shared_node: ChildProcess, client: Client) -> None:
     camera, masks = client.publisher("image"), client.collect("segmentation/mask")
     for second, factor in enumerate((1, 2, 1, 3), start=1):
         image = picture(factor).repeat(factor, axis=0).repeat(factor, axis=1)  # shrinking gives it back
         answer = client.ask(camera, rgb_message(image, second), masks)
         np.testing.assert_array_equal(as_array(answer), expected(image)[0])
-    shared_node.wait_for_line("are resized to the model's 64×48")
+    shared_node.wait_for("are resized to the model's 64×48")
     warnings = [line for line in shared_node.lines if "are resized to the model's" in line]
     assert len(warnings) == 1
 
@@ -94,7 +95,7 @@ def bad_messages() -> list[Image]:
     return bad
 
 
-def test_bad_images_are_counted_and_the_node_lives_on(shared_node: NodeProcess, client: Client) -> None:
+def test_bad_images_are_counted_and_the_node_lives_on(shared_node: ChildProcess, client: Client) -> None:
     camera, masks = client.publisher("image"), client.collect("segmentation/mask")
     states = client.diagnostics()
     client.ask(camera, rgb_message(picture(2), second=50), masks)
@@ -108,13 +109,13 @@ def test_bad_images_are_counted_and_the_node_lives_on(shared_node: NodeProcess, 
     assert ("1", "1 frames could not be decoded") in {(s["level"], s["message"]) for s in states[seen:]}
     client.ask(camera, rgb_message(picture(3), second=51), masks)
     assert {answer.header.stamp.sec for answer in masks} == {50, 51}
-    shared_node.wait_for_line("frame dropped: ")
+    shared_node.wait_for("frame dropped: ")
     warnings = [line for line in shared_node.lines if "[WARN]" in line and "frame dropped: " in line]
     most = 1 + (time.monotonic() - start) / WARNING_PERIOD_S
     assert 1 <= len(warnings) <= most, "throttled, not silent"
 
 
-def test_diagnostics(shared_node: NodeProcess, client: Client) -> None:
+def test_diagnostics(shared_node: ChildProcess, client: Client) -> None:
     states = client.diagnostics()
     client.ask(client.publisher("image"), rgb_message(picture(4)), client.collect("segmentation/mask"))
 
@@ -137,7 +138,7 @@ def test_diagnostics(shared_node: NodeProcess, client: Client) -> None:
         assert 0 <= float(state[f"{quantity}_p50"]) <= float(state[f"{quantity}_p99"])
 
 
-def test_overlay_for_a_subscriber(shared_node: NodeProcess, client: Client) -> None:
+def test_overlay_for_a_subscriber(shared_node: ChildProcess, client: Client) -> None:
     overlays = client.collect("segmentation/overlay")
     image = picture(5)
     answer = client.ask(client.publisher("image"), rgb_message(image, second=7), overlays)
@@ -150,7 +151,7 @@ def test_overlay_for_a_subscriber(shared_node: NodeProcess, client: Client) -> N
     np.testing.assert_allclose(as_array(answer), wanted, atol=0.51)
 
 
-def test_stamps_never_go_back_under_load(shared_node: NodeProcess, client: Client) -> None:
+def test_stamps_never_go_back_under_load(shared_node: ChildProcess, client: Client) -> None:
     camera, masks = client.publisher("image"), client.collect("segmentation/mask")
     client.ask(camera, rgb_message(picture(6), second=1), masks)
     for second in range(2, 102):
@@ -169,11 +170,11 @@ def test_reliability_follows_the_publishers(settings: list[str], client: Client)
     ) as node:  # and nobody publishes /clock
         best_effort = client.publisher("image", best_effort=True)
         client.ask(best_effort, rgb_message(picture(0), second=1), masks)
-        node.wait_for_line("subscribing as BEST_EFFORT")
+        node.wait_for("subscribing as BEST_EFFORT")
         reliable = client.publisher("image")
         client.ask(reliable, rgb_message(picture(0), second=2), masks)
         client.node.destroy_publisher(best_effort)
-        node.wait_for_line("subscribing as RELIABLE")
+        node.wait_for("subscribing as RELIABLE")
         client.ask(reliable, rgb_message(picture(0), second=3), masks)
         assert not any("incompatible QoS" in line for line in node.lines)
         assert client.spin_until(lambda: states)
@@ -203,7 +204,7 @@ def test_namespace_remapping_compressed_and_float_confidence(settings: list[str]
 def test_ends_cleanly_while_frames_arrive(settings: list[str], number: signal.Signals) -> None:
     namespace = f"ending_{number.name.lower()}"
     client = Client(namespace)
-    node = NodeProcess("--ros-args", "-r", f"__ns:=/{namespace}", *settings)
+    node = start_node("--ros-args", "-r", f"__ns:=/{namespace}", *settings)
     try:
         camera, masks = client.publisher("image"), client.collect("segmentation/mask")
         client.ask(camera, rgb_message(picture(0)), masks)
@@ -223,7 +224,7 @@ def test_ends_cleanly_while_frames_arrive(settings: list[str], number: signal.Si
 def test_ends_cleanly_while_still_starting(settings: list[str], topic: str) -> None:
     namespace = "starting_" + topic.rpartition("/")[2]
     client = Client(namespace)
-    node = NodeProcess("--ros-args", "-r", f"__ns:=/{namespace}", *settings)
+    node = start_node("--ros-args", "-r", f"__ns:=/{namespace}", *settings)
     try:
         name = client.node.resolve_topic_name(topic)
 
@@ -264,7 +265,7 @@ def test_auto_without_a_gpu_warns_once_and_reports_the_cpu(model: Path, client: 
 def test_refused_at_start_in_one_line(tmp_path: Path, yaml: str, complaint: str) -> None:
     file = tmp_path / "params.yaml"
     file.write_text("/**:\n  ros__parameters:\n    provider: cpu\n    " + yaml + "\n")
-    node = NodeProcess("--ros-args", "--params-file", str(file))
+    node = start_node("--ros-args", "--params-file", str(file))
     assert node.wait() == 2
     assert len([line for line in node.lines if line.startswith("error: ")]) == 1
     assert any(line.startswith(complaint) for line in node.lines), node.lines

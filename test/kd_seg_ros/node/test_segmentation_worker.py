@@ -105,7 +105,7 @@ def test_a_frame_that_fails_is_counted_and_the_node_lives_on(held_node: Any) -> 
     assert held_node._engine.reopened == 0
 
 
-def test_a_lost_device_is_opened_anew(held_node: Any) -> None:
+def test_a_lost_device_is_opened_again(held_node: Any) -> None:
     held_node._engine.go_on.set()
     for second in range(1, 9):  # twice as many failures as attempts, but never without a success in between
         held_node._on_image(plain(255, second) if second % 2 else plain(0, second))

@@ -8,8 +8,9 @@ import pytest
 from drive_bag import START, STORE, write_bag
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
 
+from kd_seg_ros.bags.reading import image_topics, messages, open_bag
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.playback.play_bag import image_topics, main, messages, open_bag
+from kd_seg_ros.playback.play_bag import main
 
 
 def test_image_topics_of_a_bag(tmp_path: Path) -> None:

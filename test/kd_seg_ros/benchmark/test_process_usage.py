@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from held_memory import held_memory
 
-from kd_seg_ros.benchmark.process import Child, isolated_environment, usage
+from kd_seg_ros.benchmark.process_usage import usage
 from kd_seg_ros.common.errors import UserError
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux' /proc")
@@ -33,22 +33,3 @@ def test_usage_counts_threads_files_memory_and_time() -> None:
 def test_a_process_that_is_gone() -> None:
     with pytest.raises(UserError, match=r"process 4194305 cannot be looked at"):
         usage(4194305)  # above the largest there is
-
-
-def test_the_environment_keeps_what_the_user_has_set() -> None:
-    mine = {"FASTDDS_DEFAULT_PROFILES_FILE": "mine.xml"}
-    added = isolated_environment(mine)
-    assert not added.keys() & mine.keys()
-    assert 1 <= int(added["ROS_DOMAIN_ID"]) <= 101
-    assert added["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
-    assert isolated_environment({"ROS_DISTRO": "humble"})["ROS_LOCALHOST_ONLY"] == "1"
-
-
-def test_a_child_that_fails_is_quoted() -> None:
-    with Child("kd_seg_ros.benchmark.bare_run", "nowhere.onnx", "image", "--size", "0", "x") as child:
-        with pytest.raises(UserError, match=r"benchmark\.bare_run ended: .*error: argument --size"):
-            child.wait_for("ready:")
-        with pytest.raises(UserError, match="ended with status 2"):
-            child.check()
-        with pytest.raises(UserError, match="gave no result"):
-            child.result()
