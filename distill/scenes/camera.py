@@ -18,7 +18,7 @@ Array = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
-class Camera:
+class PinholeCamera:
     """Where the camera is, where it looks, and its image size.
 
     Angles in radians: ``yaw`` to the right, ``pitch`` upwards, ``roll`` clockwise.

@@ -9,19 +9,19 @@ makes the order of drawing matter only for the blending of edges: draw far thing
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from distill.scenes.camera import Camera
+from distill.scenes.body import Body
+from distill.scenes.camera import PinholeCamera
 from distill.scenes.geometry import NEAR, Doubles, clip_near, cover, cross
-from distill.scenes.texture import TO_LINEAR, Bytes, Colour, Floats, Texture, linear
+from distill.scenes.labels import SKY
+from distill.scenes.texture import TO_LINEAR, Bytes, Colour, Floats, Texture, linear, warp
 
-SKY = 10
 _BIAS = np.float32(0.004)
-"""A surface counts as in front when it is at most this share of the depth behind: decals win over walls."""
+"""Share of the depth by which a surface may be farther and still be drawn over: decals win over walls."""
 SPECK = 0.6
 """Primitives smaller than this many pixels both ways are left out."""
 _BITS = 4  # binary places of the corners given to OpenCV
@@ -29,25 +29,10 @@ Surface = tuple[Floats, npt.NDArray[np.bool_]]
 Point = Sequence[float] | Doubles
 
 
-@dataclass(frozen=True)
-class Body:
-    """Flat faces in camera axes; face k has the corners from ``starts[k]`` to ``starts[k + 1]``."""
-
-    corners: Doubles
-    """[N,3]"""
-    starts: Sequence[int]
-    normals: Doubles
-    """Outward, [F,3]."""
-    colours: Bytes
-    """sRGB and emission in 1/16 of the radiance of a white surface by day, [F,4]."""
-    gradients: Floats
-    """Factors on the colour at the upper and lower end of each face, [F,2]."""
-
-
 class Canvas:
     """The buffers, [H,W] each, and the ways of drawing into them."""
 
-    def __init__(self, camera: Camera) -> None:
+    def __init__(self, camera: PinholeCamera) -> None:
         shape = (camera.height, camera.width)
         self.camera = camera
         self.layers = np.zeros((*shape, 4), np.float32)
@@ -111,16 +96,10 @@ class Canvas:
     def solid(self, body: Body, chosen: Sequence[int], label: int) -> None:
         """Fill the chosen faces of one body, in this order, later ones over earlier ones."""
         camera = self.camera
-        if (body.corners[:, 2] > NEAR).all():
-            pixels = camera.project(body.corners)
-            outlines = [(pixels[body.starts[k] : body.starts[k + 1]], k) for k in chosen]
-        else:
-            clipped = [(clip_near(body.corners[body.starts[k] : body.starts[k + 1]]), k) for k in chosen]
-            outlines = [
-                (camera.project(part).clip(-30000, 30000), k) for part, k in clipped if len(part) >= 3
-            ]
+        outlines = body.outlines(camera, chosen)
         if not outlines:
             return
+        # The part of the image that the body touches, and how much of each of its pixels it covers.
         spans = np.array([[*pixels.min(0).tolist(), *pixels.max(0).tolist()] for pixels, _ in outlines])
         (low_u, low_v), (high_u, high_v) = spans[:, :2].min(0).tolist(), spans[:, 2:].max(0).tolist()
         left, top = max(0, int(low_u)), max(0, int(low_v))
@@ -129,6 +108,7 @@ class Canvas:
             return
         rows, columns = slice(top, bottom), slice(left, right)
         mask = cover([pixels - (left, top) for pixels, _ in outlines], bottom - top, right - left, 0.125)
+        # Which face each pixel shows (its place in ``faces``), and the faces' colours with soft edges.
         number = np.zeros(mask.shape, np.uint8)
         picture = np.zeros((*mask.shape, 4), np.uint8)
         faces = [k for _, k in outlines]
@@ -138,6 +118,7 @@ class Canvas:
             fixed = [np.rint((pixels - (left, top)) * (1 << _BITS)).astype(np.int32)]
             cv2.fillPoly(picture, fixed, colours[count], cv2.LINE_AA, _BITS)
             cv2.fillPoly(number, fixed, count, cv2.LINE_8, _BITS)
+        # 1/depth of each face's plane, linear in u and v, and where it is in front of what was drawn.
         normals, first = body.normals[faces], body.corners[[body.starts[k] for k in faces]]
         planes = normals / np.einsum("fc,fc->f", normals, first)[:, None] / (camera.focal, camera.focal, 1)
         plane = planes.astype(np.float32)[number]
@@ -147,13 +128,13 @@ class Canvas:
         front = inverse >= self.inverse_depth[rows, columns] * (1 - _BIAS)
         if not front.any():
             return
+        # Linear albedo, scaled from the upper to the lower end of each face, and emission.
         source = cv2.LUT(picture, TO_LINEAR).astype(np.float32, copy=False)
         gradients = body.gradients[faces]
         slope = (gradients[:, 1] - gradients[:, 0]) / np.maximum(spans[:, 3] - spans[:, 1], 1)
         ramp = np.stack([slope, gradients[:, 0] - slope * spans[:, 1]], 1).astype(np.float32)[number]
-        source[..., :3] *= (ramp[..., 0] * np.arange(top, bottom, dtype=np.float32)[:, None] + ramp[..., 1])[
-            ..., None
-        ]
+        image_row = np.arange(top, bottom, dtype=np.float32)[:, None]
+        source[..., :3] *= (ramp[..., 0] * image_row + ramp[..., 1])[..., None]
         source[..., 3] = picture[..., 3] * np.float32(1 / 16)
         coverage = mask * np.float32(1 / 255)
         # Every chosen face looks at the camera: its outward normal is the one towards it.
@@ -178,7 +159,7 @@ class Canvas:
         The texture is asked for only if the parallelogram is in view. Pieces of one surface ``grow`` by
         half a pixel, so that no seam shows between them.
         """
-        start, across, along = (np.asarray(p, np.float64) for p in (origin, right, down))
+        start, across, along = np.array([origin, right, down], np.float64)
         corners = self.camera.to_camera(
             np.stack([start, start + across, start + across + along, start + along])
         )
@@ -196,20 +177,14 @@ class Canvas:
         if pull is None:
             return
         size = (mask.shape[1], mask.shape[0])
-
-        def warp(image: Bytes) -> Bytes:
-            flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-            warped = cv2.warpPerspective(image, pull, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-            return warped.astype(np.uint8, copy=False)
-
-        pixels = warp(look.pixels)
+        pixels = warp(look.pixels, pull, size)
         source = cv2.LUT(pixels, TO_LINEAR).astype(np.float32, copy=False)
         if tint != (1, 1, 1):
             source *= np.array([*tint, 1], np.float32)
-        source[..., 3] = 0 if look.glow is None else warp(look.glow) * np.float32(1 / 32)
+        source[..., 3] = 0 if look.glow is None else warp(look.glow, pull, size) * np.float32(1 / 32)
         solid = mask >= 128
         if look.cover is not None:
-            solid &= warp(look.cover) >= 128
+            solid &= warp(look.cover, pull, size) >= 128
         elif not look.opaque:
             solid &= pixels[..., 3] >= 128
         coverage = mask * np.float32(1 / 255)

@@ -7,9 +7,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from distill.scenes.camera import Camera
+from distill.scenes.camera import PinholeCamera
 from distill.scenes.layout import CAMERA_SPEED, Street
-from distill.scenes.render import VIEW, Frame, render_frame
+from distill.scenes.render import VIEW, RenderedFrame, render_frame
 from distill.scenes.sensor import Sensor
 from distill.scenes.street import build
 from distill.scenes.weather.conditions import Weather, draw_weather
@@ -38,7 +38,7 @@ class Drive:
         """The weather of a frame."""
         return self.conditions[index * len(self.conditions) // self.frames]
 
-    def render(self, index: int) -> Frame:
+    def render(self, index: int) -> RenderedFrame:
         """Render one frame; it depends on nothing but the drive and its number."""
         time, condition = index / RATE, self.condition(index)
         street = _street(self.seed, self.frames)
@@ -46,14 +46,14 @@ class Drive:
         rng = np.random.default_rng([self.seed, 2, index])
         return render_frame(street, self.camera(street, time), weather, sensor, time, rng)
 
-    def camera(self, street: Street, time: float) -> Camera:
+    def camera(self, street: Street, time: float) -> PinholeCamera:
         """Pose after some seconds: along the right lane, swaying and nodding a little."""
         z = CAMERA_SPEED * time
         sway = 0.12 * np.sin(0.5 * time + 1) + 0.05 * np.sin(1.7 * time)
         offset = (street.lanes - 0.5) * street.lane_width + float(sway)
         nod = 0.003 * np.sin(6.1 * time) + 0.002 * np.sin(9.7 * time + 2)
         height, width = self.size
-        return Camera(
+        return PinholeCamera(
             height,
             width,
             focal=0.72 * width,

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from distill.scenes.canvas import Canvas
+from distill.scenes.labels import ROAD, SIDEWALK, TERRAIN
 from distill.scenes.layout import Street
 from distill.scenes.markings import paint_road
 from distill.scenes.texture import Floats, hsv, linear, noise, sample
 
-ROAD, SIDEWALK, TERRAIN = 0, 1, 9
 FARTHEST = 1500.0
 """Metres; the ground ends there, at the horizon for any eye."""
 KERB_STONE = linear((168, 166, 160))

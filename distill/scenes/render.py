@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from distill.scenes.camera import Camera
+from distill.scenes.camera import PinholeCamera
 from distill.scenes.canvas import Canvas
 from distill.scenes.geometry import clip_near
 from distill.scenes.ground import draw_ground
@@ -23,23 +23,23 @@ VIEW = 190.0
 
 
 @dataclass(frozen=True)
-class Frame:
-    """A picture with its truth, all [H,W]."""
+class RenderedFrame:
+    """A rendered picture with its labels and depth."""
 
     rgb: npt.NDArray[np.uint8]
-    """[H,W,3], sRGB."""
+    """Picture [H,W,3], sRGB."""
     labels: npt.NDArray[np.uint8]
-    """TrainIds 0…18."""
+    """TrainId of each pixel, 0…18, [H,W]."""
     depth: npt.NDArray[np.float32]
-    """Planar depth in metres, infinite in the sky."""
+    """Planar depth in metres [H,W], infinite in the sky."""
 
 
-def draw_camera(rng: np.random.Generator, street: Street, size: tuple[int, int]) -> Camera:
-    """A camera behind the windscreen of a car in the right lane at z = 0, looking along the street."""
+def draw_camera(rng: np.random.Generator, street: Street, size: tuple[int, int]) -> PinholeCamera:
+    """Place a camera at a car's windscreen, in the right lane at z = 0, looking roughly along the street."""
     height, width = size
     field = np.radians(rng.uniform(58, 82))
     offset = (street.lanes - 0.5) * street.lane_width + rng.normal(0, 0.3)
-    return Camera(
+    return PinholeCamera(
         height,
         width,
         focal=width / 2 / float(np.tan(field / 2)),
@@ -50,7 +50,7 @@ def draw_camera(rng: np.random.Generator, street: Street, size: tuple[int, int])
     )
 
 
-def draw_scene(street: Street, camera: Camera, time: float) -> Canvas:
+def draw_scene(street: Street, camera: PinholeCamera, time: float) -> Canvas:
     """Draw everything in view at a time (seconds), before light and weather."""
     canvas = Canvas(camera)
     draw_ground(canvas, street)
@@ -81,15 +81,20 @@ def _shade_ground(canvas: Canvas, things: list[tuple[Thing, Place]]) -> None:
 
 
 def render_frame(
-    street: Street, camera: Camera, weather: Weather, sensor: Sensor, time: float, rng: np.random.Generator
-) -> Frame:
+    street: Street,
+    camera: PinholeCamera,
+    weather: Weather,
+    sensor: Sensor,
+    time: float,
+    rng: np.random.Generator,
+) -> RenderedFrame:
     """Draw, light and expose; ``rng`` drives what differs from frame to frame (drops, flakes, noise)."""
     canvas = draw_scene(street, camera, time)
     rgb = sensor.expose(light_scene(canvas, street, weather, time, rng), rng)
-    return Frame(rgb, canvas.labels, canvas.depth)
+    return RenderedFrame(rgb, canvas.labels, canvas.depth)
 
 
-def render_scene(seed: int | np.random.SeedSequence, size: tuple[int, int], condition: str) -> Frame:
+def render_scene(seed: int | np.random.SeedSequence, size: tuple[int, int], condition: str) -> RenderedFrame:
     """Render a random street of a seed at ``size`` (height, width) in a condition.
 
     The same seed gives the same street in every condition and the same bytes every time.
@@ -97,7 +102,8 @@ def render_scene(seed: int | np.random.SeedSequence, size: tuple[int, int], cond
     entropy = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
     # A copy, because spawning changes the sequence it is asked of.
     sequence = np.random.SeedSequence(entropy.entropy, spawn_key=entropy.spawn_key)
-    place, air, grain = (np.random.default_rng(child) for child in sequence.spawn(3))
+    # Street and camera, weather and sensor, and what differs from frame to frame have independent streams.
+    place, air, grain = map(np.random.default_rng, sequence.spawn(3))
     street = build(int(place.integers(1 << 31)), VIEW)
     camera = draw_camera(place, street, size)
     weather = draw_weather(air, condition)

@@ -57,7 +57,7 @@ def hsv(hue: float, saturation: float, value: float) -> Colour:
 
 def scaled(colour: Colour, factor: float) -> Colour:
     """Return the colour made darker or lighter."""
-    red, green, blue = (min(255, max(0, round(c * factor))) for c in colour)
+    red, green, blue = np.clip(np.round(np.array(colour) * factor), 0, 255).astype(int).tolist()
     return red, green, blue
 
 
@@ -154,3 +154,10 @@ def sample(tile: Floats, u: Floats, v: Floats) -> Floats:
     column = np.floor(u * size).astype(np.int32) & (NOISE_SIZE - 1)
     row = np.floor(v * size).astype(np.int32) & (NOISE_SIZE - 1)
     return np.take(tile.reshape(-1), row * NOISE_SIZE + column)
+
+
+def warp(image: Bytes, pull: npt.NDArray[np.float64], size: tuple[int, int]) -> Bytes:
+    """Return ``image`` resampled to ``size`` (width, height) through the homography ``pull`` [3,3]."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped = cv2.warpPerspective(image, pull, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return warped.astype(np.uint8, copy=False)

@@ -1,5 +1,6 @@
 """Tiny data sets on disk: one writer for every name in the registry, all with random images and labels."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,12 @@ def write_plain(root: Path, *, splits: tuple[str, ...] = ("train", "val")) -> Pa
     return root
 
 
-TREES = {"acdc": write_acdc, "cityscapes": write_cityscapes, "bdd10k": write_bdd10k, "folder": write_plain}
+TREES: dict[str, Callable[..., Path]] = {
+    "acdc": write_acdc,
+    "cityscapes": write_cityscapes,
+    "bdd10k": write_bdd10k,
+    "folder": write_plain,
+}
 """Writes a tiny data set of each kind: ``TREES[name](root, splits=("train", "val"))``."""
 
 

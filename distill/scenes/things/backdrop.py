@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from distill.scenes.canvas import Canvas
+from distill.scenes.labels import BUILDING, VEGETATION
 from distill.scenes.layout import Street
 from distill.scenes.texture import Texture, hsv, noise_patch
 
-BUILDING, VEGETATION = 2, 8
 DISTANCE = 195.0
 """Metres ahead of the camera; the backdrop moves with it, as far things seem to."""
 WIDTH, HEIGHT = 420.0, 30.0

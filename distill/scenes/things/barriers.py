@@ -7,11 +7,12 @@ from typing import Final, Literal
 import cv2
 import numpy as np
 
+from distill.scenes.labels import FENCE, VEGETATION, WALL
 from distill.scenes.texture import Bytes, Texture, hsv, mipmapped, noise_patch, scaled
 from distill.scenes.things.surfaces import Material, surface, wall_colour
 
 Barrier = Literal["wall", "low wall", "fence", "hedge"]
-LABELS: Final[dict[Barrier, int]] = {"wall": 3, "low wall": 3, "fence": 4, "hedge": 8}
+LABELS: Final[dict[Barrier, int]] = {"wall": WALL, "low wall": WALL, "fence": FENCE, "hedge": VEGETATION}
 HEIGHTS: Final[dict[Barrier, tuple[float, float]]] = {
     "wall": (1.2, 3.0),
     "low wall": (0.5, 0.9),

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from distill.scenes.canvas import Canvas
+from distill.scenes.labels import BUILDING
 from distill.scenes.layout import Street
 from distill.scenes.texture import Colour, Texture
 from distill.scenes.things.facade import STOCK as FRONTS
 from distill.scenes.things.facade import front, measures
 
-BUILDING = 2
 CHUNK = 7.0
 """Metres of a near surface drawn at once, each at its own texture resolution; far ones take longer pieces."""
 

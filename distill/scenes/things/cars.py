@@ -10,11 +10,11 @@ from typing import Literal
 import numpy as np
 
 from distill.scenes.canvas import Canvas
+from distill.scenes.labels import CAR
 from distill.scenes.layout import Place
 from distill.scenes.texture import Colour, hsv, scaled
 from distill.scenes.things.mesh import BLACK, GLASS, PLATE, Mesh, draw_mesh
 
-CAR = 13
 CarKind = Literal["hatch", "sedan", "estate", "suv", "van"]
 _SHAPES: dict[str, tuple[float, ...]] = {
     # length, width, height, belt, bonnet, screen, rear screen, boot: metres along the car
@@ -52,7 +52,7 @@ def car_mesh(car: Car) -> Mesh:
     """The body at the origin, on the ground, heading forward."""
     rng = np.random.default_rng(car.seed)
     size = np.array(_SHAPES[car.kind]) * rng.uniform(0.95, 1.05, 8)
-    length, width, height, belt, bonnet, screen, rear_screen, boot = (float(s) for s in size)
+    length, width, height, belt, bonnet, screen, rear_screen, boot = size.tolist()
     paint, half, front, rear = car_colour(rng), width / 2, length / 2, -length / 2
     mesh = Mesh((0.0, 0.6, 0.0))
     radius = 0.33 if car.kind in ("suv", "van") else 0.3

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from distill.scenes.canvas import Canvas
+from distill.scenes.labels import BICYCLE, MOTORCYCLE, RIDER
 from distill.scenes.layout import Place
 from distill.scenes.things.cycle_pictures import (
     HEIGHT,
@@ -20,7 +21,6 @@ from distill.scenes.things.cycle_pictures import (
 from distill.scenes.things.people import FINEST
 from distill.scenes.things.plants import face_camera
 
-RIDER, MOTORCYCLE, BICYCLE = 12, 17, 18
 Tint = tuple[float, float, float]
 STOCK = 48
 """Different machines and riders of each kind; tints make more of them."""

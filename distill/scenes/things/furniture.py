@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from distill.scenes.canvas import Canvas
+from distill.scenes.labels import POLE, TRAFFIC_LIGHT, TRAFFIC_SIGN
 from distill.scenes.layout import Place, Side, Street, Thing
 from distill.scenes.texture import Colour, hsv
 from distill.scenes.things.signs import SIGNS, VARIANTS, SignKind, sign_picture
 
-POLE, LIGHT, SIGN = 5, 6, 7
 LIGHT_CYCLE = 14.0
 """Seconds from one green to the next."""
 
@@ -83,10 +83,10 @@ def paint_traffic_light(
     for across, bottom in heads:
         at = np.array([across, bottom, 0])
         board = np.array([[-0.3, -0.12, -0.1], [-0.3, 1.07, -0.1], [0.3, 1.07, -0.1], [0.3, -0.12, -0.1]])
-        canvas.polygon(place.points(board + at), rim, LIGHT)
-        canvas.polygon(place.points(board * (0.88, 0.95, 1.1) + at), (16, 17, 18), LIGHT)
+        canvas.polygon(place.points(board + at), rim, TRAFFIC_LIGHT)
+        canvas.polygon(place.points(board * (0.88, 0.95, 1.1) + at), (16, 17, 18), TRAFFIC_LIGHT)
         box = np.array([[-0.17, 0, -0.12], [-0.17, 0.95, -0.12], [0.17, 0.95, -0.12], [0.17, 0, -0.12]])
-        canvas.polygon(place.points(box + at), (24, 26, 27), LIGHT)
+        canvas.polygon(place.points(box + at), (24, 26, 27), TRAFFIC_LIGHT)
         if canvas.camera.focal / max(place.z - canvas.camera.position[2], 1) < 4:
             continue
         for index, lamp in enumerate(((255, 40, 25), (255, 180, 30), (40, 255, 150))):
@@ -95,7 +95,10 @@ def paint_traffic_light(
             disc += at + np.array([0, 0.78 - 0.3 * index, 0])
             dim: Colour = (lamp[0] // 6, lamp[1] // 6, lamp[2] // 6)
             canvas.polygon(
-                place.points(disc), lamp if index == lit else dim, LIGHT, emission=7.0 * (index == lit)
+                place.points(disc),
+                lamp if index == lit else dim,
+                TRAFFIC_LIGHT,
+                emission=7.0 * (index == lit),
             )
 
 
@@ -123,7 +126,7 @@ def paint_sign(
         )
         level = int(np.clip(np.floor(np.log2(64 / max(level_at * size, 1)) + 0.3), 0, 4))
         canvas.picture(
-            corner, right - corner, down - corner, partial(sign_picture, kind, variant, level), SIGN
+            corner, right - corner, down - corner, partial(sign_picture, kind, variant, level), TRAFFIC_SIGN
         )
 
 

@@ -8,12 +8,11 @@ from functools import lru_cache
 import numpy as np
 
 from distill.scenes.canvas import Canvas
+from distill.scenes.labels import BUS, TRAIN, TRUCK
 from distill.scenes.layout import Place
 from distill.scenes.texture import Colour, hsv, scaled
 from distill.scenes.things.cars import car_colour
 from distill.scenes.things.mesh import BLACK, GLASS, PLATE, Mesh, draw_mesh
-
-TRUCK, BUS, TRAIN = 14, 15, 16
 
 
 @dataclass(frozen=True)
@@ -106,17 +105,11 @@ def bus_mesh(bus: Large) -> Mesh:
     for index in range(count):
         z = rear + 0.45 + index * step
         if index in (0, count // 2, count - 1):
-            mesh.side(
-                half + 0.014,
-                (z + 0.08, z + step - 0.08, 0.5, top - 0.5),
-                (58, 64, 70),
-                inside * 0.8,
-                (1.5, 0.9),
-                finest=6,
-            )
-        mesh.side(
-            half + 0.018, (z + 0.06, z + step - 0.06, 1.4, top - 0.58), pane, inside, (1.0, 0.75), finest=6
-        )
+            door = (z + 0.08, z + step - 0.08, 0.5, top - 0.5)
+            dark = (58, 64, 70)
+            mesh.side(half + 0.014, door, dark, emission=inside * 0.8, gradient=(1.5, 0.9), finest=6)
+        window = (z + 0.06, z + step - 0.06, 1.4, top - 0.58)
+        mesh.side(half + 0.018, window, pane, emission=inside, gradient=(1.0, 0.75), finest=6)
     mesh.end(front + 0.01, (-half * 0.93, half * 0.93, 1.05, top - 0.5), GLASS, gradient=(1.9, 0.8))
     mesh.end(front + 0.015, (-half * 0.8, half * 0.8, top - 0.42, top - 0.12), (26, 26, 28))
     mesh.end(
@@ -162,8 +155,8 @@ def tram_mesh(tram: Large, end: int) -> Mesh:
             half + 0.016,
             (z, z + 1.35, low, top - 0.72),
             lit_pane,
-            1.6 if tram.lit else 0,
-            (1.0, 0.75),
+            emission=1.6 if tram.lit else 0,
+            gradient=(1.0, 0.75),
             finest=4,
         )
         if low < 1:

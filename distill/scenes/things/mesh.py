@@ -5,35 +5,54 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-from distill.scenes.canvas import Body, Canvas
+from distill.scenes.body import Body
+from distill.scenes.canvas import Canvas
 from distill.scenes.layout import Place
 from distill.scenes.texture import Colour, scaled
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 BLACK: Colour = (20, 20, 22)
 GLASS: Colour = (44, 52, 60)
 PLATE: Colour = (225, 224, 214)
 Spot = tuple[float, float, float]
-"""Local (right, up, forward) in metres."""
+"""A point in the body's own axes: right, up, forward, in metres."""
+Box = tuple[float, float, float, float]
+"""Two limits across and two upwards of a rectangle, in metres."""
 
 
 @dataclass(frozen=True)
 class Face:
-    """A flat polygon; ``finest`` is the pixels per metre below which it is left out."""
+    """A flat polygon of one colour."""
 
     points: npt.NDArray[np.float64]
+    """Corners [n,3] in the body's own axes, metres."""
     colour: Colour
     emission: float = 0.0
+    """Light it gives, as a multiple of the radiance of a white surface by day."""
     gradient: tuple[float, float] = (1.0, 1.0)
+    """Factors on the colour at its upper and lower end in the image."""
     finest: float = 0.0
+    """Pixels per metre below which it is left out."""
+
+
+class FaceLook(TypedDict, total=False):
+    """The optional fields of :class:`Face`, for functions that pass them on."""
+
+    emission: float
+    gradient: tuple[float, float]
+    finest: float
 
 
 @dataclass(frozen=True)
 class _Parts:
-    """All faces of a mesh in arrays, as :class:`~.canvas.Body` has them but in local axes."""
+    """All faces of a mesh in arrays, as :class:`~distill.scenes.body.Body` has them but in local axes."""
 
     points: npt.NDArray[np.float64]
     starts: list[int]
@@ -68,27 +87,12 @@ class Mesh:
             points, starts, normals, colours, gradients, np.array([face.finest for face in self.faces])
         )
 
-    def add(
-        self,
-        points: Sequence[Spot],
-        colour: Colour,
-        emission: float = 0.0,
-        gradient: tuple[float, float] = (1.0, 1.0),
-        finest: float = 0.0,
-    ) -> None:
-        """Append one face."""
-        self.faces.append(Face(np.asarray(points, np.float64), colour, emission, gradient, finest))
+    def add(self, points: Sequence[Spot], colour: Colour, **look: Unpack[FaceLook]) -> None:
+        """Append one face; ``look`` holds fields of :class:`Face`."""
+        self.faces.append(Face(np.asarray(points, np.float64), colour, **look))
 
-    def side(
-        self,
-        x: float,
-        box: tuple[float, float, float, float],
-        colour: Colour,
-        emission: float = 0.0,
-        gradient: tuple[float, float] = (1.0, 1.0),
-        finest: float = 0.0,
-    ) -> None:
-        """A rectangle (rear z, front z, bottom, top) on each side at ±x."""
+    def side(self, x: float, box: Box, colour: Colour, **look: Unpack[FaceLook]) -> None:
+        """Append a rectangle on each side of the body, at ±x; ``box`` is (rear z, front z, bottom, top)."""
         rear, front, low, high = box
         for sign in (-1, 1):
             points = [
@@ -97,29 +101,18 @@ class Mesh:
                 (sign * x, high, front),
                 (sign * x, low, front),
             ]
-            self.add(points, colour, emission, gradient, finest)
+            self.add(points, colour, **look)
 
-    def end(
-        self,
-        z: float,
-        box: tuple[float, float, float, float],
-        colour: Colour,
-        emission: float = 0.0,
-        gradient: tuple[float, float] = (1.0, 1.0),
-        finest: float = 0.0,
-    ) -> None:
-        """A rectangle (left, right, bottom, top) across the body at z."""
+    def end(self, z: float, box: Box, colour: Colour, **look: Unpack[FaceLook]) -> None:
+        """Append a rectangle across the body at z; ``box`` is (left, right, bottom, top)."""
         left, right, low, high = box
-        self.add(
-            [(left, low, z), (left, high, z), (right, high, z), (right, low, z)],
-            colour,
-            emission,
-            gradient,
-            finest,
-        )
+        self.add([(left, low, z), (left, high, z), (right, high, z), (right, low, z)], colour, **look)
 
-    def box(self, half: float, span: tuple[float, float, float, float], colour: Colour) -> None:
-        """Sides, ends and top of a block (rear z, front z, bottom, top)."""
+    def box(self, half: float, span: Box, colour: Colour) -> None:
+        """Append the sides, ends and top of a block of half width ``half``.
+
+        :param span: rear z, front z, bottom and top in metres.
+        """
         rear, front, low, high = span
         self.add(
             [(-half, high, rear), (-half, high, front), (half, high, front), (half, high, rear)],
@@ -130,7 +123,12 @@ class Mesh:
         self.side(half, span, colour, gradient=(1.02, 0.84))
 
     def wheels(self, x: float, axles: Sequence[float], radius: float, arch: Colour | None = BLACK) -> None:
-        """Discs on both sides."""
+        """Append wheels as discs on both sides.
+
+        :param x: half the distance between left and right wheels, metres.
+        :param axles: z of the axles, metres.
+        :param arch: colour of the arches above the wheels; None: no arches.
+        """
         angle = np.linspace(0, 2 * np.pi, 16, endpoint=False)
         for z in axles:
             for sign in (-1, 1):
@@ -141,7 +139,7 @@ class Mesh:
                 self._disc(sign * (x + 0.02), radius, z, radius * 0.3, angle, (70, 72, 76), 20)
 
     def tyres(self, x: float, axles: Sequence[float], radius: float) -> None:
-        """The treads of the outermost wheels, to be added before the body that hides their upper halves."""
+        """Append the treads of the outermost wheels, before the body that hides their upper halves."""
         for sign in (-1, 1):
             left, right = sorted((sign * (x - 0.22), sign * x))
             for z in (min(axles) - radius * 0.8, max(axles) + radius * 0.8):
@@ -169,9 +167,8 @@ def draw_mesh(canvas: Canvas, place: Place, mesh: Mesh, label: int) -> None:
     shift = np.array([place.x, place.y, place.z]) - camera.position
     detail = camera.focal / max(float(np.sqrt(shift @ shift)), 1.0)
     eye = -shift @ turn  # the eye in local axes
-    shown = (np.einsum("fc,fc->f", parts.normals, eye - parts.points[parts.starts[:-1]]) > 0) & (
-        parts.finest <= detail
-    )
+    facing = np.einsum("fc,fc->f", parts.normals, eye - parts.points[parts.starts[:-1]]) > 0
+    shown = facing & (parts.finest <= detail)
     to_camera = turn.T @ camera.rotation.T
     points = parts.points @ to_camera + shift @ camera.rotation.T
     body = Body(points, parts.starts, parts.normals @ to_camera, parts.colours, parts.gradients)

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from distill.scenes.canvas import Canvas
+from distill.scenes.labels import VEGETATION
 from distill.scenes.layout import Place
 from distill.scenes.texture import Bytes, Floats, Texture, hsv, mipmapped, noise_patch
 
-VEGETATION = 8
 STOCK = 10
 """Pictures per kind."""
 SIZE = 320

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from distill.scenes.canvas import Canvas
+from distill.scenes.labels import TRAFFIC_SIGN
 from distill.scenes.texture import Floats, linear
 from distill.scenes.weather.light import bloom
 
-SIGN = 7
 NIGHT_GLOW = 0.4
 """Weight of emission at night."""
 LAMPS = 9
@@ -64,7 +64,7 @@ class Night:
         light += beam[..., None] * np.array([1.0, 0.97, 0.88], np.float32)
         for positions, strength, colour in self._groups(lamps, eye):
             light += strength * point_lights(points, normals, positions)[..., None] * colour
-        light[canvas.labels == SIGN] += 5 * beam[canvas.labels == SIGN][:, None]
+        light[canvas.labels == TRAFFIC_SIGN] += 5 * beam[canvas.labels == TRAFFIC_SIGN][:, None]
         image = canvas.layers[..., :3] * (light + NIGHT_GLOW * canvas.layers[..., 3:])
         up = np.clip(camera.rays[..., 1] / camera.range_per_depth, 0, 1)[..., None]
         sky = np.array(self.sky, np.float32) * (1 - 0.8 * up**0.5)

@@ -22,12 +22,12 @@ import numpy.typing as npt
 
 from distill.scenes.canvas import Canvas
 from distill.scenes.geometry import Doubles
+from distill.scenes.labels import TERRAIN
 from distill.scenes.texture import Floats, linear, noise, sample
 from distill.scenes.weather.fog import extinction, koschmieder, ray_length
 from distill.scenes.weather.light import Daylight, bloom
 
 Mask = npt.NDArray[np.bool_]
-TERRAIN = 9
 WATER_R0 = 0.02
 EXPOSURE = 1 / 60
 """Seconds the shutter is open."""

@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 
 from distill.scenes.canvas import Canvas
+from distill.scenes.labels import ROAD, VEGETATION
 from distill.scenes.layout import Street
 from distill.scenes.texture import Floats, linear, noise, sample
 from distill.scenes.weather.fog import extinction, koschmieder, ray_length
 from distill.scenes.weather.light import DAY_GLOW, Daylight, bloom
 from distill.scenes.weather.rain import EXPOSURE, strokes, upward
 
-ROAD, SIDEWALK, VEGETATION = 0, 1, 8
 FALL_SPEED = 1.1
 
 

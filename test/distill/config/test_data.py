@@ -39,7 +39,7 @@ def test_each_data_set_has_its_own_mean_and_std() -> None:
 
 @pytest.mark.parametrize("name", DATA_SETS)
 def test_every_registered_data_set_can_be_configured(name: str) -> None:
-    values = {"dataset": name, "root": "r"}
+    values: dict[str, Any] = {"dataset": name, "root": "r"}
     if "classes" in DATA_SETS[name].options:
         values["classes"] = CLASSES
     data = config(values)
@@ -83,7 +83,7 @@ def test_a_class_map_may_stand_in_a_file_and_is_then_part_of_the_configuration(t
     ("data", "message"),
     [
         ({}, r"'data\.root' is missing"),
-        ({"root": "r", "dataset": "kitti"}, r"data\.dataset.*choose from acdc, cityscapes, bdd10k, folder"),
+        ({"root": "r", "dataset": "no_such_data"}, r"data\.dataset.*choose from acdc, .*folder"),
         ({"root": "r", "dataset": "bdd100k"}, "unknown data set 'bdd100k': .*did you mean 'bdd10k'"),
         ({"root": "r", "conditions": ["hail"]}, r"data\.conditions.*choose from fog, night, rain, snow"),
         ({"root": "r", "images": "x"}, "images belongs to data set 'folder', not 'acdc'"),

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill.scenes.camera import Camera
+from distill.scenes.camera import PinholeCamera
 
 ANGLE = st.floats(-0.5, 0.5)
 
@@ -13,7 +13,7 @@ ANGLE = st.floats(-0.5, 0.5)
 def test_a_point_on_a_pixels_ray_projects_onto_that_pixel(
     yaw: float, pitch: float, roll: float, u: int, v: int, depth: float
 ) -> None:
-    camera = Camera(48, 64, 50.0, (3.0, 1.5, -7.0), yaw, pitch, roll)
+    camera = PinholeCamera(48, 64, 50.0, (3.0, 1.5, -7.0), yaw, pitch, roll)
     point = np.array(camera.position) + depth * camera.rays[v, u].astype(np.float64)
 
     seen = camera.to_camera([point])
@@ -23,7 +23,7 @@ def test_a_point_on_a_pixels_ray_projects_onto_that_pixel(
 
 
 def test_axes_of_a_level_camera() -> None:
-    camera = Camera(48, 64, 50.0, (0.0, 1.5, 0.0))
+    camera = PinholeCamera(48, 64, 50.0, (0.0, 1.5, 0.0))
 
     right, up, far = camera.to_camera([[1, 1.5, 10], [0, 2.5, 10], [0, 1.5, 20]])
 
@@ -34,7 +34,7 @@ def test_axes_of_a_level_camera() -> None:
 
 def test_signs_of_the_angles() -> None:
     def pixel(point: tuple[float, float, float], **angles: float) -> np.ndarray:
-        camera = Camera(48, 64, 50.0, (0.0, 0.0, 0.0), **angles)
+        camera = PinholeCamera(48, 64, 50.0, (0.0, 0.0, 0.0), **angles)
         return camera.project(camera.to_camera([point]))[0] - camera.centre
 
     assert pixel((0, 0, 10), yaw=0.1)[0] < 0  # looking right, what is ahead moves left
@@ -43,7 +43,7 @@ def test_signs_of_the_angles() -> None:
 
 
 def test_range_is_the_length_of_the_ray() -> None:
-    camera = Camera(48, 64, 50.0, (0.0, 1.5, 0.0), yaw=0.3, pitch=-0.1, roll=0.05)
+    camera = PinholeCamera(48, 64, 50.0, (0.0, 1.5, 0.0), yaw=0.3, pitch=-0.1, roll=0.05)
     cx, cy = camera.centre
 
     expected = np.sqrt(1 + ((10 - cx) / 50) ** 2 + ((40 - cy) / 50) ** 2)

@@ -2,12 +2,12 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from distill.scenes.camera import Camera
+from distill.scenes.camera import PinholeCamera
 from distill.scenes.canvas import SKY, Canvas
 from distill.scenes.geometry import NEAR, clip_near, cover
 from distill.scenes.texture import Texture
 
-CAMERA = Camera(48, 64, 50.0, (1.0, 2.0, 3.0), yaw=0.2, pitch=0.05, roll=0.1)
+CAMERA = PinholeCamera(48, 64, 50.0, (1.0, 2.0, 3.0), yaw=0.2, pitch=0.05, roll=0.1)
 Spot = tuple[float, float, float]
 SPOT = st.tuples(st.floats(-4, 4), st.floats(-3, 3), st.floats(3, 20))
 
@@ -53,7 +53,7 @@ def test_the_nearer_surface_hides_the_farther_in_either_order() -> None:
 
 
 def test_a_half_covered_pixel_is_half_sky() -> None:
-    camera = Camera(48, 64, 50.0, (0.0, 0.0, 0.0))
+    camera = PinholeCamera(48, 64, 50.0, (0.0, 0.0, 0.0))
     canvas = Canvas(camera)
     # Its right edge passes through the centre of column 40, rows far beyond the image.
     edge = (40 - camera.centre[0]) / 50 * 10
@@ -69,7 +69,7 @@ def test_a_half_covered_pixel_is_half_sky() -> None:
 
 
 def test_a_picture_is_put_upright_and_its_transparent_half_left_out() -> None:
-    camera = Camera(48, 64, 50.0, (0.0, 0.0, 0.0))
+    camera = PinholeCamera(48, 64, 50.0, (0.0, 0.0, 0.0))
     canvas = Canvas(camera)
     pixels = np.zeros((40, 40, 4), np.uint8)
     pixels[:20, :, 0] = 255  # red above

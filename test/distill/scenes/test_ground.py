@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from distill.scenes.camera import Camera
+from distill.scenes.camera import PinholeCamera
 from distill.scenes.canvas import Canvas
 from distill.scenes.ground import draw_ground
 from distill.scenes.layout import Lot, Side, Street
@@ -23,14 +23,14 @@ def plain_street(**changes: object) -> Street:
     return Street(**(settings | changes))
 
 
-def draw(camera: Camera, street: Street) -> Canvas:
+def draw(camera: PinholeCamera, street: Street) -> Canvas:
     canvas = Canvas(camera)
     draw_ground(canvas, street)
     return canvas
 
 
 def test_depth_of_the_road_of_a_level_camera_is_height_times_focal_over_rows_below_the_horizon() -> None:
-    camera = Camera(121, 161, 130.0, (0.0, 1.5, 0.0))
+    camera = PinholeCamera(121, 161, 130.0, (0.0, 1.5, 0.0))
 
     canvas = draw(camera, plain_street())
 
@@ -42,7 +42,7 @@ def test_depth_of_the_road_of_a_level_camera_is_height_times_focal_over_rows_bel
 
 
 def test_the_sidewalk_is_higher_by_the_kerb() -> None:
-    camera = Camera(121, 161, 130.0, (0.0, 1.5, 0.0))
+    camera = PinholeCamera(121, 161, 130.0, (0.0, 1.5, 0.0))
 
     canvas = draw(camera, plain_street())
 
@@ -53,7 +53,7 @@ def test_the_sidewalk_is_higher_by_the_kerb() -> None:
 
 
 def test_the_face_of_the_kerb_lies_at_the_edge_of_the_road() -> None:
-    camera = Camera(1201, 1601, 1300.0, (0.0, 1.5, 0.0))
+    camera = PinholeCamera(1201, 1601, 1300.0, (0.0, 1.5, 0.0))
 
     canvas = draw(camera, plain_street())
 
@@ -65,7 +65,7 @@ def test_the_face_of_the_kerb_lies_at_the_edge_of_the_road() -> None:
 
 @pytest.mark.parametrize("pose", [{"pitch": -0.05}, {"yaw": 0.1}, {"roll": 0.04}])
 def test_points_of_a_turned_camera_lie_on_the_ground(pose: dict[str, float]) -> None:
-    camera = Camera(90, 160, 120.0, (0.5, 1.4, 10.0), **pose)
+    camera = PinholeCamera(90, 160, 120.0, (0.5, 1.4, 10.0), **pose)
     street = plain_street(bends=((2.0, 250.0, 0.4),))
 
     canvas = draw(camera, street)
@@ -84,7 +84,7 @@ def test_points_of_a_turned_camera_lie_on_the_ground(pose: dict[str, float]) -> 
 
 
 def test_a_cross_street_interrupts_the_sidewalk() -> None:
-    camera = Camera(121, 161, 130.0, (0.0, 1.5, 0.0))
+    camera = PinholeCamera(121, 161, 130.0, (0.0, 1.5, 0.0))
 
     canvas = draw(camera, plain_street(crossings=((9.0, 16.0),)))
 

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from distill.scenes.camera import Camera
+from distill.scenes.camera import PinholeCamera
 from distill.scenes.canvas import SKY, Canvas
 from distill.scenes.layout import Place
 from distill.scenes.things.cars import Car, car_mesh
 from distill.scenes.things.mesh import Mesh, draw_mesh
 
-CAMERA = Camera(90, 160, 120.0, (0.5, 1.5, 0.0), yaw=0.05, pitch=-0.03, roll=0.02)
+CAMERA = PinholeCamera(90, 160, 120.0, (0.5, 1.5, 0.0), yaw=0.05, pitch=-0.03, roll=0.02)
 
 
 def slab(origin: np.ndarray, ray: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from distill.scenes.camera import Camera
+from distill.scenes.camera import PinholeCamera
 from distill.scenes.render import draw_scene
 from distill.scenes.street import build
 from distill.scenes.weather.fog import Fog, extinction, koschmieder, ray_length
@@ -29,7 +29,7 @@ def test_the_sky_is_airlight_and_what_is_near_is_clear() -> None:
 
 
 def test_a_foggy_scene_follows_the_law_at_every_depth() -> None:
-    camera = Camera(60, 100, 80.0, (1.5, 1.5, 0.0), pitch=-0.02)
+    camera = PinholeCamera(60, 100, 80.0, (1.5, 1.5, 0.0), pitch=-0.02)
     street = build(3, 150.0)
     sky = Daylight.draw(np.random.default_rng(0), 0.5)
     fog = Fog(sky, visibility=120.0, airlight=(0.4, 0.42, 0.45))
@@ -52,7 +52,7 @@ def test_a_foggy_scene_follows_the_law_at_every_depth() -> None:
 
 
 def test_ray_length_is_the_distance_to_the_point() -> None:
-    camera = Camera(60, 100, 80.0, (1.5, 1.5, 0.0), yaw=0.1, pitch=-0.02, roll=0.03)
+    camera = PinholeCamera(60, 100, 80.0, (1.5, 1.5, 0.0), yaw=0.1, pitch=-0.02, roll=0.03)
     canvas = draw_scene(build(3, 150.0), camera, 0.0)
 
     point = np.array(camera.position) + canvas.depth[50, 20] * camera.rays[50, 20]

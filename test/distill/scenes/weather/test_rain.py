@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from distill.scenes.camera import Camera
+from distill.scenes.camera import PinholeCamera
 from distill.scenes.weather.rain import fall_speed, fresnel, mirror_rows, strokes
 
 
@@ -22,7 +22,7 @@ def test_drops_fall_as_fast_as_measured() -> None:
 
 
 def test_the_ground_mirrors_what_stands_on_it_about_its_foot() -> None:
-    camera = Camera(201, 101, 150.0, (0.0, 1.5, 0.0))
+    camera = PinholeCamera(201, 101, 150.0, (0.0, 1.5, 0.0))
     depth, height = 12.0, 1.0
     foot, point, image = camera.project(
         camera.to_camera([[0, 0, depth], [0, height, depth], [0, -height, depth]])
