@@ -20,7 +20,6 @@ from distill.config import load_config
 from distill.config.overrides import parse_overrides
 from kd_seg_ros.benchmark.marks import write_between_marks
 
-ROOT = Path(__file__).parent.parent
 STUDENTS = {
     "border": "border-focal (baseline)",
     "cwd_border": "CWD + border-focal",
@@ -51,14 +50,13 @@ def main() -> None:
 
 def score_of(data: str, config: str, name: str, seed: int, overrides: list[str]) -> tuple[float, float]:
     """Return mIoU and ECE of a run, training and evaluating it first where that has not been done."""
-    path = ROOT / "config" / "distill" / f"{config}.yaml"
     keys = [*overrides, "--name", name, "--seed", str(seed)]
-    folder = load_config(path, parse_overrides(keys)).run_folder
+    folder = load_config(config, parse_overrides(keys)).run_folder
     scores = folder / "best.metrics.json"
     if not scores.is_file():
         again = "--resume" if (folder / "last.ckpt").is_file() else "--overwrite"
         for command in (
-            ["fit", "--config", str(path), again, *keys],
+            ["fit", "--config", config, again, *keys],
             ["evaluate", "--checkpoint", str(folder / "best.ckpt")],
         ):
             if distill(command):

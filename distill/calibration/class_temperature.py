@@ -1,4 +1,4 @@
-"""A temperature for each predicted class: the mask stays, and each class gets its own honesty.
+"""A temperature for each predicted class: the mask stays, and each class is calibrated by itself.
 
 A pixel's logits z are divided by T_k with k = argmax z, see :mod:`distill.models.logit_calibration`. Each
 pixel has one k, so the NLL falls into a sum over the predicted classes, in which each T_k occurs once::

@@ -1,7 +1,7 @@
 """Two halves of the labelled images: one to calibrate on, one to report on.
 
-Consecutive frames of a drive look alike: scores on a frame whose neighbour was calibrated on are no
-held-out scores. So each drive (the images of a condition in one folder) goes to one half as a whole.
+Consecutive frames of a drive look alike: a frame next to one that was calibrated on is not held out. So each
+drive (the images of a condition in one folder) goes to one half as a whole.
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ def split(frames: Sequence[Frame]) -> tuple[list[Frame], list[Frame]]:
     for members in conditions.values():
         counts = [0, 0]
         for group in _groups(frames, members):
-            half = min((0, 1), key=lambda h: (counts[h], len(halves[h])))
+            # Compared in this order: images of the condition, images in all.
+            first, second = (counts[0], len(halves[0])), (counts[1], len(halves[1]))
+            half = 0 if first <= second else 1
             halves[half].extend(group)
             counts[half] += len(group)
-    first, second = ([frames[index] for index in sorted(half)] for half in halves)
-    return first, second
+    fitted = [frames[index] for index in sorted(halves[0])]
+    reported = [frames[index] for index in sorted(halves[1])]
+    return fitted, reported
 
 
 def _groups(frames: Sequence[Frame], members: Sequence[int]) -> list[list[int]]:

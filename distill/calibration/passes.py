@@ -1,9 +1,10 @@
-"""What calibration asks of the network: logits of single pixels to fit on, and scores of whole images."""
+"""The passes over the images: logits of single pixels to fit on, then scores of whole images."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from distill.common.device import default_device
-from distill.data.dataset import SegmentationDataset
+from distill.datasets.frame import Frame, read_sample
 from distill.evaluation.evaluation import Evaluation
 from distill.evaluation.metrics_json import FULL
 from distill.metrics import confusion_matrix
@@ -21,73 +22,97 @@ from distill.models.logit_calibration import LogitCalibration
 from kd_seg_ros.common.classes import IGNORE_ID
 
 Confusion = dict[str, NDArray[np.int64]]
-"""By condition, and :data:`~distill.evaluation.metrics_json.FULL`: [C, C + 1], see
-:mod:`distill.metrics.confusion`."""
+"""Confusion matrices [C, C + 1] by condition and in total, see :mod:`distill.metrics.confusion`."""
+Name = TypeVar("Name", bound=str)
 
 
 @dataclass
-class Drawn:
-    """N pixels drawn from some images, and how the network does on all of these images."""
+class DrawnPixels:
+    """N pixels drawn from some images, and how the uncalibrated network does on all of these images."""
 
     logits: Tensor
     """[N, C], uncalibrated."""
     labels: Tensor
-    """int64 [N]."""
+    """int64 [N], 0…C−1."""
     confusion: Confusion = field(default_factory=dict)
 
 
-def draw_pixels(model: DeployedModel, dataset: SegmentationDataset, pixels: int, classes: int) -> Drawn:
-    """Draw labelled pixels, evenly from all images; the same ones each time."""
+def draw_pixels(
+    model: DeployedModel, frames: Sequence[Frame], pixels: int, classes: int, progress: bool = False
+) -> DrawnPixels:
+    """Draw labelled pixels, evenly from all images; the same ones each time.
+
+    :param model: gives the uncalibrated logits.
+    :param pixels: how many to draw; images with fewer labelled pixels than their share give what they have.
+    :param progress: show a progress bar on standard error.
+    """
     model = model.to(default_device())
-    share = -(-pixels // len(dataset))
+    share = -(-pixels // len(frames))
     rng = np.random.default_rng(0)
-    logits, labels, confusion = [], [], Confusion()
-    for sample in tqdm(dataset, "fit", unit="image"):
-        flat = sample.labels.ravel()
+    logits, all_labels, confusion = [], [], Confusion()
+    for condition, image, labels in _labelled(frames, "fit", progress):
+        flat = labels.ravel()
         labelled = np.flatnonzero(flat != IGNORE_ID)
         chosen = rng.choice(labelled, min(share, len(labelled)), replace=False)
-        image = _logits(model, sample.image)
-        logits.append(image.flatten(1)[:, torch.from_numpy(chosen).to(image.device)].T.cpu())
-        labels.append(torch.from_numpy(flat[chosen].astype(np.int64)))
-        _count(confusion, sample.condition, sample.labels, image.argmax(0), classes)
-    return Drawn(torch.cat(logits), torch.cat(labels), confusion)
+        of_image = _logits(model, image)
+        logits.append(of_image.flatten(1)[:, torch.from_numpy(chosen).to(of_image.device)].T.cpu())
+        all_labels.append(torch.from_numpy(flat[chosen].astype(np.int64)))
+        _count(confusion, condition, labels, of_image.argmax(0), classes)
+    return DrawnPixels(torch.cat(logits), torch.cat(all_labels), confusion)
 
 
-def count_masks(model: DeployedModel, dataset: SegmentationDataset, classes: int) -> Confusion:
-    """Compare the masks of a calibrated network with the labels."""
+def count_masks(
+    model: DeployedModel, frames: Sequence[Frame], classes: int, progress: bool = False
+) -> Confusion:
+    """Compare the masks of a calibrated network with the labels.
+
+    :param progress: show a progress bar on standard error.
+    """
     model = model.to(default_device())
     confusion = Confusion()
-    for sample in tqdm(dataset, "count", unit="image"):
+    for condition, image, labels in _labelled(frames, "count", progress):
         with torch.inference_mode():
-            _, mask = model.scores(torch.from_numpy(sample.image).to(default_device()))
-        _count(confusion, sample.condition, sample.labels, mask, classes)
+            _, mask = model.scores(torch.from_numpy(image).to(default_device()))
+        _count(confusion, condition, labels, mask, classes)
     return confusion
 
 
 def score_all(
     model: DeployedModel,
-    dataset: SegmentationDataset,
-    calibrations: Mapping[str, LogitCalibration],
+    frames: Sequence[Frame],
+    calibrations: Mapping[Name, LogitCalibration],
     class_names: Sequence[str],
-) -> dict[str, Evaluation]:
+    progress: bool = False,
+) -> dict[Name, Evaluation]:
     """Score the same logits under several calibrations.
 
-    :param model: of which the uncalibrated logits are taken.
+    :param model: gives the uncalibrated logits.
+    :param progress: show a progress bar on standard error.
     :return: the scores by calibration.
     :raises ValueError: if a logit is not finite.
     """
     model = model.to(default_device())
     evaluations = {name: Evaluation(class_names) for name in calibrations}
-    for sample in tqdm(dataset, "compare", unit="image"):
-        logits = _logits(model, sample.image)
+    for number, (condition, image, labels) in enumerate(_labelled(frames, "compare", progress)):
+        logits = _logits(model, image)
         for name, calibration in calibrations.items():
             scores = calibration.apply(logits)
-            evaluations[name].update(sample.condition, sample.path.name, sample.labels, scores)
+            evaluations[name].update(condition, frames[number].image.name, labels, scores)
     return evaluations
 
 
+def _labelled(
+    frames: Sequence[Frame], doing: str, progress: bool
+) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]]:
+    """Read frames one after the other; yield condition, image [H, W, 3] and labels [H, W]."""
+    for frame in tqdm(frames, doing, unit="image", disable=not progress):
+        sample = read_sample(frame)
+        assert sample.labels is not None
+        yield sample.condition, sample.image, sample.labels
+
+
 def _logits(model: DeployedModel, image: NDArray[np.uint8]) -> Tensor:
-    """Uncalibrated logits [C, H, W] of an image."""
+    """Return the uncalibrated logits [C, H, W] of an image."""
     with torch.inference_mode():
         return model.logits(torch.from_numpy(image).to(default_device()))[0]
 
@@ -95,6 +120,7 @@ def _logits(model: DeployedModel, image: NDArray[np.uint8]) -> Tensor:
 def _count(
     confusion: Confusion, condition: str, labels: NDArray[np.uint8], mask: Tensor, classes: int
 ) -> None:
+    """Add the pixels of one image to the matrices of its condition and of the total."""
     found = confusion_matrix(labels, mask.to(torch.uint8).cpu().numpy(), classes, IGNORE_ID)
     for key in (FULL, condition):
         confusion[key] = confusion.get(key, np.zeros_like(found)) + found

@@ -11,5 +11,8 @@ FEWEST: Final = 1000
 
 
 def is_rare(train_ids: Tensor, classes: int) -> list[bool]:
-    """Tell for each of the classes whether it has fewer than :data:`FEWEST` of the pixels int64 [N]."""
+    """Tell for each class, in order, whether fewer than :data:`FEWEST` pixels belong to it.
+
+    :param train_ids: int64 [N], the pixels' classes, 0…classes−1.
+    """
     return [int(count) < FEWEST for count in train_ids.bincount(minlength=classes)]

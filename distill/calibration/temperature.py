@@ -1,4 +1,4 @@
-"""Temperature scaling: one number that makes the confidence honest without changing the mask.
+"""Temperature scaling: one number that changes the confidence of all pixels, and no pixel's class.
 
 Guo et al., *On Calibration of Modern Neural Networks*, ICML 2017. T minimises the negative
 log-likelihood of the labels y under the logits z::
@@ -17,8 +17,10 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.nn import functional as F
 
+from distill.models.logit_calibration import LogitCalibration
+
 LOWEST, HIGHEST = 0.05, 20.0
-"""Range of T that is searched."""
+"""Range in which T is searched."""
 
 
 def find_temperature(logits: Tensor, labels: Tensor) -> float:
@@ -32,10 +34,18 @@ def find_temperature(logits: Tensor, labels: Tensor) -> float:
         raise ValueError("no labelled pixel to calibrate on")
     if not torch.isfinite(logits).all():
         raise ValueError("the logits hold NaN or infinity")
-    logits = logits.double()
-
-    def nll(log_t: float) -> float:
-        return float(F.cross_entropy(logits / math.exp(log_t), labels))
-
-    found = minimize_scalar(nll, bounds=(math.log(LOWEST), math.log(HIGHEST)), method="bounded")
+    bounds = (math.log(LOWEST), math.log(HIGHEST))
+    found = minimize_scalar(_nll, bounds=bounds, args=(logits.double(), labels), method="bounded")
     return math.exp(float(found.x))
+
+
+def common_temperature(_logits: Tensor, _labels: Tensor, temperature: float) -> LogitCalibration:
+    """Return the calibration by a T that :func:`find_temperature` has found already.
+
+    Logits and labels are not needed for it; all functions of the catalogue take the same arguments.
+    """
+    return LogitCalibration("temperature", temperature=temperature)
+
+
+def _nll(log_t: float, logits: Tensor, labels: Tensor) -> float:
+    return float(F.cross_entropy(logits / math.exp(log_t), labels))

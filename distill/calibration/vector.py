@@ -1,4 +1,4 @@
-"""Vector scaling: a weight and a bias for the logit of each class, which changes the mask, too.
+"""Vector scaling: a weight and a bias for the logit of each class, which changes the mask as well.
 
 Guo et al., *On Calibration of Modern Neural Networks*, ICML 2017. w and b minimise the negative
 log-likelihood of the labels y::
@@ -25,8 +25,8 @@ from torch import Tensor
 from distill.calibration.rare import is_rare
 from distill.models.logit_calibration import LogitCalibration
 
-AT_ONCE = 1 << 16
-"""Pixels worked on at a time."""
+PIXELS_AT_ONCE = 1 << 16
+"""So many pixels are processed in one step, which bounds the memory."""
 
 
 def find_vector_scaling(logits: Tensor, labels: Tensor, temperature: float) -> LogitCalibration:
@@ -37,32 +37,49 @@ def find_vector_scaling(logits: Tensor, labels: Tensor, temperature: float) -> L
     :param temperature: the common T, to start from.
     """
     classes = logits.shape[1]
-    free = np.flatnonzero(~np.array(is_rare(labels, classes)))
     start = np.stack([np.full(classes, 1 / temperature), np.zeros(classes)])
-
-    def placed(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        both = start.copy()
-        both[:, free] = values.reshape(2, -1)
-        return both
-
-    def objective(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        value, gradient = nll(logits, labels, placed(values))
-        return value, gradient[:, free].ravel()
-
+    free = np.flatnonzero(~np.array(is_rare(labels, classes)))
     weights, biases = start
     if len(free):
         found = minimize(
-            objective, start[:, free].ravel(), jac=True, method="L-BFGS-B", options={"ftol": 1e-9}
+            _objective,
+            start[:, free].ravel(),
+            args=(logits, labels, start, free),
+            jac=True,
+            method="L-BFGS-B",
+            options={"ftol": 1e-9},
         )
-        weights, biases = placed(found.x)
+        weights, biases = _placed(found.x, start, free)
     return LogitCalibration("vector", weights=tuple(weights.tolist()), biases=tuple(biases.tolist()))
+
+
+def _objective(
+    values: NDArray[np.float64],
+    logits: Tensor,
+    labels: Tensor,
+    start: NDArray[np.float64],
+    free: NDArray[np.intp],
+) -> tuple[float, NDArray[np.float64]]:
+    """Return the NLL and its gradient [2·F] at the parameters [2·F] of the F free classes."""
+    value, gradient = nll(logits, labels, _placed(values, start, free))
+    return value, gradient[:, free].ravel()
+
+
+def _placed(
+    values: NDArray[np.float64], start: NDArray[np.float64], free: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Put the parameters [2·F] of the free classes into those of all classes [2, C]."""
+    both = start.copy()
+    both[:, free] = values.reshape(2, -1)
+    return both
 
 
 def nll(logits: Tensor, labels: Tensor, parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
     """Return the NLL and its gradient [2, C] at w and b [2, C]."""
     weights, biases = torch.from_numpy(parameters)
     total, gradient = 0.0, torch.zeros(2, len(weights), dtype=torch.float64)
-    for z, y in zip(logits.split(AT_ONCE), labels.split(AT_ONCE), strict=True):
+    # log p by softmax in float64; then p − onehot(y) in place, and the two gradients summed over the pixels.
+    for z, y in zip(logits.split(PIXELS_AT_ONCE), labels.split(PIXELS_AT_ONCE), strict=True):
         z, y = z.double(), y[:, None]
         log_p = (weights * z + biases).log_softmax(1)
         total -= float(log_p.gather(1, y).sum())

@@ -16,7 +16,10 @@ from kd_seg_ros.common.logs import progress_shown
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options; every key of the configuration is one too."""
     parser.add_argument(
-        "--config", type=Path, required=True, help="experiment, e.g. config/distill/NAME.yaml"
+        "--config",
+        required=True,
+        metavar="EXPERIMENT",
+        help="YAML file, or the name of an experiment of this package, e.g. j_rn18_cwd_border",
     )
     parser.add_argument("--resume", action="store_true", help="continue the run from its last checkpoint")
     parser.add_argument("--overwrite", action="store_true", help="delete the earlier run in its folder")

@@ -1,7 +1,7 @@
 """The typed configuration of one experiment: one YAML file, validated as a whole before anything runs.
 
-A file may name another as its ``base`` (a path relative to itself) and then holds only what differs.
-Unknown keys are refused, naming the nearest known one.
+A file may name another as its ``base``, by a path relative to itself or by the name of one of this package,
+and then holds only what differs. Unknown keys are refused, naming the nearest known one.
 """
 
 from distill.config.data import DataConfig

@@ -1,100 +1,138 @@
-"""From a YAML file to an experiment: bases, overrides, and errors a person understands."""
+"""From a YAML file, its bases and the command line to a validated experiment; errors name their place."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from distill.common.yaml_file import read_yaml
+from distill.common.yaml_file import Location
+from distill.config.draft import COMMAND_LINE, Draft, read_draft
 from distill.config.experiment import Config
-from distill.config.section import Section
+from distill.config.keys import keys_next_to
+from distill.config.shipped import find_config
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.suggest import did_you_mean
 
 
-def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Config:
+def load_config(config: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
     """Read and validate an experiment.
 
-    :param overrides: values by dotted key, ``{"training.epochs": 3}``; they win over the file.
-    :raises UserError: naming the file, the key at fault and the nearest known one.
+    :param config: a file, or the name of a configuration of this package such as ``j_rn18_cwd_border``.
+    :param overrides: values by dotted key, ``{"training.epochs": 3}``; they replace those of the file.
+    :raises UserError: naming the file and line, or the option, at fault.
     """
-    values = _read_yaml(path)
-    for key, value in (overrides or {}).items():
-        _set(values, key.split("."), value)
-    return parse_config(values, str(path))
+    return load_with_draft(config, overrides)[0]
+
+
+def load_with_draft(config: str | Path, overrides: Mapping[str, Any] | None = None) -> tuple[Config, Draft]:
+    """Read and validate an experiment; return also the values as they were given, with their origins.
+
+    The parameters and errors are those of :func:`load_config`.
+    """
+    path = find_config(config)
+    overrides = overrides or {}
+    draft = _read(path, overrides)
+    try:
+        return Config.model_validate(draft.values), draft
+    except ValidationError as error:
+        fault = _first_fault(error, draft)
+        options = _options_at_fault(fault, draft, path, overrides)
+        place = " and ".join(options) or _place_in_files(fault, draft)
+        raise UserError(f"{place}: {fault.text(options)}") from error
 
 
 def parse_config(values: Mapping[str, Any], source: str) -> Config:
-    """Validate plain values; ``source`` names them in errors."""
+    """Validate plain values.
+
+    :param source: what the values come from, to name it in errors.
+    :raises UserError: naming the source and the key at fault.
+    """
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise UserError(f"{source}: {_explain(error)}") from error
+        raise UserError(f"{source}: {_first_fault(error, Draft(source, dict(values))).text()}") from error
 
 
-def _read_yaml(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """Read a file and, below it, its base."""
-    if path.resolve() in seen:
-        raise UserError(f"{path}: its bases form a circle")
-    values = read_yaml(path, "configuration")
-    if not isinstance(values, dict):
-        raise UserError(f"configuration {path} holds no keys")
-    base = values.pop("base", None)
-    if base is None:
-        return values
-    return _merged(_read_yaml(path.parent / str(base), (*seen, path.resolve())), values)
+@dataclass(frozen=True)
+class _Fault:
+    """What is wrong with the values of a configuration."""
+
+    location: Location
+    """The value at fault, or the section whose values do not go together; empty for the whole of it."""
+    message: str
+    """What is wrong, without the key unless ``kind`` is "unknown" or "missing"."""
+    kind: str
+    """"unknown" for a key that there is not, "missing" for one that must be given, "section", "value"."""
+
+    def text(self, options: list[str] | None = None) -> str:
+        """Return the message with the key, where neither it nor the options in front of it say it."""
+        key = ".".join(self.location)
+        says_it = self.kind in ("unknown", "missing") or not key or options == [f"--{key}"]
+        return self.message if says_it else f"{key!r}: {self.message}"
 
 
-def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay ``changes`` over ``base``, section by section."""
-    merged = dict(base)
-    for key, value in changes.items():
-        old = merged.get(key)
-        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
+def _read(path: Path, overrides: Mapping[str, Any]) -> Draft:
+    draft = read_draft(path)
+    for key, value in overrides.items():
+        draft.set(key, copy.deepcopy(value), COMMAND_LINE)
+    return draft
 
 
-def _set(values: dict[str, Any], keys: list[str], value: Any) -> None:
-    for key in keys[:-1]:
-        section = values.get(key)
-        if not isinstance(section, dict):
-            section = values[key] = {}
-        values = section
-    values[keys[-1]] = value
-
-
-def _explain(error: ValidationError) -> str:
-    """One line for the first fault of a validation; a wrong name goes before what is missing for it."""
+def _first_fault(error: ValidationError, draft: Draft) -> _Fault:
+    """Return the first fault of a validation; a wrong name goes before what is missing because of it."""
     faults = error.errors()
     first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
-    where = ".".join(str(part) for part in first["loc"])
+    location = tuple(str(part) for part in first["loc"])
+    key = ".".join(location)
     if first["type"] == "extra_forbidden":
-        known = _keys_beside(first["loc"])
-        advice = did_you_mean(str(first["loc"][-1]), known) or f"; there are {', '.join(known)}"
-        return f"unknown key {where!r}{advice}"
+        known = keys_next_to(location)
+        advice = did_you_mean(location[-1], known) or f"; there are {', '.join(known)}"
+        return _Fault(location, f"unknown key {key!r}{advice}", "unknown")
     if first["type"] == "missing":
-        return f"{where!r} is missing"
-    message = first["msg"].removeprefix("Value error, ")
+        return _Fault(location, f"{key!r} is missing", "missing")
+    # Pydantic names the alternative of a type, too: student.pretrained.bool.
+    location = draft.reached(location)
+    message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
     message = message[0].lower() + message[1:]
-    return f"{where!r}: {message} (it is {first['input']!r})" if where else message
+    if isinstance(first["input"], dict):
+        return _Fault(location, message, "section")
+    return _Fault(location, f"{message} (it is {first['input']!r})", "value")
 
 
-def _keys_beside(location: Iterable[str | int]) -> list[str]:
-    """Names of the known keys of the section that the last part of ``location`` stands in."""
-    section: Any = Config
-    for part in list(location)[:-1]:
-        if isinstance(part, int):
-            continue
-        annotation = section.model_fields[part].annotation
-        section = _section_in(annotation)
-    return list(section.model_fields)
+def _options_at_fault(fault: _Fault, draft: Draft, path: Path, overrides: Mapping[str, Any]) -> list[str]:
+    """Return the options of the command line that the fault comes from, such as ``--training.epochs``."""
+    given, origin = draft.origin_of(fault.location)
+    if fault.kind == "section":
+        # Values that do not go together: would they without an option, or without all of them?
+        for key in overrides:
+            others = {other: value for other, value in overrides.items() if other != key}
+            if not _has_fault(fault, path, others):
+                return [f"--{key}"]
+        if overrides and not _has_fault(fault, path, {}):
+            return [f"--{key}" for key in overrides]
+        return []
+    key = ".".join(given)
+    if origin != COMMAND_LINE or (fault.kind == "missing" and key not in overrides):
+        return []
+    return [f"--{key}"]
 
 
-def _section_in(annotation: Any) -> Any:
-    """Return the section class inside ``Section``, ``Section | None`` or ``tuple[Section, …]``."""
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return annotation
-    return next(filter(None, (_section_in(a) for a in getattr(annotation, "__args__", ()))), None)
+def _place_in_files(fault: _Fault, draft: Draft) -> str:
+    """Return the file and line of a fault, or the file alone where no line gives the value."""
+    _, origin = draft.origin_of(fault.location)
+    return draft.source if origin in (None, COMMAND_LINE) else str(origin)
+
+
+def _has_fault(fault: _Fault, path: Path, overrides: Mapping[str, Any]) -> bool:
+    """Return whether a configuration with these overrides has the same fault."""
+    draft = _read(path, overrides)
+    try:
+        Config.model_validate(draft.values)
+    except ValidationError as error:
+        return _first_fault(error, draft).message == fault.message
+    return False

@@ -3,31 +3,107 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, Literal, get_args, get_origin
 
 import yaml
 
+from distill.config.keys import UnknownKeyError, alternatives, is_optional, section_in, type_of
 from kd_seg_ros.common.errors import UserError
+
+_NULL: Final = ("null", "none", "~")
+_BOOLEANS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
-    """Parse ``--key value`` and ``--key=value`` pairs; values are read as YAML.
+    """Parse ``--key value`` and ``--key=value`` pairs, each value by the type of its key.
 
-    :raises UserError: for an argument that is no option, an option without a value, a value that is not YAML.
+    Text is taken as it stands, so that ``--data.images {split}/images`` needs no further quotes. A list is
+    written with commas (``192,192``) or as YAML (``[192, 192]``), a nested section as YAML
+    (``{checkpoint: best.ckpt}``); ``null`` or ``none`` empties a key that may be empty.
+
+    :return: the values by dotted key, in the order given.
+    :raises UserError: naming the option that is no key of a configuration, or has no value of its type.
     """
     values: dict[str, Any] = {}
-    rest = iter(arguments)
-    for argument in rest:
-        key, equals, value = argument.partition("=")
-        if not key.startswith("--"):
-            raise UserError(f"unexpected argument {argument!r}; options look like --key value")
+    rest = list(arguments)
+    while rest:
+        option, equals, text = rest.pop(0).partition("=")
+        if not option.startswith("--"):
+            raise UserError(f"unexpected argument {option!r}; options look like --key value")
         if not equals:
-            following = next(rest, None)
-            if following is None:
-                raise UserError(f"option {key} needs a value")
-            value = following
+            if not rest or rest[0].startswith("--"):
+                raise UserError(f"option {option} needs a value")
+            text = rest.pop(0)
         try:
-            values[key[2:]] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise UserError(f"option {key}: {value!r} is not a YAML value") from error
+            values[option[2:]] = parse_value(text, type_of(option[2:]))
+        except UnknownKeyError as error:
+            advice = f"; did you mean --{error.suggestion}?" if error.suggestion else ""
+            raise UserError(f"{option}: unknown key {error.fault!r}{advice}") from error
+        except ValueError as error:
+            raise UserError(f"{option}: {error}") from error
     return values
+
+
+def parse_value(text: str, annotation: Any) -> Any:
+    """Read the text of a value of this type; what does not fit a number or a name is left to validation.
+
+    :raises ValueError: in words, for a list of another length or YAML of another kind than the type has.
+    """
+    kinds = alternatives(annotation)
+    if is_optional(annotation) and text.lower() in _NULL:
+        return None
+    collections = [kind for kind in kinds if get_origin(kind) in (tuple, dict)]
+    if Any in kinds or collections or section_in(annotation) is not None:
+        return _parse_collection(text, kinds)
+    return _parse_scalar(text, kinds)
+
+
+def _parse_collection(text: str, kinds: list[Any]) -> Any:
+    """Read a list, a mapping or a section."""
+    lists = [kind for kind in kinds if get_origin(kind) is tuple]
+    if lists and not text.startswith(("[", "{")):
+        return _parse_list(text, lists[0])
+    value = _parse_yaml(text)
+    if lists and isinstance(value, dict):
+        # A list of sections may be given as its only section.
+        of_sections = section_in(lists[0]) is not None
+        return [value] if of_sections else value
+    if isinstance(value, dict | list | bool) or Any in kinds:
+        return value
+    if any(get_origin(kind) is dict for kind in kinds):
+        return text  # the file of a class map
+    raise ValueError(f"{text!r} is no section: write {{key: value}}, or give its keys one by one")
+
+
+def _parse_list(text: str, kind: Any) -> list[Any]:
+    """Read a list whose values have commas between them."""
+    texts = [part.strip() for part in text.split(",")]
+    types = get_args(kind)
+    if types[-1] is Ellipsis:
+        types = (types[0],) * len(texts)
+    if len(types) != len(texts):
+        raise ValueError(f"{len(types)} values with commas between them are needed, not {text!r}")
+    return [parse_value(part, of) for part, of in zip(texts, types, strict=True)]
+
+
+def _parse_scalar(text: str, kinds: list[Any]) -> Any:
+    """Read a truth value or a number where the type has one and the text is one; else return the text."""
+    names = [get_args(kind) for kind in kinds if get_origin(kind) is Literal]
+    if any(text in known for known in names):
+        return text
+    if bool in kinds and text.lower() in _BOOLEANS:
+        return _BOOLEANS[text.lower()]
+    for number in (int, float):
+        if number in kinds:
+            try:
+                return number(text)
+            except ValueError:
+                continue
+    return text
+
+
+def _parse_yaml(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{text!r} is not YAML") from error

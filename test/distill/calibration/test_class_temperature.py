@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from drawn_labels import honest_pixels
+from drawn_labels import calibrated_pixels
 from torch.nn.functional import cross_entropy
 
 from distill.calibration.class_temperature import find_class_temperatures
@@ -13,19 +13,19 @@ FACTORS = torch.tensor([0.5, 0.8, 1.0, 1.6, 3.0], dtype=torch.float64)
 
 
 def test_recovers_the_factor_by_which_each_predicted_class_was_sharpened() -> None:
-    honest, labels = honest_pixels(100_000, 5)
-    logits = honest * FACTORS[honest.argmax(1)][:, None]
+    ideal, labels = calibrated_pixels(100_000, 5)
+    logits = ideal * FACTORS[ideal.argmax(1)][:, None]
     found = find_class_temperatures(logits, labels, 1.0)
     assert found.temperatures == pytest.approx(FACTORS.tolist(), rel=0.05)
     calibrated = found.apply(logits.T).T
     assert (calibrated.argmax(1) == logits.argmax(1)).all()
-    assert cross_entropy(calibrated, labels) <= cross_entropy(honest, labels)
+    assert cross_entropy(calibrated, labels) <= cross_entropy(ideal, labels)
 
 
 def test_no_change_of_a_single_temperature_lowers_the_nll() -> None:
     """The searches are independent; their result must be the minimum of all pixels' NLL."""
-    honest, labels = honest_pixels(20_000, 4, seed=1)
-    logits = honest * 1.7
+    ideal, labels = calibrated_pixels(20_000, 4, seed=1)
+    logits = ideal * 1.7
     found = torch.tensor(find_class_temperatures(logits, labels, 1.0).temperatures, dtype=torch.float64)
     predicted = logits.argmax(1)
 
@@ -41,7 +41,7 @@ def test_no_change_of_a_single_temperature_lowers_the_nll() -> None:
 
 
 def test_rarely_predicted_classes_keep_the_common_temperature() -> None:
-    logits, labels = honest_pixels(5000, 3)
+    logits, labels = calibrated_pixels(5000, 3)
     few = (logits.argmax(1) != 2) | (torch.cumsum(logits.argmax(1) == 2, 0) < FEWEST)
     logits, labels = 2 * logits[few], labels[few]
     common = find_temperature(logits, labels)

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torchmetrics.classification import MulticlassCalibrationError, MulticlassJaccardIndex
 
 from distill.calibration.passes import count_masks, draw_pixels, score_all
-from distill.data.dataset import SegmentationDataset
-from distill.datasets.frame import Frame
+from distill.datasets.frame import Frame, read_sample
 from distill.metrics import mean_iou
 from distill.models.deployed import DeployedModel
 from distill.models.logit_calibration import NONE, LogitCalibration
@@ -43,12 +42,12 @@ def model(calibration: LogitCalibration = NONE) -> DeployedModel:
 
 
 @pytest.fixture
-def dataset(tmp_path: Path) -> SegmentationDataset:
+def frames(tmp_path: Path) -> list[Frame]:
     """Three images; the last has a single labelled pixel."""
     rng = np.random.default_rng(0)
     frames = []
     for number, condition in enumerate(("fog", "night", "fog")):
-        image, labels = (tmp_path / kind / f"{number}.png" for kind in ("images", "labels"))
+        image, labels = tmp_path / "images" / f"{number}.png", tmp_path / "labels" / f"{number}.png"
         pixels = rng.integers(0, 256, (10, 12, 3), dtype=np.uint8)
         truth = np.where(rng.random((10, 12)) < 0.6, pixels.argmax(2), rng.integers(0, 3, (10, 12)))
         truth[rng.random((10, 12)) < 0.1] = 255
@@ -58,38 +57,45 @@ def dataset(tmp_path: Path) -> SegmentationDataset:
         write_png(image, pixels)
         write_png(labels, truth.astype(np.uint8))
         frames.append(Frame(image, labels, condition, num_classes=3))
-    return SegmentationDataset(frames)
+    return frames
 
 
 def logits_of(sample_image: np.ndarray) -> Tensor:
     return torch.from_numpy((sample_image.astype(np.float32) - 127.5) / 25.5).movedim(-1, 0)
 
 
-def test_draws_pixels_with_their_labels_evenly_from_the_images(dataset: SegmentationDataset) -> None:
-    drawn = draw_pixels(model(), dataset, 60, 3)
+def rounded(values: Tensor) -> list[float]:
+    """Round logits to what survives their way through the network."""
+    return [round(float(value), 3) for value in values]
+
+
+def test_draws_pixels_with_their_labels_evenly_from_the_images(frames: list[Frame]) -> None:
+    drawn = draw_pixels(model(), frames, 60, 3)
     assert len(drawn.logits) == len(drawn.labels) == 20 + 20 + 1
     assert (drawn.labels != 255).all()
     for number, part in enumerate((slice(0, 20), slice(20, 40), slice(40, 41))):
-        sample = dataset[number]
-        known = {
-            (*(round(float(v), 3) for v in logits_of(sample.image)[:, y, x]), int(sample.labels[y, x]))
-            for y, x in np.argwhere(sample.labels != 255)
-        }
-        pairs = zip(drawn.logits[part].tolist(), drawn.labels[part].tolist(), strict=True)
-        found = {(*(round(v, 3) for v in logits), label) for logits, label in pairs}
+        sample = read_sample(frames[number])
+        assert sample.labels is not None
+        logits, known = logits_of(sample.image), set()
+        for y, x in np.argwhere(sample.labels != 255).tolist():
+            known.add((*rounded(logits[:, y, x]), int(sample.labels[y, x])))
+        found = set()
+        for values, label in zip(drawn.logits[part], drawn.labels[part].tolist(), strict=True):
+            found.add((*rounded(values), label))
         assert found <= known
         assert len(found) == min(20, len(known))
-    again = draw_pixels(model(), dataset, 60, 3)
+    again = draw_pixels(model(), frames, 60, 3)
     assert torch.equal(drawn.logits, again.logits)
 
 
-def test_masks_are_counted_by_condition(dataset: SegmentationDataset) -> None:
-    drawn = draw_pixels(model(), dataset, 10, 3).confusion
+def test_masks_are_counted_by_condition(frames: list[Frame]) -> None:
+    drawn = draw_pixels(model(), frames, 10, 3).confusion
     for calibration in ("class_temperature", "vector"):
-        counted = count_masks(model(CALIBRATIONS[calibration]), dataset, 3)
+        counted = count_masks(model(CALIBRATIONS[calibration]), frames, 3)
         assert counted.keys() == drawn.keys() == {"full", "fog", "night"}
         jaccard = MulticlassJaccardIndex(3, average="none", ignore_index=255)
-        for sample in dataset:
+        for sample in map(read_sample, frames):
+            assert sample.labels is not None
             mask = CALIBRATIONS[calibration].apply(logits_of(sample.image)).argmax(0)
             jaccard.update(mask, torch.from_numpy(sample.labels.astype(np.int64)))
         assert mean_iou(counted["full"]) == pytest.approx(float(jaccard.compute().mean()))
@@ -98,12 +104,14 @@ def test_masks_are_counted_by_condition(dataset: SegmentationDataset) -> None:
         assert all(same) == (calibration == "class_temperature")  # which keeps the mask
 
 
-def test_every_calibration_is_scored_on_the_same_logits(dataset: SegmentationDataset) -> None:
-    scores = {k: v.summary() for k, v in score_all(model(), dataset, CALIBRATIONS, CLASSES).items()}
+def test_every_calibration_is_scored_on_the_same_logits(frames: list[Frame]) -> None:
+    scores = {k: v.summary() for k, v in score_all(model(), frames, CALIBRATIONS, CLASSES).items()}
+    samples = [read_sample(frame) for frame in frames]
     assert list(scores) == list(CALIBRATIONS)
     for name, calibration in CALIBRATIONS.items():
-        logits = torch.cat([calibration.apply(logits_of(s.image)).flatten(1).T for s in dataset])
-        labels = torch.cat([torch.from_numpy(s.labels.astype(np.int64)).flatten() for s in dataset])
+        logits = torch.cat([calibration.apply(logits_of(s.image)).flatten(1).T for s in samples])
+        truth = np.stack([sample.labels for sample in samples if sample.labels is not None])
+        labels = torch.from_numpy(truth.astype(np.int64)).flatten()
         full = scores[name]["full"]
         ece = MulticlassCalibrationError(3, n_bins=15, ignore_index=255)(logits.softmax(1), labels)
         assert full["ece"] == pytest.approx(float(ece), abs=1e-6)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from drawn_labels import honest_pixels
+from drawn_labels import calibrated_pixels
 from scipy.special import logsumexp
 
 from distill.calibration.temperature import find_temperature
@@ -11,7 +11,7 @@ from distill.calibration.temperature import find_temperature
 
 @pytest.mark.parametrize("true_temperature", [0.4, 1.0, 2.5])
 def test_recovers_the_temperature_that_made_the_labels(true_temperature: float) -> None:
-    logits, labels = honest_pixels(100_000, 19)
+    logits, labels = calibrated_pixels(100_000, 19)
     assert find_temperature(logits * true_temperature, labels) == pytest.approx(true_temperature, rel=0.02)
 
 

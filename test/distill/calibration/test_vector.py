@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from drawn_labels import honest_pixels
+from drawn_labels import calibrated_pixels
 from torch.nn.functional import cross_entropy
 
 from distill.calibration import vector
@@ -16,16 +16,16 @@ BIASES = torch.tensor([1.0, -2.0, 0.5, 0.0, 0.5], dtype=torch.float64)
 
 
 def test_recovers_the_weights_and_biases_that_spoilt_the_logits() -> None:
-    honest, labels = honest_pixels(100_000, 5)
-    found = find_vector_scaling((honest - BIASES) / WEIGHTS, labels, 1.0)
+    ideal, labels = calibrated_pixels(100_000, 5)
+    found = find_vector_scaling((ideal - BIASES) / WEIGHTS, labels, 1.0)
     assert found.weights == pytest.approx(WEIGHTS.tolist(), rel=0.03)
     assert found.biases == pytest.approx(BIASES.tolist(), abs=0.05)
     assert sum(found.biases) == pytest.approx(0, abs=1e-9)
 
 
 def test_it_is_the_minimum_that_torch_finds_by_automatic_differentiation() -> None:
-    honest, labels = honest_pixels(20_000, 4, seed=1)
-    logits = 1.4 * honest + torch.tensor([0.3, 0.0, -1.0, 0.5])
+    ideal, labels = calibrated_pixels(20_000, 4, seed=1)
+    logits = 1.4 * ideal + torch.tensor([0.3, 0.0, -1.0, 0.5])
     parameters = torch.tensor([[1.0] * 4, [0.0] * 4], dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS(
         [parameters], max_iter=200, tolerance_grad=1e-9, line_search_fn="strong_wolfe"
@@ -56,8 +56,8 @@ def test_without_any_information_it_finds_the_frequency_of_the_classes() -> None
 
 
 def test_gradient_is_that_of_automatic_differentiation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vector, "AT_ONCE", 64)
-    logits, labels = honest_pixels(200, 6)
+    monkeypatch.setattr(vector, "PIXELS_AT_ONCE", 64)
+    logits, labels = calibrated_pixels(200, 6)
     point = torch.randn(2, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     value, gradient = nll(logits.float(), labels, point.numpy())
     point.requires_grad_()
@@ -69,7 +69,7 @@ def test_gradient_is_that_of_automatic_differentiation(monkeypatch: pytest.Monke
 
 
 def test_classes_with_few_labels_or_none_stay_where_temperature_scaling_put_them() -> None:
-    logits, labels = honest_pixels(8000, 5)
+    logits, labels = calibrated_pixels(8000, 5)
     few = torch.cumsum(labels == 3, 0) < FEWEST
     kept = (labels != 4) & ((labels != 3) | few)
     temperature = find_temperature(logits[kept], labels[kept])
@@ -82,6 +82,6 @@ def test_classes_with_few_labels_or_none_stay_where_temperature_scaling_put_them
 
 
 def test_with_few_labels_of_every_class_it_is_temperature_scaling() -> None:
-    logits, labels = honest_pixels(100, 3)
+    logits, labels = calibrated_pixels(100, 3)
     found = find_vector_scaling(logits, labels, 2.0)
     assert (found.weights, found.biases) == ((0.5,) * 3, (0.0,) * 3)

@@ -17,12 +17,12 @@ from acdc_tree import write_acdc, write_png
 import distill.export.agreement
 import distill.export.export_checkpoint
 from distill.__main__ import main
-from distill.calibration import LogitCalibration
 from distill.calibration.halves import split
 from distill.checkpoints.student import deployed, load_student
 from distill.datasets.acdc import list_acdc
 from distill.datasets.frame import read_sample
 from distill.evaluation.predictors import torch_segmenter
+from distill.models.logit_calibration import LogitCalibration
 from kd_seg_ros.inference.engine import Engine
 
 BACKBONE = "mobilenetv4_conv_small_035"

@@ -1,0 +1,157 @@
+"""Calibrates a network by every method and compares them: the work of ``calibrate``, without its printing.
+
+All methods are fitted on one half of the labelled images and compared on the other
+(:mod:`distill.calibration.halves`). What is stored for ``evaluate`` and ``export`` is exactly what was
+compared: there is no second fit on all images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from distill.calibration.halves import split
+from distill.calibration.methods import METHODS, fit_all, rare_classes
+from distill.calibration.passes import Confusion, count_masks, draw_pixels, score_all
+from distill.checkpoints.stored_calibration import SCHEMA_VERSION, UNCALIBRATED
+from distill.checkpoints.student import deployed
+from distill.common.files import plain
+from distill.config import Config
+from distill.datasets.frame import Frame
+from distill.evaluation.image_scores import ImageScores
+from distill.evaluation.metrics_json import FULL
+from distill.metrics import mean_iou
+from distill.models.logit_calibration import NONE, LogitCalibration, Method
+from distill.models.network import SegmentationNetwork
+from kd_seg_ros.inference.drift import bin_accuracy, expected_accuracy
+
+Scores = dict[str, dict[str, Any]]
+"""The scores of a metrics.json by condition, see
+:meth:`~distill.evaluation.mask_scores.MaskScores.summary`."""
+
+
+@dataclass(frozen=True)
+class CalibrationResult:
+    """The calibration by one method, and the scores of all methods on the images that none was fitted on."""
+
+    method: Method
+    calibration: LogitCalibration
+    scores: Mapping[str, Scores]
+    """The scores by method; :data:`~distill.checkpoints.stored_calibration.UNCALIBRATED` comes first."""
+    fitted_images: int
+    fitted_pixels: int
+    reported_images: int
+    held_out: bool
+    """False if a single image was given, so that the methods are scored on the image they were fitted on."""
+    miou: Mapping[str, float | None]
+    """The mIoU of the calibrated network by condition, over all images."""
+    expected_accuracy: Mapping[str, tuple[float, float]]
+    """The range that the vehicle's drift diagnosis takes for normal, by condition."""
+    rare: Mapping[Method, Sequence[str]]
+    """The classes that have no parameters of their own, by method."""
+
+    def document(self, checkpoint_sha256: str, dataset: str, split: str) -> dict[str, Any]:
+        """Return the content of the calibration file, described in docs/model_file.md.
+
+        :param dataset: the data set's name or description, and ``split`` its split.
+        """
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "checkpoint_sha256": checkpoint_sha256,
+            "method": self.method,
+            "parameters": self.calibration.parameters(),
+            "data": {"dataset": dataset, "split": split},
+            "fitted_on": {"images": self.fitted_images, "pixels": self.fitted_pixels},
+            "reported_on": {"images": self.reported_images},
+            "held_out": self.held_out,
+            "scores": dict(self.scores),
+            "miou": dict(self.miou),
+            "expected_accuracy": dict(self.expected_accuracy),
+        }
+
+
+def calibrate(
+    network: SegmentationNetwork,
+    config: Config,
+    frames: Sequence[Frame],
+    method: Method = "temperature",
+    pixels: int = 2_000_000,
+    progress: bool = False,
+) -> CalibrationResult:
+    """Fit all methods on one half of the images and score them on the other.
+
+    :param config: the experiment that the network was trained by.
+    :param frames: labelled images.
+    :param method: the one to deploy.
+    :param pixels: labelled pixels to fit on, drawn evenly from the images of the first half.
+    :param progress: show progress bars on standard error.
+    :raises ValueError: if no pixel has a label or a logit is not finite.
+    :raises UserError: if an image cannot be read.
+    """
+    # 1. One half of the images to fit on, the other to report on.
+    names = config.data.class_names
+    half, others = split(frames)
+    reported = others or half
+
+    # 2. Fit every method on pixels of the first half.
+    model = deployed(network, config)
+    drawn = draw_pixels(model, half, pixels, len(names), progress)
+    fitted = fit_all(drawn.logits, drawn.labels)
+    calibration = fitted[method]
+
+    # 3. Score every method, and the network as it was, on the other half.
+    evaluations = score_all(model, reported, {UNCALIBRATED: NONE, **fitted}, names, progress)
+    scores = {name: evaluation.summary() for name, evaluation in evaluations.items()}
+
+    # 4. The mIoU of all images: that of the first half is known already if the mask is the uncalibrated one.
+    confusion = drawn.confusion
+    if not METHODS[method].keeps_mask:
+        confusion = count_masks(deployed(network, config, calibration), half, len(names), progress)
+
+    return CalibrationResult(
+        method=method,
+        calibration=calibration,
+        scores=scores,
+        fitted_images=len(half),
+        fitted_pixels=len(drawn.labels),
+        reported_images=len(reported),
+        held_out=bool(others),
+        miou=pooled_miou(confusion, scores[method] if others else {}),
+        expected_accuracy=seen_ranges(evaluations[method].images(), scores[method]),
+        rare={name: rare_classes(name, drawn.logits, drawn.labels, names) for name in METHODS},
+    )
+
+
+def pooled_miou(confusion: Confusion, held_out: Scores) -> dict[str, float | None]:
+    """Return the mIoU by condition over both halves of the images.
+
+    :param confusion: the matrices [C, C + 1] of the first half.
+    :param held_out: the scores of the second half.
+    """
+    pooled = dict(confusion)
+    for condition, summary in held_out.items():
+        other = np.array(summary["confusion"])
+        pooled[condition] = pooled.get(condition, np.zeros_like(other)) + other
+    return {condition: plain(mean_iou(matrix)) for condition, matrix in pooled.items()}
+
+
+def seen_ranges(images: ImageScores, scores: Scores) -> dict[str, tuple[float, float]]:
+    """Return the range of the images' expected accuracy by condition: from the 1st to the 99th percentile.
+
+    The vehicle does not know its condition and computes the expected accuracy from the reliability table of
+    all conditions; so does this.
+    """
+    # The images' tables have a separate cell for confidence of exactly 1; the reliability table has not.
+    counts = np.concatenate([images.count[:, :-2], images.count[:, -2:].sum(axis=1, keepdims=True)], axis=1)
+    values = expected_accuracy(counts, bin_accuracy(scores[FULL]["reliability"]))
+    labelled = ~np.isnan(values)
+    ranges = {}
+    for condition in scores:
+        chosen = values[labelled & ((images.conditions == condition) | (condition == FULL))]
+        if len(chosen):
+            low, high = np.quantile(chosen, [0.01, 0.99])
+            ranges[condition] = float(low), float(high)
+    return ranges

@@ -1,0 +1,50 @@
+"""The configurations that this package brings, found by name from a checkout, a wheel or a ROS 2 install."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Final
+
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.share import share_path
+from kd_seg_ros.common.suggest import did_you_mean
+
+FOLDER: Final = "config/distill"
+_SUFFIX: Final = ".yaml"
+_logger = logging.getLogger(__name__)
+
+
+def shipped_configs() -> dict[str, Path]:
+    """Return the files of the package's configurations by name, those that only serve as a base included.
+
+    :raises UserError: if the package's files were not installed.
+    """
+    return {path.stem: path for path in sorted(share_path(FOLDER).glob(f"*{_SUFFIX}"))}
+
+
+def find_config(given: str | Path) -> Path:
+    """Return the file of a configuration given by its path or by the name of one that this package brings.
+
+    A file in the working folder goes before the package's of the same name; a warning says so.
+
+    :param given: a path, or a name without folder, with or without ``.yaml``.
+    :raises UserError: if there is neither such a file nor such a name, with the nearest names.
+    """
+    path = Path(given)
+    is_name = len(path.parts) == 1 and path.suffix in ("", _SUFFIX)
+    name = path.stem if path.suffix == _SUFFIX else path.name
+    local = path
+    if is_name and not path.exists():
+        local = path.with_name(name + _SUFFIX)
+    shipped = shipped_configs().get(name) if is_name else None
+    if local.exists():
+        if shipped is not None and not local.samefile(shipped):
+            _logger.warning("--config %s: %s in this folder is used, not %s", given, local, shipped)
+        return local
+    if shipped is not None:
+        return shipped
+    advice = did_you_mean(name, shipped_configs(), 3)
+    if is_name:
+        raise UserError(f"there is no configuration {str(given)!r}, by path or by name{advice}")
+    raise UserError(f"configuration {given} does not exist{advice}")
