@@ -35,6 +35,9 @@ class Entry(NamedTuple):
 GROUPS: Final[dict[str, dict[str, Entry]]] = {
     "Training and evaluation, with PyTorch": {
         "fit": Entry("distill.commands.fit", "Train a student, with or without a teacher."),
+        "config": Entry(
+            "distill.commands.config", "Print an experiment's whole configuration, with origins."
+        ),
         "experiments": Entry("distill.commands.experiments", "List the thesis' experiments, or run one."),
         "evaluate": Entry("distill.commands.evaluate", "Measure a checkpoint or an exported model."),
         "calibrate": Entry("distill.commands.calibrate", "Calibrate the confidence of a checkpoint."),

@@ -76,6 +76,13 @@ class Draft:
             value = _child(value, part)
         return location
 
+    def is_collection(self, location: Location) -> bool:
+        """Return whether a location that was given holds a mapping or a list."""
+        value: Any = self.values
+        for part in location:
+            value = _child(value, part)
+        return isinstance(value, dict | list)
+
     def _merged(self, base: dict[str, Any], changes: Mapping[str, Any], location: Location) -> dict[str, Any]:
         merged = dict(base)
         for key, value in changes.items():

@@ -225,4 +225,4 @@ def _read_benchmark(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _wrong_file(path: Path) -> str:
-    return f"--fps {path} is no JSON of `kd_seg benchmark --suite models --json FILE`"
+    return f"--fps {path} is no JSON of `kd_seg benchmark --suite models --json > FILE`"
