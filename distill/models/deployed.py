@@ -1,7 +1,7 @@
 """The network as the vehicle runs it: one uint8 image in, class map and calibrated confidence out.
 
 Evaluation and calibration go through this module, and every exported file, whose nodes are arranged for speed
-(:mod:`distill.export.postprocess`), is checked against it: what is measured is what drives.
+(:mod:`distill.export.postprocess`), is checked against it: what is measured is what the vehicle runs.
 
 With z the logits at full size, calibrated as :mod:`distill.models.logit_calibration` says, and s their
 *scores*, the confidence is the largest softmax probability::
