@@ -75,11 +75,6 @@ class LogitCalibration:
         if min((self.temperature, *self.temperatures)) <= 0:
             raise ValueError("temperatures must be above 0")
 
-    @property
-    def keeps_mask(self) -> bool:
-        """Whether the predicted class of every pixel stays the same."""
-        return self.method != VECTOR
-
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of the method as values of JSON; see :meth:`parse`."""
         values = {name: getattr(self, name) for name in PARAMETERS[self.method]}
@@ -104,7 +99,7 @@ class LogitCalibration:
 
     def affine(self, logits: Tensor) -> Tensor:
         """Return w ⊙ z + b; the same logits for the methods that keep the mask."""
-        if self.keeps_mask:
+        if self.method != VECTOR:
             return logits
         shape = (-1, *(1,) * (logits.ndim - 1))
         weights = logits.new_tensor(self.weights).view(shape)

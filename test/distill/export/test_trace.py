@@ -13,6 +13,7 @@ import pytest
 import tiny_model
 import torch
 from architectures import SMALLEST, small_network
+from calibrations import CALIBRATIONS
 from scipy.ndimage import zoom
 from torch import Tensor, nn
 
@@ -22,7 +23,7 @@ from distill.export.agreement import measure_agreement
 from distill.export.model_card import save_with_card
 from distill.export.trace import to_dynamic_onnx, to_onnx
 from distill.models.deployed import DeployedModel
-from distill.models.logit_calibration import PARAMETERS, LogitCalibration, Method
+from distill.models.logit_calibration import PARAMETERS, Method
 from distill.models.network import Maps, SegmentationNetwork
 from kd_seg_ros.common.classes import NUM_CLASSES
 from kd_seg_ros.common.errors import UserError
@@ -83,15 +84,6 @@ class TinyNetwork(SegmentationNetwork):
     def maps(self, image: Tensor) -> Maps:
         logits = 3 * self.head(image)
         return Maps(logits, logits, {})
-
-
-CALIBRATIONS: dict[Method, LogitCalibration] = {
-    "temperature": LogitCalibration("temperature", temperature=0.6),
-    "class_temperature": LogitCalibration("class_temperature", temperatures=tuple(np.linspace(0.3, 3, 19))),
-    "vector": LogitCalibration(
-        "vector", weights=tuple(np.linspace(2, 0.5, 19)), biases=tuple(np.linspace(-1, 1, 19))
-    ),
-}
 
 
 def check(found: list[Any], model: DeployedModel, image: np.ndarray) -> None:
