@@ -1,4 +1,4 @@
-"""The nodes behind the network against SciPy's softmax of OpenCV's resized logits."""
+"""The nodes after the network against SciPy's softmax of OpenCV's resized logits."""
 
 from __future__ import annotations
 

@@ -89,8 +89,9 @@ class TinyNetwork(SegmentationNetwork):
 def check(found: list[Any], model: DeployedModel, image: np.ndarray) -> None:
     """Compare mask, confidence and probability of a file with those of the network."""
     with torch.no_grad():
-        mask, confidence, probability = (values.numpy() for values in model(torch.from_numpy(image)))
+        expected = [values.numpy() for values in model(torch.from_numpy(image))]
         best, second = model.scores(torch.from_numpy(image))[0].topk(2, dim=0).values.numpy()
+    mask, confidence, probability = expected
     clear = best - second > 1e-4  # elsewhere two classes tie
     assert clear.mean() > 0.995
     np.testing.assert_array_equal(found[0][clear], mask[clear])
