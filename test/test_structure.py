@@ -51,7 +51,11 @@ HEAVY = {"torch", "torchvision", "timm", "lightning", "transformers", "pydantic"
 """Packages of the offline half that a vehicle does not have."""
 
 WITHOUT_TORCH = (
+    "distill.commands.benchmark",
+    "distill.commands.export",
     "distill.commands.models",
+    "distill.commands.weights",
+    "distill.commands.wrap",
     "distill.models.catalogue",
     "distill.datasets",
     "distill.scenes",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from distill.export.export_checkpoint import export_checkpoint
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.inference.providers import PROVIDERS
 
@@ -32,6 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export, check the file against the network in PyTorch, and keep it only if they agree."""
+    from distill.export.export_checkpoint import export_checkpoint
+
     if min(args.height, args.width, args.limit) < 1:
         raise UserError("--height, --width and --limit must be at least 1")
     written = export_checkpoint(

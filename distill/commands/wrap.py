@@ -8,7 +8,6 @@ from pathlib import Path
 
 from distill.common.class_list import read_classes
 from distill.datasets.folder import IMAGENET_MEAN, IMAGENET_STD
-from distill.export.wrap_network import wrap_network
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.inference.providers import PROVIDERS
 
@@ -49,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Wrap, check the file against the network alone, and keep it only if they agree."""
+    from distill.export.wrap_network import wrap_network
+
     _check(args)
     written = wrap_network(
         args.onnx,

@@ -9,6 +9,7 @@ from typing import Any
 from distill.checkpoints.stored_calibration import load_calibration
 from distill.checkpoints.student import deployed, load_student
 from distill.config import DataConfig, parse_config
+from distill.evaluation.metrics_json import about_model_file
 from distill.evaluation.onnx_predictor import open_engine
 from distill.evaluation.predictors import (
     Predictor,
@@ -66,7 +67,7 @@ def open_onnx(path: Path, provider: str) -> EvaluatedModel:
         card.class_names,
         _data_of(card),
         card.dataset,
-        _about(path, card.name, _calibration_of(card), card.parameters),
+        about_model_file(path, card),
         engine_segmenter(engine),
         predict,
         engine.size,
@@ -82,12 +83,6 @@ def _about(path: Path, name: str, calibration: LogitCalibration, parameters: int
         "calibration": {"method": calibration.method, "parameters": calibration.parameters()},
         "parameters": parameters,
     }
-
-
-def _calibration_of(card: ModelCard) -> LogitCalibration:
-    if not card.calibration:
-        return LogitCalibration("temperature", temperature=card.temperature)
-    return LogitCalibration.parse(card.calibration["method"], card.calibration["parameters"])
 
 
 def _data_of(card: ModelCard) -> DataConfig | None:

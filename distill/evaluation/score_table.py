@@ -7,33 +7,49 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from distill.common.formats import percent, three_digits
 from kd_seg_ros.common.errors import UserError
 
 
 def print_scores(scores: dict[str, dict[str, Any]], class_names: Sequence[str]) -> None:
-    """Print one column per condition: the summary, then the IoU of every class."""
+    """Print one column per condition: the summary, then the IoU of every class.
+
+    Without the package rich the columns are separated by tabs.
+    """
+    rows = _rows(scores)
+    classes = [[f"IoU {name}", *(percent(s["iou"][name]) for s in scores.values())] for name in class_names]
+    try:
+        from rich.console import Console
+        from rich.markup import escape
+        from rich.table import Table
+    except ImportError:  # a vehicle's bags are scored without it
+        for row in [["", *scores], *rows, *classes]:
+            print("\t".join(row))
+        return
     table = Table("", *scores)
-    for key, label in (
-        ("miou", "mIoU [%]"),
-        ("accuracy", "pixel accuracy [%]"),
-        ("ece", "ECE [%]"),
-        ("ece_batched16", "ECE, batches of 16 [%]"),
-    ):
-        table.add_row(label, *(percent(s[key]) for s in scores.values()))
-    if all(s["auprc"] for s in scores.values()):
-        table.add_row("mean AUPRC [%]", *(percent(s["auprc"]["mean"]) for s in scores.values()))
-        table.add_row("Brier score", *(three_digits(s["brier"]) for s in scores.values()))
-        table.add_row("NLL (nats)", *(three_digits(s["nll"]) for s in scores.values()))
-    table.add_row("images", *(str(s["images"]) for s in scores.values()))
+    for row in rows:
+        table.add_row(*row)
     table.add_section()
-    for name in class_names:
-        table.add_row(escape(f"IoU {name}"), *(percent(s["iou"][name]) for s in scores.values()))
+    for label, *values in classes:
+        table.add_row(escape(label), *values)
     Console().print(table)
+
+
+def _rows(scores: dict[str, dict[str, Any]]) -> list[list[str]]:
+    """Return label and values of the summary, a column per condition."""
+    shares = {
+        "miou": "mIoU [%]",
+        "accuracy": "pixel accuracy [%]",
+        "ece": "ECE [%]",
+        "ece_batched16": "ECE, batches of 16 [%]",
+    }
+    rows = [[label, *(percent(s[key]) for s in scores.values())] for key, label in shares.items()]
+    if all(s["auprc"] for s in scores.values()):
+        rows.append(["mean AUPRC [%]", *(percent(s["auprc"]["mean"]) for s in scores.values())])
+        rows.append(["Brier score", *(three_digits(s["brier"]) for s in scores.values())])
+        rows.append(["NLL (nats)", *(three_digits(s["nll"]) for s in scores.values())])
+    rows.append(["images", *(str(s["images"]) for s in scores.values())])
+    return rows
 
 
 def write_per_class(path: Path, document: dict[str, Any]) -> None:

@@ -89,7 +89,7 @@ def _tradeoff(
         if missing := [run.label for run in runs if run.label not in values]:
             how = (
                 ": only networks of `kd_seg models` are timed; measure them with "
-                "`kd_seg benchmark --suite models --json FILE` and give --fps FILE."
+                "`kd_seg benchmark --suite models --json > FILE` and give --fps FILE."
                 if values is fps
                 else "."
             )

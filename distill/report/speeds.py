@@ -72,4 +72,4 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _wrong(path: Path) -> str:
-    return f"--fps {path} is no JSON of `kd_seg benchmark --suite models --json FILE`"
+    return f"--fps {path} is no JSON of `kd_seg benchmark --suite models --json > FILE`"

@@ -1,4 +1,4 @@
-"""A line that says how far a long command is; silent where nobody watches."""
+"""A line on the terminal that says how far a long command is."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ import sys
 import time
 from typing import TextIO
 
+from kd_seg_ros.common.logs import progress_shown
+
 _WIDTH = 24
 _PERIOD_S = 0.2
 
 
 class Progress:
-    """Share done, speed and time left, on a terminal only."""
+    """Shows share done, speed and time left, on a terminal only, and not under ``--quiet``."""
 
     def __init__(self, what: str, total: int, done: int = 0, stream: TextIO | None = None) -> None:
         """Start the clock.
 
-        :param done: of ``total``, before this run; they do not count for the speed.
+        :param total: number of frames.
+        :param done: frames of an earlier run among them; they do not count for the speed.
         """
         self._what, self._total, self._done, self._before = what, total, done, done
         self._stream = sys.stderr if stream is None else stream
-        self._shown = self._stream.isatty()
+        self._shown = self._stream.isatty() and progress_shown()
         self._start = time.monotonic()
         self._next = 0.0
 

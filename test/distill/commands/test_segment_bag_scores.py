@@ -187,21 +187,6 @@ def test_acdc_labels_are_found_by_the_names_of_the_frames(tmp_path: Path, model:
     assert run(bag, model, tmp_path / "out", "--acdc", tmp_path) == 2  # no ACDC there
 
 
-def test_scoring_without_the_offline_half_says_what_to_install(
-    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, "distill.evaluation.evaluation", None)
-    assert (
-        run(write_drive(tmp_path / "bag", 1), model, tmp_path / "out", "--labels-topic", "/camera/labels")
-        == 2
-    )
-    assert (
-        "error: scoring a bag needs the offline half: pip install 'kd_seg_ros[distill]'"
-        in capfd.readouterr().err
-    )
-    assert not (tmp_path / "out").exists()
-
-
 def test_the_video_is_one_that_browsers_play(tmp_path: Path, model: Path) -> None:
     ffmpeg = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
     bag, film = write_drive(tmp_path / "bag", 12), tmp_path / "films" / "drive.mp4"

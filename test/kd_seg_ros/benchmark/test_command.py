@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 
 import pytest
 
-from kd_seg_ros.benchmark import __main__ as command
-from kd_seg_ros.benchmark import soak_suite
+from kd_seg_ros.benchmark import command, soak_suite
+from kd_seg_ros.benchmark.__main__ import main
 from kd_seg_ros.benchmark.process_usage import Usage
 from kd_seg_ros.benchmark.result import Result, table
 
@@ -26,13 +27,13 @@ pytestmark = pytest.mark.usefixtures("_isolated")
         (["--suite", "gpu", "--work", "1", "0", "--peak", "1", "1"], "--work takes numbers above 0"),
         (["--suite", "gpu", "--work", "1", "1"], "--work and --peak belong together"),
         (["--suite", "node", "--write", "nowhere.md"], "--write nowhere.md cannot be read"),
-        (["--suite", "node", "--json", "nowhere/a.json"], "--json nowhere/a.json: there is no such folder"),
+        (["--suite", "soak", "--plot", "nowhere/a.png"], "--plot nowhere/a.png: there is no such folder"),
     ],
 )
 def test_mistakes_end_in_one_line(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command.main(arguments) == 2
+    assert main(arguments) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert message in line
 
@@ -40,16 +41,22 @@ def test_mistakes_end_in_one_line(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--suite", "node", "--size", "1080"], "'1080' is no size: write HEIGHTxWIDTH"),
-        (["--suite", "node", "--size", "0x64"], "'0x64' is no size"),
-        (["--suite", "nodes"], "invalid choice: 'nodes'"),
+        (
+            ["--suite", "node", "--size", "1080"],
+            "must be HEIGHTxWIDTH in pixels, such as 1080x1920, not 1080",
+        ),
+        (
+            ["--suite", "node", "--size", "0x64"],
+            "must be HEIGHTxWIDTH in pixels, such as 1080x1920, not 0x64",
+        ),
+        (["--suite", "nodes"], "there is no 'nodes'; did you mean 'node'?"),
     ],
 )
 def test_arguments_that_are_none(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
-        command.main(arguments)
+        main(arguments)
     assert message in capsys.readouterr().err
 
 
@@ -57,22 +64,22 @@ def test_without_onnx_the_tiny_model_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
-    assert command.main(["--suite", "soak"]) == 2
+    assert main(["--suite", "soak"]) == 2
     assert "pip install onnx, or give --model" in capsys.readouterr().err
 
 
 def test_results_are_printed_and_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    results = iter([Result("| a |", [{"a": 1}]), Result("| b |", [], passed=False)])
-    monkeypatch.setattr(command, "run", lambda _: next(results))
-    document, figures = tmp_path / "benchmarks.md", tmp_path / "figures.json"
+    results = iter([Result("| a |", [{"a": 1, "b": math.nan}]), Result("| b |", [], passed=False)])
+    monkeypatch.setattr(command, "run_suite", lambda _: next(results))
+    document = tmp_path / "benchmarks.md"
     document.write_text("<!-- soak -->\n<!-- /soak -->\n")
-    arguments = ["--suite", "soak", "--write", str(document), "--json", str(figures)]
-    assert command.main(arguments) == 0
-    assert json.loads(figures.read_text()) == [{"a": 1}]
+    arguments = ["--suite", "soak", "--write", str(document)]
+    assert main([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [{"a": 1, "b": None}]
     assert "| a |" in document.read_text()
-    assert command.main(arguments) == 1, "a soak that is not flat"
+    assert main(arguments) == 1, "a soak that is not flat"
     assert "| b |" in capsys.readouterr().out
 
 
