@@ -18,11 +18,12 @@ from distill.config.section import FEW, OneOf, Section
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
 HEAD = """# Keys of a configuration
 
-Generated from `distill/config/` by `python scripts/configuration_docs.py`. [training.md](training.md) shows how
-a configuration is written. Each key can be given in a YAML file or on the command line, where it wins over the
-file: `kd_seg fit --config j_rn18_cwd_border --training.epochs 3`. A list is written there with commas
-(`--data.crop 192,192`), an entry of one by its position, counted from 0 (`--objective.features.0.weight 2`).
-`kd_seg config j_rn18_cwd_border` prints all values of an experiment and where each comes from.
+Generated from `distill/config/` by `python scripts/configuration_docs.py`.
+[training.md](training.md) shows how a configuration is written. Each key can be given in a YAML
+file or on the command line, where it wins over the file: `kd_seg fit --config j_rn18_cwd_border
+--training.epochs 3`. A list is written there with commas (`--data.crop 192,192`), an entry of one
+by its position, counted from 0 (`--objective.features.0.weight 2`). `kd_seg config
+j_rn18_cwd_border` prints all values of an experiment and where each comes from.
 
 """
 TITLES: Final = {
