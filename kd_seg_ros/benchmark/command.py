@@ -121,7 +121,7 @@ def put_out(result: Result, args: argparse.Namespace) -> int:
 
 
 def run_suite(args: argparse.Namespace) -> Result:
-    """Run one suite of :data:`SUITES`, in a ROS domain of its own.
+    """Run one suite of :data:`SUITES` in its own ROS domain.
 
     :raises UserError: for options that do not fit, or what the suite lacks on this machine.
     """
