@@ -1,7 +1,7 @@
 """The bare run: a model file in ONNX Runtime with bound buffers and nothing else, the floor of any node.
 
 As a program, ``python -m kd_seg_ros.benchmark.bare_run MODEL TOPIC``, it subscribes to a camera and does one
-bare run per image, on pixels of its own: the state of the machine is the node's, the work that of the network
+bare run per image, on other pixels: the state of the machine is the node's, the work that of the network
 alone. Interrupted, it prints the times as JSON.
 """
 
@@ -66,7 +66,7 @@ def stamp_of(serialized: bytes) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run until interrupted."""
+    """Do one bare run per image of the camera until interrupted; return 0."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("topic")

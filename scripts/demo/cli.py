@@ -200,7 +200,7 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--bag", type=Path, help="rosbag2 to replay: its folder, or one .mcap or .db3 file")
     source.add_argument("--images", type=Path, help="folder of .png or .jpg frames to replay, 10 a second")
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
-    parser.add_argument("--topic", help="image topic of the bag (default: the only one beside the labels)")
+    parser.add_argument("--topic", help="camera topic to replay (default: the only one of the bag)")
     parser.add_argument(
         "--labels-topic", help="labels to score against (default: `labels` next to the images, if there)"
     )
