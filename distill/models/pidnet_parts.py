@@ -25,6 +25,8 @@ from distill.models.output import upsample
 
 POOLING = ((5, 2), (9, 4), (17, 8))
 """Kernel and stride of the pooled scales 1 to 3; scale 4 is the mean of the whole map."""
+SCALES = len(POOLING) + 1
+"""Number of pooled scales."""
 
 
 def conv_bn(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Sequential:
@@ -140,7 +142,7 @@ class LightBag(nn.Module):
 
 
 class PyramidPooling(nn.Module):
-    """What DAPPM and PAPPM have in common: the map as it is, pooled at three scales, and its mean.
+    """The base of DAPPM and PAPPM: it mixes the map, the map pooled at three scales, and its mean.
 
     The zeros around the map count in the averages of scales 1 to 3.
 
@@ -149,18 +151,18 @@ class PyramidPooling(nn.Module):
 
     def __init__(self, channels_in: int, width: int, channels_out: int) -> None:
         super().__init__()
-        pools = [nn.AvgPool2d(kernel, stride, padding=kernel // 2) for kernel, stride in POOLING]
+        pools: list[nn.Module] = [nn.AvgPool2d(kernel, stride, kernel // 2) for kernel, stride in POOLING]
+        pools.append(nn.AdaptiveAvgPool2d(1))
         self.scale0 = bn_relu_conv(channels_in, width, 1)
-        self.scale1, self.scale2, self.scale3, self.scale4 = (
-            nn.Sequential(pool, *bn_relu_conv(channels_in, width, 1))
-            for pool in (*pools, nn.AdaptiveAvgPool2d(1))
-        )
+        # The attributes scale1 … scale4 have the names of the authors' files.
+        for number, pool in enumerate(pools, start=1):
+            self.add_module(f"scale{number}", nn.Sequential(pool, *bn_relu_conv(channels_in, width, 1)))
         self.compression = bn_relu_conv(5 * width, channels_out, 1)
         self.shortcut = bn_relu_conv(channels_in, channels_out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, channels_in, h, w] to [B, channels_out, h, w]."""
-        scales = (self.scale1, self.scale2, self.scale3, self.scale4)
+        scales = [self.get_submodule(f"scale{number}") for number in range(1, SCALES + 1)]
         pooled = [upsample(scale(x), x.shape[-2:]) for scale in scales]
         return self.compression(torch.cat(self.process(self.scale0(x), pooled), dim=1)) + self.shortcut(x)
 
@@ -174,14 +176,14 @@ class Dappm(PyramidPooling):
 
     def __init__(self, channels_in: int, width: int, channels_out: int) -> None:
         super().__init__(channels_in, width, channels_out)
-        self.process1, self.process2, self.process3, self.process4 = (
-            bn_relu_conv(width, width, 3) for _ in range(4)
-        )
+        # The attributes process1 … process4 have the names of the authors' files.
+        for number in range(1, SCALES + 1):
+            self.add_module(f"process{number}", bn_relu_conv(width, width, 3))
 
     def process(self, finest: Tensor, pooled: list[Tensor]) -> list[Tensor]:
         """Go from the finest scale to the mean."""
         maps = [finest]
-        steps = (self.process1, self.process2, self.process3, self.process4)
+        steps = [self.get_submodule(f"process{number}") for number in range(1, SCALES + 1)]
         for step, scale in zip(steps, pooled, strict=True):
             maps.append(step(scale + maps[-1]))
         return maps
