@@ -21,9 +21,10 @@ from torchmetrics.classification import (
     MulticlassConfusionMatrix,
 )
 
-from distill.benchmarks.timing import machine, median_seconds
+from distill.benchmarks.timing import median_seconds, torch_machine
 from distill.metrics.accumulator import Accumulator
 from distill.models.catalogue import CAMERA_SIZE
+from kd_seg_ros.benchmark.result import Result, table
 from kd_seg_ros.common.classes import IGNORE_ID, NUM_CLASSES
 
 SMALL = (90, 160)
@@ -32,10 +33,11 @@ SMALL = (90, 160)
 TOLERANCE = 1e-6
 
 
-def run(budget: float, size: tuple[int, int] = CAMERA_SIZE) -> tuple[str, list[dict[str, Any]]]:
-    """Check that both give the same values, then time them in turn; return a table and its figures.
+def run(seconds: float, size: tuple[int, int] = CAMERA_SIZE) -> Result:
+    """Check that both give the same values, then time them in turn.
 
-    :param budget: seconds for the timing, at least.
+    :param seconds: duration of the timing, at least.
+    :param size: (H, W) of the predictions.
     :raises RuntimeError: if a value differs by more than 1e-6.
     """
     apart = difference(*random_predictions(SMALL))
@@ -47,18 +49,18 @@ def run(budget: float, size: tuple[int, int] = CAMERA_SIZE) -> tuple[str, list[d
         for name, metric in torchmetrics_route().items()
     }
     routes["ours, all in one pass"] = partial(one_pass, probabilities, labels)
-    seconds = dict(zip(routes, median_seconds(list(routes.values()), budget), strict=True))
-    ours = seconds["ours, all in one pass"]
-    theirs = sum(seconds.values()) - ours
-    rows = [{"route": route, "seconds": value} for route, value in seconds.items()]
-    rows.append({"route": "torchmetrics, all", "seconds": theirs, "ratio": theirs / ours})
+    times = dict(zip(routes, median_seconds(list(routes.values()), seconds), strict=True))
+    ours = times["ours, all in one pass"]
+    theirs = sum(times.values()) - ours
+    figures: list[dict[str, Any]] = [{"route": route, "seconds": value} for route, value in times.items()]
+    figures.append({"route": "torchmetrics, all", "seconds": theirs, "ratio": theirs / ours})
     height, width = size
-    lines = [f"| scores of {height}×{width}×{NUM_CLASSES} probabilities | seconds |", "|---|---:|"]
-    lines += [f"| {row['route']} | {row['seconds']:.2f} |" for row in rows]
-    lines.append(f"| **ratio** | **{theirs / ours:.1f}×** |")
+    rows = [[figure["route"], f"{figure['seconds']:.2f}"] for figure in figures]
+    rows.append(["**ratio**", f"**{theirs / ours:.1f}×**"])
+    head = [f"scores of {height}×{width}×{NUM_CLASSES} probabilities", "seconds"]
     threads = f"{torch.get_num_threads()} thread(s)"
     note = f"Largest difference of a value at {SMALL[0]}×{SMALL[1]}: {apart:.0e}."
-    return "\n".join(lines) + f"\n\n{note} Measured on: {machine()}, {threads}.", rows
+    return Result(f"{table(head, rows)}\n\n{note} Measured on: {torch_machine()}, {threads}.", figures)
 
 
 def random_predictions(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
@@ -72,7 +74,7 @@ def random_predictions(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
 
 
 def torchmetrics_route() -> dict[str, Metric]:
-    """Make torchmetrics' metrics."""
+    """Return torchmetrics' three metrics by name."""
     options: dict[str, Any] = {
         "num_classes": NUM_CLASSES,
         "ignore_index": IGNORE_ID,
@@ -86,7 +88,7 @@ def torchmetrics_route() -> dict[str, Metric]:
 
 
 def one_pass(probabilities: Tensor, labels: Tensor) -> tuple[Any, ...]:
-    """Confusion matrix, ECE, AUPRC per class; class-wise ECE, Brier score and NLL besides."""
+    """Return confusion matrix, ECE and AUPRC per class; after them class-wise ECE, Brier score and NLL."""
     scores = Accumulator(NUM_CLASSES, ignore=IGNORE_ID)
     scores.update(probabilities, labels)
     same = scores.confusion[:, :-1], scores.bins().ece(), scores.auprc().per_class

@@ -7,26 +7,28 @@ are random: they change no time.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnxruntime as ort
 import torch
 from tqdm import tqdm
 
 from distill.benchmarks.random_network import random_network
-from distill.benchmarks.timing import machine, median_seconds
+from distill.benchmarks.timing import median_seconds, torch_machine
 from distill.export.model_card import save_with_card
 from distill.export.trace import to_onnx
-from distill.models.catalogue import CAMERA_SIZE, Model
+from distill.models.catalogue import CAMERA_SIZE, MODELS, SWIFTNET, check_name
 from distill.models.complexity import complexity
 from distill.models.deployed import DeployedModel
 from kd_seg_ros import __version__
+from kd_seg_ros.benchmark.bare_run import random_image
+from kd_seg_ros.benchmark.result import Result, table
 from kd_seg_ros.common.classes import CLASS_NAMES, IGNORE_ID, PALETTE
+from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.logs import progress_shown
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine
@@ -51,27 +53,35 @@ class Speed:
     """Batch 1, 1080×1920."""
 
 
-def run(models: list[Model], budget: float) -> tuple[str, list[dict[str, Any]]]:
-    """Measure networks; return the table with a line on the machine, and its figures.
+def run(seconds: float, names: Sequence[str] = ()) -> Result:
+    """Measure networks of the catalogue.
 
-    :param budget: seconds for each timed pair.
+    :param seconds: duration of each timed pair, at least.
+    :param names: which networks; none: all.
+    :raises UserError: for a name that is not in the catalogue.
     """
-    rows = []
-    for model in (bar := tqdm(models, "benchmark", unit="model", disable=not progress_shown())):
-        bar.set_postfix_str(model.name)
-        rows.append(
+    for name in names:
+        check_name(name)
+        if name == SWIFTNET:
+            raise UserError("'swiftnet' alone names no network; did you mean 'swiftnet_resnet18'?")
+    bar = tqdm(names or MODELS, "benchmark", unit="model", disable=not progress_shown())
+    figures = []
+    for name in bar:
+        bar.set_postfix_str(name)
+        model = MODELS[name]
+        figures.append(
             {
-                "name": model.name,
+                "name": name,
                 "parameters": model.parameters,
-                **asdict(complexity(model.name)),
-                **asdict(measure(model.name, budget)),
+                **asdict(complexity(name)),
+                **asdict(measure(name, seconds)),
                 "thesis_fps": model.thesis.fps if model.thesis else None,
             }
         )
-    return f"{table(rows)}\n\nMeasured on: {machine()}.", rows
+    return Result(f"{layout(figures)}\n\nMeasured on: {torch_machine()}.", figures)
 
 
-def measure(name: str, budget: float) -> Speed:
+def measure(name: str, seconds: float) -> Speed:
     """Time one network on the CPU and, where there is one, on the GPU."""
     model = DeployedModel(random_network(name), MEAN, STD, working_scale=1.0).eval()
     with tempfile.TemporaryDirectory() as folder:
@@ -79,15 +89,15 @@ def measure(name: str, budget: float) -> Speed:
         engine = Engine(export(model, CPU_SIZE, Path(folder) / "cpu.onnx", half=False), "cpu")
         image = random_image(CPU_SIZE)
         onnx, eager = median_seconds(
-            [partial(engine.segment, image), partial(_eager, model, torch.from_numpy(image))], budget
+            [partial(engine.segment, image), partial(_eager, model, torch.from_numpy(image))], seconds
         )
         times = {"cpu_onnx_ms": 1e3 * onnx, "cpu_torch_ms": 1e3 * eager}
         if torch.cuda.is_available():
-            times |= _measure_gpu(model, half, Path(folder), budget)
+            times |= _measure_gpu(model, half, Path(folder), seconds)
         return Speed(file_mb=half.stat().st_size / 1e6, **times)
 
 
-def _measure_gpu(model: DeployedModel, half: Path, folder: Path, budget: float) -> dict[str, float]:
+def _measure_gpu(model: DeployedModel, half: Path, folder: Path, seconds: float) -> dict[str, float]:
     """Frames per second on the GPU; ONNX Runtime's only where its CUDA provider is installed."""
     image = random_image(CAMERA_SIZE)
     runs: dict[str, Callable[[], object]] = {}
@@ -98,10 +108,10 @@ def _measure_gpu(model: DeployedModel, half: Path, folder: Path, budget: float) 
     on_gpu = torch.from_numpy(image).cuda()
     model = model.cuda().to(memory_format=torch.channels_last)
     runs["gpu_torch_fp32_fps"] = partial(_eager, model, on_gpu)
-    seconds = dict(zip(runs, median_seconds(list(runs.values()), budget), strict=True))
+    times = dict(zip(runs, median_seconds(list(runs.values()), seconds), strict=True))
     model.network.half()
-    seconds["gpu_torch_fp16_fps"] = median_seconds([partial(_eager, model, on_gpu)], budget)[0]
-    return {name: 1 / value for name, value in seconds.items()}
+    times["gpu_torch_fp16_fps"] = median_seconds([partial(_eager, model, on_gpu)], seconds)[0]
+    return {name: 1 / value for name, value in times.items()}
 
 
 def export(model: DeployedModel, size: tuple[int, int], path: Path, half: bool) -> Path:
@@ -128,38 +138,40 @@ def export(model: DeployedModel, size: tuple[int, int], path: Path, half: bool) 
     return path
 
 
-def random_image(size: tuple[int, int]) -> np.ndarray:
-    """Make an RGB image, uint8 [H, W, 3]."""
-    return np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
-
-
 @torch.inference_mode()
 def _eager(model: DeployedModel, image: torch.Tensor) -> torch.Tensor:
     mask = model(image)[0]
     return mask.cpu()  # waits for the GPU, and brings over what the vehicle needs
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """Lay out the figures as Markdown."""
-    head = (
-        "| model | parameters (M) | GFLOPs | file (MB) | CPU, ONNX Runtime (ms) | CPU, PyTorch (ms) "
-        "| GPU, ONNX Runtime FP16 / FP32 (FPS) | GPU, PyTorch FP16 / FP32 (FPS) | thesis (FPS) |"
-    )
-    lines = [head, "|---|" + "---:|" * 8]
-    for row in rows:
-        cells = [
-            f"`{row['name']}`",
-            f"{row['parameters'] / 1e6:.3f}",
-            f"{row['gflops']:.1f}",
-            f"{row['file_mb']:.1f}",
-            f"{row['cpu_onnx_ms']:.0f}",
-            f"{row['cpu_torch_ms']:.0f}",
-            f"{_fps(row['gpu_onnx_fp16_fps'])} / {_fps(row['gpu_onnx_fp32_fps'])}",
-            f"{_fps(row['gpu_torch_fp16_fps'])} / {_fps(row['gpu_torch_fp32_fps'])}",
-            "" if row["thesis_fps"] is None else f"{row['thesis_fps']:g}",
+def layout(figures: list[dict[str, Any]]) -> str:
+    """Lay out the figures as a Markdown table."""
+    head = [
+        "model",
+        "parameters (M)",
+        "GFLOPs",
+        "file (MB)",
+        "CPU, ONNX Runtime (ms)",
+        "CPU, PyTorch (ms)",
+        "GPU, ONNX Runtime FP16 / FP32 (FPS)",
+        "GPU, PyTorch FP16 / FP32 (FPS)",
+        "thesis (FPS)",
+    ]
+    rows = [
+        [
+            f"`{figure['name']}`",
+            f"{figure['parameters'] / 1e6:.3f}",
+            f"{figure['gflops']:.1f}",
+            f"{figure['file_mb']:.1f}",
+            f"{figure['cpu_onnx_ms']:.0f}",
+            f"{figure['cpu_torch_ms']:.0f}",
+            f"{_fps(figure['gpu_onnx_fp16_fps'])} / {_fps(figure['gpu_onnx_fp32_fps'])}",
+            f"{_fps(figure['gpu_torch_fp16_fps'])} / {_fps(figure['gpu_torch_fp32_fps'])}",
+            "" if figure["thesis_fps"] is None else f"{figure['thesis_fps']:g}",
         ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        for figure in figures
+    ]
+    return table(head, rows)
 
 
 def _fps(value: float | None) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Sequence
 from statistics import median
 
-import onnxruntime
 import torch
 
-from kd_seg_ros.benchmark.machine import cores, processor
+from kd_seg_ros.benchmark.machine import machine
 from kd_seg_ros.benchmark.statistics import interleaved
 
 WARM_UP = 2
@@ -26,14 +24,7 @@ def median_seconds(
     return [median(times) for times in interleaved(runs, budget, least, most, WARM_UP)]
 
 
-def machine() -> str:
-    """Name processor, GPU and versions, for the line below a table."""
-    parts = [f"{processor()} ({cores()} cores)"]
-    if torch.cuda.is_available():
-        parts.append(f"{torch.cuda.get_device_name()} (driver CUDA {torch.version.cuda})")
-    parts += [
-        f"Python {platform.python_version()}",
-        f"PyTorch {torch.__version__}",
-        f"ONNX Runtime {onnxruntime.__version__}",
-    ]
-    return ", ".join(parts)
+def torch_machine() -> str:
+    """Name processor, GPU and versions, PyTorch's included, for the line below a table."""
+    cuda = f" (CUDA {torch.version.cuda})" if torch.cuda.is_available() else ""
+    return machine(f"PyTorch {torch.__version__}{cuda}")

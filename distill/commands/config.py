@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from distill.config.overrides import parse_overrides
-from distill.config.resolved import resolve_config
 from kd_seg_ros.common.command_line import add_json_option, print_json
 
 
@@ -19,13 +17,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_option(parser)
     parser.set_defaults(overrides=[])
     parser.epilog = (
-        "Any key of the configuration can be given too, as to fit: --data.root DIR --training.epochs 3. "
-        "What is printed can be saved and given to fit as a configuration."
+        "Every key of the configuration is an option as well, as for `kd_seg fit`: --data.root DIR. What is "
+        "printed can be saved and given to `kd_seg fit --config`."
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the configuration."""
+    from distill.config.overrides import parse_overrides
+    from distill.config.resolved import resolve_config
+
     resolved = resolve_config(args.experiment, parse_overrides(args.overrides))
     if args.json:
         print_json(resolved.document())

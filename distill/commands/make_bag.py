@@ -6,13 +6,15 @@ import argparse
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kd_seg_ros.bags.camera_calibration import CameraCalibration
+from kd_seg_ros.bags.making import RecordingSettings, make_bag
+from kd_seg_ros.bags.pictures import Picture, VideoFrames, image_files
+from kd_seg_ros.bags.progress import Progress
 from kd_seg_ros.common.command_line import run_command
 from kd_seg_ros.common.option_types import count, not_negative, positive, topic
-
-if TYPE_CHECKING:
-    from kd_seg_ros.bags.pictures import Picture
+from kd_seg_ros.common.topics import COMPRESSED
 
 _HERTZ = 10.0
 
@@ -23,15 +25,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the bag."""
-    from kd_seg_ros.bags.camera_calibration import CameraCalibration
-    from kd_seg_ros.bags.making import RecordingSettings, make_bag
-    from kd_seg_ros.bags.progress import Progress
-
+    """Write the bag and print its number of frames; return 0."""
     pictures, total = _pictures(args)
+    topic_name = args.topic.removesuffix(COMPRESSED)
+    compressed = args.compressed or args.topic.endswith(COMPRESSED)
     recording = RecordingSettings(
-        topic=args.topic,
-        compressed=args.compressed,
+        topic=topic_name,
+        compressed=compressed,
         frame_id=args.frame_id,
         storage=args.storage,
         start=round(args.start * 1e9),
@@ -42,13 +42,11 @@ def run(args: argparse.Namespace) -> int:
     progress = Progress("make_bag", min(total, args.limit or total))
     frames = make_bag(islice(pictures, args.limit), args.out, recording, progress.step)
     progress.close()
-    print(f"{args.out}: {frames} frames on {args.topic}{'/compressed' if args.compressed else ''}")
+    print(f"{args.out}: {frames} frames on {topic_name}{COMPRESSED if compressed else ''}")
     return 0
 
 
 def _pictures(args: argparse.Namespace) -> tuple[Iterable[Picture], int]:
-    from kd_seg_ros.bags.pictures import VideoFrames, image_files
-
     if args.source.is_file():
         video = VideoFrames(args.source, args.hertz)
         return video, video.count
@@ -57,7 +55,7 @@ def _pictures(args: argparse.Namespace) -> tuple[Iterable[Picture], int]:
 
 
 def _labels(root: Path) -> Callable[[Picture], Any]:
-    """Return what finds a picture's trainIds below ACDC's root."""
+    """Return a function that finds a picture's trainIds below ACDC's root."""
     from distill.drives.acdc_labels import labelled_frames, read_labels
 
     frames = labelled_frames(root)
@@ -70,7 +68,7 @@ def _labels(root: Path) -> Callable[[Picture], Any]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Declare the options of ``kd_seg make-bag``."""
     parser.description = "Make a rosbag2 of image files or of a video, for the node or for segment_bag."
     add = parser.add_argument
     add("source", type=Path, metavar="SOURCE", help="folder of .png or .jpg files, or a video file")
@@ -89,10 +87,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--limit", type=count, metavar="N", help="take the first N frames only")
     add(
         "--topic",
-        type=_camera_topic,
+        type=topic,
         default="/camera/image_raw",
         metavar="TOPIC",
-        help="camera topic to write",
+        help="camera topic to write; with /compressed at its end it implies --compressed",
     )
     add(
         "--compressed",
@@ -128,10 +126,3 @@ def _seconds(text: str) -> float:
     if value >= 2**31:
         raise argparse.ArgumentTypeError(f"must be within 0…2147483647 s, not {text}")
     return value
-
-
-def _camera_topic(text: str) -> str:
-    """Read the name of a camera topic, to which ``/compressed`` may be added."""
-    if text.endswith("/compressed"):
-        raise argparse.ArgumentTypeError(f"{text}: leave out /compressed and give --compressed")
-    return topic(text)

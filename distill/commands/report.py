@@ -6,13 +6,8 @@ import argparse
 import logging
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from kd_seg_ros.common.errors import UserError
-
-if TYPE_CHECKING:
-    from distill.report import galleries
-    from distill.report.predictions import Predictions
+from kd_seg_ros.common.logs import progress_shown
 
 LOGGER = logging.getLogger(__name__)
 
@@ -27,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of a run that `kd_seg evaluate` has measured, or its metrics.json",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder to write the page and its plots into"
+        "--out", type=Path, required=True, metavar="DIR", help="folder to write page and plots into"
     )
     parser.add_argument(
         "--baseline", type=Path, metavar="RUN", help="compare with this run (default: the first)"
@@ -45,69 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write DIR/report.html and DIR/plots; print where."""
-    from distill.report import galleries, plots, thesis_numbers
-    from distill.report.class_tables import auprc_tables, iou_tables
-    from distill.report.comparisons import pairs, references
-    from distill.report.figures import look
-    from distill.report.page import Page, write
+    from distill.report.comparison_plots import measured_speeds, thesis_speeds
+    from distill.report.page import write_report
     from distill.report.runs import load_runs
-    from distill.report.speeds import measured, of_thesis
-    from distill.report.tables import calibration_table, runs_table, scores_table
 
     runs = load_runs(args.runs, args.baseline)
-    speeds = measured(args.speeds, runs) if args.speeds else of_thesis(runs)
-    folder = _make_folder(args.out)
-    compared = references(runs)
-    shown = pairs(runs, compared)
-    plans = galleries.plan(runs, shown)
-    notes: list[str] = []
-    pictures: dict[str, list[galleries.Gallery]] = {}
-    predictions = _predictions(plans, args.root, notes)
-    with look():
-        drawn = plots.make(runs, compared, [r for pair in shown for r in pair] or runs[:1], speeds, folder)
-        if predictions is not None:
-            pictures = galleries.make(plans, predictions, folder)
-    notes += drawn.notes
-    comparable = thesis_numbers.is_acdc_val(runs[0])
-    tables = {
-        "runs": [runs_table(runs)],
-        "scores": [scores_table(runs, compared, comparable)],
-        "iou": iou_tables(runs, compared, comparable),
-        "auprc": auprc_tables(runs, compared, comparable),
-        "calibration": [calibration_table(runs)],
-    }
-    page = Page(runs, compared, comparable, tables, drawn, pictures, notes, _command(args))
-    path = args.out / "report.html"
-    write(path, page)
-    for note in notes:
+    speeds = measured_speeds(args.speeds, runs) if args.speeds else thesis_speeds(runs)
+    page = write_report(runs, speeds, args.out, args.root, _command(args), progress=progress_shown())
+    for note in page.notes:
         LOGGER.warning(note)
-    print(f"report written to {path}, its plots to {folder}")
+    print(f"report written to {args.out / 'report.html'}, its plots to {args.out / 'plots'}")
     return 0
-
-
-def _make_folder(out: Path) -> Path:
-    """Make the folder of the plots, before minutes of work; raises UserError where that is not possible."""
-    folder = out / "plots"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out {out} cannot be made: {error.strerror}") from error
-    return folder
-
-
-def _predictions(plans: list[galleries.Plan], root: Path | None, notes: list[str]) -> Predictions | None:
-    """Run the networks over the images to show; None, with a note, where that is not possible."""
-    from distill.report import galleries
-    from distill.report.predictions import predict
-
-    try:
-        return predict(galleries.wanted(plans), root)
-    except UserError as error:
-        notes.append(
-            "Panels, worst images, confident mistakes and border weights are left out: they need the models "
-            f"and the images. {error}."
-        )
-        return None
 
 
 def _command(args: argparse.Namespace) -> str:

@@ -8,22 +8,25 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from distill.drives.bag_scores import all_scores_possible, print_scores, score
+from distill.drives.labels import AcdcLabels, Labels, TopicLabels
+from kd_seg_ros.bags.cameras import CameraTopics, choose_cameras
 from kd_seg_ros.bags.interruption import Interrupted, Interruption
+from kd_seg_ros.bags.progress import Progress
+from kd_seg_ros.bags.reading import open_bag
+from kd_seg_ros.bags.segmentation_run import SegmentationSettings, segment_bag
+from kd_seg_ros.bags.segmented_frames import segmented_frames
+from kd_seg_ros.bags.segmenting import Notes
+from kd_seg_ros.bags.text_topic import condition_texts
+from kd_seg_ros.bags.video import pictures_of, writer_for
 from kd_seg_ros.common.command_line import add_json_option, print_json, run_command
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.files import sha256
 from kd_seg_ros.common.option_types import share, topic
+from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.providers import PROVIDERS
-
-if TYPE_CHECKING:
-    from rosbags.rosbag2 import Reader
-
-    from distill.drives.labels import Labels
-    from kd_seg_ros.bags.cameras import CameraTopics
-    from kd_seg_ros.bags.segmenting import Notes
-    from kd_seg_ros.inference.engine import Engine
 
 LOGGER = logging.getLogger(__name__)
 
@@ -44,14 +47,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, interruption: Interruption) -> int:
-    from kd_seg_ros.bags.cameras import choose_cameras
-    from kd_seg_ros.bags.reading import open_bag
-    from kd_seg_ros.bags.text_topic import condition_texts
-    from kd_seg_ros.bags.video import writer_for
-    from kd_seg_ros.inference.engine import Engine
-
-    if args.compress and args.storage != "mcap":
-        raise UserError("--compress is for --storage mcap: SQLite files have no compression of their own")
+    settings = SegmentationSettings(
+        out=args.out,
+        provider=args.provider,
+        overlay=args.overlay,
+        min_confidence=args.min_confidence,
+        copy=args.copy,
+        storage=args.storage,
+        compress=args.compress,
+        csv=args.csv,
+        overwrite=args.overwrite,
+    )
     write_video = writer_for(args.video) if args.video else None
     with open_bag(args.bag) as reader:
         cameras = choose_cameras(reader, args.bag, args.topic, args.labels_topic)
@@ -61,87 +67,25 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
         labels = _labels(args, cameras[0])
         engine = Engine(args.model, args.provider)
         with interruption.deferred():
-            notes = _segment(args, reader, cameras, engine, interruption)
+            stop = interruption.requested
+            notes = segment_bag(args.bag, reader, cameras, args.model, engine, settings, stop)
     _report(args, notes)
     if interruption.requested():
         return interruption.status
     if notes.undecodable == notes.frames:
         raise UserError(f"{args.bag}: not one of {notes.frames} images could be decoded: {notes.problem}")
-    palette = engine.card.palette
+    card = engine.card
     del engine  # its memory may be needed for the scores
     if write_video:
-        _video(args, cameras[0], notes, palette, write_video)
+        _video(args, cameras[0], notes, card.palette, write_video)
     scores = None
     if labels:
         with closing(labels):
-            scores = _scores(args, cameras[0], notes, labels)
+            scores = _scores(args, cameras[0], notes, labels, card)
     if args.json:
         counts = {"frames": notes.frames, "undecodable": notes.undecodable}
         print_json({"out": str(args.out), **counts, "scores": scores})
     return 0
-
-
-def _segment(
-    args: argparse.Namespace,
-    reader: Reader,
-    cameras: list[CameraTopics],
-    engine: Engine,
-    interruption: Interruption,
-) -> Notes:
-    """Segment, or go on segmenting, unless all is done."""
-    from kd_seg_ros.bags.progress import Progress
-    from kd_seg_ros.bags.resumable_bag import ResumableBag
-    from kd_seg_ros.bags.resume_check import check_resume, fingerprint
-    from kd_seg_ros.bags.segmenting import Notes, Output, output_topics, segment, topics_to_copy
-    from kd_seg_ros.bags.summary import FrameTable
-
-    copied = [] if args.copy is None else topics_to_copy(reader, args.bag, cameras, args.copy)
-    command = {
-        "the input": fingerprint(reader, args.bag),
-        "the model": sha256(args.model),
-        "--provider": args.provider,
-        "--topic": [camera.topic for camera in cameras],
-        "--copy": copied,
-        "--overlay": args.overlay,
-        "--min-confidence": args.min_confidence,
-        "--storage": args.storage,
-        "--compress": args.compress,
-        "--csv": str(args.csv.resolve()) if args.csv else "",
-    }
-    kept = check_resume(args.out, command, args.bag, args.overwrite)
-    notes = Notes(**kept) if kept else Notes(command)
-    if notes.finished:
-        LOGGER.info("%s is finished already: %d frames", args.out, notes.frames)
-        return notes
-    total = sum(c.msgcount for c in reader.connections if c.topic in {camera.topic for camera in cameras})
-    if notes.frames:
-        LOGGER.info("continuing after frame %d of %d", notes.frames, total)
-    topics = output_topics(reader, cameras, copied, args.overlay)
-    progress = Progress("segmenting", total, notes.frames)
-    with ResumableBag(args.out, topics, args.storage, args.compress, vars(notes), args.overwrite) as bag:
-        notes = Notes(**bag.notes)  # another process may have gone on with it until a moment ago
-        table = FrameTable(args.csv, engine.card, notes.csv_bytes) if args.csv else None
-        output = Output(bag, notes, engine.card, table, args.overlay)
-        try:
-            segment(
-                reader,
-                cameras,
-                copied,
-                engine,
-                output,
-                args.min_confidence,
-                interruption.requested,
-                progress.step,
-            )
-        except UserError as error:
-            progress.close()
-            done = bag.notes["frames"]
-            raise UserError(f"{error} (frames 1 to {done} of {total} are in {args.out})") from error
-        finally:
-            if table:
-                table.close()
-    progress.close()
-    return notes
 
 
 def _check_one_camera(args: argparse.Namespace, cameras: list[CameraTopics]) -> None:
@@ -153,12 +97,9 @@ def _check_one_camera(args: argparse.Namespace, cameras: list[CameraTopics]) -> 
 
 def _labels(args: argparse.Namespace, camera: CameraTopics) -> Labels | None:
     """Find the labels and refuse what cannot be scored, before any work is done."""
-    from distill.drives.bag_scores import check_offline_half
-    from distill.drives.labels import AcdcLabels, TopicLabels
-
     if not (args.labels_topic or args.acdc):
         return None
-    check_offline_half()
+    args.no_auprc = args.no_auprc or not all_scores_possible()
     labels: Labels
     if args.acdc:
         labels = AcdcLabels(args.bag, camera, args.acdc)
@@ -174,10 +115,6 @@ def _labels(args: argparse.Namespace, camera: CameraTopics) -> Labels | None:
 def _video(
     args: argparse.Namespace, camera: CameraTopics, notes: Notes, palette: Any, write: Callable[..., None]
 ) -> None:
-    from kd_seg_ros.bags.progress import Progress
-    from kd_seg_ros.bags.segmented_frames import segmented_frames
-    from kd_seg_ros.bags.video import pictures_of
-
     hertz = notes.rate(camera.topic)
     progress = Progress("video", notes.frames - notes.undecodable)
     with closing(segmented_frames(args.bag, camera, args.out, args.condition_topic)) as found:
@@ -188,15 +125,14 @@ def _video(
     LOGGER.info("video: %s", args.video)
 
 
-def _scores(args: argparse.Namespace, camera: CameraTopics, notes: Notes, labels: Labels) -> dict[str, Any]:
-    from distill.drives.bag_scores import print_scores, score
-    from kd_seg_ros.bags.progress import Progress
-    from kd_seg_ros.bags.segmented_frames import segmented_frames
-
+def _scores(
+    args: argparse.Namespace, camera: CameraTopics, notes: Notes, labels: Labels, card: ModelCard
+) -> dict[str, Any]:
     metrics = args.metrics or args.out / "metrics.json"
     progress = Progress("scoring", notes.frames - notes.undecodable)
     with closing(segmented_frames(args.bag, camera, args.out, args.condition_topic)) as found:
-        document = score(found, labels, args.model, args.provider, metrics, not args.no_auprc, progress.step)
+        provider = None if args.no_auprc else args.provider
+        document = score(found, labels, args.model, card, metrics, provider, progress.step)
     progress.close()
     LOGGER.info("scores: %s", metrics)
     if not args.json:
@@ -220,7 +156,7 @@ def _report(args: argparse.Namespace, notes: Notes) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Declare the options of ``kd_seg segment-bag``."""
     parser.description = (
         "Segment every frame of a rosbag2 into another one. After an interruption the same command continues "
         "where it stopped."

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, TypeAlias
 
-Method = Literal["temperature", "class_temperature", "vector"]
+Method: TypeAlias = str
+"""Name of a calibration method, a key of :data:`PARAMETERS`."""
+TEMPERATURE: Final = "temperature"
+"""Method: one temperature for all pixels."""
+CLASS_TEMPERATURE: Final = "class_temperature"
+"""Method: a temperature for each predicted class."""
+VECTOR: Final = "vector"
+"""Method: a weight and a bias for the logit of each class."""
 PARAMETERS: Final[dict[Method, tuple[str, ...]]] = {
-    "temperature": ("temperature",),
-    "class_temperature": ("temperatures",),
-    "vector": ("weights", "biases"),
+    TEMPERATURE: ("temperature",),
+    CLASS_TEMPERATURE: ("temperatures",),
+    VECTOR: ("weights", "biases"),
 }
 """Method → the fields of :class:`distill.models.logit_calibration.LogitCalibration` that it sets."""

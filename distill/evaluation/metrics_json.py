@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from kd_seg_ros import __version__
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import sha256
+from kd_seg_ros.inference.card import ModelCard
 
 SCHEMA_VERSION: Final = 2
 """Version of the document's layout."""
@@ -83,3 +85,16 @@ def sibling(metrics: Path, name: str) -> Path:
     if metrics.name.endswith("metrics.json"):
         stem = metrics.name.removesuffix("metrics.json")
     return metrics.with_name(stem + name)
+
+
+def about_model_file(path: Path, card: ModelCard) -> dict[str, Any]:
+    """Return the ``model`` of metrics.json for an exported file."""
+    plain_temperature = {"method": "temperature", "parameters": {"temperature": card.temperature}}
+    return {
+        "file": path.name,
+        "sha256": sha256(path),
+        "name": card.name,
+        "temperature": card.temperature,
+        "calibration": card.calibration or plain_temperature,
+        "parameters": card.parameters,
+    }

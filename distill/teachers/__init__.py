@@ -1,1 +1,1 @@
-"""Teachers from outside: Hugging Face transformers and ONNX files."""
+"""Frozen teachers: checkpoints of this project, Hugging Face transformers and ONNX files."""

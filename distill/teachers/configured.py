@@ -1,4 +1,4 @@
-"""The teacher that a configuration names: a checkpoint of ours, or a network from outside."""
+"""The teacher that a configuration names: a checkpoint of this project, or an external network."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from torch import nn
 
 from distill.checkpoints.student import load_student
 from distill.config import Config
-from distill.teachers.external import ExternalTeacher
-from distill.teachers.load_external import load_external_teacher
+from distill.teachers.external import ExternalTeacher, Normalisation, TeacherOptions
+from distill.teachers.huggingface import load_huggingface
+from distill.teachers.onnx_teacher import load_onnx
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError
 
@@ -31,26 +32,29 @@ def load_teacher(config: Config) -> nn.Module | None:
                 f"teacher {teacher.checkpoint} knows other classes ({', '.join(trained.data.class_names)}) "
                 f"than the data ({', '.join(config.data.class_names)})"
             )
-        theirs, ours = ((data.mean, data.std) for data in (trained.data, config.data))
+        theirs = (trained.data.mean, trained.data.std)
+        ours = (config.data.mean, config.data.std)
         if not np.allclose(theirs, ours, atol=1e-4):
             raise UserError(
                 f"teacher {teacher.checkpoint} was trained with images of other data.mean and data.std, "
-                f"{_words(theirs)}, and sees the student's, {_words(ours)}: give the student the teacher's"
+                f"{_rounded(*theirs)}, and sees the student's, {_rounded(*ours)}: give the student the "
+                "teacher's"
             )
         return network
     if config.data.class_names != CLASS_NAMES:
-        raise UserError("a teacher from outside speaks of Cityscapes' 19 classes; the data has others")
-    return load_external_teacher(
-        huggingface=teacher.huggingface,
-        onnx=teacher.onnx,
-        student_mean=config.data.mean,
-        student_std=config.data.std,
+        raise UserError("an external teacher has Cityscapes' 19 classes; the data has others")
+    student = Normalisation.checked(config.data.mean, config.data.std, "data.mean, data.std")
+    options = TeacherOptions(
         classes=teacher.classes,
         class_names=teacher.class_names,
         mean=teacher.mean,
         std=teacher.std,
         size=teacher.size,
     )
+    if teacher.huggingface is not None:
+        return load_huggingface(Path(teacher.huggingface), student, options)
+    assert teacher.onnx is not None
+    return load_onnx(Path(teacher.onnx), student, options)
 
 
 def describe_teacher(config: Config, teacher: nn.Module) -> str:
@@ -61,5 +65,8 @@ def describe_teacher(config: Config, teacher: nn.Module) -> str:
     return f"teacher: {config.teacher.checkpoint}"
 
 
-def _words(statistics: Iterable[Iterable[float]]) -> str:
-    return " and ".join(str([round(value, 4) for value in values]) for values in statistics)
+def _rounded(mean: Iterable[float], std: Iterable[float]) -> str:
+    """Mean and std as text, such as "[0.2, 0.3, 0.2] and [0.1, 0.1, 0.1]"."""
+    rounded_mean = [round(value, 4) for value in mean]
+    rounded_std = [round(value, 4) for value in std]
+    return f"{rounded_mean} and {rounded_std}"

@@ -1,4 +1,4 @@
-"""A teacher from outside this project: what it says about an image, in our classes and on our grid.
+"""A teacher from outside this project: its class probabilities, in our classes and on the student's grid.
 
 A network that somebody else trained has its own normalisation, input size and classes. With x the student's
 batch (normalised by the student's mean μ and standard deviation σ, per channel) ::
@@ -27,8 +27,9 @@ runs in FP32, also under autocast; the network runs as the caller's autocast say
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -80,37 +81,54 @@ class Normalisation:
 
 
 @dataclass(frozen=True)
+class TeacherOptions:
+    """The user's settings of an external teacher; where one is None, the teacher's own files must tell."""
+
+    classes: Mapping[str, str | None] | None = None
+    """Our class for a class of the teacher, by their names; None in place of our name drops that class."""
+    class_names: Sequence[str] | None = None
+    """The teacher's classes in the order of its channels."""
+    mean: Sequence[float] | None = None
+    """Mean of RGB in 0…1 that the teacher was trained with."""
+    std: Sequence[float] | None = None
+    """Standard deviation of RGB in 0…1 that the teacher was trained with."""
+    size: tuple[int, int] | None = None
+    """Height and width of the images that the teacher is given, in pixels."""
+
+
+@dataclass(frozen=True)
 class InputSize:
-    """The size at which a teacher sees an image."""
+    """The size to which images are brought before a teacher sees them."""
 
     fixed: tuple[int, int] | None = None
-    """Height and width, whatever the image's."""
+    """Height and width in pixels, whatever the size of the image; None: the image's own size."""
     multiple: int = INPUT_MULTIPLE
-    """Otherwise the image's own sides, each rounded up to a multiple of this."""
+    """Where the size is not fixed, each side of the image is rounded up to a multiple of this."""
 
     def of(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width for an image of this size."""
+        """Return the height and width to which an image of a height and width is brought."""
         if self.fixed:
             return self.fixed
         return -(-height // self.multiple) * self.multiple, -(-width // self.multiple) * self.multiple
 
     def describe(self) -> str:
-        """Say it in words."""
+        """Say in words at which size the teacher sees images, for the log."""
         if self.fixed:
             return f"{self.fixed[0]}×{self.fixed[1]} (height × width), to which every image is stretched"
         return f"the student's, stretched up to multiples of {self.multiple}"
 
 
 class ExternalTeacher(nn.Module):
-    """A foreign network that answers like one of ours.
+    """A network from outside this project, with the outputs of one of ours.
 
     :param network: maps [B, 3, h, w], normalised as ``own`` says, to scores [B, K, h', w'] whose softmax
         over K gives the class probabilities.
     :param mapping: from its K classes to ours.
     :param student: the normalisation of the images that :meth:`forward` is given.
-    :param size: what it wants to see.
+    :param own: the normalisation that the network was trained with.
+    :param size: the size at which it sees images.
     :param source: the file or folder it comes from, for messages.
-    :param architecture: what it is, for the log.
+    :param architecture: the name of its architecture, for the log.
     """
 
     def __init__(
@@ -136,18 +154,18 @@ class ExternalTeacher(nn.Module):
 
     def describe(self) -> str:
         """Say in a few lines what the teacher is, for the log."""
-        mean, std = ([round(v, 5) for v in values] for values in (self.own.mean, self.own.std))
-        return "\n".join(
-            (
-                f"teacher: {self.source} ({self.architecture})",
-                f"its input: mean {mean}, std {std}, size {self.size.describe()}",
-                self.mapping.describe(),
-            )
-        )
+        mean = [round(value, 5) for value in self.own.mean]
+        std = [round(value, 5) for value in self.own.std]
+        lines = [
+            f"teacher: {self.source} ({self.architecture})",
+            f"its input: mean {mean}, std {std}, size {self.size.describe()}",
+            self.mapping.describe(),
+        ]
+        return "\n".join(lines)
 
     @torch.no_grad()
     def forward(self, image: Tensor) -> Output:
-        """Return the teacher's opinion on the student's batch.
+        """Return the teacher's class probabilities for the student's batch, as logits.
 
         :param image: [B, 3, H, W], normalised by the student's mean and std.
         :returns: ``logits``, float32 [B, 19, H, W], the logarithms of class probabilities; ``pre_logits``
@@ -156,10 +174,13 @@ class ExternalTeacher(nn.Module):
         """
         height, width = int(image.shape[-2]), int(image.shape[-1])
         device = image.device.type
+        # From the student's normalised image to the teacher's own.
         with torch.autocast(device, enabled=False):
             rgb = resize(self.student.undo(image.float()), self.size.of(height, width))
             own_image = self.own.apply(rgb)
         scores = self._run(own_image)
+        # From the teacher's scores to probabilities of our classes on the student's grid. Antialiased
+        # resizing keeps their sum at 1 up to rounding, which the division removes.
         with torch.autocast(device, enabled=False):
             probabilities = resize(our_probabilities(scores.float(), self.mapping), (height, width))
             probabilities = probabilities / probabilities.sum(dim=1, keepdim=True)
@@ -190,8 +211,10 @@ def our_probabilities(scores: Tensor, mapping: ClassMapping) -> Tensor:
 
     p_c = Σ_{k→c} exp s_k / Σ_{k→any of ours} exp s_k; 0 for classes of ours that no k stands for.
     """
+    # The channels that stand for each of our classes, one group after the other.
     channels = [mapping.channels(ours) for ours in range(NUM_CLASSES)]
-    kept = torch.tensor([k for group in channels for k in group], device=scores.device)
+    kept = torch.tensor([*chain.from_iterable(channels)], device=scores.device)
+    # A softmax over these alone drops the others; an empty group sums to 0.
     shares = torch.softmax(scores[:, kept], dim=1)
     groups = shares.split([len(group) for group in channels], dim=1)
     return torch.stack([group.sum(dim=1) for group in groups], dim=1)

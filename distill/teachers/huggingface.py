@@ -19,7 +19,7 @@ import json
 import math
 import pickle
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,13 @@ import torch
 from torch import Tensor, nn
 
 from distill.common.class_mapping import map_classes
-from distill.teachers.external import INPUT_MULTIPLE, ExternalTeacher, InputSize, Normalisation
+from distill.teachers.external import (
+    INPUT_MULTIPLE,
+    ExternalTeacher,
+    InputSize,
+    Normalisation,
+    TeacherOptions,
+)
 from kd_seg_ros.common.errors import UserError, first_line
 
 SEMANTIC = "ForSemanticSegmentation"
@@ -52,21 +58,14 @@ SMALLEST_SCORE = 1e-30
 def load_huggingface(
     folder: Path,
     student: Normalisation,
-    *,
-    classes: Mapping[str, str | None] | None = None,
-    class_names: Sequence[str] | None = None,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    size: tuple[int, int] | None = None,
+    options: TeacherOptions,
 ) -> ExternalTeacher:
     """Make a teacher from a folder.
 
     :param student: normalisation of the images it will be given.
-    :param classes: our names for the teacher's, see :func:`map_classes`.
-    :param class_names: the teacher's, in place of those in config.json.
-    :param mean: of RGB in 0…1, in place of preprocessor_config.json's; likewise ``std``.
-    :param size: height and width it shall see, in place of the student's image size (of config.json's
-        image_size for networks that are built for one).
+    :param options: its values win over what the folder's config.json and preprocessor_config.json say.
+        Without a size the teacher sees images at the student's size, or at config.json's image_size where it
+        is built for one.
     :raises UserError: if anything is missing, damaged or of a kind that gives no class probabilities.
     """
     if not folder.is_dir():
@@ -76,17 +75,19 @@ def load_huggingface(
         )
     values = _read_json(folder / "config.json")
     architecture = _architecture(folder, values)
-    settings = _read_json(folder / "preprocessor_config.json", optional=mean is not None and std is not None)
-    own = _normalisation(folder, settings, mean, std)
+    all_given = options.mean is not None and options.std is not None
+    settings = _read_json(folder / "preprocessor_config.json", optional=all_given)
+    own = _normalisation(folder, settings, options)
     model = _load(folder, architecture, values)
-    mapping = map_classes(_class_names(folder, model.config, class_names), classes, str(folder))
+    names = _class_names(folder, model.config, options.class_names)
+    mapping = map_classes(names, options.classes, str(folder))
     kind = UniversalScores if architecture in UNIVERSAL else SemanticScores
     return ExternalTeacher(
         kind(model, bgr=bool(settings.get("do_flip_channel_order"))),
         mapping,
         student=student,
         own=own,
-        size=_input_size(model.config, size),
+        size=_input_size(model.config, options.size),
         source=str(folder),
         architecture=architecture,
     )
@@ -123,7 +124,7 @@ def _architecture(folder: Path, values: dict[str, Any]) -> str:
     named = values.get("architectures")
     architecture = named[0] if isinstance(named, list) and len(named) == 1 else None
     if not isinstance(architecture, str):
-        raise UserError(f"{folder / 'config.json'} does not name the one architecture it is of")
+        raise UserError(f"{folder / 'config.json'} does not name one architecture")
     if architecture not in UNIVERSAL and not architecture.endswith(SEMANTIC):
         raise UserError(
             f"{folder}: architecture {architecture!r} gives no class probabilities per pixel from an image "
@@ -197,10 +198,8 @@ def _class_names(folder: Path, config: Any, given: Sequence[str] | None) -> list
     return names
 
 
-def _normalisation(
-    folder: Path, settings: dict[str, Any], mean: Sequence[float] | None, std: Sequence[float] | None
-) -> Normalisation:
-    """Mean and std for RGB in 0…1: the user's, else the folder's.
+def _normalisation(folder: Path, settings: dict[str, Any], options: TeacherOptions) -> Normalisation:
+    """Return mean and std for RGB in 0…1, from the user's options or else from the folder.
 
     The folder's are for values of 0…255 times ``rescale_factor``, 1/255 as a rule.
     """
@@ -208,34 +207,43 @@ def _normalisation(
     if not settings.get("do_normalize", not flipped):
         settings = settings | {"image_mean": [0.0] * 3, "image_std": [1.0] * 3}
     scale = 255 * settings.get("rescale_factor", 1 / 255) if settings.get("do_rescale", True) else 255
-
-    def numbers(option: str, given: Sequence[float] | None) -> Sequence[float]:
-        read = settings.get(f"image_{option}")
-        if given is None and not isinstance(read, list):
+    statistics = {"mean": options.mean, "std": options.std}
+    for key, given in statistics.items():
+        if given is not None:
+            continue
+        read = settings.get(f"image_{key}")
+        if not isinstance(read, list):
             raise UserError(
-                f"{folder / 'preprocessor_config.json'} holds no image_{option}: give teacher.{option}, "
+                f"{folder / 'preprocessor_config.json'} holds no image_{key}: give teacher.{key}, "
                 "for RGB in 0…1"
             )
-        return [v / scale for v in read or ()] if given is None else given
-
-    what = f"{folder} (teacher.mean, teacher.std)"
-    return Normalisation.checked(numbers("mean", mean), numbers("std", std), what)
+        statistics[key] = [value / scale for value in read]
+    mean, std = statistics["mean"], statistics["std"]
+    assert mean is not None
+    assert std is not None
+    return Normalisation.checked(mean, std, f"{folder} (teacher.mean, teacher.std)")
 
 
 def _input_size(config: Any, size: tuple[int, int] | None) -> InputSize:
-    """What the network is built for; else the image's own size, in multiples of strides and patches."""
+    """Return the size that the network is built for, or else multiples of its strides and patches."""
     if size is not None:
         return InputSize(size)
     if config.model_type in FIXED_SIZE:
         side = config.image_size
         return InputSize((side, side) if isinstance(side, int) else (int(side[0]), int(side[1])))
-    parts = (config, getattr(config, "backbone_config", None))
-    patches = [p for p in (getattr(part, "patch_size", None) for part in parts) if isinstance(p, int)]
-    return InputSize(multiple=math.lcm(INPUT_MULTIPLE, *patches))
+    multiple = INPUT_MULTIPLE
+    for part in (config, getattr(config, "backbone_config", None)):
+        patch = getattr(part, "patch_size", None)
+        if isinstance(patch, int):
+            multiple = math.lcm(multiple, patch)
+    return InputSize(multiple=multiple)
 
 
 def _read_json(path: Path, optional: bool = False) -> dict[str, Any]:
-    """Read one of the folder's files; ``optional``: {} where there is none."""
+    """Return the content of one of the folder's files.
+
+    :param optional: return an empty dict where the file does not exist, instead of raising UserError.
+    """
     if not path.is_file():
         if optional:
             return {}

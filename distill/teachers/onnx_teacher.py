@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,46 +23,40 @@ import torch
 from torch import Tensor, nn
 
 from distill.common.class_mapping import map_classes
-from distill.teachers.external import ExternalTeacher, InputSize, Normalisation
+from distill.teachers.external import ExternalTeacher, InputSize, Normalisation, TeacherOptions
 from kd_seg_ros.common.classes import CLASS_NAMES, NUM_CLASSES
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.inference.contract import CONFIDENCE, MASK, METADATA_KEY
 
 DTYPES: dict[str, Any] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-"""ONNX Runtime's names for what a teacher may take and return."""
+"""NumPy's type for each of ONNX Runtime's names of a type that a teacher may take and return."""
 
 LOGITS = "logits"
-"""Name of the output that is preferred."""
+"""Name of the output that is taken where there are several."""
 
 LEAST_PROBABILITY = 1e-30
-"""Where a file returns probabilities, their logarithm's floor."""
+"""Least probability whose logarithm is taken, where a file returns probabilities."""
 
 
 def load_onnx(
     path: Path,
     student: Normalisation,
-    *,
-    classes: Mapping[str, str | None] | None = None,
-    class_names: Sequence[str] | None = None,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    size: tuple[int, int] | None = None,
+    options: TeacherOptions,
 ) -> ExternalTeacher:
     """Make a teacher from an ONNX file.
 
     :param student: normalisation of the images it will be given.
-    :param classes: our names for the teacher's, see :func:`map_classes`.
-    :param class_names: the teacher's, in the order of its channels; may be left out where there are 19,
-        which are then taken for the Cityscapes classes in the order of their trainIds.
-    :param mean: of RGB in 0…1, as the network was trained; required, and so is ``std``.
-    :param size: height and width it shall see; by default those the file is fixed to, else the student's.
+    :param options: mean and std are required. Class names may be left out where there are 19 classes, which
+        are then taken for the Cityscapes classes in the order of their trainIds. Without a size the teacher
+        sees images at the size that the file is fixed to, or else at the student's.
     :raises UserError: if the file is missing, damaged or not of that kind, or an option is missing.
     """
     session = _open_file(path)
     image = _image_input(path, session)
+    class_names = options.class_names
     logits = _logits_output(path, session, len(class_names) if class_names else NUM_CLASSES)
     names = _class_names(path, logits.shape[1], class_names)
-    if mean is None or std is None:
+    if options.mean is None or options.std is None:
         raise UserError(
             f"{path}: an ONNX file does not say how its images are normalised: give teacher.mean and "
             "teacher.std, for RGB in 0…1"
@@ -70,10 +64,10 @@ def load_onnx(
     by_order = "" if class_names else f"; its {NUM_CLASSES} classes taken for Cityscapes' in trainId order"
     return ExternalTeacher(
         OnnxScores(path, session, image, logits.name),
-        map_classes(names, classes, str(path)),
+        map_classes(names, options.classes, str(path)),
         student=student,
-        own=Normalisation.checked(mean, std, f"{path} (teacher.mean, teacher.std)"),
-        size=_input_size(path, image.shape[2:], size),
+        own=Normalisation.checked(options.mean, options.std, f"{path} (teacher.mean, teacher.std)"),
+        size=_input_size(path, image.shape[2:], options.size),
         source=str(path),
         architecture=f"ONNX, output {logits.name!r}{by_order}",
     )
@@ -126,7 +120,8 @@ def open_session(path: Path, device: torch.device) -> ort.InferenceSession:
     complaint = "it is not part of the installed package"
     if wanted in ort.get_available_providers():
         with contextlib.redirect_stdout(io.StringIO()) as printed:
-            getattr(ort, "preload_dlls", lambda: None)()  # pip's CUDA and cuDNN; since ONNX Runtime 1.21
+            if hasattr(ort, "preload_dlls"):  # since ONNX Runtime 1.21: pip's CUDA and cuDNN
+                ort.preload_dlls()
         try:
             session = _start(path, [(wanted, {"device_id": str(device.index or 0)})])
             if session.get_providers()[0] == wanted:
@@ -160,14 +155,14 @@ def _open_file(path: Path) -> ort.InferenceSession:
 
 
 def _image_input(path: Path, session: ort.InferenceSession) -> Any:
-    """Find the one input and check that it is an image."""
+    """Return the one input, checked to take images."""
     inputs = session.get_inputs()
     if METADATA_KEY in session.get_modelmeta().custom_metadata_map or {MASK, CONFIDENCE} <= {
         output.name for output in session.get_outputs()
     }:
         raise UserError(
-            f"{path} is a vehicle's file of this project and holds no logits: give the checkpoint it was "
-            "exported from by teacher.checkpoint"
+            f"{path} is a vehicle's model file of this project and holds no logits: give the checkpoint it "
+            "was exported from by teacher.checkpoint"
         )
     shape = inputs[0].shape if len(inputs) == 1 else []
     usable = len(shape) == 4 and inputs[0].type in DTYPES and (shape[1] == 3 or not isinstance(shape[1], int))
@@ -198,7 +193,7 @@ def _logits_output(path: Path, session: ort.InferenceSession, count: int) -> Any
 
 
 def _class_names(path: Path, channels: int | str | None, given: Sequence[str] | None) -> Sequence[str]:
-    """Names of the classes, in the order of the output's channels."""
+    """Return the names of the teacher's classes, in the order of the output's channels."""
     if given is None:
         if channels == NUM_CLASSES:
             return CLASS_NAMES
@@ -212,8 +207,9 @@ def _class_names(path: Path, channels: int | str | None, given: Sequence[str] | 
 
 
 def _input_size(path: Path, sides: Sequence[int | str | None], size: tuple[int, int] | None) -> InputSize:
-    """The user's size where the file leaves it free; else the file's."""
-    height, width = (side if isinstance(side, int) else None for side in sides)
+    """Return the user's size where the file leaves it free, or else the file's."""
+    height = sides[0] if isinstance(sides[0], int) else None
+    width = sides[1] if isinstance(sides[1], int) else None
     if size is None:
         if (height is None) != (width is None):
             raise UserError(f"{path} fixes only one side of its images: give teacher.size")
@@ -224,5 +220,5 @@ def _input_size(path: Path, sides: Sequence[int | str | None], size: tuple[int, 
 
 
 def _are_probabilities(scores: Tensor) -> bool:
-    """Whether [B, K, h, w] are ≥ 0 and sum to 1 at every pixel, up to half precision."""
+    """Return whether scores [B, K, h, w] are ≥ 0 and sum to 1 at every pixel, up to half precision."""
     return bool((scores >= 0).all()) and bool(((scores.sum(dim=1) - 1).abs() < 1e-2).all())

@@ -1,4 +1,4 @@
-"""A line that says how far a long command is; silent where nobody watches."""
+"""A line on the terminal that says how far a long command is."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ _PERIOD_S = 0.2
 
 
 class Progress:
-    """Share done, speed and time left, on a terminal only."""
+    """Shows share done, speed and time left, on a terminal only, and not under ``--quiet``."""
 
     def __init__(self, what: str, total: int, done: int = 0, stream: TextIO | None = None) -> None:
         """Start the clock.
 
-        :param done: of ``total``, before this run; they do not count for the speed.
+        :param total: number of frames.
+        :param done: frames of an earlier run among them; they do not count for the speed.
         """
         self._what, self._total, self._done, self._before = what, total, done, done
         self._stream = sys.stderr if stream is None else stream
@@ -27,7 +28,7 @@ class Progress:
         self._next = 0.0
 
     def step(self) -> None:
-        """Count one more."""
+        """Count one more frame and redraw the line, at most five times per second."""
         self._done += 1
         now = time.monotonic()
         if self._shown and now >= self._next:
@@ -35,7 +36,7 @@ class Progress:
             self._show(self.line(now - self._start))
 
     def line(self, seconds: float) -> str:
-        """Return the line after so many seconds of this run."""
+        """Return the text of the line after so many seconds of this run."""
         share = self._done / self._total if self._total else 1.0
         bar = "#" * int(share * _WIDTH)
         speed = (self._done - self._before) / seconds if seconds > 0 else 0.0
@@ -43,7 +44,7 @@ class Progress:
         return f"{self._what} [{bar:{_WIDTH}}] {self._done}/{self._total}  {speed:.1f} frames/s  {left} left"
 
     def close(self) -> None:
-        """End the line."""
+        """Draw the line a last time and end it."""
         if self._shown:
             self._show(self.line(time.monotonic() - self._start))
             self._stream.write("\n")

@@ -1,4 +1,4 @@
-"""``python -m kd_seg_ros.benchmark --suite NAME``: the vehicle's own benchmarks, see :mod:`.command`."""
+"""``python -m kd_seg_ros.benchmark --suite NAME``: the suites that need nothing but the vehicle half."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from kd_seg_ros.common.command_line import run_command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status."""
-    return run_command("python -m kd_seg_ros.benchmark", "", "kd_seg_ros.benchmark.command", argv)
+    """Run the command; return its exit status: 1 for a soak that was not flat, 2 for a user's mistake."""
+    text = "Measure on this machine; print a Markdown table."
+    return run_command("python -m kd_seg_ros.benchmark", text, "kd_seg_ros.benchmark.command", argv)
 
 
 if __name__ == "__main__":

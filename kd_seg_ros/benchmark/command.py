@@ -1,4 +1,7 @@
-"""The vehicle's benchmarks: ``python -m kd_seg_ros.benchmark``, and some suites of ``kd_seg benchmark``."""
+"""The vehicle half's benchmarks as a command: its options, its suites, and how a result is put out.
+
+``kd_seg benchmark`` of the offline half has the same options and suites, and further ones.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,13 @@ from kd_seg_ros.common.share import share_path
 from kd_seg_ros.inference.providers import PROVIDERS
 
 LOGGER = logging.getLogger(__name__)
-SUITES: Final = {
+SUITES: Final[dict[str, str]] = {
     "node": "what the node adds to its network",
-    "overload": "ages of the results with a camera that is too fast",
+    "overload": "ages of the results when the camera is too fast",
     "soak": "memory over many frames",
     "gpu": "the engine on an NVIDIA GPU",
 }
-"""The vehicle's suites, with what they measure."""
+"""Name → what is measured."""
 DEMO: Final = "resource/demo_student.onnx"
 TINY: Final = "tiny"
 SECONDS: Final = 20.0
@@ -36,17 +39,11 @@ SOAK_FRAMES: Final = 20_000
 TINY_SIZES: Final = {"node": (1080, 1920), "overload": (1080, 1920), "soak": (48, 64)}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of the vehicle's suites."""
-    add_options(parser, SUITES)
+def add_arguments(parser: argparse.ArgumentParser, suites: Mapping[str, str] = SUITES) -> None:
+    """Declare the command's options.
 
-
-def add_options(parser: argparse.ArgumentParser, suites: Mapping[str, str]) -> None:
-    """Declare the options.
-
-    :param suites: those to choose from, with what they measure; the vehicle's are among them.
+    :param suites: name → what is measured, of all suites that can be chosen.
     """
-    parser.description = "Measure on this machine; print a table in Markdown."
     add = parser.add_argument
     listed = "; ".join(f"{name}: {text}" for name, text in suites.items())
     add("--suite", choices=tuple(suites), required=True, help=f"what to measure. {listed}")
@@ -56,14 +53,9 @@ def add_options(parser: argparse.ArgumentParser, suites: Mapping[str, str]) -> N
         metavar="S",
         help=f"measure each part for S seconds (default: {SECONDS:g}; 10 for suites without ROS)",
     )
-    add(
-        "--write",
-        type=Path,
-        metavar="FILE",
-        help="Markdown file to put the table into, between its suite's marks",
-    )
+    add("--write", type=Path, metavar="FILE", help="Markdown file to put the table into, between its marks")
     add_json_option(parser)
-    vehicle = parser.add_argument_group(f"of the suites {', '.join(SUITES)}")
+    vehicle = parser.add_argument_group(f"options of the suites {', '.join(SUITES)}")
     vehicle.add_argument(
         "--model",
         type=Path,
@@ -110,55 +102,60 @@ def add_options(parser: argparse.ArgumentParser, suites: Mapping[str, str]) -> N
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run one of the vehicle's suites; return 1 for a soak that was not flat or a process that failed."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end like Ctrl-C, children too
-    isolate_this_process()
-    if args.write:
-        marked(args.write, args.suite, "")  # before minutes of measuring
+    """Run one suite; return 1 for a soak that was not flat or a process that failed, otherwise 0."""
+    check_destination(args)
     try:
-        result = measure(args)
+        result = run_suite(args)
     except ProcessError as error:
-        return fail(str(error), 1)
-    show(args, result)
-    return 0 if result.passed else 1
+        return fail(str(error), status=1)
+    return put_out(result, args)
 
 
-def show(args: argparse.Namespace, result: Result) -> None:
-    """Print a result as the options ask for, and write its table into the document."""
+def check_destination(args: argparse.Namespace) -> None:
+    """Refuse a document without the suite's marks, before minutes of measuring; raises UserError."""
+    if args.write:
+        marked(args.write, args.suite, "")
+
+
+def put_out(result: Result, args: argparse.Namespace) -> int:
+    """Print a result, as a table or with ``--json`` its figures, and write it; return the exit status."""
     if args.json:
         print_json(result.figures)
     else:
         print(result.text)
     if args.write:
         write_between_marks(args.write, args.suite, result.text)
+    return 0 if result.passed else 1
 
 
-def measure(args: argparse.Namespace) -> Result:
-    """Run one suite.
+def run_suite(args: argparse.Namespace) -> Result:
+    """Run one suite of :data:`SUITES`, in a ROS domain that no other program uses.
 
     :raises UserError: for options that do not fit, or what the suite lacks on this machine.
     """
-    check(args)
-    seconds = args.seconds or SECONDS
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end like Ctrl-C, children too
+    isolate_this_process()
+    check_options(args)
     with TemporaryDirectory() as folder:
         models = _models(args, Path(folder))
+        args.seconds = args.seconds or SECONDS
         if args.suite == "gpu":
             from kd_seg_ros.benchmark import gpu_suite
 
             floor = gpu_suite.Floor(*args.work, *args.peak) if args.work else gpu_suite.Floor()
-            return gpu_suite.run(models, floor, seconds, LOGGER.info)
-        return _measure_with_ros(args, models[0], seconds)
+            return gpu_suite.run(models, floor, args.seconds, LOGGER.info)
+        return _run_with_ros(args, models[0])
 
 
-def _measure_with_ros(args: argparse.Namespace, model: Path, seconds: float) -> Result:
+def _run_with_ros(args: argparse.Namespace, model: Path) -> Result:
     import rclpy  # noqa: F401 (whether it is there)
 
     from kd_seg_ros.benchmark import node_suite, overload_suite, soak_suite
 
     if args.suite == "node":
-        return node_suite.run(model, args.provider, args.size, args.hertz, seconds, LOGGER.info)
+        return node_suite.run(model, args.provider, args.size, args.hertz, args.seconds, LOGGER.info)
     if args.suite == "overload":
-        return overload_suite.run(model, args.provider, args.size, seconds, LOGGER.info)
+        return overload_suite.run(model, args.provider, args.size, args.seconds, LOGGER.info)
     size = args.size or TINY_SIZES["soak"]
     frames, rate = args.frames or SOAK_FRAMES, args.hertz or SOAK_HZ
     return soak_suite.run(model, args.provider, size, frames, rate, args.plot, LOGGER.info)
@@ -178,8 +175,8 @@ def _tiny(args: argparse.Namespace, folder: Path) -> Path:
     return write_tiny_model(folder / "tiny.onnx", args.size or TINY_SIZES.get(args.suite, (1080, 1920)))
 
 
-def check(args: argparse.Namespace) -> None:
-    """Refuse options that do not fit the suite; raises UserError."""
+def check_options(args: argparse.Namespace) -> None:
+    """Refuse options that do not belong to the suite; raises UserError."""
     belongs = {
         "plot": ("soak",),
         "hertz": ("node", "soak"),
@@ -187,7 +184,7 @@ def check(args: argparse.Namespace) -> None:
         "size": ("node", "overload", "soak"),
         "work": ("gpu",),
         "peak": ("gpu",),
-        "model": ("node", "overload", "soak", "gpu"),
+        "model": tuple(SUITES),
     }
     for option, suites in belongs.items():
         if getattr(args, option) and args.suite not in suites:

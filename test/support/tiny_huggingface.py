@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import nn
 
-from distill.teachers.external import ExternalTeacher
-from distill.teachers.load_external import load_external_teacher
+from distill.teachers.external import ExternalTeacher, Normalisation, TeacherOptions
+from distill.teachers.huggingface import load_huggingface
 from kd_seg_ros.common.classes import CLASS_NAMES
 
 transformers = pytest.importorskip("transformers")
 
-STUDENT: dict[str, Any] = {"student_mean": (0.4, 0.3, 0.2), "student_std": (0.5, 0.25, 0.125)}
+STUDENT = Normalisation((0.4, 0.3, 0.2), (0.5, 0.25, 0.125))
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -140,4 +140,4 @@ def save(model: nn.Module, folder: Path, **settings: Any) -> Path:
 
 
 def load(folder: Path, **options: Any) -> ExternalTeacher:
-    return load_external_teacher(huggingface=folder, **(STUDENT | options))
+    return load_huggingface(folder, STUDENT, TeacherOptions(**options))

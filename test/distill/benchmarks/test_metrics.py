@@ -9,7 +9,8 @@ from distill.benchmarks import metrics
 
 
 def test_the_table_names_both_routes_and_their_ratio() -> None:
-    text, rows = metrics.run(0, (12, 16))
+    result = metrics.run(0, (12, 16))
+    text, rows = result.text, result.figures
     assert re.search(r"\*\*[0-9.]+×\*\*", text)
     assert "12×16×19" in text
     assert [row["route"] for row in rows] == [

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from distill.benchmarks.timing import WARM_UP, machine, median_seconds
+from distill.benchmarks.timing import WARM_UP, median_seconds, torch_machine
 
 
 def test_runs_take_turns_after_a_warm_up() -> None:
@@ -16,5 +16,5 @@ def test_rounds_are_bounded() -> None:
 
 
 def test_machine_names_versions() -> None:
-    assert "PyTorch" in machine()
-    assert "ONNX Runtime" in machine()
+    assert "PyTorch" in torch_machine()
+    assert "ONNX Runtime" in torch_machine()

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from distill.benchmarks.memory import peak_bytes
-from distill.benchmarks.training import Setting, Step, check_same_loss, run
+from distill.benchmarks.training import Step, check_same_loss, run
+from distill.benchmarks.training_setting import Setting
 from distill.config import ObjectiveConfig
 from distill.training.objective import Objective
 
@@ -25,10 +26,8 @@ def test_both_implementations_find_the_same_loss() -> None:
 
 def test_a_step_changes_the_student_alone() -> None:
     step = Step(TINY, torch.device("cpu"))
-    student, teacher = (
-        [p.detach().clone() for p in network.parameters()]
-        for network in (step.student, step.frozen_teacher.teacher)
-    )
+    student = [p.detach().clone() for p in step.student.parameters()]
+    teacher = [p.detach().clone() for p in step.frozen_teacher.teacher.parameters()]
     step()
     assert any(not torch.equal(a, b) for a, b in zip(student, step.student.parameters(), strict=True))
     assert all(
@@ -37,7 +36,8 @@ def test_a_step_changes_the_student_alone() -> None:
 
 
 def test_the_table_has_ratios_and_shares() -> None:
-    text, (figures,) = run(0.01, TINY)
+    result = run(0.01, TINY)
+    text, (figures,) = result.text, result.figures
     assert len(re.findall(r"\d\.\d\d×", text)) == 2
     shares = [float(share) for share in re.findall(r"\| ([\d.]+) % \|", text)]
     assert sum(shares) == pytest.approx(100, abs=0.2)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from acdc_tree import write_acdc, write_png
 from demo_drive import CONDITIONS, PERIOD, START, frame, image_message, write_drive, write_messages
+from known_scores import known_scores
 from sklearn.metrics import jaccard_score
 from tiny_model import expected, write_tiny_model
 
@@ -42,19 +43,10 @@ def run(bag: Path, model: Path, out: Path, *options: object) -> int:
 
 def check_scores(scores: dict[str, Any], frames: list[tuple[Any, Any]]) -> None:
     """Compare mIoU and ECE with an independent computation over (image, labels)."""
-    labels = np.stack([truth for _, truth in frames])
-    valid = labels != 255
-    labels = labels[valid]
-    masks, confidence = (
-        np.stack(maps)[valid] for maps in zip(*(expected(image) for image, _ in frames), strict=True)
-    )
-    present = np.union1d(labels, masks)
-    iou = jaccard_score(labels, masks, labels=present, average=None)
+    known = known_scores(frames)
     assert scores["images"] == len(frames)
-    assert scores["miou"] == pytest.approx(iou.mean(), abs=1e-9)
-    bins = np.minimum(confidence.astype(int) * 15 // 255, 14)
-    gaps = [abs(((masks == labels)[bins == b] - confidence[bins == b] / 255).sum()) for b in range(15)]
-    assert scores["ece"] == pytest.approx(sum(gaps) / labels.size, abs=1e-6)
+    assert scores["miou"] == pytest.approx(known.miou, abs=1e-9)
+    assert scores["ece"] == pytest.approx(known.ece, abs=1e-6)
 
 
 def test_labels_of_a_topic_are_scored_by_condition(
@@ -185,21 +177,6 @@ def test_acdc_labels_are_found_by_the_names_of_the_frames(tmp_path: Path, model:
                 frames.append((bgr[..., ::-1], cv2.imread(str(labels), cv2.IMREAD_UNCHANGED)))
         check_scores(scores[condition], frames)
     assert run(bag, model, tmp_path / "out", "--acdc", tmp_path) == 2  # no ACDC there
-
-
-def test_scoring_without_the_offline_half_says_what_to_install(
-    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, "distill.evaluation.evaluation", None)
-    assert (
-        run(write_drive(tmp_path / "bag", 1), model, tmp_path / "out", "--labels-topic", "/camera/labels")
-        == 2
-    )
-    assert (
-        "error: scoring a bag needs the offline half: pip install 'kd_seg_ros[distill]'"
-        in capfd.readouterr().err
-    )
-    assert not (tmp_path / "out").exists()
 
 
 def test_the_video_is_one_that_browsers_play(tmp_path: Path, model: Path) -> None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
-
 import numpy as np
 import pytest
 import torch
 
-from distill.evaluation.views import Views, add_arguments
+from distill.commands import evaluate
+from distill.evaluation.views import Views
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.parser import Parser
 
 
 def parse(*arguments: str) -> Views:
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    return Views.parse(parser.parse_args(arguments))
+    parser = Parser("evaluate", "")
+    evaluate.add_arguments(parser)
+    return Views.parse(parser.read(["--model", "x.ckpt", *arguments]))
 
 
 def test_by_default_the_image_alone_is_seen() -> None:
@@ -52,8 +52,8 @@ def test_all_are_combined() -> None:
         (["--overlap", "-0.1"], "--overlap must lie in 0…1"),
         (["--scales", "1", "0"], "--scales must be above 0"),
         (["--scales", "nan"], "--scales must be above 0"),
-        (["--tile", "540"], "--tile must be HEIGHTxWIDTH"),
-        (["--tile", "0x960"], "--tile must be HEIGHTxWIDTH"),
+        (["--tile", "540"], "--tile: must be HEIGHTxWIDTH"),
+        (["--tile", "0x960"], "--tile: must be HEIGHTxWIDTH"),
     ],
 )
 def test_nonsense_is_refused(arguments: list[str], message: str) -> None:

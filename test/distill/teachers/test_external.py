@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from distill.common.class_mapping import map_classes
 from distill.losses.kl import kl_loss
 from distill.teachers.external import FLOOR, ExternalTeacher, InputSize, Normalisation, our_probabilities
-from distill.teachers.load_external import load_external_teacher
 from kd_seg_ros.common.errors import UserError
 
 STUDENT = Normalisation((0.4, 0.3, 0.2), (0.5, 0.25, 0.125))
@@ -207,9 +206,3 @@ def test_describe() -> None:
 def test_impossible_normalisations_are_refused(mean: tuple[float, ...], std: tuple[float, ...]) -> None:
     with pytest.raises(UserError, match=r"^teacher\.mean"):
         Normalisation.checked(mean, std, "teacher.mean")
-
-
-def test_load_takes_exactly_one_source() -> None:
-    for sources in ({}, {"huggingface": "a", "onnx": "b"}):
-        with pytest.raises(ValueError, match="exactly one"):
-            load_external_teacher(student_mean=STUDENT.mean, student_std=STUDENT.std, **sources)  # type: ignore[arg-type]

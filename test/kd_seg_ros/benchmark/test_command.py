@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -27,12 +28,6 @@ pytestmark = pytest.mark.usefixtures("_isolated")
         (["--suite", "gpu", "--work", "1", "1"], "--work and --peak belong together"),
         (["--suite", "node", "--write", "nowhere.md"], "--write nowhere.md cannot be read"),
         (["--suite", "soak", "--plot", "nowhere/a.png"], "--plot nowhere/a.png: there is no such folder"),
-        (
-            ["--suite", "node", "--size", "1080"],
-            "must be HEIGHTxWIDTH in pixels, such as 1080x1920, not",
-        ),
-        (["--suite", "node", "--size", "0x64"], "must be HEIGHTxWIDTH"),
-        (["--suite", "nodes"], "--suite: there is no 'nodes'; did you mean 'node'?"),
     ],
 )
 def test_mistakes_end_in_one_line(
@@ -41,6 +36,27 @@ def test_mistakes_end_in_one_line(
     assert main(arguments) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert message in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--suite", "node", "--size", "1080"],
+            "must be HEIGHTxWIDTH in pixels, such as 1080x1920, not 1080",
+        ),
+        (
+            ["--suite", "node", "--size", "0x64"],
+            "must be HEIGHTxWIDTH in pixels, such as 1080x1920, not 0x64",
+        ),
+        (["--suite", "nodes"], "there is no 'nodes'; did you mean 'node'?"),
+    ],
+)
+def test_arguments_that_are_none(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_without_onnx_the_tiny_model_says_what_to_do(
@@ -54,13 +70,13 @@ def test_without_onnx_the_tiny_model_says_what_to_do(
 def test_results_are_printed_and_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    results = iter([Result("| a |", [{"a": 1}]), Result("| b |", [], passed=False)])
-    monkeypatch.setattr(command, "measure", lambda _: next(results))
+    results = iter([Result("| a |", [{"a": 1, "b": math.nan}]), Result("| b |", [], passed=False)])
+    monkeypatch.setattr(command, "run_suite", lambda _: next(results))
     document = tmp_path / "benchmarks.md"
     document.write_text("<!-- soak -->\n<!-- /soak -->\n")
     arguments = ["--suite", "soak", "--write", str(document)]
     assert main([*arguments, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == [{"a": 1}]
+    assert json.loads(capsys.readouterr().out) == [{"a": 1, "b": None}]
     assert "| a |" in document.read_text()
     assert main(arguments) == 1, "a soak that is not flat"
     assert "| b |" in capsys.readouterr().out

@@ -1,0 +1,120 @@
+"""Segmenting a bag into another one, from the beginning or from where an interrupted run stopped."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rosbags.rosbag2 import Reader
+
+from kd_seg_ros.bags.cameras import CameraTopics
+from kd_seg_ros.bags.progress import Progress
+from kd_seg_ros.bags.resumable_bag import ResumableBag
+from kd_seg_ros.bags.resume_check import check_resume, fingerprint
+from kd_seg_ros.bags.segmenting import Notes, Output, output_topics, segment, topics_to_copy
+from kd_seg_ros.bags.summary import FrameTable
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import sha256
+from kd_seg_ros.inference.engine import Engine
+
+LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SegmentationSettings:
+    """What a segmentation of a bag writes, where and how."""
+
+    out: Path
+    """Folder of the bag to write."""
+    provider: str
+    """ONNX Runtime's provider that was asked for."""
+    overlay: bool = False
+    """Also write the camera image with the classes laid over it."""
+    min_confidence: float = 0.0
+    """Pixels with a lower confidence, 0…1, get no class."""
+    copy: Sequence[str] | None = None
+    """Topics of the input to copy; empty: all of them; None: none."""
+    storage: str = "mcap"
+    """File format: mcap or sqlite3."""
+    compress: bool = False
+    """Compress the chunks of an MCAP file by zstd."""
+    csv: Path | None = None
+    """Table to write, one line per frame."""
+    overwrite: bool = False
+    """Replace what an earlier run has written."""
+
+    def __post_init__(self) -> None:
+        if self.compress and self.storage != "mcap":
+            raise UserError("--compress is for --storage mcap: SQLite files have no compression of their own")
+
+
+def segment_bag(
+    bag: Path,
+    reader: Reader,
+    cameras: Sequence[CameraTopics],
+    model: Path,
+    engine: Engine,
+    settings: SegmentationSettings,
+    stop: Callable[[], bool] = lambda: False,
+) -> Notes:
+    """Segment all frames of an open bag that are not segmented yet; return how far it got.
+
+    :param model: file of the engine, by whose SHA-256 a run is resumed with the same model only.
+    :param stop: asked after every frame; when it says so, what is done is kept and this returns.
+    :raises UserError: if the output is in the way or cannot be written, the bag turns out to be damaged, or
+        the network fails. What was done before is kept.
+    """
+    copied = [] if settings.copy is None else topics_to_copy(reader, bag, cameras, settings.copy)
+    command = _command(bag, reader, cameras, model, settings, copied)
+    kept = check_resume(settings.out, command, bag, settings.overwrite)
+    notes = Notes(**kept) if kept else Notes(command)
+    if notes.finished:
+        LOGGER.info("%s is finished already: %d frames", settings.out, notes.frames)
+        return notes
+    topics = {camera.topic for camera in cameras}
+    total = sum(c.msgcount for c in reader.connections if c.topic in topics)
+    if notes.frames:
+        LOGGER.info("continuing after frame %d of %d", notes.frames, total)
+    written = output_topics(reader, cameras, copied, settings.overlay)
+    progress = Progress("segmenting", total, notes.frames)
+    storage, compress, overwrite = settings.storage, settings.compress, settings.overwrite
+    with ResumableBag(settings.out, written, storage, compress, vars(notes), overwrite) as out:
+        notes = Notes(**out.notes)  # until a moment ago another process may have written to it
+        table = FrameTable(settings.csv, engine.card, notes.csv_bytes) if settings.csv else None
+        output = Output(out, notes, engine.card, table, settings.overlay)
+        try:
+            segment(reader, cameras, copied, engine, output, settings.min_confidence, stop, progress.step)
+        except UserError as error:
+            done = out.notes["frames"]
+            raise UserError(f"{error} (frames 1 to {done} of {total} are in {settings.out})") from error
+        finally:
+            progress.close()
+            if table:
+                table.close()
+    return notes
+
+
+def _command(
+    bag: Path,
+    reader: Reader,
+    cameras: Sequence[CameraTopics],
+    model: Path,
+    settings: SegmentationSettings,
+    copied: Sequence[str],
+) -> dict[str, Any]:
+    """Describe a run by all that its output depends on; only a run of the same description is resumed."""
+    return {
+        "the input": fingerprint(reader, bag),
+        "the model": sha256(model),
+        "--provider": settings.provider,
+        "--topic": [camera.topic for camera in cameras],
+        "--copy": list(copied),
+        "--overlay": settings.overlay,
+        "--min-confidence": settings.min_confidence,
+        "--storage": settings.storage,
+        "--compress": settings.compress,
+        "--csv": str(settings.csv.resolve()) if settings.csv else "",
+    }
