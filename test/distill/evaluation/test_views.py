@@ -50,8 +50,8 @@ def test_all_are_combined() -> None:
     [
         (["--overlap", "1"], "--overlap must lie in 0…1"),
         (["--overlap", "-0.1"], "--overlap must lie in 0…1"),
-        (["--scales", "1", "0"], "--scales must be above 0"),
-        (["--scales", "nan"], "--scales must be above 0"),
+        (["--scales", "1", "0"], "--scales: must be above 0"),
+        (["--scales", "nan"], "--scales: 'nan' is not a number"),
         (["--tile", "540"], "--tile: must be HEIGHTxWIDTH"),
         (["--tile", "0x960"], "--tile: must be HEIGHTxWIDTH"),
     ],
