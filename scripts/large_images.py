@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from kd_seg_ros.common.child_process import ChildProcess  # noqa: E402
+from kd_seg_ros.common.decode import RGB8  # noqa: E402
 from kd_seg_ros.common.fast_dds import MEMORY, PROFILES, large_image_environment  # noqa: E402
 from kd_seg_ros.common.ros_environment import DISCOVERY, DOMAIN, isolated_domain  # noqa: E402
 
@@ -175,7 +176,7 @@ def _image(args: argparse.Namespace, kind: Any) -> Any:
         data = array("B", cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
         return kind(format="jpeg", data=data)
     data = array("B", pixels.tobytes())
-    return kind(height=height, width=width, encoding="rgb8", step=3 * width, data=data)
+    return kind(height=height, width=width, encoding=RGB8, step=3 * width, data=data)
 
 
 def _publish(args: argparse.Namespace) -> dict[str, float]:
@@ -214,9 +215,15 @@ def _subscribe(args: argparse.Namespace) -> dict[str, float]:
     while not node.count_publishers("large") and time.monotonic() < deadline:
         rclpy.spin_once(node, timeout_sec=0.05)
     seconds, cpu = args.frames / args.hertz, time.process_time()
-    end = time.monotonic() + 1.0 + seconds + TAIL_S
+    # The publisher goes away TAIL_S after its last image.
+    end = time.monotonic() + DISCOVERY_S + seconds + TAIL_S
+    look = 0.0
     while time.monotonic() < end:
         rclpy.spin_once(node, timeout_sec=0.05)
+        if time.monotonic() > look + 0.5:
+            look = time.monotonic()
+            if not node.count_publishers("large"):
+                break
     used = (time.process_time() - cpu) / seconds
     p50, p99 = np.percentile(delays, [50, 99]) if delays else (np.nan, np.nan)
     return {"subscriber_cpu": used, "arrived": len(delays), "p50": float(p50), "p99": float(p99)}

@@ -137,8 +137,8 @@ def read_draft(path: Path, seen: tuple[Path, ...] = ()) -> Draft:
 
 def _base_file(path: Path, base: str) -> Path:
     """Return the file that a configuration names as its base: one next to it, or one of this package."""
-    beside = path.parent / base
-    return beside if beside.exists() or "/" in base else find_config(base)
+    neighbour = path.parent / base
+    return neighbour if neighbour.exists() or "/" in base else find_config(base)
 
 
 def _child(value: Any, part: str) -> Any:

@@ -1,6 +1,6 @@
 """A rosbag2 of pictures: a camera's images with what is known of each.
 
-Beside the image topic, in its namespace and under the same log time: ``frame_name`` (std_msgs/String, the
+Next to the image topic, in its namespace and with the same log time, lie ``frame_name`` (std_msgs/String, the
 file), ``condition`` (std_msgs/String, where the weather is known), ``labels`` (mono8 trainIds under the
 image's header) and ``camera_info``.
 """
@@ -35,9 +35,9 @@ from kd_seg_ros.bags.messages import (
 )
 from kd_seg_ros.bags.pictures import Picture
 from kd_seg_ros.bags.resumable_bag import STORAGES
-from kd_seg_ros.common.decode import DecodeError, RGBImage, decode_compressed
+from kd_seg_ros.common.decode import MONO8, RGB8, DecodeError, RGBImage, decode_compressed
 from kd_seg_ros.common.errors import UserError, first_line
-from kd_seg_ros.common.topics import CONDITION, FRAME_NAME, LABELS
+from kd_seg_ros.common.topics import COMPRESSED, CONDITION, FRAME_NAME, LABELS
 
 START_S = 1_700_000_000
 """Default stamp of the first frame, so that the same pictures give the same bag."""
@@ -47,22 +47,22 @@ LATEST_S = 2**31
 
 @dataclass(frozen=True)
 class RecordingSettings:
-    """How pictures are to be recorded."""
+    """How pictures are recorded: topics, stamps, file format and what is written next to each image."""
 
     topic: str = "/camera/image_raw"
-    """Of raw images; compressed ones are on its ``/compressed``."""
+    """Topic of raw images; compressed ones go to the same name with ``/compressed`` at its end."""
     compressed: bool = False
-    """Image files go in byte for byte, a video's frames as JPEG."""
+    """Write ``CompressedImage``: image files byte for byte, the frames of a video as JPEG."""
     frame_id: str = "camera"
     storage: str = "mcap"
     start: int = START_S * 10**9
     """Stamp of the first frame, ns."""
     condition: str | None = None
-    """The weather of all frames; None: of the folder each lies in."""
+    """The weather of all frames; None: named by the folder each frame lies in."""
     calibration: CameraCalibration | None = None
-    """None: camera_info says the size only."""
+    """Calibration for ``camera_info``; None: it says the size only."""
     labels: Callable[[Picture], NDArray[np.uint8] | None] | None = None
-    """Class ids [H, W] of a picture; None for one without."""
+    """Function that returns the class ids [H, W] of a picture, or None for one without labels."""
 
 
 def make_bag(
@@ -102,22 +102,24 @@ def make_bag(
 
 
 def _record(picture: Picture, recording: RecordingSettings, write: Channels) -> None:
-    """Write all that belongs to a picture, the image last."""
+    """Write all messages of a picture, the image last: whoever has the image has the rest."""
     stamp = recording.start + picture.time
     if not 0 <= stamp < LATEST_S * 10**9:
         raise UserError(
             f"{picture.name}: a stamp of {stamp // 10**9} s is beyond what a message can hold: do --start, "
-            "--rate and the numbers in the names fit? --consecutive passes over the numbers"
+            "--hertz and the numbers in the names fit? --consecutive passes over the numbers"
         )
     head = header(stamp, recording.frame_id)
     camera = CameraTopics(recording.topic, recording.compressed, "")
     compressed = _compressed(picture) if recording.compressed else None
     rgb = compressed.rgb if compressed else picture.rgb()
     write(camera.sibling(FRAME_NAME), STRING, stamp, string_cdr(picture.name))
-    if condition := recording.condition or picture.condition:
+    condition = recording.condition or picture.condition
+    if condition:
         write(camera.sibling(CONDITION), STRING, stamp, string_cdr(condition))
-    if recording.labels and (labels := recording.labels(picture)) is not None:
-        write(camera.sibling(LABELS), IMAGE, stamp, image_cdr(head, labels, "mono8"))
+    labels = recording.labels(picture) if recording.labels else None
+    if labels is not None:
+        write(camera.sibling(LABELS), IMAGE, stamp, image_cdr(head, labels, MONO8))
     if recording.calibration:
         _check_size(picture.name, rgb, recording.calibration)
         info = recording.calibration.cdr(head)
@@ -126,13 +128,13 @@ def _record(picture: Picture, recording: RecordingSettings, write: Channels) -> 
     write(camera.sibling("camera_info"), CAMERA_INFO, stamp, info)
     if compressed:
         cdr = compressed_cdr(head, compressed.format, compressed.data)
-        write(f"{recording.topic}/compressed", COMPRESSED_IMAGE, stamp, cdr)
+        write(f"{recording.topic}{COMPRESSED}", COMPRESSED_IMAGE, stamp, cdr)
     else:
-        write(recording.topic, IMAGE, stamp, image_cdr(head, rgb, "rgb8"))
+        write(recording.topic, IMAGE, stamp, image_cdr(head, rgb, RGB8))
 
 
 class _Compressed(NamedTuple):
-    """What a compressed message holds, and what comes of it; read as a ``CompressedImage``, too."""
+    """Content of a compressed message and its pixels; its fields are those of a ``CompressedImage``."""
 
     format: str
     data: NDArray[np.uint8]
