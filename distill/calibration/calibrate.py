@@ -18,13 +18,14 @@ from distill.calibration.methods import METHODS, fit_all, rare_classes
 from distill.calibration.passes import Confusion, count_masks, draw_pixels, score_all
 from distill.checkpoints.stored_calibration import SCHEMA_VERSION, UNCALIBRATED
 from distill.checkpoints.student import deployed
+from distill.common.calibration_methods import TEMPERATURE, Method
 from distill.common.files import plain
 from distill.config import Config
 from distill.datasets.frame import Frame
 from distill.evaluation.image_scores import ImageScores
 from distill.evaluation.metrics_json import FULL
 from distill.metrics import mean_iou
-from distill.models.logit_calibration import NONE, TEMPERATURE, LogitCalibration, Method
+from distill.models.logit_calibration import NONE, LogitCalibration
 from distill.models.network import SegmentationNetwork
 from kd_seg_ros.inference.drift import bin_accuracy, expected_accuracy
 

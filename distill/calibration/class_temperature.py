@@ -14,7 +14,8 @@ from torch import Tensor
 
 from distill.calibration.rare import is_rare
 from distill.calibration.temperature import find_temperature
-from distill.models.logit_calibration import CLASS_TEMPERATURE, LogitCalibration
+from distill.common.calibration_methods import CLASS_TEMPERATURE
+from distill.models.logit_calibration import LogitCalibration
 
 
 def find_class_temperatures(logits: Tensor, labels: Tensor, temperature: float) -> LogitCalibration:

@@ -16,7 +16,8 @@ from distill.calibration.class_temperature import find_class_temperatures
 from distill.calibration.rare import is_rare
 from distill.calibration.temperature import common_temperature, find_temperature
 from distill.calibration.vector import find_vector_scaling
-from distill.models.logit_calibration import CLASS_TEMPERATURE, TEMPERATURE, VECTOR, LogitCalibration, Method
+from distill.common.calibration_methods import CLASS_TEMPERATURE, TEMPERATURE, VECTOR, Method
+from distill.models.logit_calibration import LogitCalibration
 
 
 @dataclass(frozen=True)

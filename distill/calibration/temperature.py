@@ -17,7 +17,8 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.nn import functional as F
 
-from distill.models.logit_calibration import TEMPERATURE, LogitCalibration
+from distill.common.calibration_methods import TEMPERATURE
+from distill.models.logit_calibration import LogitCalibration
 
 LOWEST, HIGHEST = 0.05, 20.0
 """Range in which T is searched."""

@@ -23,7 +23,8 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from distill.calibration.rare import is_rare
-from distill.models.logit_calibration import VECTOR, LogitCalibration
+from distill.common.calibration_methods import VECTOR
+from distill.models.logit_calibration import LogitCalibration
 
 PIXELS_AT_ONCE = 1 << 16
 """So many pixels are processed in one step, which bounds the memory."""

@@ -31,9 +31,10 @@ from collections.abc import Sequence
 import numpy as np
 from onnx import TensorProto
 
+from distill.common.calibration_methods import CLASS_TEMPERATURE, VECTOR
 from distill.export.graph import GraphBuilder
 from distill.export.interpolation import Matrix, Upsampling, is_identity, parts, support
-from distill.models.logit_calibration import CLASS_TEMPERATURE, VECTOR, LogitCalibration
+from distill.models.logit_calibration import LogitCalibration
 from kd_seg_ros.inference.contract import CONFIDENCE, MASK, PROBABILITY, scores_name
 
 STRIPE_PIXELS = 2**17

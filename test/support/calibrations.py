@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from distill.models.logit_calibration import (
-    CLASS_TEMPERATURE,
-    TEMPERATURE,
-    VECTOR,
-    LogitCalibration,
-    Method,
-)
+from distill.common.calibration_methods import CLASS_TEMPERATURE, TEMPERATURE, VECTOR, Method
+from distill.models.logit_calibration import LogitCalibration
 
 _CLASSES = 19
 

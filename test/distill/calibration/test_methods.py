@@ -8,7 +8,7 @@ from drawn_labels import calibrated_pixels
 
 from distill.calibration.methods import METHODS, fit_all, rare_classes
 from distill.calibration.rare import FEWEST
-from distill.models.logit_calibration import PARAMETERS, Method
+from distill.common.calibration_methods import PARAMETERS, Method
 
 NAMES = ("road", "car", "sky", "train")
 

@@ -13,10 +13,11 @@ from onnx import TensorProto
 from onnx_parts import run_nodes
 
 import distill.export.postprocess as onnx_postprocess
+from distill.common.calibration_methods import PARAMETERS, Method
 from distill.export.graph import GraphBuilder
 from distill.export.interpolation import Upsampling, bilinear, upsampling
 from distill.export.postprocess import add_postprocessing
-from distill.models.logit_calibration import PARAMETERS, LogitCalibration, Method
+from distill.models.logit_calibration import LogitCalibration
 
 CLASSES = 19
 MAPS = {"mask": TensorProto.UINT8, "confidence": TensorProto.UINT8, "probability": TensorProto.FLOAT}

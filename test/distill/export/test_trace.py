@@ -18,12 +18,12 @@ from scipy.ndimage import zoom
 from torch import Tensor, nn
 
 from distill.benchmarks.models import MEAN, STD, export
+from distill.common.calibration_methods import PARAMETERS, Method
 from distill.evaluation.onnx_predictor import open_engine
 from distill.export.agreement import measure_agreement
 from distill.export.model_card import save_with_card
 from distill.export.trace import to_dynamic_onnx, to_onnx
 from distill.models.deployed import DeployedModel
-from distill.models.logit_calibration import PARAMETERS, Method
 from distill.models.network import Maps, SegmentationNetwork
 from kd_seg_ros.common.classes import NUM_CLASSES
 from kd_seg_ros.common.errors import UserError

@@ -8,8 +8,8 @@ from calibrations import CALIBRATIONS
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from distill.common.calibration_methods import PARAMETERS, Method
 from distill.models.deployed import DeployedModel
-from distill.models.logit_calibration import PARAMETERS, Method
 from distill.models.output import Output, crop_padding, pad_to_multiple
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)

@@ -8,7 +8,8 @@ import pytest
 import torch
 from scipy.special import softmax
 
-from distill.models.logit_calibration import PARAMETERS, LogitCalibration, Method
+from distill.common.calibration_methods import PARAMETERS, Method
+from distill.models.logit_calibration import LogitCalibration
 
 EXAMPLES: dict[Method, LogitCalibration] = {
     "temperature": LogitCalibration("temperature", temperature=1.7),
