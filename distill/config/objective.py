@@ -153,10 +153,10 @@ class ObjectiveConfig(Section):
 
     @property
     def share(self) -> float:
-        """λ in effect."""
+        """Return the λ that applies: ``logits_weight``, or 0 where no loss compares the probabilities."""
         return 0.0 if self.logits == NO_LOSS else self.logits_weight
 
     @property
     def needs_teacher(self) -> bool:
-        """Whether any term compares the student with a teacher."""
+        """Say whether any term compares the student with a teacher."""
         return self.logits != NO_LOSS or bool(self.features) or self.adversarial is not None
