@@ -11,7 +11,7 @@ from launch.substitutions import LaunchConfiguration
 
 from kd_seg_ros.common.fast_dds import large_image_environment
 from kd_seg_ros.inference.providers import PROVIDERS
-from kd_seg_ros.launching.camera_list import Camera, read_cameras
+from kd_seg_ros.launching.camera_list import CameraEntry, read_cameras
 from kd_seg_ros.launching.launch_actions import PACKAGE, segmentation_action
 
 CONFIG = Path(get_package_share_directory(PACKAGE)) / "config"
@@ -65,6 +65,6 @@ def _nodes(context: LaunchContext) -> list[Action]:
     ]
 
 
-def _below(namespace: str, camera: Camera) -> str:
+def _below(namespace: str, camera: CameraEntry) -> str:
     """Return the namespace of a camera's node, inside that of the launch."""
     return f"{namespace.rstrip('/')}/{camera.name.lstrip('/')}" if namespace else camera.name

@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from kd_seg_ros.common.child_process import ChildProcess  # noqa: E402
+from kd_seg_ros.common.decode import RGB8  # noqa: E402
 from kd_seg_ros.common.fast_dds import MEMORY, PROFILES, large_image_environment  # noqa: E402
 from kd_seg_ros.common.ros_environment import DISCOVERY, DOMAIN, isolated_domain  # noqa: E402
 
@@ -175,7 +176,7 @@ def _image(args: argparse.Namespace, kind: Any) -> Any:
         data = array("B", cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
         return kind(format="jpeg", data=data)
     data = array("B", pixels.tobytes())
-    return kind(height=height, width=width, encoding="rgb8", step=3 * width, data=data)
+    return kind(height=height, width=width, encoding=RGB8, step=3 * width, data=data)
 
 
 def _publish(args: argparse.Namespace) -> dict[str, float]:

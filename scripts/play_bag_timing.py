@@ -22,6 +22,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from kd_seg_ros.bags.channels import Channels
 from kd_seg_ros.bags.messages import IMAGE, METADATA_VERSION, header, image_cdr
 from kd_seg_ros.common.child_process import python_module
+from kd_seg_ros.common.decode import RGB8
 from kd_seg_ros.common.ros_environment import isolated_environment
 from kd_seg_ros.playback.timing import read_timing
 
@@ -63,7 +64,7 @@ def write_bag(path: Path, frames: int, hertz: float, size: tuple[int, int], comp
         write = Channels(writer)
         for number in range(frames):
             stamp = 10**18 + round(number * 1e9 / hertz)
-            write(TOPIC, IMAGE, stamp, image_cdr(header(stamp, "camera"), pixels, "rgb8"))
+            write(TOPIC, IMAGE, stamp, image_cdr(header(stamp, "camera"), pixels, RGB8))
 
 
 def play(bag: Path, table: Path) -> list[float]:

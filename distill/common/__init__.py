@@ -1,1 +1,1 @@
-"""What every room of the offline half uses."""
+"""Small tools for all rooms of the offline half: class names and colours, pictures, processes, files."""

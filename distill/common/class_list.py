@@ -1,9 +1,11 @@
-"""The YAML file with the classes of a network from elsewhere, in the order of its channels.
+"""Class lists: the classes of a network made elsewhere, in the order of its channels, as ``wrap`` takes them.
 
-Names alone, or each with its colour (RGB, 0…255)::
+A YAML file with the names alone, or each with its colour (RGB, 0…255)::
 
     classes: [road, car, sky]
     classes: {road: [128, 64, 128], car: [0, 0, 142], sky: [70, 130, 180]}
+
+(What the values of *label files* mean is another file, a class map: :mod:`distill.datasets.class_map`.)
 """
 
 from __future__ import annotations
@@ -18,8 +20,11 @@ from kd_seg_ros.common.errors import UserError
 
 
 def read_classes(path: Path) -> dict[str, Colour]:
-    """Return the colour of each class, in order; those of names alone are Cityscapes' or made up.
+    """Read a class list and return the colour (RGB, 0…255) of each class, in order.
 
+    Classes without a colour get that of Cityscapes if their name is known there, else one of their own.
+
+    :param path: the YAML file.
     :raises UserError: naming the file and what is wrong with it.
     """
     content = read_yaml(path, "--classes")

@@ -1,12 +1,12 @@
-"""Which of the project's 19 classes each class of a teacher from outside is, found by name.
+"""Finds, by name, which of the project's 19 classes each class of a teacher from elsewhere is.
 
 Names are compared by their letters and digits alone ("Traffic_Light" is "traffic light"). A name may list
 synonyms ("traffic light, traffic signal, stoplight" in ADE20K) or stand in a hierarchy
-("object--traffic-light" in Mapillary Vistas, of which the last one or two parts count). Beyond our own names
-a table knows those of the usual data sets, as far as Cityscapes' definitions leave no doubt: grass, earth
-and sand are terrain there, a van is a car, a tram a train, a curb belongs to the sidewalk. Others stay out
-(ADE20K's "signboard", mostly advertisements; "ground"; Mapillary's "guard rail"): say what they are with an
-explicit mapping, which wins over the table.
+("object--traffic-light" in Mapillary Vistas, of which the last one or two parts count). Besides our own
+names, a table knows those of the usual data sets, as far as Cityscapes' definitions leave no doubt: grass,
+earth and sand are terrain there, a van is a car, a tram a train, a curb belongs to the sidewalk. Others stay
+out (ADE20K's "signboard", mostly advertisements; "ground"; Mapillary's "guard rail"): say what they are with
+an explicit mapping, which wins over the table.
 
 A class of ours that the teacher does not know gets probability 0. The KL term then pulls the student away
 from that class wherever it is true, and only the labels speak for it: prefer teachers that know all classes
@@ -52,42 +52,42 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "motorcycle": ("motorbike", "minibike"),
     "bicycle": ("bike",),
 }
-"""Our name, and what else it is called in ADE20K, Mapillary Vistas, COCO, BDD and CamVid."""
+"""Names of each of our classes in ADE20K, Mapillary Vistas, COCO, BDD and CamVid, by our own name."""
 
 NAMES_SHOWN = 8
-"""So many dropped classes are named in a description."""
+"""Largest number of dropped classes that a description names."""
 
 
 @dataclass(frozen=True)
 class ClassMapping:
-    """The classes of a teacher, and which of ours each of them is."""
+    """The classes of a teacher, and which of our classes each of them is."""
 
     names: tuple[str, ...]
-    """The teacher's, in the order of its channels."""
+    """The teacher's classes, in the order of its channels."""
     targets: tuple[int | None, ...]
-    """Our trainId for each of them; None: dropped."""
+    """Our trainId for each of the teacher's classes; None: it is dropped."""
 
     @property
     def covered(self) -> tuple[int, ...]:
-        """Our trainIds that the teacher knows, in order."""
+        """Our trainIds that the teacher knows, in ascending order."""
         return tuple(sorted({target for target in self.targets if target is not None}))
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Our classes that the teacher does not know."""
+        """Names of our classes that the teacher does not know."""
         return tuple(name for i, name in enumerate(CLASS_NAMES) if i not in self.covered)
 
     @property
     def dropped(self) -> tuple[str, ...]:
-        """The teacher's classes that are none of ours."""
+        """Names of the teacher's classes that are none of ours."""
         return tuple(n for n, target in zip(self.names, self.targets, strict=True) if target is None)
 
     def channels(self, ours: int) -> list[int]:
-        """Channels of the teacher that make up our class."""
+        """Return the channels of the teacher that together are our class ``ours`` (a trainId)."""
         return [channel for channel, target in enumerate(self.targets) if target == ours]
 
     def describe(self) -> str:
-        """Say in a few lines what became of the classes."""
+        """Describe in a few lines which classes were matched, renamed, missed and dropped."""
         lines = [
             f"classes: {len(self.covered)} of our {len(CLASS_NAMES)} from the teacher's {len(self.names)}"
         ]
@@ -110,9 +110,9 @@ class ClassMapping:
 def map_classes(
     names: Sequence[str], explicit: Mapping[str, str | None] | None = None, source: str = "teacher"
 ) -> ClassMapping:
-    """Find our class for each of a teacher's.
+    """Find our class for each class of a teacher.
 
-    :param names: the teacher's, in the order of its channels.
+    :param names: the teacher's classes, in the order of its channels.
     :param explicit: ``{teacher's name: our name}``, or None in place of our name to drop that class; wins
         over what the name says.
     :param source: names the teacher in messages.
@@ -133,30 +133,42 @@ def map_classes(
 
 
 def _key(name: str) -> str:
-    """Reduce a name to what is compared: its letters and digits in lower case."""
+    """Return what is compared of a name: its letters and digits in lower case."""
     return re.sub(r"[\W_]+", "", name.casefold())
 
 
 def _keys(name: str) -> list[str]:
-    """All keys by which a teacher's class may be known, the most specific first."""
+    """Return all keys by which a teacher's class may be known, the most specific first."""
     spellings = [name, *re.split("[,;]", name)]
-    if len(parts := name.split("--")) > 1:
+    parts = name.split("--")  # Mapillary's hierarchy
+    if len(parts) > 1:
         spellings += [" ".join(parts[-2:]), parts[-1]]
     spellings.append(re.sub("(-other)?-merged$", "", name))  # COCO's panoptic classes
     return [key for key in map(_key, spellings) if key]
 
 
-_BY_KEY = {
-    _key(spelling): target for target, name in enumerate(CLASS_NAMES) for spelling in (name, *SYNONYMS[name])
-}
+def _train_ids_by_key() -> dict[str, int]:
+    """Build the table from the keys of our names and their synonyms to our trainIds."""
+    table = {}
+    for target, name in enumerate(CLASS_NAMES):
+        for spelling in (name, *SYNONYMS[name]):
+            table[_key(spelling)] = target
+    return table
+
+
+_BY_KEY = _train_ids_by_key()
 
 
 def _target(name: str) -> int | None:
-    """Our class by the teacher's name for it."""
-    return next((_BY_KEY[key] for key in _keys(name) if key in _BY_KEY), None)
+    """Return our trainId for a teacher's class by its name, None if it is none of ours."""
+    for key in _keys(name):
+        if key in _BY_KEY:
+            return _BY_KEY[key]
+    return None
 
 
 def _our_class(name: str) -> int:
+    """Return our trainId for one of our own names; raises UserError for any other."""
     for target, known in enumerate(CLASS_NAMES):
         if _key(known) == _key(name):
             return target
@@ -164,7 +176,7 @@ def _our_class(name: str) -> int:
 
 
 def _channels_named(name: str, names: Sequence[str], source: str) -> list[int]:
-    """Channels of the classes called ``name``: by their whole name if there are any, else by a synonym."""
+    """Return the channels of the classes called ``name``: by whole names if any match, else by synonyms."""
     whole = [channel for channel, known in enumerate(names) if _key(known) == _key(name)]
     found = whole or [channel for channel, known in enumerate(names) if _key(name) in _keys(known)]
     if not found:

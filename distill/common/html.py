@@ -1,4 +1,4 @@
-"""Reports as HTML, from a Jinja template."""
+"""HTML reports from Jinja templates."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from kd_seg_ros.common.errors import UserError
 
 
 def render(template: Path, filters: Mapping[str, Callable[..., Any]], **values: Any) -> str:
-    """Fill a template in; names that it does not know are an error, and text is escaped.
+    """Fill in a template; a name without a value is an error, and text is escaped for HTML.
 
+    :param template: file of the template.
+    :param filters: functions that the template calls by these names.
+    :param values: values of the names in the template.
     :raises UserError: if jinja2 is not installed.
     """
     try:

@@ -1,4 +1,4 @@
-"""Colours for any set of classes: Cityscapes' where the name tells, others apart from each other."""
+"""Colours for any list of classes: those of Cityscapes for names it knows, distinct ones for all others."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from distill.common.class_mapping import SYNONYMS
 from kd_seg_ros.common.classes import CLASS_NAMES, PALETTE
 
 Colour = tuple[int, int, int]
+"""Red, green and blue, 0…255."""
 
 
 def palette(class_names: Sequence[str]) -> tuple[Colour, ...]:
@@ -21,7 +22,7 @@ def palette(class_names: Sequence[str]) -> tuple[Colour, ...]:
 
 
 def known_colour(name: str) -> Colour | None:
-    """Cityscapes' colour of a class of that name, or of one that means the same."""
+    """Return Cityscapes' colour for the name of a class or a synonym of it; None if it has none."""
     for known, rgb in zip(CLASS_NAMES, PALETTE, strict=True):
         if name.lower() in (known, *SYNONYMS[known]):
             return rgb
@@ -29,7 +30,7 @@ def known_colour(name: str) -> Colour | None:
 
 
 def other_colour(number: int) -> Colour:
-    """Return a colour of its own for the class of this trainId."""
+    """Return the colour for a class that Cityscapes does not have, by its trainId."""
     # Hues a golden section of the circle apart stay apart however many there are.
     red, green, blue = colorsys.hsv_to_rgb(number * 0.618034 % 1, 0.55, 0.85)
     return round(255 * red), round(255 * green), round(255 * blue)

@@ -1,4 +1,4 @@
-"""Do the same for many jobs in several processes, results in the order of the jobs, with progress."""
+"""Runs one function on many jobs in several processes, with progress and results in the jobs' order."""
 
 from __future__ import annotations
 
@@ -16,18 +16,23 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 REPORTS = 5
-"""Lines of progress where there is no terminal."""
+"""Number of lines of progress where standard error is no terminal."""
 
 
 def default_workers() -> int:
-    """As many as this process may use processors."""
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run_jobs(
     function: Callable[[Job], Result], jobs: Sequence[Job], workers: int, title: str
 ) -> Iterator[Result]:
-    """Yield ``function(job)`` for every job, in order; ``function`` must be importable by its name."""
+    """Yield ``function(job)`` for every job, in order, and report progress on standard error.
+
+    :param function: importable by its name, as other processes need it.
+    :param workers: number of processes; 1 or less: this one does everything.
+    :param title: names the work in the reports of progress.
+    """
     results = _results(function, jobs, workers)
     if not sys.stderr.isatty():
         for number, result in enumerate(results, 1):
@@ -41,11 +46,12 @@ def run_jobs(
 
 
 def _results(function: Callable[[Job], Result], jobs: Sequence[Job], workers: int) -> Iterator[Result]:
+    """Yield the results in order, computed by a pool of processes or, for one worker, here."""
     workers = min(workers, len(jobs))
     if workers <= 1:
         yield from map(function, jobs)
         return
-    # Not forked: OpenCV's threads do not survive that.
+    # Spawned, not forked: OpenCV's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare)
     try:
@@ -55,6 +61,6 @@ def _results(function: Callable[[Job], Result], jobs: Sequence[Job], workers: in
 
 
 def _prepare() -> None:
-    """One thread per process; an interrupt is the parent's to handle."""
+    """Prepare a worker: OpenCV uses one thread in it, and only the parent process handles an interrupt."""
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

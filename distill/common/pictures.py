@@ -1,4 +1,4 @@
-"""Pictures of frames and maps, as reports and videos need them; NumPy and OpenCV alone."""
+"""Pictures for reports and videos: coloured confidence, smaller copies, ``data:`` addresses."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 RGBImage = NDArray[np.uint8]
+"""Pixels [H, W, 3], RGB."""
 
 
 def confidence_colours(confidence: NDArray[np.uint8]) -> RGBImage:
-    """Colour a confidence map, 0 (dark blue) to 255 (yellow).
+    """Colour a confidence map, uint8 [H, W] from 0 (dark blue) to 255 (yellow), as RGB [H, W, 3].
 
     Cividis is perceptually uniform and reads the same with and without colour-vision deficiency
     (Nuñez et al., PLOS ONE 2018).
@@ -22,27 +23,27 @@ def confidence_colours(confidence: NDArray[np.uint8]) -> RGBImage:
 
 
 def shrink(picture: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
-    """Scale down to a width, averaging; narrower pictures stay as they are."""
+    """Scale a picture down to a width in pixels by averaging; a narrower one stays as it is."""
     return _resize(picture, width, cv2.INTER_AREA)
 
 
 def shrink_map(classes: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
-    """Scale a map of class ids down to a width; no new ids appear."""
+    """Scale a map of class ids [H, W] down to a width in pixels by nearest neighbour: no new ids appear."""
     return _resize(classes, width, cv2.INTER_NEAREST_EXACT)
 
 
 def png_uri(picture: RGBImage) -> str:
-    """A picture of few colours as a ``data:`` address, without loss."""
+    """Return a picture as a ``data:`` address of a PNG, lossless: for pictures of few colours."""
     return data_uri("image/png", _encode(".png", picture))
 
 
 def jpeg_uri(picture: RGBImage) -> str:
-    """A photograph as a ``data:`` address."""
+    """Return a picture as a ``data:`` address of a JPEG: for photographs."""
     return data_uri("image/jpeg", _encode(".jpg", picture, cv2.IMWRITE_JPEG_QUALITY, 88))
 
 
 def data_uri(kind: str, content: bytes) -> str:
-    """The content of a file as a ``data:`` address.
+    """Return the content of a file as a ``data:`` address, which stands for the file in HTML.
 
     :param kind: media type, e.g. ``video/mp4``.
     """

@@ -1,4 +1,4 @@
-"""Reading a user's YAML file."""
+"""Reads YAML files that a user wrote."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Location = tuple[str, ...]
 
 
 def read_yaml(path: Path, what: str) -> Any:
-    """Return the content of a file.
+    """Return the content of a YAML file as plain values.
 
     :param what: name of the content in errors, as in "configuration".
     :raises UserError: if the file cannot be read or is not YAML.
@@ -24,7 +24,7 @@ def read_yaml(path: Path, what: str) -> Any:
 
 
 def read_yaml_with_lines(path: Path, what: str) -> tuple[Any, dict[Location, int]]:
-    """Return the content of a file and the line, counted from 1, on which each of its values begins.
+    """Return the content of a YAML file and the line, counted from 1, on which each of its values begins.
 
     The parameters and errors are those of :func:`read_yaml`.
     """

@@ -103,7 +103,7 @@ class SourceConfig(Section):
 
     @property
     def options(self) -> dict[str, Any]:
-        """What the lister of this data set takes besides root and split, by the name of its parameter."""
+        """Arguments of the data set's lister besides root and split, by parameter name."""
         values = {key: getattr(self, key) for key in DATA_SETS[self.dataset].options}
         if "classes" in values:
             values["classes"] = self.class_map

@@ -1,1 +1,1 @@
-"""From labelled files to the batches of training."""
+"""From labelled images to the batches of training: augmentation, border weights, mixtures, statistics."""

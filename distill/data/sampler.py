@@ -1,4 +1,4 @@
-"""The order of training frames: a permutation that depends on (seed, epoch) alone, shared out over ranks."""
+"""The order of training frames: a permutation for each (seed, epoch), divided between processes."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,18 +7,21 @@ from torch.utils.data import Sampler
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
-    """Yield (epoch, index) for every frame, shuffled anew each epoch.
+    """Yields (epoch, index) for every frame, shuffled again in each epoch.
 
     The epoch travels with the index, so that persistent workers, whose copy of the dataset never
     changes, augment every epoch differently and a resumed run exactly like an uninterrupted one.
-    Lightning calls :meth:`set_epoch` before each epoch; a loop of one's own must do the same.
+    Lightning calls :meth:`set_epoch` before each epoch; a training loop without Lightning must do the same.
 
-    Of W processes, rank r draws places r, r + W, r + 2W, … of the one order. With G/W frames a batch in
+    Of W processes, rank r draws places r, r + W, r + 2W, … of the one order. With G/W frames per batch in
     each and ``drop_last``, their n-th batches together are the n-th batch of G frames of a single
     process. An incomplete last round of W frames is left out.
 
-    :param rank: which of the processes this is, 0…``world_size`` − 1.
-    :param world_size: processes that share an epoch.
+    :param length: number of frames.
+    :param seed: seed of the order.
+    :param shuffle: False keeps the frames in their order.
+    :param rank: number of this process, 0…``world_size`` − 1.
+    :param world_size: number of processes that share an epoch.
     :raises ValueError: for a rank that does not exist.
     """
 
@@ -35,11 +38,11 @@ class EpochSampler(Sampler[tuple[int, int]]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration yields."""
+        """Set the epoch whose order the next iteration yields."""
         self.epoch = epoch
 
     def order(self, epoch: int) -> Sequence[tuple[int, int]]:
-        """Return all ranks' draws of an epoch, in order."""
+        """Return the draws of all processes in an epoch, in order, as (epoch, index)."""
         order = np.arange(self.length)
         if self.shuffle:
             np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch,))).shuffle(order)

@@ -1,4 +1,4 @@
-"""From a sample to tensors: the augmentations of the thesis' Table 4.5 for training, none for evaluation."""
+"""From samples to tensors: augmented for training (the thesis' Table 4.5), unchanged for evaluation."""
 
 import math
 from dataclasses import dataclass
@@ -22,29 +22,33 @@ LUMA: Final = np.array([0.299, 0.587, 0.114])
 
 
 class TrainItem(TypedDict):
-    """What a training step sees of one frame; PyTorch's default collate batches it."""
+    """One augmented crop for a training step; PyTorch's default collate function makes batches of it."""
 
     image: Tensor
-    """float32 [3, H, W], normalised by mean and std."""
+    """Image, float32 [3, H, W], normalised by mean and std."""
     labels: Tensor
-    """int64 [H, W] trainIds, 255 = ignored."""
+    """trainIds, int64 [H, W], 255 = ignored."""
     weights: Tensor
-    """float32 [H, W] border weights, 0 = ignored."""
+    """Border weights, float32 [H, W], 0 = ignored."""
     distil: Tensor
-    """bool [H, W], where a teacher's probabilities count: labelled pixels, or all of an unlabelled image."""
+    """bool [H, W]: a teacher's probabilities count here; labelled pixels, or all of an unlabelled image."""
     condition: str
+    """Weather of the image."""
     path: str
+    """File of the image."""
 
 
 class EvalItem(TypedDict, total=False):
-    """One whole frame as the camera gave it: normalising and resizing are part of the deployed network."""
+    """One whole image as the camera gave it: normalising and resizing are part of the deployed network."""
 
     image: Tensor
-    """uint8 [H, W, 3] RGB."""
+    """Image, uint8 [H, W, 3], RGB."""
     labels: Tensor
-    """uint8 [H, W] trainIds, 255 = ignored; absent for a test split."""
+    """trainIds, uint8 [H, W], 255 = ignored; absent for an image without labels."""
     condition: str
+    """Weather of the image."""
     path: str
+    """File of the image."""
 
 
 def eval_transform(sample: Sample, _rng: np.random.Generator | None = None) -> EvalItem:
@@ -66,31 +70,33 @@ class TrainTransform:
     crop: tuple[int, int] = (1080, 1080)
     """Height and width cut from the scaled image; a smaller one is padded with the mean colour."""
     working_scale: float = 0.8
-    """The crop is resized by this: 1080² becomes 864²."""
+    """Factor by which the crop is resized: 1080² becomes 864² pixels."""
     scale: tuple[float, float] = (0.5, 2.0)
     """Least and greatest random scale."""
     flip: bool = True
-    """Mirror every second image, at random."""
+    """Mirror images left to right with probability ½."""
     jitter: float = 0.2
     """Strength of the photometric jitter, 0 (none) to 1; see :func:`colour_jitter`."""
     mean: Rgb = ACDC_MEAN
-    """Of samples that do not bring their own data set's mean and std."""
+    """Mean of R, G and B, 0…1, for samples that do not bring the one of their data set."""
     std: Rgb = ACDC_STD
+    """Standard deviation of R, G and B, 0…1, for samples that do not bring the one of their data set."""
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of the result."""
+        """Height and width of the result in pixels."""
         return round(self.crop[0] * self.working_scale), round(self.crop[1] * self.working_scale)
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> TrainItem:
         """Augment one sample; the same generator state gives the same item.
 
-        A sample without labels is ignored everywhere, but for a teacher's probabilities.
+        All pixels of a sample without labels are ignored, except for a teacher's probabilities (``distil``).
         """
         unlabelled = sample.labels is None
         image: Pixels = sample.image
         labels: Pixels = np.zeros(image.shape[:2], np.uint8) if sample.labels is None else sample.labels
         mean, std = sample.mean or self.mean, sample.std or self.std
+        # Geometry first, then colour, then padding: its mean colour must not be jittered.
         image, labels = resize(image, labels, rng.uniform(*self.scale))
         image, labels = _random_crop(image, labels, self.crop, rng)
         image, labels = resize(image, labels, self.working_scale)
@@ -98,6 +104,7 @@ class TrainTransform:
             image, labels = cv2.flip(image, 1), cv2.flip(labels, 1)
         image = colour_jitter(image, self.jitter, rng)
         image, labels = _random_pad(image, labels, self.size, mean, rng)
+        # Only the padding is ignored in the zeros that stand in for missing labels.
         distil = labels != IGNORE_ID
         if unlabelled:
             labels = np.full_like(labels, IGNORE_ID)
@@ -112,7 +119,12 @@ class TrainTransform:
 
 
 def resize(image: Pixels, labels: Pixels, scale: float) -> tuple[Pixels, Pixels]:
-    """Resize the image bilinearly and the labels to the nearest pixel, on the same grid."""
+    """Resize the image bilinearly and the labels to the nearest pixel, on the same grid.
+
+    :param image: uint8 [H, W, 3].
+    :param labels: uint8 [H, W].
+    :param scale: factor on both sides; results are at least one pixel.
+    """
     height, width = labels.shape
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     if size == (width, height):
@@ -164,10 +176,9 @@ def normalise(image: Pixels, mean: Rgb, std: Rgb) -> Tensor:
 def _random_crop(
     image: Pixels, labels: Pixels, size: tuple[int, int], rng: np.random.Generator
 ) -> tuple[Pixels, Pixels]:
-    """Cut a window of ``size``, or of what there is if the image is smaller."""
-    top, left = (
-        int(rng.integers(max(have - want, 0) + 1)) for have, want in zip(labels.shape, size, strict=True)
-    )
+    """Cut a random window of ``size`` (height, width); a side that is smaller than that stays as it is."""
+    top = int(rng.integers(max(labels.shape[0] - size[0], 0) + 1))
+    left = int(rng.integers(max(labels.shape[1] - size[1], 0) + 1))
     window = np.s_[top : top + size[0], left : left + size[1]]
     return image[window], labels[window]
 
@@ -179,12 +190,13 @@ def _random_pad(
     mean: Rgb,
     rng: np.random.Generator,
 ) -> tuple[Pixels, Pixels]:
-    """Place the image at random on a canvas of ``size`` in the mean colour, its labels on ignored pixels."""
-    missing = [want - have for have, want in zip(labels.shape, size, strict=True)]
-    top, left = (int(rng.integers(extra + 1)) for extra in missing)
-    if missing == [0, 0]:
+    """Place the image at random on a canvas of ``size`` (height, width): mean colour, labelled as ignored."""
+    rows, columns = size[0] - labels.shape[0], size[1] - labels.shape[1]
+    top = int(rng.integers(rows + 1))
+    left = int(rng.integers(columns + 1))
+    if rows == columns == 0:
         return image, labels
-    margins = top, missing[0] - top, left, missing[1] - left
+    margins = top, rows - top, left, columns - left
     colour = [round(255 * channel) for channel in mean]
     return (
         cv2.copyMakeBorder(image, *margins, cv2.BORDER_CONSTANT, value=colour),

@@ -1,1 +1,1 @@
-"""Readers of data sets: which image belongs to which labels, in which weather. NumPy only."""
+"""Readers of data sets: which image belongs to which labels, and in which weather. Needs no PyTorch."""

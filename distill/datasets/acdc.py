@@ -5,7 +5,7 @@ Its two zips unpack to::
     rgb_anon/{condition}/{split}/{sequence}/{name}_rgb_anon.png
     gt/{condition}/{split}/{sequence}/{name}_gt_labelTrainIds.png   (train and val only)
 
-The clear-weather views of the same places lie beside them, in ``{split}_ref`` with the suffixes
+The clear-weather views of the same places lie next to them, in ``{split}_ref`` with the suffixes
 ``_rgb_ref_anon`` and ``_gt_ref_labelTrainIds``. Folders named after the zips
 (``rgb_anon_trainvaltest/rgb_anon``, ``gt_trainval/gt``) are accepted too, and ``_gt_labelIds`` where
 the trainIds are missing.
@@ -24,15 +24,16 @@ REFERENCE_CONDITION: Final[str] = "normal"
 """Condition of the clear-weather reference frames."""
 
 ACDC_MEAN: Final[tuple[float, float, float]] = (0.40876, 0.38671, 0.37331)
-"""RGB, 0…1."""
+"""Mean of R, G and B over the training images, 0…1."""
 ACDC_STD: Final[tuple[float, float, float]] = (0.26754, 0.27372, 0.29312)
+"""Standard deviation of R, G and B over the training images, 0…1."""
 
 _LABEL_IDS: Final = (7, 8, 11, 12, 13, 17, *range(19, 29), 31, 32, 33)
 """Cityscapes' labelIds of trainIds 0…18; the other ids up to 33, and 255, are ignored in training."""
 
 
 def _label_map() -> bytes:
-    """Table from labelIds to trainIds; ids that do not exist stay themselves, to be refused."""
+    """Build the table from labelIds to trainIds; ids that do not exist stay themselves, to be refused."""
     table = bytearray(range(256))
     table[:34] = bytes([IGNORE_ID] * 34)
     for train_id, label_id in enumerate(_LABEL_IDS):
@@ -41,6 +42,7 @@ def _label_map() -> bytes:
 
 
 LABEL_IDS_TO_TRAIN_IDS: Final[bytes] = _label_map()
+"""256 trainIds indexed by labelId."""
 
 
 def list_acdc(
@@ -65,13 +67,10 @@ def list_acdc(
     ref = "_ref" if reference else ""
     kinds = {f"_gt{ref}_labelTrainIds.png": None, f"_gt{ref}_labelIds.png": LABEL_IDS_TO_TRAIN_IDS}
     naming = Naming(folder_depth=1, image_suffix=f"_rgb{ref}_anon.png", label_suffixes=kinds)
-    return joined(
-        list_split(
-            images / condition / f"{split}{ref}",
-            labels and labels / condition / f"{split}{ref}",
-            naming,
-            REFERENCE_CONDITION if reference else condition,
-            remedy,
-        )
-        for condition in conditions
-    )
+    listings = []
+    for condition in conditions:
+        folder = f"{condition}/{split}{ref}"
+        label_folder = labels / folder if labels else None
+        weather = REFERENCE_CONDITION if reference else condition
+        listings.append(list_split(images / folder, label_folder, naming, weather, remedy))
+    return joined(listings)

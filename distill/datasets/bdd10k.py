@@ -1,13 +1,13 @@
 """BDD10K, the 10 000 segmented images of BDD100K (Yu et al., CVPR 2020).
 
-They are 1280×720, by day and night and in all weathers. Two layouts are about, both with trainIds; the
-folder ``bdd100k`` of the zips may come before either::
+They are 1280×720 pixels, taken by day and night and in all weathers. There are two layouts, both with
+trainIds; either may lie below the folder ``bdd100k`` of the zips::
 
     images/10k/{split}/{name}.jpg    labels/sem_seg/masks/{split}/{name}.png
     seg/images/{split}/{name}.jpg    seg/labels/{split}/{name}_train_id.png      (the older one)
 
-The labels of the test split are not public. The layout does not tell the weather of an image: all are
-of condition "mixed".
+The labels of the test split are not public. The layout does not say in which weather an image was taken: all
+have the condition "mixed".
 """
 
 from pathlib import Path
@@ -17,13 +17,15 @@ from distill.datasets.frame import Rgb
 from distill.datasets.listing import Listing, Naming, check_split, first_folder, list_split
 
 BDD10K_MEAN: Final[Rgb] = (0.3702, 0.4145, 0.4245)
+"""Mean of R, G and B over the training images, 0…1."""
 BDD10K_STD: Final[Rgb] = (0.2525, 0.2693, 0.2865)
+"""Standard deviation of R, G and B over the training images, 0…1."""
 
 _LAYOUTS: Final = {
     "images/10k": ("labels/sem_seg/masks", ".png"),
     "seg/images": ("seg/labels", "_train_id.png"),
 }
-"""Image folder → label folder and suffix."""
+"""Label folder and suffix of the label files, by image folder."""
 
 
 def list_bdd10k(root: str | Path, split: str) -> Listing:
@@ -36,7 +38,7 @@ def list_bdd10k(root: str | Path, split: str) -> Listing:
     check_split(split, "BDD10K")
     root = Path(root).expanduser()
     remedy = "unpack BDD100K's 10k images and segmentation labels there"
-    candidates = [f"{prefix}{folder}" for prefix in ("", "bdd100k/") for folder in _LAYOUTS]
+    candidates = [*_LAYOUTS, *[f"bdd100k/{folder}" for folder in _LAYOUTS]]
     images = first_folder(root, candidates, remedy)
     # Both layouts' image folders lie two levels below the folder of the data set.
     label_folder, suffix = _LAYOUTS["/".join(images.parts[-2:])]

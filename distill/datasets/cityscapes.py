@@ -5,8 +5,8 @@ Its two zips unpack to::
     leftImg8bit/{split}/{city}/{name}_leftImg8bit.png
     gtFine/{split}/{city}/{name}_gtFine_labelIds.png
 
-Where ``_gtFine_labelTrainIds`` lie beside the labelIds, as Cityscapes' own scripts make them, they are
-read instead. Folders named after the zips (``leftImg8bit_trainvaltest/leftImg8bit``,
+Where there are ``_gtFine_labelTrainIds`` next to the labelIds, as Cityscapes' own scripts make them, they
+are read instead. Folders named after the zips (``leftImg8bit_trainvaltest/leftImg8bit``,
 ``gtFine_trainvaltest/gtFine``) are accepted too. The labels of the test split are not public.
 """
 
@@ -18,7 +18,9 @@ from distill.datasets.frame import Rgb
 from distill.datasets.listing import Listing, Naming, check_split, first_folder, list_split
 
 CITYSCAPES_MEAN: Final[Rgb] = (0.2869, 0.3251, 0.2839)
+"""Mean of R, G and B over the training images, 0…1."""
 CITYSCAPES_STD: Final[Rgb] = (0.1761, 0.1810, 0.1777)
+"""Standard deviation of R, G and B over the training images, 0…1."""
 
 _NAMING: Final = Naming(
     folder_depth=1,

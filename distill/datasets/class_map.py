@@ -1,9 +1,9 @@
-"""Which class each value or colour of somebody's label files is, as the user says it.
+"""Class maps: which class each value or colour in the label files of a folder stands for.
 
-The YAML file of a class map::
+The user writes one as a YAML file (``--classes``), or into the configuration (``data.classes``)::
 
     classes: [sky, building, road]     # the data set's own, in trainId order; left out: the project's 19
-    values: {0: sky, 1: building, 2: road, 3: null}        # label value → class; null: ignored
+    values: {0: sky, 1: building, 2: road, 3: null}        # label value to class; null: ignored
     label_suffix: _L                   # what label files add to the image's name; left out: nothing
 
 Colour label maps have ``colours`` in place of ``values``, with keys of three numbers::
@@ -12,8 +12,11 @@ Colour label maps have ``colours`` in place of ``values``, with keys of three nu
 
 Several values may be one class. The value 255 is ignored unless the map says otherwise; any other value or
 colour that the map does not name is an error of the label file.
+
+(The classes of a *network* made elsewhere are another file, see :mod:`distill.common.class_list`.)
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,15 +38,18 @@ _KEYS = {"classes", "values", "colours", "label_suffix"}
 
 @dataclass(frozen=True)
 class ClassMap:
-    """A data set's classes and how its label files tell them."""
+    """The classes of a data set and how its label files say them."""
 
     names: Values | ColourNames
+    """Class name of each value or colour in the label files; None: ignored."""
     class_names: tuple[str, ...] = CLASS_NAMES
+    """The classes, in the order of their trainIds."""
     label_suffix: str = ""
+    """What the name of a label file adds to that of its image, before the extension."""
 
 
 def label_map(names: Values | ColourNames, class_names: Sequence[str], source: str = "class map") -> LabelMap:
-    """Turn class names into trainIds 0…C−1, in the order of ``class_names``, and 255 for None.
+    """Return the trainIds, 0…C−1 in the order of ``class_names`` and 255 for None, of values or colours.
 
     :param source: names the class map in errors.
     :raises UserError: for a name that is none of ``class_names``, a value or colour out of range, or a
@@ -56,7 +62,7 @@ def label_map(names: Values | ColourNames, class_names: Sequence[str], source: s
         raise UserError(f"{source}: no value or colour stands for any class")
     values = {key: train_id for key, train_id in ids.items() if isinstance(key, int)}
     colours = {key: train_id for key, train_id in ids.items() if isinstance(key, tuple)}
-    for number in [*values, *(channel for colour in colours for channel in colour)]:
+    for number in itertools.chain(values, *colours):
         if not 0 <= number <= 255:
             raise UserError(f"{source}: {number} is no 8-bit value: give 0 to 255")
     if values and colours:
@@ -82,7 +88,8 @@ def parse_class_map(content: Any, source: str = "class map") -> ClassMap:
     """
     if not isinstance(content, dict) or ("values" in content) == ("colours" in content):
         raise UserError(f"{source}: give exactly one of values and colours")
-    if unknown := [key for key in content if key not in _KEYS]:
+    unknown = [key for key in content if key not in _KEYS]
+    if unknown:
         raise UserError(f"{source}: unknown key {unknown[0]!r}; known: {', '.join(sorted(_KEYS))}")
     classes = content.get("classes", CLASS_NAMES)
     if not isinstance(classes, list | tuple) or not all(isinstance(name, str) for name in classes):
@@ -102,7 +109,7 @@ _EXAMPLES = {"values": "0: road", "colours": "128 64 128: road"}
 
 
 def _key(key: Any, kind: str, source: str) -> Any:
-    """Return the value, or the colour as a tuple, that a key says; JSON makes a value's number text."""
+    """Return the number of a value, or the tuple of a colour, from a key; in JSON a key is always text."""
     text = str(key) if type(key) is int else key if isinstance(key, str) else ""
     numbers = text.replace(",", " ").split()
     if len(numbers) == (1 if kind == "values" else 3) and all(number.isdecimal() for number in numbers):

@@ -32,19 +32,21 @@ UNKNOWN_ID: Final[int] = 254
 
 @dataclass(frozen=True)
 class Frame:
-    """Where one image and its labels lie."""
+    """The files of one image and its labels, and how the labels are read."""
 
     image: Path
     labels: Path | None
-    """None where the data set has none (a test split)."""
+    """The label file; None for an image without labels (a test split)."""
     condition: str
+    """The weather, such as "fog"; scores are given for each."""
     label_map: LabelMap | None = None
-    """Turns the label file into trainIds; None if it holds those already."""
+    """Table that turns the values in the label file into trainIds; None if it holds trainIds."""
     num_classes: int = NUM_CLASSES
-    """trainIds are 0 to this, exclusive; at most 254."""
+    """Number of classes, at most 254: valid trainIds are 0 to this, exclusive."""
     mean: Rgb | None = None
-    """Of the data set's images; None: whatever the training normalises by."""
+    """Mean of R, G and B, 0…1, that the image is normalised by; None: that of the training."""
     std: Rgb | None = None
+    """Standard deviation of R, G and B, 0…1, that goes with ``mean``."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,17 @@ class Sample:
     """One image and its labels in memory."""
 
     image: npt.NDArray[np.uint8]
-    """[H, W, 3] RGB."""
+    """Pixels [H, W, 3], RGB."""
     labels: npt.NDArray[np.uint8] | None
-    """[H, W] trainIds, 255 = ignored."""
+    """trainIds [H, W], 255 = ignored; None for an image without labels."""
     condition: str
+    """The weather, such as "fog"."""
     path: Path
-    """The image's file."""
+    """File of the image."""
     mean: Rgb | None = None
-    """As the frame's."""
+    """Mean of R, G and B, 0…1, that the image is normalised by; None: that of the training."""
     std: Rgb | None = None
+    """Standard deviation of R, G and B, 0…1, that goes with ``mean``."""
 
 
 def read_sample(frame: Frame) -> Sample:
@@ -86,10 +90,10 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
 
 
 def read_label_values(frame: Frame) -> npt.NDArray[np.uint8]:
-    """Read a frame's label file as it is.
+    """Read the values of a frame's label file, before they become trainIds.
 
-    :return: uint8 [H, W], or RGB [H, W, 3] where the frame's ``label_map`` goes by colours.
-    :raises UserError: if it cannot be decoded or is no such image.
+    :return: uint8 [H, W], or RGB [H, W, 3] where the frame's ``label_map`` is one of colours.
+    :raises UserError: naming the file that cannot be decoded or is of another kind.
     """
     path = frame.labels
     assert path is not None
@@ -106,7 +110,12 @@ def read_label_values(frame: Frame) -> npt.NDArray[np.uint8]:
 
 
 def to_train_ids(values: npt.NDArray[np.uint8], frame: Frame) -> npt.NDArray[np.uint8]:
-    """Turn the values of a frame's label file into trainIds [H, W]; raises UserError for wrong ones."""
+    """Turn the values of a frame's label file into trainIds.
+
+    :param values: what :func:`read_label_values` returned.
+    :return: uint8 [H, W], trainIds or 255.
+    :raises UserError: naming values or colours that stand for no class.
+    """
     label_map = frame.label_map
     if label_map is None:
         labels = values
@@ -138,17 +147,23 @@ def check_sizes(image: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8], fra
 
 
 def _by_colour(pixels: npt.NDArray[np.uint8], colours: Colours) -> npt.NDArray[np.uint8]:
-    """Look up RGB [H, W, 3] in a table of colours."""
+    """Look up the trainId of each pixel's colour.
+
+    :param pixels: RGB [H, W, 3].
+    :return: uint8 [H, W]; :data:`UNKNOWN_ID` for colours that the table does not have.
+    """
+    # Each colour becomes one number, 65536 R + 256 G + B, so that a binary search finds it.
     weights = np.array([1 << 16, 1 << 8, 1], np.int32)
-    known = sorted((int(np.dot(colour, weights)), train_id) for colour, train_id in colours.items())
-    keys, train_ids = np.array([k for k, _ in known]), np.array([t for _, t in known], np.uint8)
+    packed_colours = np.array(list(colours), np.int32) @ weights
+    order = np.argsort(packed_colours)
+    keys, train_ids = packed_colours[order], np.array(list(colours.values()), np.uint8)[order]
     packed = pixels.astype(np.int32) @ weights
     place = np.searchsorted(keys, packed).clip(max=len(keys) - 1)
     return np.where(keys[place] == packed, train_ids[place], np.uint8(UNKNOWN_ID))
 
 
 def _decoded(path: Path) -> Image.Image:
-    """Open and decode the whole file: Pillow, unlike OpenCV, reports a truncated one."""
+    """Open and decode a whole image file: Pillow, unlike OpenCV, reports a truncated one."""
     try:
         image = Image.open(path)
         image.load()

@@ -23,7 +23,7 @@ class DataSet:
     """One kind of data set: how it is listed, and what a configuration may say about it."""
 
     title: str
-    """Its name as its authors write it."""
+    """Name of the data set as its authors write it."""
     lister: Callable[..., Listing]
     """Called as ``lister(root, split, **options)``; raises UserError naming the folder that is missing."""
     mean: Rgb

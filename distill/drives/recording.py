@@ -15,7 +15,7 @@ from distill.drives.output_topics import OutputTopics
 from kd_seg_ros.bags.messages import byte_map, parsed_messages, stamp_of, stamp_text
 from kd_seg_ros.bags.reading import open_bag
 from kd_seg_ros.common.child_process import ProcessError
-from kd_seg_ros.common.decode import RGBImage
+from kd_seg_ros.common.decode import FLOAT32, RGBImage
 
 T = TypeVar("T")
 
@@ -148,7 +148,7 @@ def _maps(stamp: int, mask: Any, confidence: Any) -> RecordedMaps:
 
 def _probability(message: Any) -> NDArray[np.float32]:
     """Return a confidence map, mono8 or 32FC1, as probabilities 0…1."""
-    if message.encoding != "32FC1":
+    if message.encoding != FLOAT32:
         return byte_map(message) / np.float32(255)
     shape, strides = (message.height, message.width), (message.step, 4)
     dtype = np.dtype(np.float32).newbyteorder(">" if message.is_bigendian else "<")

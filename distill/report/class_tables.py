@@ -8,9 +8,9 @@ from typing import Any, Final
 from distill.common.formats import DASH
 from distill.common.palette import palette
 from distill.experiments.thesis import LOST
-from distill.report import thesis_numbers
+from distill.report.comparisons import experiment_of
 from distill.report.runs import Run
-from distill.report.table import Cell, Row, Table, against_thesis, compared
+from distill.report.tables import Cell, Row, Table, against_thesis, compared
 
 _ACROSS: Final = 6
 """So many runs fit a printed page; with the thesis' numbers a run takes the room of two."""
@@ -19,7 +19,7 @@ _ACROSS: Final = 6
 def iou_tables(runs: Sequence[Run], references: Mapping[str, Run], comparable: bool) -> list[Table]:
     """Make Table 4.7: IoU by class."""
     notes = ["IoU in percent; a dash: the class is neither in the labels nor predicted."]
-    experiments = [thesis_numbers.experiment_of(run) for run in runs]
+    experiments = [experiment_of(run) for run in runs]
     if any(e is not None and ("4.7", e.letter) == LOST for e in experiments):
         notes.append(
             "Row H of the thesis' Table 4.7 repeats row G; of its own numbers only the mean is known."
@@ -93,7 +93,7 @@ def _class_cells(
     other = None if reference is None else values[reference.label].get(name)
     cells = [compared(ours, other)]
     if _width(table, run, comparable) > 1:
-        experiment = thesis_numbers.experiment_of(run)
+        experiment = experiment_of(run)
         assert experiment is not None
         thesis = experiment.per_class(table).get(name)
         cells.append(Cell(DASH if thesis is None else f"{thesis:.1f}"))
@@ -104,7 +104,7 @@ def _class_cells(
 
 def _width(table: str, run: Run, comparable: bool) -> int:
     """How many columns a run takes."""
-    experiment = thesis_numbers.experiment_of(run)
+    experiment = experiment_of(run)
     if experiment is None or not experiment.per_class(table):
         return 1
     return 3 if comparable else 2

@@ -1,4 +1,4 @@
-"""The page: one HTML file that holds all it shows."""
+"""The page: one HTML file that holds all it shows, made from evaluated runs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ from markupsafe import Markup, escape
 
 from distill.common.formats import percent, three_digits
 from distill.common.html import render
-from distill.report.galleries import Gallery
-from distill.report.plots import Plots
+from distill.report.class_tables import auprc_tables, iou_tables
+from distill.report.comparison_plots import Speeds
+from distill.report.comparisons import is_acdc_val, pairs, references
+from distill.report.figures import look
+from distill.report.galleries import Gallery, Plan, make_galleries, plan_galleries, wanted
+from distill.report.plots import Plots, make_plots
+from distill.report.predictions import Predictions, predict
 from distill.report.runs import Run
-from distill.report.table import Table, signed
+from distill.report.tables import Table, calibration_table, runs_table, scores_table, signed
 from kd_seg_ros import __version__
 from kd_seg_ros.common.errors import UserError
 
@@ -25,37 +30,91 @@ class Page:
     """Everything that the template shows."""
 
     runs: Sequence[Run]
-    """The baseline first."""
+    """The runs, the baseline first."""
     references: Mapping[str, Run]
+    """The run that each run is compared with, by label."""
     comparable: bool
-    """Whether the data are ACDC's validation split."""
+    """Whether the data are ACDC's validation split, on which the thesis reports."""
     tables: Mapping[str, Sequence[Table]]
-    """By section: runs, scores, iou, auprc, calibration."""
+    """The tables by section: runs, scores, iou, auprc, calibration."""
     plots: Plots
     galleries: Mapping[str, Sequence[Gallery]]
-    """By section: panels, worst, mistakes, borders."""
+    """Pictures of single images by section: panels, worst, mistakes, borders."""
     notes: Sequence[str]
     """What was left out, and why."""
     command: str
-    """How it was made."""
+    """The command line by which the page was made."""
 
     @property
     def best(self) -> Run:
         """The run of the highest mIoU."""
-        return max(self.runs, key=lambda run: run.miou)
+        return max(self.runs, key=_miou_of)
 
 
-def breakable(text: str) -> Markup:
-    """Let a name be broken behind its underscores and slashes."""
-    return Markup(re.sub(r"(?<=[_/])", "<wbr>", str(escape(text))))
+def write_report(
+    runs: Sequence[Run], speeds: Speeds, out: Path, root: Path | None, command: str, progress: bool = False
+) -> Page:
+    """Write report.html and the folder of its plots; return what the page shows.
+
+    :param runs: the runs, the baseline first.
+    :param speeds: frames per second of the runs' networks.
+    :param out: the folder to write into.
+    :param root: where the images are; None: where they were when the first run was evaluated.
+    :param command: the command line, which the page quotes.
+    :param progress: show a progress bar on standard error.
+    :raises UserError: if a file cannot be written.
+    """
+    # 1. The folder first: what follows takes minutes.
+    folder = out / "plots"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {out} cannot be made: {error.strerror}") from error
+
+    # 2. Which runs are compared, and which images are shown of them.
+    compared = references(runs)
+    shown = pairs(runs, compared)
+    plans = plan_galleries(runs, shown)
+    notes: list[str] = []
+    predictions = _predictions(plans, root, notes, progress)
+
+    # 3. Plots and pictures, in files and for the page.
+    with_confusion = [run for pair in shown for run in pair] or runs[:1]
+    pictures: dict[str, list[Gallery]] = {}
+    with look():
+        plots = make_plots(runs, compared, with_confusion, speeds, folder)
+        if predictions is not None:
+            pictures = make_galleries(plans, predictions, folder)
+
+    # 4. Tables, and the page itself.
+    comparable = is_acdc_val(runs[0])
+    tables = {
+        "runs": [runs_table(runs)],
+        "scores": [scores_table(runs, compared, comparable)],
+        "iou": iou_tables(runs, compared, comparable),
+        "auprc": auprc_tables(runs, compared, comparable),
+        "calibration": [calibration_table(runs)],
+    }
+    page = Page(runs, compared, comparable, tables, plots, pictures, [*notes, *plots.notes], command)
+    write_page(out / "report.html", page)
+    return page
 
 
-def marked(text: str) -> Markup:
-    """Set what stands between backticks as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+def _predictions(
+    plans: Sequence[Plan], root: Path | None, notes: list[str], progress: bool
+) -> Predictions | None:
+    """Run the networks over the images to show; None, with a note, where that is not possible."""
+    try:
+        return predict(wanted(plans), root, progress)
+    except UserError as error:
+        notes.append(
+            "Panels, worst images, confident mistakes and border weights are left out: they need the models "
+            f"and the images. {error}."
+        )
+        return None
 
 
-def write(path: Path, page: Page) -> None:
+def write_page(path: Path, page: Page) -> None:
     """Write the page; raises UserError if it cannot be written."""
     filters: dict[str, Callable[..., Any]] = {
         "percent": percent,
@@ -70,3 +129,17 @@ def write(path: Path, page: Page) -> None:
         path.write_text(html, encoding="utf-8")
     except OSError as error:
         raise UserError(f"report {path} cannot be written: {error.strerror}") from error
+
+
+def breakable(text: str) -> Markup:
+    """Let the browser break a name after its underscores and slashes."""
+    return Markup(re.sub(r"(?<=[_/])", "<wbr>", str(escape(text))))
+
+
+def marked(text: str) -> Markup:
+    """Set what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _miou_of(run: Run) -> float:
+    return run.miou

@@ -1,12 +1,14 @@
-"""Rows of pictures with their legends: what the page shows of single images."""
+"""Rows of pictures of single images with their legends, for the page and as sheets in files."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from distill.common.formats import percent
@@ -14,7 +16,7 @@ from distill.common.palette import Colour, palette
 from distill.common.pictures import confidence_colours
 from distill.data.border_weights import BANDS, border_weights
 from distill.datasets.frame import Sample
-from distill.report.choice import Choice
+from distill.report.figures import figure
 from distill.report.pictures import (
     BOTH_WRONG,
     DARK_RGB,
@@ -38,6 +40,19 @@ from kd_seg_ros.common.classes import IGNORE_ID
 
 _LEVELS: Final = (20, 40, 60, 80, 100)
 """Percent of confidence in the legend of mistakes."""
+_SHEET_WIDTH: Final = 11.0
+_LEGEND_LINE: Final = 0.2
+"""Inches of a line of the legend."""
+_LEGEND_ACROSS: Final = 6
+"""Entries of the legend in a line."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An image, and why it is shown."""
+
+    name: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -140,3 +155,37 @@ def _shown(masks: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> list[Mar
     held = np.unique(np.concatenate([np.unique(mask) for mask in masks])).tolist()
     legend = [Mark(colours[number], f"{number} {names[number]}") for number in held if number < len(names)]
     return [*legend, *([Mark((0, 0, 0), "without label")] if IGNORE_ID in held else [])]
+
+
+def draw_sheet(panels: Sequence[Panel]) -> Figure:
+    """Draw panels of equally many pictures below another."""
+    columns = len(panels[0].pictures)
+    aspect = max(p.pictures[0].pixels.shape[0] / p.pictures[0].pixels.shape[1] for p in panels)
+    # Shares belong to one panel, the legend to all.
+    shown = [replace(mark, share="") for panel in panels for mark in (*panel.classes, *panel.marks)]
+    marks = list(dict.fromkeys(shown))
+    legend = _LEGEND_LINE * (-(-len(marks) // _LEGEND_ACROSS) + 1)
+    height = len(panels) * (_SHEET_WIDTH / columns * aspect + 0.55) + legend
+    drawn = figure(height, _SHEET_WIDTH)
+    grid = drawn.subplots(len(panels), columns, squeeze=False)
+    for panel, line in zip(panels, grid, strict=True):
+        for picture, axes in zip(panel.pictures, line, strict=True):
+            axes.imshow(picture.pixels)
+            axes.set_xlabel(picture.caption, fontsize=8)
+            axes.set(xticks=[], yticks=[], title=" ")
+            axes.spines[:].set_visible(False)
+        text = line[0].text(
+            0, 1.02, f"{panel.title}   {panel.why}", transform=line[0].transAxes, fontsize=8, va="bottom"
+        )
+        text.set_in_layout(False)  # it goes on above the other pictures
+    handles = [_patch(mark) for mark in marks]
+    drawn.legend(handles=handles, loc="outside lower center", ncols=_LEGEND_ACROSS, fontsize=8)
+    return drawn
+
+
+def _patch(mark: Mark) -> Patch:
+    red, green, blue = mark.colour
+    colour = (red / 255, green / 255, blue / 255)
+    if mark.striped:
+        return Patch(facecolor="white", edgecolor=colour, hatch="////", label=mark.text)
+    return Patch(facecolor=colour, edgecolor="#555555", linewidth=0.5, label=mark.text)

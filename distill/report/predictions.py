@@ -41,15 +41,19 @@ class Predictions:
     """By the run's label and the image's name."""
 
 
-def predict(wanted: Sequence[tuple[Run, Sequence[str]]], root: Path | None) -> Predictions:
-    """Run the networks over the named images, one network after the other, with progress.
+def predict(
+    wanted: Sequence[tuple[Run, Sequence[str]]], root: Path | None, progress: bool = False
+) -> Predictions:
+    """Run the networks over the named images, one network after the other.
 
     :param root: where the data lie; None: where they were when the first run was evaluated.
+    :param progress: show a progress bar on standard error.
     :raises UserError: if a model or the data are gone, or are no longer those that were evaluated.
     """
     samples: dict[str, Sample] = {}
     found = {}
-    with tqdm(total=sum(len(names) for _, names in wanted), desc="report", unit="image") as bar:
+    total = sum(len(names) for _, names in wanted)
+    with tqdm(total=total, desc="report", unit="image", disable=not progress) as bar:
         for run, names in wanted:
             bar.set_postfix_str(run.label)
             model = open_model(run)

@@ -29,13 +29,15 @@ from kd_seg_ros.bags.messages import (
     jpeg,
     string_cdr,
 )
+from kd_seg_ros.common.decode import MONO8, RGB8
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.topics import COMPRESSED, CONDITION, LABELS
 
 FRAME_ID = "camera"
 IMAGE_TOPIC = "/camera/image_raw"
-COMPRESSED_TOPIC = "/camera/image_raw/compressed"
-LABELS_TOPIC = "/camera/labels"
-CONDITION_TOPIC = "/camera/condition"
+COMPRESSED_TOPIC = f"{IMAGE_TOPIC}{COMPRESSED}"
+LABELS_TOPIC = f"/camera/{LABELS}"
+CONDITION_TOPIC = f"/camera/{CONDITION}"
 
 
 def write_bag(path: str | Path, drive: Drive, *, compressed: bool, labels: bool, workers: int = 1) -> None:
@@ -54,13 +56,13 @@ def write_bag(path: str | Path, drive: Drive, *, compressed: bool, labels: bool,
                 stamp = drive.stamp(index)
                 head = header(stamp, FRAME_ID)
                 if labels:
-                    write(LABELS_TOPIC, IMAGE, stamp, image_cdr(head, truth, "mono8"))
+                    write(LABELS_TOPIC, IMAGE, stamp, image_cdr(head, truth, MONO8))
                 write(CONDITION_TOPIC, STRING, stamp, string_cdr(drive.condition(index)))
                 if compressed:
                     data = compressed_cdr(head, "jpeg", jpeg(rgb))
                     write(COMPRESSED_TOPIC, COMPRESSED_IMAGE, stamp, data)
                 else:
-                    write(IMAGE_TOPIC, IMAGE, stamp, image_cdr(head, rgb, "rgb8"))
+                    write(IMAGE_TOPIC, IMAGE, stamp, image_cdr(head, rgb, RGB8))
     except OSError as error:
         raise UserError(f"--bag {folder} cannot be written: {error.strerror}") from error
 

@@ -35,9 +35,9 @@ from kd_seg_ros.bags.messages import (
 )
 from kd_seg_ros.bags.pictures import Picture
 from kd_seg_ros.bags.resumable_bag import STORAGES
-from kd_seg_ros.common.decode import DecodeError, RGBImage, decode_compressed
+from kd_seg_ros.common.decode import MONO8, RGB8, DecodeError, RGBImage, decode_compressed
 from kd_seg_ros.common.errors import UserError, first_line
-from kd_seg_ros.common.topics import CONDITION, FRAME_NAME, LABELS
+from kd_seg_ros.common.topics import COMPRESSED, CONDITION, FRAME_NAME, LABELS
 
 START_S = 1_700_000_000
 """Default stamp of the first frame, so that the same pictures give the same bag."""
@@ -117,7 +117,7 @@ def _record(picture: Picture, recording: RecordingSettings, write: Channels) -> 
     if condition := recording.condition or picture.condition:
         write(camera.sibling(CONDITION), STRING, stamp, string_cdr(condition))
     if recording.labels and (labels := recording.labels(picture)) is not None:
-        write(camera.sibling(LABELS), IMAGE, stamp, image_cdr(head, labels, "mono8"))
+        write(camera.sibling(LABELS), IMAGE, stamp, image_cdr(head, labels, MONO8))
     if recording.calibration:
         _check_size(picture.name, rgb, recording.calibration)
         info = recording.calibration.cdr(head)
@@ -126,9 +126,9 @@ def _record(picture: Picture, recording: RecordingSettings, write: Channels) -> 
     write(camera.sibling("camera_info"), CAMERA_INFO, stamp, info)
     if compressed:
         cdr = compressed_cdr(head, compressed.format, compressed.data)
-        write(f"{recording.topic}/compressed", COMPRESSED_IMAGE, stamp, cdr)
+        write(f"{recording.topic}{COMPRESSED}", COMPRESSED_IMAGE, stamp, cdr)
     else:
-        write(recording.topic, IMAGE, stamp, image_cdr(head, rgb, "rgb8"))
+        write(recording.topic, IMAGE, stamp, image_cdr(head, rgb, RGB8))
 
 
 class _Compressed(NamedTuple):

@@ -22,6 +22,7 @@ from kd_seg_ros.bags.pipeline import BackgroundWorker
 from kd_seg_ros.bags.resumable_bag import ResumableBag, Topic
 from kd_seg_ros.bags.stream import DEPTH, DecodedFrame, DecodedStep, decoded_steps
 from kd_seg_ros.bags.summary import FrameTable
+from kd_seg_ros.common.decode import BGR8, MONO8
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine, Prediction
@@ -132,12 +133,10 @@ class Output:
         if (size := [*frame.image.shape[:2]]) not in notes.sizes:
             notes.sizes.append(size)
         for topic, pixels in ((camera.mask, prediction.mask), (camera.confidence, prediction.confidence)):
-            self._bag.write(topic, frame.log_time, image_cdr(frame.header, pixels, "mono8"))
+            self._bag.write(topic, frame.log_time, image_cdr(frame.header, pixels, MONO8))
         if self._overlay:
             picture = blend(frame.image, prediction.mask, self._card.palette)
-            self._bag.write(
-                camera.overlay, frame.log_time, image_cdr(frame.header, picture[..., ::-1], "bgr8")
-            )
+            self._bag.write(camera.overlay, frame.log_time, image_cdr(frame.header, picture[..., ::-1], BGR8))
         if self._table:
             latency = frame.decode_ms + inference_ms
             self._table.add(notes.frames, stamp, camera.topic, prediction, latency)

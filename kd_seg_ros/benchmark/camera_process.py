@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from kd_seg_ros.benchmark.bare_run import random_image
 from kd_seg_ros.benchmark.faults import JumpingClock, bad_images
+from kd_seg_ros.common.decode import RGB8
 from kd_seg_ros.common.stop_request import StopRequest
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def image_message(size: tuple[int, int]) -> Image:
 
     height, width = size
     data = array("B", random_image(size).tobytes())
-    message = Image(height=height, width=width, encoding="rgb8", step=3 * width, data=data)
+    message = Image(height=height, width=width, encoding=RGB8, step=3 * width, data=data)
     message.header.frame_id = "camera"
     return message
 

@@ -23,7 +23,7 @@ _NAMESPACE: Final = re.compile(r"/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Camera:
+class CameraEntry:
     """A camera of the list, and what its node is started with."""
 
     name: str
@@ -36,7 +36,7 @@ class Camera:
     """Parameters that win over ``params_file``; a group of them (``qos_overrides``) is a mapping itself."""
 
 
-def read_cameras(path: str | Path) -> list[Camera]:
+def read_cameras(path: str | Path) -> list[CameraEntry]:
     """Read a YAML list of cameras; paths in it are relative to its folder.
 
     :raises UserError: with the file, the camera and the key at fault.
@@ -66,7 +66,7 @@ def read_cameras(path: str | Path) -> list[Camera]:
     return cameras
 
 
-def _camera(path: Path, number: int, entry: Any, defaults: dict[str, Any]) -> Camera:
+def _camera(path: Path, number: int, entry: Any, defaults: dict[str, Any]) -> CameraEntry:
     named = isinstance(entry, dict) and isinstance(entry.get("name"), str)
     where = f"{path}: camera {entry['name']!r}" if named else f"{path}: camera number {number}"
     _check_keys(where, entry, ("name", "image", *SETTINGS))
@@ -93,7 +93,7 @@ def _camera(path: Path, number: int, entry: Any, defaults: dict[str, Any]) -> Ca
         parameters["provider"] = provider
     params_file = _text(where, settings, "params_file")
     file = _file(where, path, "params_file", params_file) if params_file else None
-    return Camera(name, image, file, parameters)
+    return CameraEntry(name, image, file, parameters)
 
 
 def _check_keys(where: str, content: Any, known: tuple[str, ...]) -> None:

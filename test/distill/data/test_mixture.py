@@ -1,5 +1,6 @@
 """Mixtures: shares, passes, statistics, and an order of (seed, epoch) alone that processes share."""
 
+import itertools
 from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
@@ -68,7 +69,7 @@ def test_an_epoch_holds_every_sets_share(
 
 
 @given(lengths=LENGTHS, total=st.integers(4, 40), seed=st.integers(0, 3))
-def test_every_set_is_gone_through_in_whole_passes(lengths: list[int], total: int, seed: int) -> None:
+def test_every_set_is_drawn_in_whole_passes(lengths: list[int], total: int, seed: int) -> None:
     sampler = MixtureSampler(lengths, [1] * len(lengths), total, seed)
     drawn = [draw for epoch in range(5) for draw in draws(sampler, epoch)]
     assert len(set(drawn)) == len(drawn)
@@ -81,13 +82,13 @@ def test_every_set_is_gone_through_in_whole_passes(lengths: list[int], total: in
 
 
 def test_order_differs_by_epoch_and_seed_and_mixes_the_sets() -> None:
-    orders = [
-        [index for _, index in draws(MixtureSampler([30, 30], [1, 1], seed=seed), epoch)]
-        for seed, epoch in ((0, 0), (0, 1), (1, 0))
-    ]
+    orders, turns = [], []
+    for seed, epoch in ((0, 0), (0, 1), (1, 0)):
+        order = [index for _, index in draws(MixtureSampler([30, 30], [1, 1], seed=seed), epoch)]
+        orders.append(order)
+        turns.append([index < 30 for index in order])
     assert orders[0] != orders[1]
     assert orders[0] != orders[2]
-    turns = [[index < 30 for index in order] for order in orders]
     assert 5 < sum(turns[0][:30]) < 25
     assert turns[0] != turns[1]
     assert turns[0] != turns[2]
@@ -114,7 +115,7 @@ def test_processes_together_see_the_batches_of_one(
     shares = [batches(rank, world_size, per_rank) for rank in range(world_size)]
     assert {len(share) for share in shares} == {len(alone)}
     for whole, *parts in zip(alone, *shares, strict=True):
-        assert sorted(whole) == sorted(draw for part in parts for draw in part)
+        assert sorted(whole) == sorted(itertools.chain(*parts))
 
 
 @pytest.fixture(scope="module")

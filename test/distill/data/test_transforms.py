@@ -42,7 +42,7 @@ def transform(**options: Any) -> TrainTransform:
 
 
 def pixels(image: torch.Tensor) -> np.ndarray:
-    """Undo the normalisation."""
+    """Turn a normalised image back into its uint8 values."""
     values = image.numpy().transpose(1, 2, 0) * np.array(STD) + np.array(MEAN)
     return np.round(255 * values).astype(np.uint8)
 
@@ -147,7 +147,9 @@ def test_random_scale_covers_its_range() -> None:
 
 def test_same_generator_state_same_item() -> None:
     augment = TrainTransform(crop=(30, 30))
-    a, b, c = (augment(sample(), np.random.default_rng(seed)) for seed in (3, 3, 4))
+    a = augment(sample(), np.random.default_rng(3))
+    b = augment(sample(), np.random.default_rng(3))
+    c = augment(sample(), np.random.default_rng(4))
     assert torch.equal(a["image"], b["image"])
     assert torch.equal(a["labels"], b["labels"])
     assert not torch.equal(a["image"], c["image"])
@@ -162,9 +164,10 @@ def test_the_sample_is_left_untouched() -> None:
 
 
 def test_the_teacher_counts_on_labelled_pixels_and_on_all_of_an_unlabelled_image() -> None:
-    """The padding counts in neither."""
+    """Padding counts in neither of the two."""
     taller = transform(crop=(50, 60))
-    whole, bare = (taller(sample(labelled=labelled), np.random.default_rng(3)) for labelled in (True, False))
+    whole = taller(sample(labelled=True), np.random.default_rng(3))
+    bare = taller(sample(labelled=False), np.random.default_rng(3))
     assert torch.equal(whole["distil"], whole["labels"] != 255)
     assert (bare["labels"] == 255).all()
     assert not bare["weights"].any()
@@ -178,7 +181,7 @@ def test_without_flipping_an_image_is_never_mirrored() -> None:
 
 
 def test_colour_matrix_factors() -> None:
-    """Each change alone, in its textbook form."""
+    """Each change alone must be its textbook form."""
     colour = np.array([200.0, 90.0, 40.0])
 
     def change(brightness: float, contrast: float, saturation: float, hue: float) -> np.ndarray:

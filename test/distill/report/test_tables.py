@@ -1,4 +1,4 @@
-"""The tables of the page: every number from the metrics or from the thesis."""
+"""The tables of the page: every number from the metrics or from the thesis, written and shaded."""
 
 from __future__ import annotations
 
@@ -10,10 +10,55 @@ import pytest
 from distill.report.class_tables import auprc_tables, iou_tables
 from distill.report.comparisons import references
 from distill.report.runs import Run, load_runs
-from distill.report.tables import calibration_table, objective, runs_table, scores_table
+from distill.report.tables import (
+    against_thesis,
+    calibration_table,
+    compared,
+    compared_ece,
+    objective,
+    percent,
+    runs_table,
+    scores_table,
+    shade,
+    signed,
+    three_digits,
+)
 from kd_seg_ros.common.classes import CLASS_NAMES
 
 MakeRun = Callable[..., Path]
+
+
+def test_numbers() -> None:
+    assert (percent(0.7116), percent(None)) == ("71.2", "–")
+    assert (three_digits(0.0634), three_digits(None)) == ("0.063", "–")
+    assert [signed(value) for value in (2.66, -0.31, 0.04, -0.04)] == ["+2.7", "−0.3", "±0.0", "±0.0"]
+    assert signed(-0.0124, 3) == "−0.012"
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [
+        (0.04, ""),
+        (0.05, "better1"),
+        (-0.9, "worse1"),
+        (1, "better2"),
+        (-2.9, "worse2"),
+        (3, "better3"),
+        (-9, "worse3"),
+    ],
+)
+def test_shades(points: float, expected: str) -> None:
+    assert shade(points) == expected
+
+
+def test_more_is_better_for_shares_and_less_for_calibration_errors() -> None:
+    iou, ece = compared(0.70, 0.68), compared_ece(0.05, 0.07)
+    assert (iou.text, iou.beneath, iou.shade) == ("70.0", "+2.0", "better2")
+    assert (ece.text, ece.beneath, ece.shade) == ("0.050", "−0.020", "better2")
+    assert (compared(0.7, None).beneath, compared_ece(None, 0.1).text) == ("", "–")
+    ours = against_thesis(0.70, 71.2)
+    assert (ours.text, ours.shade) == ("−1.2", "worse2")
+    assert against_thesis(None, 71.2).text == "–"
 
 
 def test_table_4_6(runs: list[Run]) -> None:
@@ -75,31 +120,6 @@ def test_swapped_and_repeated_rows_are_said(make_run: MakeRun) -> None:
     assert road[1].text == "96.1"
     assert [cell.text for cell in road[4:]] == ["–", "–"]
     assert mean[4].text == "69.1"
-
-
-def test_table_4_7_and_4_8(runs: list[Run]) -> None:
-    for tables, key in (
-        (iou_tables(runs, references(runs), True), "iou"),
-        (auprc_tables(runs, references(runs), True), "auprc"),
-    ):
-        (table,) = tables
-        assert table.groups == [("e_rn18_border", 3), ("j_rn18_cwd_border", 3), ("other", 1)]
-        assert [row.title for row in table.rows] == [*CLASS_NAMES, "mean"]
-        for row in table.rows[:-1]:
-            values = runs[1].scores()[key]
-            value = (values if key == "iou" else values["per_class"])[row.title]
-            assert row.cells[3].text == f"{100 * value:.1f}"
-            assert row.colour.startswith("rgb(")
-    rider = next(row for row in table.rows if row.title == "rider")
-    assert rider.cells[4].text == "46.1"
-    assert "rule “step”, 20 thresholds" in table.notes[0]
-
-
-def test_tables_are_divided_to_fit_a_page(make_run: MakeRun) -> None:
-    runs = load_runs([make_run(f"run{number}", images={"fog": 1, "snow": 1}) for number in range(7)])
-    first, second = iou_tables(runs, {}, comparable=False)
-    assert first.head == ["class", *(f"run{number}" for number in range(6))]
-    assert (second.head, bool(first.notes), bool(second.notes)) == (["class", "run6"], False, True)
 
 
 def test_runs_of_mask_and_confidence_have_no_auprc(make_run: MakeRun) -> None:

@@ -31,7 +31,7 @@ def test_layout_is_acdcs(tmp_path: Path) -> None:
     ]
     train = [path.split("/")[1] for path in images if "/train/" in path]
     assert sorted(train) == ["fog", "fog", "night", "rain", "snow"]
-    picture, truth = (read(tmp_path / "out" / paths[0]) for paths in (images, labels))
+    picture, truth = read(tmp_path / "out" / images[0]), read(tmp_path / "out" / labels[0])
     assert picture.shape == (*SIZE, 3)
     assert truth.shape == SIZE
     assert truth.max() < 19
@@ -49,7 +49,7 @@ def test_images_are_the_same_whatever_the_number_of_workers(tmp_path: Path) -> N
     for workers in (1, 2):
         write_dataset(tmp_path / str(workers), train=6, val=2, size=SIZE, seed=3, workers=workers)
 
-    one, two = (sorted((tmp_path / name).rglob("*.png")) for name in "12")
+    one, two = sorted((tmp_path / "1").rglob("*.png")), sorted((tmp_path / "2").rglob("*.png"))
     assert len(one) == len(two) == 16
     for first, second in zip(one, two, strict=True):
         np.testing.assert_array_equal(read(first), read(second))
@@ -58,7 +58,7 @@ def test_images_are_the_same_whatever_the_number_of_workers(tmp_path: Path) -> N
 def test_train_and_val_differ(tmp_path: Path) -> None:
     write_dataset(tmp_path, train=1, val=1, size=SIZE, seed=3, conditions=("fog",))
 
-    first, second = (read(path) for path in tmp_path.rglob("*_rgb_anon.png"))
+    first, second = map(read, tmp_path.rglob("*_rgb_anon.png"))
 
     assert (first != second).any()
 

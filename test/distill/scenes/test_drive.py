@@ -36,7 +36,7 @@ def test_the_camera_drives_along_its_lane() -> None:
 
 
 def test_neighbouring_frames_show_nearly_the_same() -> None:
-    first, second, far = (DRIVE.render(index).labels for index in (0, 1, 35))
+    first, second, far = DRIVE.render(0).labels, DRIVE.render(1).labels, DRIVE.render(35).labels
 
     assert (first == second).mean() > 0.85
     assert (first == far).mean() < (first == second).mean()

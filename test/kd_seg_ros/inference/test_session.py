@@ -1,4 +1,4 @@
-"""How a session is opened on the CPU; what holds on every provider is in test_engine.py."""
+"""How a session is opened on the CPU; which provider it is opened on is in test_providers.py."""
 
 from __future__ import annotations
 

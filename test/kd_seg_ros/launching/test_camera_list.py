@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.launching.camera_list import Camera, read_cameras
+from kd_seg_ros.launching.camera_list import CameraEntry, read_cameras
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "config" / "cameras.yaml"
 FRONT = {"name": "front", "image": "image_raw"}
@@ -23,7 +23,9 @@ def write(folder: Path, content: Any) -> Path:
 
 def test_the_shipped_example() -> None:
     front, rear = read_cameras(EXAMPLE)
-    assert front == Camera("front", "/front/image_raw", None, {"min_confidence": 0.0, "provider": "cuda"})
+    assert front == CameraEntry(
+        "front", "/front/image_raw", None, {"min_confidence": 0.0, "provider": "cuda"}
+    )
     assert (rear.name, rear.image) == ("rear", "/rear/image_raw")
     assert rear.parameters["compressed"] is True
     assert rear.parameters["min_confidence"] == 0.0

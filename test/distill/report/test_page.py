@@ -1,4 +1,4 @@
-"""The command, from checkpoints and images to the page."""
+"""The page, made by the command from checkpoints and images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from distill.__main__ import main
-from distill.commands import report as command
+from distill.report import page as page_module
 from distill.report.plots import Plots
 
 
@@ -61,7 +61,7 @@ def test_the_whole_report(trained: Path, tmp_path: Path, capsys: pytest.CaptureF
 def test_without_the_models_the_rest_is_there(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command.plots, "make", lambda *_: Plots())  # they are tested by themselves
+    monkeypatch.setattr(page_module, "make_plots", lambda *_: Plots())  # they are tested by themselves
     (trained / "taught" / "best.ckpt").unlink()
     arguments = ["report", str(trained / "taught"), "--out", str(tmp_path / "out")]
     assert main(arguments) == 0

@@ -1,4 +1,4 @@
-"""Which images are shown."""
+"""Which images are shown, and why."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from distill.evaluation.image_scores import ImageScores
-from distill.report.choice import by_change, by_score, most_confident_mistakes, worst
+from distill.report.galleries import by_change, by_score, most_confident_mistakes, worst
 from distill.report.runs import Run
 
 

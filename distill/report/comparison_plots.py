@@ -1,0 +1,228 @@
+"""Plots that set the runs against each other.
+
+mIoU over the epochs of training (figures 4.2 and 4.3 of the thesis), and mIoU against parameters and frames
+per second (figures 4.4 and 4.5) with what distillation adds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from distill.models.catalogue import MODELS
+from distill.report.comparisons import by_network
+from distill.report.figures import Style, figure
+from distill.report.runs import Run
+from distill.report.tables import signed
+from kd_seg_ros.common.errors import UserError
+
+_TICKS: Final = tuple(digit * 10.0**power for power in range(-2, 4) for digit in (1, 2, 3, 5, 7))
+_LOGARITHMIC_FROM: Final = 4
+"""Greatest over least value from which the horizontal scale is logarithmic."""
+_TAG = "val/miou"
+Curve = list[tuple[int, float]]
+"""Epochs done, and the mIoU (0…1) after them."""
+_MEASURES: Final = (
+    ("gpu_onnx_fp16_fps", "ONNX Runtime in FP16 on the GPU, 1080×1920"),
+    ("gpu_torch_fp16_fps", "PyTorch in FP16 on the GPU, 1080×1920"),
+    ("cpu_onnx_ms", "ONNX Runtime on the CPU, 540×960"),
+)
+"""Columns of the benchmark, the preferred one first."""
+
+
+def draw_tradeoff(
+    runs: Sequence[Run],
+    values: Mapping[str, float],
+    references: Mapping[str, Run],
+    look: Mapping[str, Style],
+    title: str,
+) -> Figure:
+    """Draw a point for every run that has a value, and an arrow to it from the baseline of its network.
+
+    :param values: where a run stands on the horizontal axis, by label; above 0.
+    :param title: of that axis.
+    """
+    shown = [run for run in runs if run.label in values]
+    drawn = figure(4 + 0.2 * len(shown))
+    axes = drawn.add_subplot()
+    arrows: dict[str, int] = {}
+    for run in shown:
+        style, reference = look[run.label], references.get(run.label)
+        gained = ""
+        if reference is not None and reference.network == run.network and reference.label in values:
+            gained = f" ({signed(100 * (run.miou - reference.miou))})"
+            number = arrows[reference.label] = arrows.get(reference.label, -1) + 1
+            _arrow(axes, _place(reference, values), _place(run, values), style.colour, number)
+        x, y = _place(run, values)
+        axes.plot(
+            [x],
+            [y],
+            color=style.colour,
+            marker=style.marker,
+            markeredgecolor="white",
+            linestyle="none",
+            label=f"{run.label}: {y:.1f}{gained}",
+        )
+    _scale(axes, [values[run.label] for run in shown])
+    axes.margins(y=0.15)
+    axes.set(xlabel=title, ylabel="mIoU [%]")
+    drawn.legend(loc="outside lower center", ncols=1, handlelength=1)
+    return drawn
+
+
+def _place(run: Run, values: Mapping[str, float]) -> tuple[float, float]:
+    return values[run.label], 100 * run.miou
+
+
+def _arrow(
+    axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: str, number: int
+) -> None:
+    """Draw arrow 0, 1, … of a baseline, each bent in another way: runs of one network stand above another."""
+    bend = (0.25 + 0.15 * (number // 2)) * (1 if number % 2 == 0 else -1)
+    axes.annotate(
+        "",
+        xy=end,
+        xytext=start,
+        arrowprops={
+            "arrowstyle": "-|>",
+            "color": colour,
+            "linewidth": 1.1,
+            "mutation_scale": 9,
+            "shrinkA": 3,
+            "shrinkB": 3,
+            "connectionstyle": f"arc3,rad={bend}",
+        },
+    )
+
+
+def _scale(axes: Axes, values: Sequence[float]) -> None:
+    """Choose a scale that shows all values with room at both sides."""
+    low, high = min(values), max(values)
+    if high / low < _LOGARITHMIC_FROM:
+        room = 0.15 * (high - low) or 0.3 * high
+        axes.set_xlim(max(0, low - room), high + room)
+        return
+    room = (high / low) ** 0.12
+    axes.set_xscale("log")
+    axes.set_xlim(low / room, high * room)
+    axes.xaxis.set_major_locator(FixedLocator([t for t in _TICKS if low / room <= t <= high * room]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def read_curve(folder: Path) -> Curve:
+    """Read the validation mIoU of a run folder; empty if it has none."""
+    events = folder / "tensorboard"
+    if not events.is_dir():
+        return []
+    # Takes a second to import, which most uses of this package need not wait for.
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    everything = EventAccumulator(str(events), {"scalars": 0}, purge_orphaned_data=False).Reload()
+    if not {_TAG, "epoch"} <= set(everything.Tags()["scalars"]):
+        return []
+    epochs = {event.step: round(event.value) + 1 for event in everything.Scalars("epoch")}
+    # A resumed run writes some epochs again: the last word counts. Files are read in the order of their
+    # names, which is not always that of time.
+    words = sorted(everything.Scalars(_TAG), key=lambda event: event.wall_time)
+    found = {epochs[e.step]: float(e.value) for e in words if e.step in epochs}
+    return sorted(found.items())
+
+
+def plots_of(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Divide the runs into plots: one for each network of several runs, if several have them."""
+    several = {network: same for network, same in by_network(runs).items() if len(same) > 1}
+    if len(several) < 2:
+        return {"": list(runs)}
+    alone = [run for run in runs if run.network not in several]
+    return {**several, **({"other networks": alone} if alone else {})}
+
+
+def draw_epochs(
+    runs: Sequence[Run], curves: Mapping[str, Curve], look: Mapping[str, Style], title: str = ""
+) -> Figure:
+    """Draw a line for every run.
+
+    :param curves: by label; empty ones are left out.
+    """
+    drawn = figure(3.4 + 0.2 * len(runs))
+    axes = drawn.add_subplot()
+    for run in runs:
+        if curve := curves[run.label]:
+            style = look[run.label]
+            axes.plot(
+                [epoch for epoch, _ in curve],
+                [100 * miou for _, miou in curve],
+                color=style.colour,
+                marker=style.marker,
+                markersize=5,
+                markevery=max(1, len(curve) // 10),
+                linestyle=style.line,
+                label=f"{run.label} (best {100 * max(miou for _, miou in curve):.1f})",
+            )
+    axes.set(xlabel="epochs", ylabel="validation mIoU [%]", title=title)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    drawn.legend(loc="outside lower center", ncols=1, handlelength=3.5)
+    return drawn
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """Frames per second by network."""
+
+    by_network: dict[str, float]
+    how: str
+    """What was timed, and where."""
+
+
+def measured_speeds(path: Path, runs: Sequence[Run]) -> Speeds:
+    """Read a JSON file of `benchmark --suite models` for the networks of the runs.
+
+    All speeds are of one column: the first that has a value for every network found.
+
+    :raises UserError: if it cannot be read or is no such file.
+    """
+    rows = _read_benchmark(path)
+    networks = dict.fromkeys(run.catalogue_name for run in runs)
+    found = {name: rows[name] for name in networks if name is not None and name in rows}
+    for column, how in _MEASURES:
+        values = {name: float(row[column]) for name, row in found.items() if _is_speed(row.get(column))}
+        if values and len(values) == len(found):
+            fps = {name: 1e3 / value if column.endswith("_ms") else value for name, value in values.items()}
+            return Speeds(fps, how)
+    return Speeds({}, "")
+
+
+def thesis_speeds(runs: Sequence[Run]) -> Speeds:
+    """Return the thesis' speeds of those networks of the runs that it measured."""
+    models = {name: MODELS[name] for name in (run.catalogue_name for run in runs) if name is not None}
+    fps = {name: model.thesis.fps for name, model in models.items() if model.thesis is not None}
+    return Speeds(fps, "the thesis' RTX 2080 Ti, 1080×1920")
+
+
+def _is_speed(value: Any) -> bool:
+    return isinstance(value, int | float) and value > 0
+
+
+def _read_benchmark(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        found = {str(row["name"]): dict(row) for row in rows if "cpu_onnx_ms" in row}
+    except OSError as error:
+        raise UserError(f"--fps {path} cannot be read: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(_wrong_file(path)) from error
+    if not found:
+        raise UserError(_wrong_file(path))
+    return found
+
+
+def _wrong_file(path: Path) -> str:
+    return f"--fps {path} is no JSON of `kd_seg benchmark --suite models --json > FILE`"
