@@ -36,7 +36,7 @@ from kd_seg_ros.common.files import sha256, write_atomically
 
 def needed_maps(objective: ObjectiveConfig) -> tuple[str, ...]:
     """Return the names of the teacher's maps that an objective compares with, sorted."""
-    names = set()
+    names: set[str] = set()
     for term in objective.features:
         names.update(teacher_name for _, teacher_name in term.pairs)
     if objective.logits != NO_LOSS or objective.adversarial is not None:
