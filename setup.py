@@ -64,7 +64,7 @@ setup(
             "rich>=13",
             "onnx>=1.17",
             "onnxscript>=0.5",
-            "pydantic>=2.6",
+            "pydantic>=2.7",
             "safetensors",
             "pillow>=10.1",
             "scipy",

@@ -1,8 +1,8 @@
-"""What reading and writing cost ``segment_bag``: its frames a second beside those of the network alone.
+"""What reading and writing cost ``segment_bag``: its frames per second next to those of the network alone.
 
 ``python scripts/bag_throughput.py --model student.onnx --provider cuda``. Each repeat times the network on
-images that are in memory already, then the whole way from a bag to a bag, on the same images. Beside the time
-stands the processors' own, which other programs on the machine disturb less: what matters with ``cpu``.
+images that are in memory already, then the whole way from a bag to a bag, on the same images. Next to the
+time stands the processors' own, which other programs on the machine disturb less: it counts with ``cpu``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DIFFERENT = 4
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure both and print their ratio."""
     args = _parser().parse_args()
     engine = Engine(args.model, args.provider)
     height, width = engine.size
@@ -93,7 +93,9 @@ def _pictures(images: list[NDArray[np.uint8]], frames: int) -> Iterator[Picture]
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Frames a second of segment_bag beside the network's alone.")
+    parser = argparse.ArgumentParser(
+        description="Frames per second of segment_bag, and of the network alone."
+    )
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--provider", choices=PROVIDERS, default="cpu")
     parser.add_argument("--frames", type=int, default=40, help="a repeat (default: %(default)s)")

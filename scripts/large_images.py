@@ -215,9 +215,15 @@ def _subscribe(args: argparse.Namespace) -> dict[str, float]:
     while not node.count_publishers("large") and time.monotonic() < deadline:
         rclpy.spin_once(node, timeout_sec=0.05)
     seconds, cpu = args.frames / args.hertz, time.process_time()
-    end = time.monotonic() + 1.0 + seconds + TAIL_S
+    # The publisher goes away TAIL_S after its last image.
+    end = time.monotonic() + DISCOVERY_S + seconds + TAIL_S
+    look = 0.0
     while time.monotonic() < end:
         rclpy.spin_once(node, timeout_sec=0.05)
+        if time.monotonic() > look + 0.5:
+            look = time.monotonic()
+            if not node.count_publishers("large"):
+                break
     used = (time.process_time() - cpu) / seconds
     p50, p99 = np.percentile(delays, [50, 99]) if delays else (np.nan, np.nan)
     return {"subscriber_cpu": used, "arrived": len(delays), "p50": float(p50), "p99": float(p99)}

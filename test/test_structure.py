@@ -53,7 +53,11 @@ HEAVY = {"torch", "torchvision", "timm", "lightning", "transformers", "pydantic"
 WITHOUT_TORCH = (
     "distill.commands.benchmark",
     "distill.commands.export",
+    "distill.commands.make_bag",
     "distill.commands.models",
+    "distill.commands.score_node",
+    "distill.commands.segment_bag",
+    "distill.drives",
     "distill.commands.weights",
     "distill.commands.wrap",
     "distill.models.catalogue",

@@ -74,7 +74,7 @@ def random_predictions(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
 
 
 def torchmetrics_route() -> dict[str, Metric]:
-    """Make torchmetrics' metrics."""
+    """Return torchmetrics' three metrics by name."""
     options: dict[str, Any] = {
         "num_classes": NUM_CLASSES,
         "ignore_index": IGNORE_ID,
@@ -88,7 +88,7 @@ def torchmetrics_route() -> dict[str, Metric]:
 
 
 def one_pass(probabilities: Tensor, labels: Tensor) -> tuple[Any, ...]:
-    """Confusion matrix, ECE, AUPRC per class; class-wise ECE, Brier score and NLL besides."""
+    """Return confusion matrix, ECE and AUPRC per class; after them class-wise ECE, Brier score and NLL."""
     scores = Accumulator(NUM_CLASSES, ignore=IGNORE_ID)
     scores.update(probabilities, labels)
     same = scores.confusion[:, :-1], scores.bins().ece(), scores.auprc().per_class

@@ -8,12 +8,14 @@ then maximum, exponential, sum and argmax by NumPy.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import cv2
 import numpy as np
+import onnxruntime as ort
 from numpy.typing import NDArray
 
 from kd_seg_ros.benchmark.machine import machine
@@ -29,7 +31,7 @@ LOGITS: Final = (216, 384)
 IMAGE: Final = (1080, 1920)
 HOST, GRAPH = "logits out, OpenCV and NumPy", "in the graph"
 
-Maps = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]
+Outputs = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]
 """Mask, confidence and probability [H, W]."""
 
 
@@ -43,10 +45,10 @@ def run(
     """Measure both, in turn.
 
     :param seconds: in all.
-    :param provider: runs the graph, ``cuda``, ``tensorrt`` or ``cpu``; logits and maps are in the computer's
-        memory either way.
+    :param provider: runs the graph, ``cuda``, ``tensorrt`` or ``cpu``; logits and results are in the
+        computer's memory either way.
     :param logits_size: (h, w) of the logits.
-    :param size: (H, W) of the maps.
+    :param size: (H, W) of the results.
     :raises UserError: if the packages that write the graph are not installed, or the provider does not start.
     """
     logits = np.random.default_rng(0).normal(0, 3, (1, classes, *logits_size)).astype(np.float32)
@@ -54,7 +56,7 @@ def run(
     of_host, of_graph = on_host(logits, size), graph(logits)
     same = float((of_host[0] == of_graph[0]).mean())
     difference = float(np.abs(of_host[2] - of_graph[2]).max())
-    ways = {HOST: lambda: on_host(logits, size), GRAPH: lambda: graph(logits)}
+    ways = {HOST: partial(on_host, logits, size), GRAPH: partial(graph, logits)}
     times = [spread(t, 1e3) for t in interleaved(list(ways.values()), seconds)]
     ratio = times[0].p50 / times[1].p50
     rows = [
@@ -78,8 +80,8 @@ def run(
     return Result(text, figures)
 
 
-def on_host(logits: NDArray[np.float32], size: tuple[int, int]) -> Maps:
-    """Make the maps of logits [1, C, h, w] with OpenCV and NumPy."""
+def on_host(logits: NDArray[np.float32], size: tuple[int, int]) -> Outputs:
+    """Return mask, confidence and probability of logits [1, C, h, w], made with OpenCV and NumPy."""
     planes = [cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR) for plane in logits[0]]
     z = np.stack(planes)
     e = np.exp(z - z.max(axis=0))
@@ -89,8 +91,8 @@ def on_host(logits: NDArray[np.float32], size: tuple[int, int]) -> Maps:
 
 def in_graph(
     classes: int, logits_size: tuple[int, int], size: tuple[int, int], provider: str
-) -> Callable[[NDArray[np.float32]], Maps]:
-    """Return what makes the maps of logits [1, C, h, w] by the nodes of a model file.
+) -> Callable[[NDArray[np.float32]], Outputs]:
+    """Return a function that makes mask, confidence and probability of logits by the nodes of a model file.
 
     :raises UserError: if the packages that write them are not installed, or the provider does not start.
     """
@@ -124,9 +126,9 @@ def in_graph(
         path = Path(folder) / "postprocess.onnx"
         path.write_bytes(proto.SerializeToString())
         session = open_session(path, SessionSettings(provider), lambda _: False)
+    return partial(_run, session)
 
-    def maps(logits: NDArray[np.float32]) -> Maps:
-        mask, confidence, probability = session.run(list(OUTPUTS), {"logits": logits})
-        return mask, confidence, probability
 
-    return maps
+def _run(session: ort.InferenceSession, logits: NDArray[np.float32]) -> Outputs:
+    mask, confidence, probability = session.run(list(OUTPUTS), {"logits": logits})
+    return mask, confidence, probability

@@ -176,9 +176,13 @@ def run(seconds: float, setting: Setting | None = None) -> Result:
         "straight_images_per_second": setting.batch / medians[1],
         "peak_bytes": peaks[0],
         "straight_peak_bytes": peaks[1],
-        "seconds": {name: median(parts[name] for parts in timed) for name in timed[0]},
+        "seconds": {name: _median_of(timed, name) for name in timed[0]},
     }
     return Result(f"{layout(figures)}\n\nMeasured on: {torch_machine()}.", [figures])
+
+
+def _median_of(timed: list[dict[str, float]], name: str) -> float:
+    return median(parts[name] for parts in timed)
 
 
 def check_same_loss(step: Step) -> None:

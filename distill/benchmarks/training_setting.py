@@ -19,7 +19,7 @@ from kd_seg_ros.common.classes import IGNORE_ID, NUM_CLASSES
 
 @dataclass(frozen=True)
 class Setting:
-    """What is trained."""
+    """The networks and the batch of the benchmark."""
 
     student: str
     """timm's name of the student's backbone."""

@@ -24,7 +24,7 @@ from distill.datasets.frame import Frame
 from distill.evaluation.image_scores import ImageScores
 from distill.evaluation.metrics_json import FULL
 from distill.metrics import mean_iou
-from distill.models.logit_calibration import NONE, LogitCalibration, Method
+from distill.models.logit_calibration import NONE, TEMPERATURE, LogitCalibration, Method
 from distill.models.network import SegmentationNetwork
 from kd_seg_ros.inference.drift import bin_accuracy, expected_accuracy
 
@@ -77,7 +77,7 @@ def calibrate(
     network: SegmentationNetwork,
     config: Config,
     frames: Sequence[Frame],
-    method: Method = "temperature",
+    method: Method = TEMPERATURE,
     pixels: int = 2_000_000,
     progress: bool = False,
 ) -> CalibrationResult:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from distill.calibration.rare import is_rare
 from distill.calibration.temperature import find_temperature
-from distill.models.logit_calibration import LogitCalibration
+from distill.models.logit_calibration import CLASS_TEMPERATURE, LogitCalibration
 
 
 def find_class_temperatures(logits: Tensor, labels: Tensor, temperature: float) -> LogitCalibration:
@@ -31,4 +31,4 @@ def find_class_temperatures(logits: Tensor, labels: Tensor, temperature: float) 
         if not rare:
             here = predicted == train_id
             temperatures[train_id] = find_temperature(logits[here], labels[here])
-    return LogitCalibration("class_temperature", temperatures=tuple(temperatures))
+    return LogitCalibration(CLASS_TEMPERATURE, temperatures=tuple(temperatures))

@@ -16,7 +16,7 @@ from distill.calibration.class_temperature import find_class_temperatures
 from distill.calibration.rare import is_rare
 from distill.calibration.temperature import common_temperature, find_temperature
 from distill.calibration.vector import find_vector_scaling
-from distill.models.logit_calibration import LogitCalibration, Method
+from distill.models.logit_calibration import CLASS_TEMPERATURE, TEMPERATURE, VECTOR, LogitCalibration, Method
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class CalibrationMethod:
 
 
 METHODS: Final[dict[Method, CalibrationMethod]] = {
-    "temperature": CalibrationMethod(common_temperature, keeps_mask=True),
-    "class_temperature": CalibrationMethod(find_class_temperatures, True, classes_of="predicted"),
-    "vector": CalibrationMethod(find_vector_scaling, keeps_mask=False, classes_of="labelled"),
+    TEMPERATURE: CalibrationMethod(common_temperature, keeps_mask=True),
+    CLASS_TEMPERATURE: CalibrationMethod(find_class_temperatures, True, classes_of="predicted"),
+    VECTOR: CalibrationMethod(find_vector_scaling, keeps_mask=False, classes_of="labelled"),
 }
 """All methods, in the order in which they are compared."""
 

@@ -17,7 +17,7 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.nn import functional as F
 
-from distill.models.logit_calibration import LogitCalibration
+from distill.models.logit_calibration import TEMPERATURE, LogitCalibration
 
 LOWEST, HIGHEST = 0.05, 20.0
 """Range in which T is searched."""
@@ -44,7 +44,7 @@ def common_temperature(_logits: Tensor, _labels: Tensor, temperature: float) -> 
 
     Logits and labels are not needed for it; all functions of the catalogue take the same arguments.
     """
-    return LogitCalibration("temperature", temperature=temperature)
+    return LogitCalibration(TEMPERATURE, temperature=temperature)
 
 
 def _nll(log_t: float, logits: Tensor, labels: Tensor) -> float:

@@ -23,7 +23,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from distill.calibration.rare import is_rare
-from distill.models.logit_calibration import LogitCalibration
+from distill.models.logit_calibration import VECTOR, LogitCalibration
 
 PIXELS_AT_ONCE = 1 << 16
 """So many pixels are processed in one step, which bounds the memory."""
@@ -50,7 +50,7 @@ def find_vector_scaling(logits: Tensor, labels: Tensor, temperature: float) -> L
             options={"ftol": 1e-9},
         )
         weights, biases = _placed(found.x, start, free)
-    return LogitCalibration("vector", weights=tuple(weights.tolist()), biases=tuple(biases.tolist()))
+    return LogitCalibration(VECTOR, weights=tuple(weights.tolist()), biases=tuple(biases.tolist()))
 
 
 def _objective(

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the bag."""
+    """Write the bag and print its number of frames; return 0."""
     pictures, total = _pictures(args)
     topic_name = args.topic.removesuffix(COMPRESSED)
     compressed = args.compressed or args.topic.endswith(COMPRESSED)
@@ -68,7 +68,7 @@ def _labels(root: Path) -> Callable[[Picture], Any]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Declare the options of ``kd_seg make-bag``."""
     parser.description = "Make a rosbag2 of image files or of a video, for the node or for segment_bag."
     add = parser.add_argument
     add("source", type=Path, metavar="SOURCE", help="folder of .png or .jpg files, or a video file")

@@ -1,6 +1,6 @@
 """Replay a labelled bag through the running node over DDS and score what comes out on the wire.
 
-The node runs in a process of its own: started here, in a ROS domain that no other uses, or with
+The node runs in a separate process: started here, in a ROS domain that no other uses, or with
 ``--attach`` one that runs already. In real time frames may be dropped, as on the vehicle; with
 ``--lock-step`` the next frame is sent when the last one is answered. What the parts do:
 :mod:`distill.drives`.
@@ -124,7 +124,7 @@ def _reasons(replayed: Replayed) -> str:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Declare the options of ``kd_seg score-node``."""
     parser.description = "Replay a labelled bag through the running node and score what it publishes."
     parser.epilog = "Exit status: 0, 1 if the node or the player fails, 2 after a mistake in what was given."
     add = parser.add_argument

@@ -156,7 +156,7 @@ def _report(args: argparse.Namespace, notes: Notes) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Declare the options of ``kd_seg segment-bag``."""
     parser.description = (
         "Segment every frame of a rosbag2 into another one. After an interruption the same command continues "
         "where it stopped."

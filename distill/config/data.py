@@ -5,41 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from distill.common.yaml_file import read_yaml
-from distill.config.section import Count, Fraction, Positive, Rgb, Section
+from distill.config.section import Count, Fraction, Positive, Rgb, Section, one_of
 from distill.datasets.class_map import ClassMap, parse_class_map
-from distill.datasets.registry import DATA_SETS, check_options, find_data_set
+from distill.datasets.registry import DATA_SETS, check_options
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.conditions import CONDITIONS
 from kd_seg_ros.common.errors import UserError
 
 
-def _known_data_set(name: str) -> str:
-    """Refuse a name that :data:`~distill.datasets.registry.DATA_SETS` does not have."""
-    try:
-        find_data_set(name)
-    except UserError as error:
-        raise ValueError(str(error)) from error
-    return name
-
-
-def _known_condition(name: str) -> str:
-    """Refuse a weather that ACDC does not have."""
-    if name not in CONDITIONS:
-        raise ValueError(f"choose from {', '.join(CONDITIONS)}")
-    return name
-
-
 class SourceConfig(Section):
     """One data set of a configuration."""
 
-    dataset: Annotated[str, AfterValidator(_known_data_set)] = "acdc"
-    """What kind of data set it is: a name in :data:`~distill.datasets.registry.DATA_SETS`."""
+    dataset: Annotated[str, one_of("data set", DATA_SETS)] = "acdc"
+    """Kind of data set."""
     root: str
     """Folder of the data set."""
-    conditions: tuple[Annotated[str, AfterValidator(_known_condition)], ...] = CONDITIONS
+    conditions: tuple[Annotated[str, one_of("weather", CONDITIONS)], ...] = CONDITIONS
     """For ``acdc`` only: the weathers to use."""
     images: str = "{split}/images"
     """For ``folder`` only: the image folder, relative to ``root``; ``{split}`` stands for train or val."""

@@ -1,11 +1,11 @@
-"""One experiment: all sections, and what must hold between them."""
+"""A whole configuration: all sections, and the conditions between them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, model_validator
 
@@ -14,25 +14,32 @@ from distill.config.networks import NetworkConfig, TeacherConfig
 from distill.config.objective import ObjectiveConfig
 from distill.config.section import Section
 from distill.config.training import TrainingConfig
+from distill.models.catalogue import MODELS
 
-POOLING = ("pidnet", "sfnet")
-"""Networks that see the whole image as one pixel in training."""
-SMALLEST_JUDGED = 128
-"""Least side in pixels of what a discriminator judges: one score, of 16×16 places, each of 8×8 pixels."""
+SMALLEST_JUDGED: Final = 128
+"""Least height and width, in pixels, of the images that a discriminator can judge: it compares 16×16 places
+of 8×8 pixels."""
 
 
 class Config(Section):
-    """One experiment."""
+    """The configuration of one experiment."""
 
     name: str
+    """Name of the experiment, and of its run's folder."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Seed of all random numbers: the weights at the start, the order of the images, their augmentation."""
     output: str = "runs"
-    """The run is written to the folder ``output``/``name``."""
+    """Folder in which the run's folder is made: the run is written to ``output``/``name``."""
     data: DataConfig
+    """The images and labels to train and validate on."""
     student: NetworkConfig
+    """The network that learns."""
     teacher: TeacherConfig | None = None
+    """The trained network that the student learns from; null: it learns from the labels alone."""
     objective: ObjectiveConfig = ObjectiveConfig()
+    """The losses that are minimised, and their weights."""
     training: TrainingConfig = TrainingConfig()
+    """Length, batches and optimiser of the training."""
 
     @model_validator(mode="after")
     def _check_teacher(self) -> Config:
@@ -44,7 +51,8 @@ class Config(Section):
             raise ValueError("a teacher from outside has probabilities only: no feature losses with it")
         if self.teacher is not None and not self.objective.needs_teacher:
             raise ValueError("a teacher is given but no term of the objective uses it")
-        if self.training.batch_size == 1 and self.student.model.startswith(POOLING):
+        network = MODELS.get(self.student.model)
+        if self.training.batch_size == 1 and network is not None and network.pools_image:
             raise ValueError(
                 f"{self.student.model} needs a training.batch_size of at least 2: it pools the image to one "
                 "pixel, over which BatchNorm has no statistics"
@@ -58,16 +66,16 @@ class Config(Section):
 
     @property
     def train_size(self) -> tuple[int, int]:
-        """Height and width of what the networks see in training."""
-        height, width = (round(side * self.data.working_scale) for side in self.data.crop)
-        return height, width
+        """Height and width of the images that the networks see in training, in pixels."""
+        height, width = self.data.crop
+        return round(height * self.data.working_scale), round(width * self.data.working_scale)
 
     @property
     def run_folder(self) -> Path:
-        """Folder that this experiment writes to."""
+        """Folder that this experiment's run is written to."""
         return Path(self.output) / self.name
 
     def digest(self) -> str:
-        """SHA-256 of the canonical JSON form."""
+        """Return the SHA-256 of the configuration as JSON with sorted keys."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()

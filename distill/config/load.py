@@ -60,7 +60,7 @@ def parse_config(values: Mapping[str, Any], source: str) -> Config:
 
 @dataclass(frozen=True)
 class _Fault:
-    """What is wrong with the values of a configuration."""
+    """A mistake in the values of a configuration."""
 
     location: Location
     """The value at fault, or the section whose values do not go together; empty for the whole of it."""
@@ -77,6 +77,7 @@ class _Fault:
 
 
 def _read(path: Path, overrides: Mapping[str, Any]) -> Draft:
+    """Read a file and lay the overrides over it; the mappings and lists among them are copied."""
     draft = read_draft(path)
     for key, value in overrides.items():
         draft.set(key, copy.deepcopy(value), COMMAND_LINE)
@@ -101,7 +102,9 @@ def _first_fault(error: ValidationError, draft: Draft) -> _Fault:
     message = message[0].lower() + message[1:]
     if isinstance(first["input"], dict):
         return _Fault(location, message, "section")
-    return _Fault(location, f"{message} (it is {first['input']!r})", "value")
+    if not message.startswith("unknown"):  # which names it
+        message += f" (it is {first['input']!r})"
+    return _Fault(location, message, "value")
 
 
 def _options_at_fault(fault: _Fault, draft: Draft, path: Path, overrides: Mapping[str, Any]) -> list[str]:

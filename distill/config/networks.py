@@ -1,35 +1,33 @@
-"""``student`` and ``teacher``: the networks."""
+"""Sections ``student`` and ``teacher``: the networks."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from distill.config.section import Count, Rgb, Section
-from distill.models.catalogue import SWIFTNET, check_name
-from kd_seg_ros.common.errors import UserError
+from distill.config.section import Count, Rgb, Section, one_of
+from distill.models.catalogue import MODELS, SWIFTNET
 
 
 class NetworkConfig(Section):
-    """A network: SwiftNet-FPN over any timm backbone, or one of ``kd_seg models``."""
+    """A network: SwiftNet-FPN over any timm backbone, or one that ``kd_seg models`` lists."""
 
-    model: str = SWIFTNET
+    model: Annotated[str, one_of("model", (SWIFTNET, *MODELS))] = SWIFTNET
+    """Name of the network; ``swiftnet`` is SwiftNet-FPN over the backbone given next to it."""
     backbone: str | None = None
-    """timm's name; for ``model: swiftnet`` alone, where it must be given."""
+    """For ``model: swiftnet`` only, where it must be given: timm's name of the backbone."""
     channels: Count | None = None
-    """Width of the pyramid, D (320 if not given); for ``model: swiftnet`` alone."""
+    """For ``model: swiftnet`` only: channels of the pyramid's feature maps (default: 320)."""
     pretrained: bool | str = False
-    """Weights to start from: ``true`` from timm's hub, or the path of a .safetensors or .pth file."""
+    """Weights to start from: ``true`` for timm's hub, the path of a .safetensors or .pth file, or ``false``
+    for random ones."""
     strict: bool = True
-    """Refuse a weights file that does not fit the network as a whole."""
+    """Refuse a weights file that does not fit the whole network; ``false``: load what fits and warn."""
 
     @model_validator(mode="after")
-    def _check_names(self) -> NetworkConfig:
-        try:
-            check_name(self.model)
-        except UserError as error:
-            raise ValueError(str(error)) from error
+    def _check_backbone(self) -> NetworkConfig:
         if self.model == SWIFTNET and self.backbone is None:
             raise ValueError("model 'swiftnet' needs a backbone: any timm model with stages at strides 4…32")
         if self.model != SWIFTNET and (self.backbone or self.channels):
@@ -42,27 +40,28 @@ class NetworkConfig(Section):
 class TeacherConfig(Section):
     """A trained network to learn from: exactly one of ``checkpoint``, ``huggingface`` and ``onnx``.
 
-    The other keys say how to use a teacher from outside; they must not stand beside ``checkpoint``, which
-    tells all of it by itself.
+    The keys from ``class_names`` to ``size`` describe a teacher from outside. They are refused with
+    ``checkpoint``, whose file holds all of it.
     """
 
     checkpoint: str | None = None
-    """A .ckpt of ``fit``."""
+    """Path of a .ckpt file that ``kd_seg fit`` wrote."""
     huggingface: str | None = None
     """Folder of a semantic or universal segmentation model of ``transformers``."""
     onnx: str | None = None
-    """An ONNX file with logits."""
+    """Path of an ONNX file that returns logits."""
     class_names: tuple[str, ...] | None = None
-    """The teacher's classes in order, where it does not name them itself."""
+    """Names of the teacher's classes in the order of its channels, where its file does not hold them."""
     classes: dict[str, str | None] = Field(default_factory=dict)
-    """Its classes by name → ours, where names differ; null drops a class."""
+    """The teacher's name of a class → the student's, where they differ; null drops the class."""
     mean: Rgb | None = None
+    """Mean of R, G and B, 0…1, that the teacher's input is normalised by, where its file does not say it."""
     std: Rgb | None = None
-    """Normalisation of its input (RGB, 0…1), where it does not tell."""
+    """Standard deviation of R, G and B, 0…1, that the teacher's input is normalised by, likewise."""
     size: tuple[Count, Count] | None = None
-    """Height, width of its input (default: the student's, or what the model demands)."""
+    """Height and width of the teacher's input, in pixels (default: the student's or the file's)."""
     cache: str | None = None
-    """Folder for its outputs, kept for later epochs and runs; for images that are not augmented."""
+    """Folder that keeps the teacher's outputs for later epochs and runs; only without augmentation."""
 
     @model_validator(mode="after")
     def _check_source(self) -> TeacherConfig:
@@ -71,10 +70,10 @@ class TeacherConfig(Section):
             raise ValueError("give exactly one of checkpoint, huggingface and onnx")
         extra = [k for k in ("class_names", "classes", "mean", "std", "size") if getattr(self, k)]
         if self.checkpoint is not None and extra:
-            raise ValueError(f"a checkpoint tells its own {', '.join(extra)}: leave them out")
+            raise ValueError(f"a checkpoint holds its own {', '.join(extra)}: leave them out")
         return self
 
     @property
     def path(self) -> Path:
-        """The file or folder it comes from."""
+        """Path of the teacher's file or folder."""
         return Path(self.checkpoint or self.huggingface or self.onnx or "")

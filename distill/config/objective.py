@@ -1,41 +1,19 @@
-"""``objective``: which losses there are, how they are weighed and which feature maps they compare."""
+"""Section ``objective``: which losses there are, how they are weighed and which feature maps they compare."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, model_validator
 
-from distill.config.section import Count, Fraction, Positive, Section
+from distill.config.section import Count, Fraction, NotNegative, Positive, Section, one_of
 from distill.losses.catalogue import ADVERSARIAL_LOSS, FEATURE_LOSSES, LABEL_LOSSES, LOGIT_LOSSES
-from kd_seg_ros.common.suggest import did_you_mean
 
 NO_LOSS: Final = "none"
 """Value of ``logits`` where no loss compares the class probabilities."""
 
 SIX_MAPS: Final = ("P4", "P8", "P16", "P32", "P64", "P128")
 """SwiftNet's feature maps, which the thesis distils."""
-
-
-def _demand_known(name: str, known: Iterable[str]) -> str:
-    """Return a loss' name, or refuse it with those that there are."""
-    names = list(known)
-    if name in names:
-        return name
-    raise ValueError(f"unknown loss{did_you_mean(name, names)}; there are {', '.join(names)}")
-
-
-def _label_loss(name: str) -> str:
-    return _demand_known(name, LABEL_LOSSES)
-
-
-def _logit_loss(name: str) -> str:
-    return _demand_known(name, [NO_LOSS, *LOGIT_LOSSES])
-
-
-def _feature_loss(name: str) -> str:
-    return _demand_known(name, FEATURE_LOSSES)
 
 
 def _section_or_switch(value: Any) -> Any:
@@ -67,19 +45,19 @@ class AdapterConfig(Section):
 class FeatureLossConfig(Section):
     """One feature loss, averaged over the maps it is applied to."""
 
-    loss: Annotated[str, AfterValidator(_feature_loss)]
-    """A feature loss of :mod:`distill.losses.catalogue`."""
+    loss: Annotated[str, one_of("feature loss", FEATURE_LOSSES)]
+    """Name of the loss, see docs/losses.md."""
     weight: Positive = 1.0
-    """α_f of equation 3.2; not given or null: that of the catalogue."""
+    """Weight α_f of equation 3.2; not given or null: that of docs/losses.md."""
     maps: Annotated[tuple[str, ...] | dict[str, str], BeforeValidator(_map_names)] = SIX_MAPS
     """Names of feature maps that student and teacher have both, or ``pre_logits``, ``logits``; where the two
     call them differently, the student's name → the teacher's."""
     temperature: Positive | None = None
-    """Temperature of a loss that has one; not given or null: that of the catalogue."""
+    """Temperature, for a loss that has one; not given or null: that of docs/losses.md."""
     whiten: bool = False
     """Compare with the teacher's features brought to mean 0, variance 1 over the channels of each pixel."""
     adapters: Annotated[AdapterConfig | None, BeforeValidator(_section_or_switch)] = None
-    """``true`` for one projector per map."""
+    """Projectors between the student's maps and the loss; ``true`` for one per map, null for none."""
 
     @model_validator(mode="before")
     @classmethod
@@ -124,22 +102,24 @@ class AdversarialConfig(Section):
 class ObjectiveConfig(Section):
     """Equation 3.2: (1−λ)·L_sem + λ·L_KD + Σ α_f·L_features, and what the thesis surveys next to it."""
 
-    semantic: Annotated[str, AfterValidator(_label_loss)] = "border_focal"
+    semantic: Annotated[str, one_of("loss on the labels", LABEL_LOSSES)] = "border_focal"
     """Loss on the labels; ``pidnet`` is OHEM with the losses of the training-only heads."""
-    gamma: Annotated[float, Field(ge=0)] = 0.5
+    gamma: NotNegative = 0.5
     """Focal exponent of the border-focal losses."""
-    logits: Annotated[str, AfterValidator(_logit_loss)] = NO_LOSS
+    logits: Annotated[str, one_of("loss on the logits", (NO_LOSS, *LOGIT_LOSSES))] = NO_LOSS
     """Loss on the class probabilities of student and teacher, or ``none``."""
     logits_weight: Fraction = 0.5
-    """λ; 0 in effect when ``logits`` is ``none``."""
+    """Weight λ of the loss on the logits, while that on the labels has 1 − λ; without effect if ``logits`` is
+    ``none``."""
     logits_temperature: Positive = 1.0
     """Temperature T by which the logits are divided before they are compared."""
     curriculum_temperature: bool = False
-    """Let the temperature of the logits learn to make it harder, 1…21, in place of ``logits_temperature``."""
+    """Learn the temperature, within 1…21, so that it makes the loss on the logits harder;
+    ``logits_temperature`` must not be given then."""
     features: tuple[FeatureLossConfig, ...] = ()
-    """Losses on feature maps."""
+    """Losses between feature maps of student and teacher."""
     adversarial: Annotated[AdversarialConfig | None, BeforeValidator(_section_or_switch)] = None
-    """``true`` for the authors' weight and learning rate."""
+    """Adversarial distillation; ``true`` for its authors' weight and learning rate, null for none."""
 
     @model_validator(mode="after")
     def _check_temperature(self) -> ObjectiveConfig:
@@ -153,10 +133,10 @@ class ObjectiveConfig(Section):
 
     @property
     def share(self) -> float:
-        """Return the λ that applies: ``logits_weight``, or 0 where no loss compares the probabilities."""
+        """The weight λ of the loss on the logits that is in effect: 0 without such a loss."""
         return 0.0 if self.logits == NO_LOSS else self.logits_weight
 
     @property
     def needs_teacher(self) -> bool:
-        """Say whether any term compares the student with a teacher."""
+        """True if any term compares the student with a teacher."""
         return self.logits != NO_LOSS or bool(self.features) or self.adversarial is not None

@@ -2,18 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from kd_seg_ros.common.suggest import did_you_mean
 
 Rgb = tuple[float, float, float]
+"""Red, green and blue, each 0…1."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(gt=0)]
 
 
-class Section(BaseModel):
-    """Base of the sections."""
+FEW: Final = 5
+"""Number of names up to which an error lists all of them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class Section(BaseModel):
+    """Base of the sections. The docstring of a field is its description, in the documentation too."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Refuses names that a catalogue does not have."""
+
+    what: str
+    """Kind of thing that is named, as in "data set"."""
+    names: tuple[str, ...]
+    """The names of the catalogue."""
+
+    def __call__(self, name: str) -> str:
+        """Return the name; raise ValueError for an unknown one, listing all or, of many, the nearest."""
+        if name not in self.names:
+            advice = "" if len(self.names) <= FEW else did_you_mean(name, self.names, 3)
+            advice = advice or f"; choose from {', '.join(self.names)}"
+            raise ValueError(f"unknown {self.what} {name!r}{advice}")
+        return name
+
+
+def one_of(what: str, names: Iterable[str]) -> AfterValidator:
+    """Return the validator of a field whose text is one of a catalogue's names.
+
+    :param what: kind of thing that is named, as in "data set".
+    """
+    check: Callable[[str], str] = OneOf(what, tuple(names))
+    return AfterValidator(check)

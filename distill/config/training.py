@@ -1,4 +1,4 @@
-"""``training``: optimisation."""
+"""Section ``training``: optimisation."""
 
 from __future__ import annotations
 
@@ -6,40 +6,45 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from distill.config.section import Count, Decay, Positive, Section
+from distill.config.section import Count, Decay, NotNegative, Positive, Section
 
 
 class TrainingConfig(Section):
-    """Optimisation (the thesis' Table 4.5)."""
+    """Optimisation by Adam with the defaults of the thesis' Table 4.5."""
 
     epochs: Count = 250
+    """Number of epochs, over which the learning rate falls to zero."""
     batch_size: Count = 8
-    """Images of a batch, all processes together."""
+    """Images per batch, all processes together."""
     accumulate: Count = 2
-    """Batches whose gradients are summed before a step."""
+    """Batches whose gradients are summed before the weights are changed."""
     learning_rate: Positive = 4e-4
+    """Learning rate at the start, of all weights but the backbone's."""
     backbone_factor: Positive = 0.25
-    """The backbone's learning rate relative to the rest."""
+    """The backbone's learning rate relative to ``learning_rate``."""
     betas: tuple[Decay, Decay] = (0.9, 0.99)
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    """Decay per step of Adam's running means of the gradient and of its square."""
+    weight_decay: NotNegative = 1e-4
+    """Factor by which Adam adds the weights to their gradients (L2 regularisation)."""
     precision: Literal["auto", "64-true", "32-true", "16-mixed", "bf16-mixed"] = "auto"
-    """``auto``: FP16 mixed precision on a GPU, FP32 on a CPU; ``64-true`` is for comparisons."""
+    """Number format; ``auto``: FP16 mixed precision on a GPU, FP32 on a CPU; ``64-true``: for comparisons."""
     compile: bool = False
     """Compile both networks by torch.compile: minutes at the start, then faster; needs a C++ compiler."""
     gradient_clip: Positive | None = None
-    """Greatest norm of the whole gradient; longer ones are shortened to it."""
+    """Greatest norm of the whole gradient, longer ones are shortened to it; null: none are."""
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Decay of an exponential moving average of the weights, which is then what is validated and kept."""
+    """Decay per step of an exponential moving average of the weights, which is then validated and kept in
+    their place; null: no average."""
     patience: Count | None = None
-    """Stop after so many validations without a better mIoU."""
+    """Stop after this number of validations in a row without a better mIoU; null: train all epochs."""
     validate_every: Count = 1
-    """Epochs between validations."""
+    """Epochs from one validation to the next."""
     devices: Count | Literal["auto"] = "auto"
-    """GPUs of each machine, or processes on CPUs; ``auto``: torchrun's, or else all GPUs, or one process."""
+    """GPUs per machine, or processes on CPUs; ``auto``: torchrun's, or else all GPUs, or one process."""
     nodes: Count = 1
-    """Machines; the batch is divided between all processes of all of them."""
+    """Machines that train together; the batch is divided between all their processes."""
     sync_batchnorm: bool = True
-    """Several processes take BatchNorm's statistics over the whole batch, as one would."""
+    """Take BatchNorm's statistics over the whole batch of all processes, as one process would."""
 
     @model_validator(mode="after")
     def _check_validation(self) -> TrainingConfig:

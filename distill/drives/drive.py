@@ -37,7 +37,7 @@ LabelMap = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class DriveFrame:
-    """What is known of an image message before its pixels are read."""
+    """An image message of the drive, as far as it is known before its pixels are read."""
 
     number: int
     """Place in the drive, 1 for the first frame."""
@@ -146,7 +146,7 @@ def survey(
 
 @dataclass(frozen=True)
 class _ImageHeader:
-    """What an image message says before its pixels."""
+    """The beginning of an image message, before its pixels."""
 
     frame_id: str
     time: int

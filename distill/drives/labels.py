@@ -1,6 +1,6 @@
 """Labels of a bag's frames: from a topic of the bag, or from an ACDC tree by the names of the frames.
 
-Both refuse what cannot fit before any frame is segmented, and give class ids, uint8 [H, W], 255 = ignored.
+Both refuse what cannot fit before any frame is segmented, and return class ids, uint8 [H, W], 255 = ignored.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from kd_seg_ros.common.topics import FRAME_NAME
 
 
 class Labels(Protocol):
-    """Where labels come from."""
+    """A source of labels for the frames of a bag."""
 
     where: dict[str, str]
-    """For metrics.json."""
+    """Where the labels come from, for metrics.json."""
     unused: int
-    """Labels that belong to no frame."""
+    """Number of labels that belong to no frame."""
 
     def of(self, answer: SegmentedFrame) -> NDArray[np.uint8] | None:
         """Return a frame's labels; None if it has none.
@@ -42,7 +42,7 @@ class Labels(Protocol):
         """Return the weather of a frame, where it is known."""
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files that are open."""
 
 
 class TopicLabels:
@@ -69,7 +69,7 @@ class TopicLabels:
                 except ValueError as error:
                     if name == topic:
                         raise UserError(f"--labels-topic {topic}: {error}") from error
-                    continue  # an image without an answer, told as such
+                    continue  # an image that cannot be decoded is counted elsewhere
                 if name == camera.topic and stamp in stamps[name] and topic != camera.topic:
                     raise UserError(
                         f"--labels-topic {topic}: two images on {camera.topic} have the same header stamp, "
@@ -86,7 +86,7 @@ class TopicLabels:
         self.unused = len(self._log_times.keys() - stamps[camera.topic].keys())
 
     def of(self, answer: SegmentedFrame) -> NDArray[np.uint8] | None:
-        """Return a frame's labels, see :class:`Labels`."""
+        """Return a frame's labels, None if it has none; see :class:`Labels`."""
         log_time = self._log_times.get(answer.stamp)
         if log_time is None:
             return None
@@ -103,7 +103,7 @@ class TopicLabels:
         return answer.condition
 
     def close(self) -> None:
-        """Close the bag."""
+        """Close the bag that the labels are read from."""
         self._files.close()
 
     @cached_property
@@ -118,7 +118,7 @@ class AcdcLabels:
     def __init__(self, source: Path, camera: CameraTopics, root: Path) -> None:
         """List the tree.
 
-        :raises UserError: if the bag has no names, none of them is a labelled frame's, or PyTorch is missing.
+        :raises UserError: if the bag has no names, or the tree has no labels for any of them.
         """
         from distill.drives.acdc_labels import labelled_frames
 
@@ -135,7 +135,7 @@ class AcdcLabels:
             )
 
     def of(self, answer: SegmentedFrame) -> NDArray[np.uint8] | None:
-        """Return a frame's labels, see :class:`Labels`."""
+        """Return a frame's labels, None if it has none; see :class:`Labels`."""
         from distill.drives.acdc_labels import read_labels
 
         frame = self._frames.get(Path(answer.name or "").name)
@@ -151,7 +151,7 @@ class AcdcLabels:
         return frame.condition if frame else answer.condition
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no file stays open."""
 
 
 def label_map(message: Any, shape: tuple[int, ...], where: str) -> NDArray[np.uint8]:

@@ -19,7 +19,7 @@ _FAILURES: Final = {"frames_rejected": "rejected", "frames_failed": "failed"}
 
 @dataclass
 class Steps:
-    """What became of the frames."""
+    """What became of the frames of a lock-step replay."""
 
     sent: dict[int, int] = field(default_factory=dict)
     """Moment at which each frame was published, ns since 1970, by header stamp (ns)."""
@@ -39,8 +39,8 @@ def replay_in_lock_step(
     """Publish one frame after the other and record the answers.
 
     :param frames: header stamp and serialised message.
-    :param timeout: s to wait for an answer; a frame that the node reports as rejected or failed is not waited
-        for.
+    :param timeout: seconds to wait for each answer; the wait ends early when the node reports that it has
+        rejected the frame or failed on it.
     :param on_frame: called after each frame.
     :raises ProcessError: if nobody subscribes, or the node ends or falls silent.
     """

@@ -51,7 +51,7 @@ def wait_until_ready(recorder: Recorder, watch: Watch, ready: Callable[[], bool]
 
 
 def wait_until_settled(recorder: Recorder, watch: Watch) -> None:
-    """Wait until every frame that reached the node has met its fate and nothing more comes.
+    """Wait until every frame that reached the node has been dealt with and nothing more comes.
 
     :raises ProcessError: if the node falls silent.
     """
@@ -87,8 +87,8 @@ def counts(report: Mapping[str, str], before: Mapping[str, str]) -> dict[str, in
 
 def latency(report: Mapping[str, str]) -> dict[str, Any]:
     """Return the node's own percentiles of its last 10 s by stage, ms."""
-    return {
-        stage: {name: float(report[f"{stage}_{name}"]) for name in ("p50", "p99")}
-        for stage in STAGES
-        if f"{stage}_p50" in report
-    }
+    found: dict[str, Any] = {}
+    for stage in STAGES:
+        if f"{stage}_p50" in report:
+            found[stage] = {name: float(report[f"{stage}_{name}"]) for name in ("p50", "p99")}
+    return found

@@ -1,4 +1,4 @@
-"""Where a node's answers are found."""
+"""The topics on which a node publishes its maps."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from kd_seg_ros.common.topics import CONFIDENCE, MASK
 
 @dataclass(frozen=True)
 class OutputTopics:
-    """Where a node publishes its answers."""
+    """Full names of a node's mask and confidence topics, and its namespace."""
 
     mask: str
     confidence: str
     namespace: str
-    """Of the node, for what it says of itself; the root is the empty text."""
+    """Namespace of the node, by which its reports are recognised; empty for the root."""
 
     @classmethod
     def of(cls, namespace: str) -> OutputTopics:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _PROGRESS_S: Final = 5.0
 
-log = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 
 def player_command(
@@ -41,6 +41,6 @@ def replay_in_real_time(recorder: Recorder, player: ChildProcess, watch: Watch, 
         watch()
         if time.monotonic() > shown + _PROGRESS_S:
             shown = time.monotonic()
-            log.info("%d masks of %d frames", recorder.counts[recorder.outputs.mask], frames)
+            LOGGER.info("%d masks of %d frames", recorder.counts[recorder.outputs.mask], frames)
     player.must_succeed()
     wait_until_settled(recorder, watch)

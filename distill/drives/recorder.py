@@ -30,11 +30,11 @@ class Recorder:
     """Writes masks, confidences and diagnostics into a bag while :meth:`spin` is called."""
 
     counts: Counter[str]
-    """Messages recorded, by topic."""
+    """Number of messages recorded, by topic."""
     arrivals: dict[str, dict[int, int]]
     """Moment at which each map arrived first, ns since 1970, by topic, then header stamp (ns)."""
     reports: list[dict[str, str]]
-    """What the node has said of itself, oldest first."""
+    """The node's reports on ``/diagnostics``, oldest first."""
 
     def __init__(self, path: Path, outputs: OutputTopics) -> None:
         """Start to listen.
@@ -85,7 +85,7 @@ class Recorder:
         return True
 
     def answered(self, stamp: int) -> bool:
-        """Whether mask and confidence of a header stamp (ns) have arrived."""
+        """Return whether mask and confidence of a header stamp (ns) have arrived."""
         return all(stamp in arrived for arrived in self.arrivals.values())
 
     def _keeper(self, topic: str, kind: type[Any]) -> Callable[[bytes], None]:

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Sent(Protocol):
-    """What is known of a frame that was sent."""
+    """A frame that was sent, as far as its header must be compared."""
 
     @property
     def frame_id(self) -> str:
@@ -41,7 +41,7 @@ class RecordedMaps(NamedTuple):
 
 @dataclass(frozen=True)
 class AnsweredFrame:
-    """A frame of the drive and what the node made of it; all arrays have one height and width."""
+    """An image of the drive and the node's maps of it; all arrays have one height and width."""
 
     frame: DriveFrame
     mask: NDArray[np.uint8]

@@ -28,7 +28,7 @@ from kd_seg_ros.playback.timing import read_timing
 _SUBSCRIBED_S: Final = 10.0
 _REPORT_PERIOD_S: Final = 0.5
 
-log = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _in_lock_step(
 ) -> Replayed:
     before = recorder.reports[-1]
     kind = CompressedImage if drive.compressed else Image
-    log.info("replaying in lock-step to %s", before["topic"])
+    LOGGER.info("replaying in lock-step to %s", before["topic"])
     steps = replay_in_lock_step(
         recorder, drive.raw_images(), before["topic"], kind, settings.timeout, watch, on_frame
     )
@@ -136,7 +136,7 @@ def _in_real_time(
     before = recorder.reports[-1]
     table = folder / "timing.csv"
     command = player_command(drive.bag, drive.topic, settings.rate, before["topic"], table)
-    log.info("replaying to %s at %.3g times the recorded speed", before["topic"], settings.rate)
+    LOGGER.info("replaying to %s at %.3g times the recorded speed", before["topic"], settings.rate)
     with ChildProcess("player", [sys.executable, *command], folder / "player.log") as player:
         replay_in_real_time(recorder, player, watch, len(drive.frames))
     published = read_timing(table)

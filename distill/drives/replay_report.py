@@ -101,9 +101,11 @@ def describe(content: dict[str, Any]) -> str:
         numbers = ", ".join(str(frame["number"]) for frame in replay["dropped_frames"][:10])
         more = ", …" if len(replay["dropped_frames"]) > 10 else ""
         lines.append(f"dropped: {reasons or 'by no known cause'} (frames {numbers}{more})".replace("_", " "))
-    if trip := replay["round_trip_ms"]:
+    trip = replay["round_trip_ms"]
+    if trip:
         lines.append(f"published to answered: {trip['p50']:.1f} ms (p50), {trip['p99']:.1f} ms (p99)")
-    if inside := replay["latency"].get("latency_ms"):
+    inside = replay["latency"].get("latency_ms")
+    if inside:
         lines.append(f"in the node: {inside['p50']:.1f} ms (p50), {inside['p99']:.1f} ms (p99)")
     return "\n".join(lines)
 
@@ -121,10 +123,12 @@ def _round_trip(
     sent: Mapping[int, int], arrivals: Mapping[str, Mapping[int, int]]
 ) -> dict[str, float] | None:
     """Return percentiles of the time from a frame's publishing until its last map has arrived, ms."""
-    first, *others = arrivals.values()
-    answered = [stamp for stamp in sent if all(stamp in maps for maps in (first, *others))]
-    moments = {stamp: max(maps[stamp] for maps in arrivals.values()) for stamp in answered}
-    return percentiles([(moment - sent[stamp]) * 1e-6 for stamp, moment in moments.items()])
+    milliseconds = []
+    for stamp, published in sent.items():
+        moments = [maps[stamp] for maps in arrivals.values() if stamp in maps]
+        if len(moments) == len(arrivals):
+            milliseconds.append((max(moments) - published) * 1e-6)
+    return percentiles(milliseconds)
 
 
 def _percent(value: float | None) -> str:

@@ -1,1 +1,1 @@
-"""From a checkpoint to the ONNX file of the vehicle."""
+"""From a checkpoint, or from a network of others, to the ONNX file that the vehicle runs."""

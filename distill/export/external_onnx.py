@@ -1,6 +1,6 @@
-"""A segmentation network from elsewhere, in an ONNX file: what can be wrapped, and what not.
+"""Opening a segmentation network from elsewhere in an ONNX file, and refusing one that cannot be wrapped.
 
-It takes one image, float32 or float16 [1, 3, h, w], and returns logits [1, C, h', w'] at any size.
+The network takes one image, float32 or float16 [1, 3, h, w], and returns logits [1, C, h', w'] at any size.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class ExternalNetwork:
     proto: onnx.ModelProto
     """The network, of the contract's opset, with one input and one output, both of known shape."""
     module: nn.Module
-    """The file as it was, as a network of this project."""
+    """The unchanged file as a network of this project, for comparison."""
     parameters: int
-    """Numbers in its weights."""
+    """Count of the numbers in the network's weights."""
 
 
 def open_network(
@@ -72,8 +72,10 @@ def open_network(
 
 def _parameters(proto: onnx.ModelProto) -> int:
     """Count the numbers in a network's weights, quantised ones among them."""
-    constants = (node for node in proto.graph.node if node.op_type == "Constant")
-    values = [a.t for node in constants for a in node.attribute if a.type == onnx.AttributeProto.TENSOR]
+    values = []
+    for node in proto.graph.node:
+        if node.op_type == "Constant":
+            values += [item.t for item in node.attribute if item.type == onnx.AttributeProto.TENSOR]
     kinds = {*DTYPES, onnx.TensorProto.INT8, onnx.TensorProto.UINT8}
     return sum(math.prod(w.dims) for w in (*proto.graph.initializer, *values) if w.data_type in kinds)
 
@@ -88,7 +90,7 @@ def _load(path: Path) -> onnx.ModelProto:
 
 
 def _in_our_opset(proto: onnx.ModelProto, path: Path) -> onnx.ModelProto:
-    """Convert to the opset that every vehicle's ONNX Runtime knows."""
+    """Convert a model to the opset that the ONNX Runtime of every vehicle knows."""
     version = next((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), 0)
     if version == OPSET:
         return proto

@@ -1,4 +1,4 @@
-"""Writing ONNX nodes by hand: the graph in the making, its nodes in order and its constants."""
+"""Writing ONNX nodes by hand: a graph under construction, its nodes in order and its constants."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def support(matrix: Matrix) -> tuple[int, int]:
 
 
 def is_identity(matrix: Matrix) -> bool:
-    """Whether it changes nothing."""
+    """Tell whether a matrix leaves every vector as it is."""
     return matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, np.eye(len(matrix)))
 
 
@@ -58,9 +58,9 @@ def parts(length: int, count: int) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Upsampling:
-    """From logits [h, w] to the image's size [H, W]: ``rows`` · logits · ``columns``ᵀ."""
+    """The resizing of logits [h, w] to the image's size [H, W]: ``rows`` · logits · ``columns``ᵀ."""
 
     rows: Matrix
-    """[H, h]."""
+    """Matrix [H, h] that resizes columns of logits."""
     columns: Matrix
-    """[W, w]."""
+    """Matrix [W, w] that resizes rows of logits."""

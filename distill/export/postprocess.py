@@ -1,4 +1,4 @@
-"""The nodes behind the network: from its logits to mask, confidence and probability of every pixel.
+"""The nodes after the network: from its logits to mask, confidence and probability of every pixel.
 
 What they compute is what :class:`~distill.models.deployed.DeployedModel` says. How they do it is about
 memory: the logits of C classes at the camera's size are the largest tensor there is (19 × 1080 × 1920 floats,
@@ -27,23 +27,21 @@ All operators have CUDA kernels up to opset 18; no shape depends on what the ima
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from onnx import TensorProto
 
 from distill.export.graph import GraphBuilder
 from distill.export.interpolation import Matrix, Upsampling, is_identity, parts, support
+from distill.models.logit_calibration import CLASS_TEMPERATURE, VECTOR, LogitCalibration
 from kd_seg_ros.inference.contract import CONFIDENCE, MASK, PROBABILITY, scores_name
 
-if TYPE_CHECKING:
-    from distill.models.logit_calibration import LogitCalibration
-
 STRIPE_PIXELS = 2**17
-"""19 classes of a stripe are 10 MB."""
+"""About so many pixels are in a stripe: their scores for 19 classes are 10 MB."""
 BLOCK_COLUMNS = 64
 """Columns are resized in blocks that read about so many: the matrix is banded, most of it is 0."""
 NEARLY_ONE = 1 - 2**-23
+"""An exponential above this is that of the best class, whose score is 0."""
 
 
 def add_postprocessing(
@@ -68,6 +66,7 @@ def add_postprocessing(
     z = _widened(graph, z, upsampling.columns)
     z = graph.add("Reshape", z, graph.integers(low[0], classes * width))
 
+    # One stripe after the other, so that its scores stay in the cache.
     count = min(height, max(1, round(height * width / STRIPE_PIXELS)))
     stripes = [
         _stripe(graph, z, upsampling.rows, bounds, (classes, width), scores_name(number), calibration)
@@ -80,9 +79,10 @@ def calibrated(graph: GraphBuilder, z: str, calibration: LogitCalibration | None
     """Apply to logits [C, h, w] what calibration does before the best class is known."""
     if calibration is None:
         return z
-    if calibration.method == "vector":
-        weights, biases = (np.reshape(v, (-1, 1, 1)) for v in (calibration.weights, calibration.biases))
-        return graph.add("Add", graph.add("Mul", z, graph.floats(weights)), graph.floats(biases))
+    if calibration.method == VECTOR:
+        weights = graph.floats(np.reshape(calibration.weights, (-1, 1, 1)))
+        biases = graph.floats(np.reshape(calibration.biases, (-1, 1, 1)))
+        return graph.add("Add", graph.add("Mul", z, weights), biases)
     if calibration.temperature == 1:
         return z
     return graph.add("Mul", z, graph.floats(1 / calibration.temperature))
@@ -100,7 +100,7 @@ def _widened(graph: GraphBuilder, z: str, columns: Matrix) -> str:
     blocks = []
     for start, end in parts(len(columns), -(-columns.shape[1] // BLOCK_COLUMNS)):
         first, last = support(columns[start:end])
-        block = graph.add("Slice", z, *(graph.integers(i) for i in (first, last, 2)))
+        block = graph.add("Slice", z, graph.integers(first), graph.integers(last), graph.integers(2))
         blocks.append(graph.add("MatMul", block, graph.floats(columns[start:end, first:last].T)))
     return graph.add("Concat", *blocks, axis=2)
 
@@ -114,14 +114,14 @@ def _stripe(
     scores: str,
     calibration: LogitCalibration | None,
 ) -> tuple[str, str]:
-    """Resize [h, C·W] to some rows of the image, and answer for them.
+    """Resize [h, C·W] to some rows of the image, and return what :func:`answer` does for them.
 
-    :param bounds: first row, and the one behind the last.
+    :param bounds: the first row, and the row after the last.
     :param shape: (C, W).
     """
     start, end = bounds
     first, last = support(rows[start:end])
-    z = graph.add("Slice", z, *(graph.integers(i) for i in (first, last, 0)))
+    z = graph.add("Slice", z, graph.integers(first), graph.integers(last), graph.integers(0))
     if not is_identity(rows[start:end, first:last]):
         z = graph.add("MatMul", graph.floats(rows[start:end, first:last]), z)
     z = graph.add("Reshape", z, graph.integers(end - start, *shape))
@@ -131,18 +131,20 @@ def _stripe(
 def answer(
     graph: GraphBuilder, z: str, classes: int, scores: str, calibration: LogitCalibration | None
 ) -> tuple[str, str]:
-    """Return C − mask and Σ e, float32 [rows, 1, W], of logits [rows, C, W].
+    """Return C − mask and Σ e, float32 [rows, 1, W] each, of logits [rows, C, W].
 
-    :param scores: name for s, [rows, C, W].
+    :param scores: name that s, [rows, C, W], gets in the graph.
     """
-    by_class = calibration is not None and calibration.method == "class_temperature"
+    by_class = calibration is not None and calibration.method == CLASS_TEMPERATURE
     s = below_best(graph, z, "" if by_class else scores)
     e = graph.add("Exp", s)
+    # C − mask: where e is 1, to within rounding, C minus the class; the largest belongs to the first class.
     best = graph.add("ThresholdedRelu", e, alpha=NEARLY_ONE)
     best = graph.add("Mul", best, graph.floats(np.arange(classes, 0, -1)[:, None]))
     best = graph.add("ReduceMax", best, graph.integers(1), keepdims=1)
     if by_class:
         assert calibration is not None
+        # The temperature of the best class divides all scores of the pixel.
         table = graph.floats(1 / np.array([1, *reversed(calibration.temperatures)]))  # by C − mask
         inverse = graph.add("Gather", table, graph.add("Cast", best, to=TensorProto.INT32))
         e = graph.add("Exp", graph.add("Mul", s, inverse, output=scores))
@@ -150,12 +152,12 @@ def answer(
 
 
 def add_maps(graph: GraphBuilder, stripes: Sequence[tuple[str, str]], classes: int) -> None:
-    """Make the file's outputs [H, W] of the answers for all stripes, from the top."""
-    first, total = (
-        graph.add("Squeeze", graph.add("Concat", *maps, axis=0), graph.integers(1))
-        for maps in zip(*stripes, strict=True)
-    )
-    mask = graph.add("Sub", graph.floats(classes), first)
+    """Make the file's outputs [H, W] of what :func:`answer` returns for all stripes, from the top."""
+    best = graph.add("Concat", *[best for best, _ in stripes], axis=0)
+    best = graph.add("Squeeze", best, graph.integers(1))
+    total = graph.add("Concat", *[total for _, total in stripes], axis=0)
+    total = graph.add("Squeeze", total, graph.integers(1))
+    mask = graph.add("Sub", graph.floats(classes), best)
     graph.add("Cast", mask, to=TensorProto.UINT8, output=MASK)
     probability = graph.add("Reciprocal", total, output=PROBABILITY)
     rounded = graph.add("Round", graph.add("Mul", probability, graph.floats(255)))

@@ -1,4 +1,4 @@
-"""The nodes before the network: from the camera's uint8 image to what the network expects.
+"""The nodes before the network: from the camera's uint8 image to the network's input.
 
 Layout, channel order and normalisation are one matrix product per pixel. With a the camera's pixel (three
 channels in its own order), P the permutation that makes it RGB, and mean and std of RGB in 0 … 1::
@@ -30,11 +30,12 @@ def add_preprocessing(
     dtype: int,
     output: str,
 ) -> None:
-    """Add the nodes that make the network's input.
+    """Add the nodes that make the network's input of the image.
 
     :param size: (H, W) of the camera's image.
-    :param working: (h, w), resized to bilinearly.
-    :param dtype: of the network's input, by :class:`onnx.TensorProto`.
+    :param working: (h, w) that the image is resized to, bilinearly.
+    :param mean: RGB, 0…1, as is ``std``.
+    :param dtype: type of the network's input, by :class:`onnx.TensorProto`.
     :param output: name of the network's input [1, 3, h, w].
     """
     x = graph.add("Reshape", normalised(graph, mean, std), graph.integers(1, 3, *size))
@@ -46,7 +47,9 @@ def add_preprocessing(
 def normalised(graph: GraphBuilder, mean: Sequence[float], std: Sequence[float]) -> str:
     """Return the normalised image as planes, float32 [3, H·W]."""
     scale, shift = 1 / (255 * np.asarray(std)), -np.asarray(mean) / np.asarray(std)
+    # A: the columns of diag(scale) in the order of the image's channels.
     matrix = graph.add("Gather", graph.floats(np.diag(scale)), CHANNELS, axis=1)
+    # Gemm with the transposed pixels [H·W, 3] also brings the channels to the front.
     pixels = graph.add("Cast", IMAGE, to=TensorProto.FLOAT)
     pixels = graph.add("Reshape", pixels, graph.integers(-1, 3))
     return graph.add("Gemm", matrix, pixels, graph.floats(shift[:, None]), transB=1)

@@ -1,4 +1,4 @@
-"""A network in ONNX and the nodes around it, as one model.
+"""Putting pre- and post-processing nodes around a network, as one ONNX model.
 
 The whole follows the contract of a model file, :mod:`kd_seg_ros.inference.contract`.
 
@@ -37,7 +37,7 @@ def surround(
 
     :param network: of the contract's opset, with known shapes of input and output.
     :param mean: RGB, 0…1, as is ``std``.
-    :param upsampling: from the logits to the camera's size, which is the size of image and maps.
+    :param upsampling: from the logits to the size of the camera's image, which the outputs have too.
     """
     model = compose.add_prefix(network, "network/")
     graph = model.graph
@@ -81,7 +81,7 @@ def surround_dynamic(
 def _assemble(
     model: onnx.ModelProto, before: GraphBuilder, after: GraphBuilder, size: tuple[int | str, int | str]
 ) -> None:
-    """Put nodes before and behind those of a model, and give it the contract's inputs and outputs."""
+    """Put nodes before and after those of a model, and give it the contract's inputs and outputs."""
     graph = model.graph
     nodes = [*before.nodes, *graph.node, *after.nodes]
     del graph.node[:], graph.input[:], graph.output[:], graph.value_info[:]

@@ -29,7 +29,7 @@ from kd_seg_ros.inference.contract import OPSET
 
 
 class _Logits(nn.Module):
-    """A network without padding, and without the upsampling of its logits."""
+    """A network without the padding of its image and without the upsampling of its logits."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -62,10 +62,11 @@ def to_onnx(model: DeployedModel, size: tuple[int, int], half: bool = True) -> o
     network = _network(model, half)
     working = model.working_size(size)
     traced = _trace(_Padded(network).eval(), working)
-    matrices = [
-        upsampling(low, side + -side % network.multiple, -side % network.multiple // 2, side, image)
-        for low, side, image in zip(shape_of(traced.graph.output[0])[2:], working, size, strict=True)
-    ]
+    # One matrix per axis does three steps: upsampling to the padded size, cropping, resizing to the image.
+    matrices = []
+    for low, side, image in zip(shape_of(traced.graph.output[0])[2:], working, size, strict=True):
+        extra = -side % network.multiple
+        matrices.append(upsampling(low, side + extra, extra // 2, side, image))
     mean, std = model.mean.flatten().tolist(), model.std.flatten().tolist()
     return surround(traced, mean, std, Upsampling(*matrices), model.calibration)
 
@@ -76,11 +77,12 @@ def to_dynamic_onnx(model: DeployedModel, half: bool = True) -> onnx.ModelProto:
     :raises UserError: if the network cannot be traced for any size.
     """
     network = _network(model, half)
-    sides = {axis: network.multiple * Dim(name, min=1, max=2**12) for axis, name in ((2, "h"), (3, "w"))}
+    height = network.multiple * Dim("h", min=1, max=2**12)
+    width = network.multiple * Dim("w", min=1, max=2**12)
     name = type(model.network).__name__
     remedy = "export it for the camera's size, without --dynamic"
     try:
-        traced = _trace(network, (2 * network.multiple, 3 * network.multiple), ({**sides},))
+        traced = _trace(network, (2 * network.multiple, 3 * network.multiple), ({2: height, 3: width},))
     except Exception as error:  # whatever stops the tracing
         raise UserError(
             f"{name} cannot be traced for images of any size ({first_line(error)}): {remedy}"
@@ -93,6 +95,7 @@ def to_dynamic_onnx(model: DeployedModel, half: bool = True) -> onnx.ModelProto:
 
 
 def _network(model: DeployedModel, half: bool) -> _Logits:
+    """Copy the network to the CPU, in half precision if wanted, for tracing."""
     network = copy.deepcopy(model.network).cpu()
     return _Logits(network.half() if half else network).eval()
 
@@ -128,7 +131,7 @@ def _trace(network: nn.Module, size: tuple[int, int], dynamic: Any = None) -> on
 
 
 def _strip(proto: onnx.ModelProto) -> None:
-    """Remove the exporter's notes: source lines and paths of the exporting machine."""
+    """Remove the notes of PyTorch's exporter: source lines and paths of the exporting machine."""
     graph = proto.graph
     for message in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer, graph):
         del message.metadata_props[:]

@@ -15,10 +15,11 @@ from distill.models.timm_backbone import create_backbone
 from distill.models.weights import RANDOM, Pretrained
 
 LEVELS = 3
+"""Number of sizes at which the backbone sees the image: 1, ½ and ¼."""
 
 
 class PerLevelNorm(nn.Module):
-    """One copy of a BatchNorm per pyramid level; :attr:`level` says which one is at work."""
+    """One copy of a BatchNorm per pyramid level; :attr:`level` says which one normalises."""
 
     def __init__(self, norm: nn.Module) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """The network as the vehicle runs it: one uint8 image in, class map and calibrated confidence out.
 
 Evaluation and calibration go through this module, and every exported file, whose nodes are arranged for speed
-(:mod:`distill.export.postprocess`), is checked against it: what is measured is what drives.
+(:mod:`distill.export.postprocess`), is checked against it: what is measured is what the vehicle runs.
 
 With z the logits at full size, calibrated as :mod:`distill.models.logit_calibration` says, and s their
 *scores*, the confidence is the largest softmax probability::
@@ -72,13 +72,13 @@ class DeployedModel(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return mask uint8 [H, W], confidence uint8 [H, W] = round(255·p_max), p_max float32 [H, W]."""
-        return maps(*self.scores(image))
+        return outputs_of(*self.scores(image))
 
     def _dtype(self) -> torch.dtype:
         return next(self.network.parameters()).dtype
 
 
-def maps(scores: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def outputs_of(scores: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Turn :meth:`DeployedModel.scores` into what :meth:`DeployedModel.forward` returns."""
     probability = 1 / torch.exp(scores).sum(dim=0)
     return mask.to(torch.uint8), torch.round(255 * probability).to(torch.uint8), probability

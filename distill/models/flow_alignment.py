@@ -26,6 +26,7 @@ def warp(features: Tensor, flow: Tensor) -> Tensor:
         no exact position, and ONNX Runtime's CUDA kernel of GridSample knows no half.
     """
     height, width = int(flow.shape[-2]), int(flow.shape[-1])
+    # Pixel centres in grid_sample's coordinates: −1 and 1 are the map's edges, so that a pixel is 2/size.
     y = (torch.arange(height, dtype=torch.float32, device=flow.device) + 0.5) * (2 / height) - 1
     x = (torch.arange(width, dtype=torch.float32, device=flow.device) + 0.5) * (2 / width) - 1
     dx, dy = flow.float().unbind(dim=1)
@@ -37,7 +38,7 @@ def warp(features: Tensor, flow: Tensor) -> Tensor:
 
 
 class _Projected(nn.Module):
-    """Both maps in half the channels, at the fine one's size: what flow and gate are made from."""
+    """Projects both maps to half the channels and the fine map's size; flow and gate are made from them."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -45,7 +46,7 @@ class _Projected(nn.Module):
         self.coarse = nn.Conv2d(channels, channels // 2, 1, bias=False)
 
     def forward(self, fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
-        """Return both, [B, channels/2, H, W]."""
+        """Return both projected maps, [B, channels/2, H, W]."""
         return self.fine(fine), upsample(self.coarse(coarse), fine.shape[-2:])
 
 
@@ -80,14 +81,8 @@ class GatedDualFlowAlignment(nn.Module):
         """Blend ``coarse`` [B, C, h, w] into ``fine`` [B, C, H, W]."""
         projected = self.project(fine, coarse)
         flow = self.flow(torch.cat(projected, dim=1))
-        pooled = [f(p) for p in projected for f in (_mean, _maximum)]
+        pooled = []
+        for features in projected:
+            pooled += [features.mean(dim=1, keepdim=True), features.amax(dim=1, keepdim=True)]
         gate = torch.sigmoid(self.gate(torch.cat(pooled, dim=1)))
         return gate * warp(coarse, flow[:, :2]) + (1 - gate) * warp(fine, flow[:, 2:])
-
-
-def _mean(x: Tensor) -> Tensor:
-    return x.mean(dim=1, keepdim=True)
-
-
-def _maximum(x: Tensor) -> Tensor:
-    return x.amax(dim=1, keepdim=True)

@@ -1,4 +1,4 @@
-"""What calibration does to the logits z of C classes; :mod:`distill.calibration` finds its parameters.
+"""Applies calibration to the logits z of C classes; :mod:`distill.calibration` finds its parameters.
 
 ======================= ========================= ==================================================
 method                  calibrated logits         source
@@ -11,7 +11,7 @@ method                  calibrated logits         source
 
 T, T_k > 0. The first two divide all logits of a pixel by the same number: they change the confidence, never
 the mask. k is the predicted class because the vehicle knows no other, and because dividing each logit by
-the T of its own class would change their order. Vector scaling does change it, and with it the mask.
+its class's T would change their order. Vector scaling does change it, and with it the mask.
 """
 
 from __future__ import annotations
@@ -19,36 +19,44 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final, Literal
+from typing import Any, Final, TypeAlias
 
 from torch import Tensor
 from torch.nn import functional as F
 
-Method = Literal["temperature", "class_temperature", "vector"]
+Method: TypeAlias = str
+"""Name of a calibration method, a key of :data:`PARAMETERS`."""
+TEMPERATURE: Final = "temperature"
+"""Method: one temperature for all pixels."""
+CLASS_TEMPERATURE: Final = "class_temperature"
+"""Method: a temperature for each predicted class."""
+VECTOR: Final = "vector"
+"""Method: a weight and a bias for the logit of each class."""
 PARAMETERS: Final[dict[Method, tuple[str, ...]]] = {
-    "temperature": ("temperature",),
-    "class_temperature": ("temperatures",),
-    "vector": ("weights", "biases"),
+    TEMPERATURE: ("temperature",),
+    CLASS_TEMPERATURE: ("temperatures",),
+    VECTOR: ("weights", "biases"),
 }
-"""The fields of :class:`LogitCalibration` that each method has; the others keep their defaults."""
+"""Method → the fields of :class:`LogitCalibration` that it has; the others keep their defaults."""
 
 
 @dataclass(frozen=True)
 class LogitCalibration:
-    """A method and its parameters; left out, it changes nothing.
+    """A calibration method and its parameters; by default it leaves the logits as they are.
 
     :raises ValueError: for parameters that are not the method's, or not possible.
     """
 
-    method: Method = "temperature"
+    method: Method = TEMPERATURE
+    """A key of :data:`PARAMETERS`."""
     temperature: float = 1.0
-    """T."""
+    """T, by which the logits of every pixel are divided."""
     temperatures: tuple[float, ...] = ()
-    """T_k by class."""
+    """T_k of every class, in the order of the logits."""
     weights: tuple[float, ...] = ()
-    """w by class."""
+    """w of every class, in the order of the logits."""
     biases: tuple[float, ...] = ()
-    """b by class."""
+    """b of every class, in the order of the logits."""
 
     def __post_init__(self) -> None:
         own = _own(self.method)
@@ -61,14 +69,14 @@ class LogitCalibration:
                 raise ValueError(f"{field.name} must be {'a list' if many else 'one number'}")
             if not all(_is_number(number) for number in (value if isinstance(value, tuple) else (value,))):
                 raise ValueError(f"{field.name} must be numbers, not {value!r:.60}")
-        lengths = {len(getattr(self, name)) for name in own if name != "temperature"}
+        lengths = {len(getattr(self, name)) for name in own if name != TEMPERATURE}
         if len(lengths) > 1 or 0 in lengths:
             raise ValueError(f"{self.method} needs {' and '.join(own)} for every class")
         if min((self.temperature, *self.temperatures)) <= 0:
             raise ValueError("temperatures must be above 0")
 
     def parameters(self) -> dict[str, Any]:
-        """Return the method's own parameters, as JSON has them; see :meth:`parse`."""
+        """Return the parameters of the method as values of JSON; see :meth:`parse`."""
         values = {name: getattr(self, name) for name in PARAMETERS[self.method]}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
@@ -91,10 +99,11 @@ class LogitCalibration:
 
     def affine(self, logits: Tensor) -> Tensor:
         """Return w ⊙ z + b; the same logits for the methods that keep the mask."""
-        if self.method != "vector":
+        if self.method != VECTOR:
             return logits
         shape = (-1, *(1,) * (logits.ndim - 1))
-        weights, biases = (logits.new_tensor(values).view(shape) for values in (self.weights, self.biases))
+        weights = logits.new_tensor(self.weights).view(shape)
+        biases = logits.new_tensor(self.biases).view(shape)
         return weights * logits + biases
 
     def tempered(self, logits: Tensor, mask: Tensor) -> Tensor:
@@ -102,9 +111,9 @@ class LogitCalibration:
 
         :param mask: int64 […], the predicted class.
         """
-        if self.method == "vector":
+        if self.method == VECTOR:
             return logits
-        if self.method == "temperature":
+        if self.method == TEMPERATURE:
             return logits / self.temperature
         table = logits.new_tensor(self.temperatures).unsqueeze(1)
         return logits / F.embedding(mask, table).squeeze(-1)  # one Gather in the exported file
@@ -122,4 +131,4 @@ def _is_number(value: Any) -> bool:
 
 
 NONE: Final = LogitCalibration()
-"""Changes nothing."""
+"""The calibration that leaves the logits as they are."""

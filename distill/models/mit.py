@@ -31,7 +31,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Variant:
-    """What tells B0 … B5 apart."""
+    """Widths and depths, in which B0 … B5 differ."""
 
     widths: tuple[int, int, int, int]
     """Channels of the four stages."""
@@ -49,27 +49,28 @@ VARIANTS = (
     Variant((64, 128, 320, 512), (3, 8, 27, 3), 768),
     Variant((64, 128, 320, 512), (3, 6, 40, 3), 768),
 )
-"""B0 … B5."""
+"""The six encoders, B0 … B5."""
 
 # The same in all variants, per stage:
 KERNELS, STRIDES = (7, 3, 3, 3), (4, 2, 2, 2)
-"""Of the patch embeddings."""
+"""Kernel size and stride of the patch embeddings."""
 HEADS = (1, 2, 5, 8)
+"""Number of attention heads."""
 REDUCTIONS = (8, 4, 2, 1)
-"""R above."""
+"""R in the module's description: keys and values come from a map so many times smaller per side."""
 
 EXPANSION = 4
 """Width of the feed-forward layer ÷ width of the stage."""
 DROP_PATH = 0.1
 """Probability that a branch of the last block is left out in training."""
 EPSILON, CONVOLUTION_EPSILON = 1e-6, 1e-5
-"""Of the LayerNorms: in the blocks and after a stage; after a strided convolution."""
+"""ε of the LayerNorms in the blocks and after a stage, and of those after a strided convolution."""
 
 
 class MixTransformer(nn.Module):
-    """The encoder.
+    """The encoder: an image to four maps at strides 4, 8, 16 and 32.
 
-    :param variant: 0 … 5.
+    :param variant: 0 … 5, for B0 … B5.
     """
 
     def __init__(self, variant: int) -> None:
@@ -108,7 +109,7 @@ class Stage(nn.Module):
         self.norm = nn.LayerNorm(width, EPSILON)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Run the stage."""
+        """Return the stage's map [B, width, h, w] of [B, C, H, W]."""
         return _channels_first(self.norm(self.blocks(self.embedding(x))))
 
 
@@ -121,12 +122,12 @@ class PatchEmbedding(nn.Module):
         self.norm = nn.LayerNorm(width, CONVOLUTION_EPSILON)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Embed overlapping patches."""
+        """Return the embedded patches [B, h, w, width] of [B, C, H, W]."""
         return self.norm(_channels_last(self.projection(x)))
 
 
 class Block(nn.Module):
-    """Attention and feed-forward layer, each around a shortcut; [B, h, w, C] as are their maps."""
+    """Attention and feed-forward layer, each with a shortcut around it, on maps [B, h, w, C]."""
 
     def __init__(self, width: int, heads: int, reduction: int, drop: float) -> None:
         super().__init__()
@@ -137,7 +138,7 @@ class Block(nn.Module):
         self.drop_path = DropPath(drop)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Refine a map."""
+        """Return the refined map, [B, h, w, C] as the input."""
         x = x + self.drop_path(self.attention(self.attention_norm(x)))
         return x + self.drop_path(self.feed_forward(self.feed_forward_norm(x)))
 

@@ -1,4 +1,4 @@
-"""What all networks have in common: how an image is padded, and how logits come back to its size.
+"""The base of all networks: it pads the image and brings the logits back to the image's size.
 
 A network implements :meth:`SegmentationNetwork.maps`, which sees an image whose sides are multiples of
 ``padding_multiple`` and returns logits at whatever stride it makes them. Because of the padding, every
@@ -40,7 +40,7 @@ class SegmentationNetwork(nn.Module):
     classifier_name: ClassVar[str]
     """Name of the submodule whose output channels are the classes."""
     training_only: ClassVar[tuple[str, ...]] = ()
-    """Names of the submodules that are at work in training only."""
+    """Names of the submodules that are used in training only."""
 
     def maps(self, image: Tensor) -> Maps:
         """Segment a padded image [B, 3, H, W]."""
@@ -79,14 +79,19 @@ class SegmentationNetwork(nn.Module):
             raise UserError(f"{source} was trained for {found} classes; {num_classes} are needed here")
 
     def backbone_parameters(self) -> Iterable[nn.Parameter]:
-        """Parameters that start from ImageNet weights and learn at the backbone's (lower) rate."""
+        """Return the parameters that start from ImageNet weights and learn at the backbone's (lower) rate."""
         backbone = getattr(self, "backbone", None)
         return backbone.parameters() if isinstance(backbone, nn.Module) else ()
 
     def deployed_parameters(self) -> int:
         """Count the parameters the vehicle carries: all but those of the training-only heads."""
-        return sum(p.numel() for p in self.parameters()) - self.training_only_parameters()
+        return _count(self) - self.training_only_parameters()
 
     def training_only_parameters(self) -> int:
         """Count the parameters of the heads that exist in training only."""
-        return sum(p.numel() for name in self.training_only for p in self.get_submodule(name).parameters())
+        heads = [self.get_submodule(name) for name in self.training_only]
+        return sum(_count(head) for head in heads)
+
+
+def _count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -1,4 +1,4 @@
-"""What every network returns, and the one way they pad, crop and upsample."""
+"""The output of every network, and how all of them pad, crop and upsample."""
 
 from __future__ import annotations
 
@@ -43,7 +43,11 @@ def pad_to_multiple(image: Tensor, multiple: int) -> tuple[Tensor, Padding]:
 
 
 def crop_padding(padded: Tensor, padding: Padding) -> Tensor:
-    """Undo :func:`pad_to_multiple`."""
+    """Cut off the margins that :func:`pad_to_multiple` has added.
+
+    :param padded: [..., H, W].
+    :param padding: what :func:`pad_to_multiple` returned.
+    """
     left, right, top, bottom = padding
     height, width = int(padded.shape[-2]), int(padded.shape[-1])
     return padded[..., top : height - bottom, left : width - right]

@@ -8,6 +8,7 @@ position, with every shape compared.
 from __future__ import annotations
 
 import importlib.metadata
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -42,7 +43,7 @@ def write_package_weights(package: str, out: Path) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"folder {out.parent} cannot be made: {error.strerror}") from error
-    write_atomically(out, lambda temporary: save_file(tensors, temporary))
+    write_atomically(out, partial(save_file, tensors))
 
 
 def package_file(package: str) -> Path:

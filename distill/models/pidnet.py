@@ -1,7 +1,7 @@
 """PIDNet, a network of three branches: proportional (detail), integral (context), derivative (boundaries).
 
-All start from one map at stride 8. I goes down to stride 64; P and D stay at stride 8 and are told by I what
-they see; in the end D says where P counts and where I::
+All start from one map at stride 8. I goes down to stride 64; P and D stay at stride 8 and take context from
+I; in the end D decides for every pixel whether P counts or I::
 
     image ── stem ─┬───── layer3_ ── Pag ── layer4_ ── Pag ── layer5_ ──────── p ─┐
                    │                  ↑                 ↑                         │
@@ -9,8 +9,8 @@ they see; in the end D says where P counts and where I::
                    │                  ↓                 ↓                         │
                    └───── layer3_d ── + ─── layer4_d ── + ─── layer5_d ──────── d ┘
 
-Two more heads are at work in training: one for the classes behind the first Pag, one for boundaries behind
-the second +. As with the authors, both read the map after its ReLU.
+Training uses two more heads: one for the classes after the first Pag, one for boundaries after the second +.
+As in the authors' code, both read the map after its ReLU.
 
 Module names are those of the authors' code (conv1 to layer2 are the stem, spp the pyramid pooling, dfm the
 Bag), so that their files load as they are: ``PIDNet_S_ImageNet.pth.tar``, in which there is nothing of D, of
@@ -52,14 +52,14 @@ Variant = Literal["s", "m", "l"]
 
 @dataclass(frozen=True)
 class Size:
-    """What the variants differ in."""
+    """The numbers in which the variants S, M and L differ."""
 
     blocks: int
     """Residual blocks in each stage up to stride 8, and in each of the P branch."""
     deep_blocks: int
     """Residual blocks in each stage of the I branch at strides 16 and 32."""
     channels: int
-    """Of the stem; every other width is a multiple of it."""
+    """Channels of the stem; every other width is a multiple of them."""
     pooling: int
     """Channels of each scale of the pyramid pooling."""
     head: int
@@ -146,18 +146,22 @@ class PidNet(SegmentationNetwork):
         In training, ``auxiliary`` holds ``semantic`` [B, C, h, w] and ``boundary`` [B, 1, h, w], both before
         softmax and sigmoid and at stride 8.
         """
+        # The stem: all branches start from its map at stride 8.
         i = F.relu(self.layer2(F.relu(self.layer1(self.conv1(image)))))
         size = i.shape[-2:]
         p, d = self.layer3_(i), self.layer3_d(i)
 
+        # I at stride 16; P and D take from it.
         i = F.relu(self.layer3(i))
         first_p = F.relu(self.pag3(p, self.compression3(i)))
         d = F.relu(d + upsample(self.diff3(i), size))
 
+        # I at stride 32; P and D take from it again.
         i = F.relu(self.layer4(i))
         p = F.relu(self.pag4(self.layer4_(first_p), self.compression4(i)))
         second_d = F.relu(self.layer4_d(d) + upsample(self.diff4(i), size))
 
+        # I at stride 64, its pyramid pooling, and the fusion of the three branches at stride 8.
         detail, context, boundary = self.layer5_(p), self.spp(self.layer5(i)), self.layer5_d(second_d)
         fused = self.dfm(detail, upsample(context, size), boundary)
         pre_logits = self.final_layer.pre_logits(fused)

@@ -23,9 +23,6 @@ from torch.nn import functional as F
 
 from distill.models.output import upsample
 
-POOLING = ((5, 2), (9, 4), (17, 8))
-"""Kernel and stride of the pooled scales 1 to 3; scale 4 is the mean of the whole map."""
-
 
 def conv_bn(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Sequential:
     """Convolution without bias → BatchNorm."""
@@ -139,8 +136,13 @@ class LightBag(nn.Module):
         return self.conv_p(p + (1 - gate) * i) + self.conv_i(i + gate * p)
 
 
+def pooled_scale(pool: nn.Module, channels_in: int, width: int) -> nn.Sequential:
+    """Pooling → BatchNorm → ReLU → 1×1 convolution without bias."""
+    return nn.Sequential(pool, *bn_relu_conv(channels_in, width, 1))
+
+
 class PyramidPooling(nn.Module):
-    """What DAPPM and PAPPM have in common: the map as it is, pooled at three scales, and its mean.
+    """The base of DAPPM and PAPPM: it mixes the map, the map pooled at three scales, and its mean.
 
     The zeros around the map count in the averages of scales 1 to 3.
 
@@ -149,12 +151,11 @@ class PyramidPooling(nn.Module):
 
     def __init__(self, channels_in: int, width: int, channels_out: int) -> None:
         super().__init__()
-        pools = [nn.AvgPool2d(kernel, stride, padding=kernel // 2) for kernel, stride in POOLING]
         self.scale0 = bn_relu_conv(channels_in, width, 1)
-        self.scale1, self.scale2, self.scale3, self.scale4 = (
-            nn.Sequential(pool, *bn_relu_conv(channels_in, width, 1))
-            for pool in (*pools, nn.AdaptiveAvgPool2d(1))
-        )
+        self.scale1 = pooled_scale(nn.AvgPool2d(5, stride=2, padding=2), channels_in, width)
+        self.scale2 = pooled_scale(nn.AvgPool2d(9, stride=4, padding=4), channels_in, width)
+        self.scale3 = pooled_scale(nn.AvgPool2d(17, stride=8, padding=8), channels_in, width)
+        self.scale4 = pooled_scale(nn.AdaptiveAvgPool2d(1), channels_in, width)
         self.compression = bn_relu_conv(5 * width, channels_out, 1)
         self.shortcut = bn_relu_conv(channels_in, channels_out, 1)
 
@@ -174,9 +175,10 @@ class Dappm(PyramidPooling):
 
     def __init__(self, channels_in: int, width: int, channels_out: int) -> None:
         super().__init__(channels_in, width, channels_out)
-        self.process1, self.process2, self.process3, self.process4 = (
-            bn_relu_conv(width, width, 3) for _ in range(4)
-        )
+        self.process1 = bn_relu_conv(width, width, 3)
+        self.process2 = bn_relu_conv(width, width, 3)
+        self.process3 = bn_relu_conv(width, width, 3)
+        self.process4 = bn_relu_conv(width, width, 3)
 
     def process(self, finest: Tensor, pooled: list[Tensor]) -> list[Tensor]:
         """Go from the finest scale to the mean."""

@@ -1,4 +1,4 @@
-"""Pyramid pooling: what the whole image, its halves, thirds and sixths look like, told to every pixel.
+"""Pyramid pooling: every pixel gets averages over the whole image, its halves, thirds and sixths.
 
 The map is averaged over k×k regions for k = 1, 2, 3, 6; each average is projected and brought back to the
 map's size, and all are stacked with the map itself.

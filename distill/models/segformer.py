@@ -132,9 +132,9 @@ _RENAMES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
 )
 
 _UNUSED = {
-    f"{layer}.{tensor}"
-    for layer in ("classifier", "head", "decode_head.conv_seg")
-    for tensor in ("weight", "bias")
+    *("classifier.weight", "classifier.bias"),
+    *("head.weight", "head.bias"),
+    *("decode_head.conv_seg.weight", "decode_head.conv_seg.bias"),
 }
 """Tensors that a file may hold besides: the ImageNet classifier (Hugging Face's name, the authors'), and a
 layer that the authors' decoder inherits and leaves idle."""

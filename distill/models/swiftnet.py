@@ -64,10 +64,10 @@ class SwiftNet(SegmentationNetwork):
     ) -> None:
         super().__init__()
         self.backbone = PyramidBackbone(backbone, pretrained)
-        self.projections = nn.ModuleList(
-            nn.ModuleList(norm_relu_conv(width, channels, 1) for width in self.backbone.channels)
-            for _ in range(LEVELS)
-        )
+        self.projections = nn.ModuleList()
+        for _ in range(LEVELS):
+            stages = [norm_relu_conv(width, channels, 1) for width in self.backbone.channels]
+            self.projections.append(nn.ModuleList(stages))
         self.blends = nn.ModuleList(norm_relu_conv(channels, channels, 3) for _ in STRIDES[1:])
         self.head = norm_relu_conv(channels, num_classes, 1)
 
@@ -83,9 +83,9 @@ class SwiftNet(SegmentationNetwork):
         for level, projections in enumerate(self.projections):
             if level:
                 image = F.interpolate(image, scale_factor=0.5, mode="bilinear", align_corners=False)
-            for stage, (projection, feature) in enumerate(
-                zip(projections, self.backbone(image, level), strict=True)  # type: ignore[call-overload]
-            ):
+            stages = zip(projections, self.backbone(image, level), strict=True)  # type: ignore[call-overload]
+            for stage, (projection, feature) in enumerate(stages):
+                # Half the image's size has the effect of twice the stride: level + stage tells the stride.
                 name = f"P{STRIDES[level + stage]}"
                 projected = projection(feature)
                 features[name] = features[name] + projected if name in features else projected

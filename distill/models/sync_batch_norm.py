@@ -51,7 +51,7 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
 
 
 class SyncBatchNormAct2d(BatchNormAct2d):
-    """The same with timm's activation behind it."""
+    """A :class:`SyncBatchNorm2d` followed by the activation that timm puts into its BatchNorms."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise and activate. In training every process must take part."""

@@ -1,1 +1,1 @@
-"""Drives in rosbag2 files: reading, segmenting, showing and scoring them. No ROS install is needed."""
+"""Drives in rosbag2 files: making, reading, segmenting and showing them. No ROS install is needed."""

@@ -20,7 +20,7 @@ _MATRICES = {
 
 
 class CameraCalibration:
-    """What a calibration file says."""
+    """A calibration file's content, from which ``sensor_msgs/CameraInfo`` messages are made."""
 
     def __init__(self, path: Path) -> None:
         """Read the YAML file.

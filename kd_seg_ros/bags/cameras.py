@@ -15,7 +15,7 @@ from kd_seg_ros.bags.reading import IMAGE_TYPES
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.topics import COMPRESSED, LABELS
 
-log = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def find_image_topic(topic: str, known: Collection[str], tell_other: bool = True
     other = topic.removesuffix(COMPRESSED) if topic.endswith(COMPRESSED) else topic + COMPRESSED
     if topic in known:
         if other in known and tell_other:
-            log.warning("%s is taken; the bag has %s, too: give that name to take it", topic, other)
+            LOGGER.warning("%s is taken; the bag has %s, too: give that name to take it", topic, other)
         return topic
     return other if other in known else None
 

@@ -1,4 +1,4 @@
-"""Writing serialised messages of one topic and another into a new bag."""
+"""Writing serialised messages of several topics into a new bag."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from kd_seg_ros.bags.messages import RELIABLE, STORE
 
 
 class Channels:
-    """Writes messages, adding their topics when they first come."""
+    """Writes messages; a topic is added with its first message."""
 
     def __init__(self, bag: Writer) -> None:
         self._bag = bag
         self._connections: dict[str, Any] = {}
 
     def __call__(self, topic: str, msgtype: str, log_time: int, raw: bytes | memoryview) -> None:
-        """Write a message; ``log_time`` in ns."""
+        """Write a message (CDR) with its log time in ns."""
         if topic not in self._connections:
             self._connections[topic] = self._bag.add_connection(
                 topic, msgtype, typestore=STORE, offered_qos_profiles=[RELIABLE]

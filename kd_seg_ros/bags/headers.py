@@ -1,4 +1,4 @@
-"""The header of a serialised message, read without the megabytes behind it. No ROS in here.
+"""The header of a serialised message, read without the megabytes that follow it. No ROS in here.
 
 CDR (OMG DDSI-RTPS 2.3, chapter 10; DDS-XTypes 1.3, 7.4): four bytes of encapsulation, of which the lowest bit
 of the second says little endian; then the fields in order, each aligned to its size, counted from the fifth
@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 
 class Header(NamedTuple):
-    """A ``std_msgs/Header``."""
+    """The two fields of a ``std_msgs/Header``."""
 
     stamp: int
-    """ns."""
+    """Header stamp, ns since 1970."""
     frame_id: str
+    """Coordinate frame of the message."""
 
 
 def read_header(raw: bytes) -> Header:

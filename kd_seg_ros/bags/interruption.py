@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: an end at once, or at the next point where nothing is lost."""
+"""SIGINT and SIGTERM: they end the program at once, or at the next point where nothing is lost."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextlib import contextmanager
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal came while nothing had to be brought to an end first."""
+    """Raised by a signal that comes while nothing must be finished first."""
 
 
 class Interruption:
-    """Watches for the two signals while its context lasts; after the first, further ones are ignored."""
+    """Watches for both signals while its context lasts; after the first one, further ones are ignored."""
 
     signal = 0
-    """The one that came; 0: none yet."""
+    """Number of the signal that came; 0: none yet."""
 
     def __init__(self) -> None:
         self._deferred = False
@@ -30,17 +30,17 @@ class Interruption:
             signal.signal(number, handler)
 
     def requested(self) -> bool:
-        """Say whether one has come."""
+        """Return whether a signal has come."""
         return self.signal != 0
 
     @property
     def status(self) -> int:
-        """Exit status of a process ended by it, as a shell counts."""
+        """Exit status of a process that this signal has ended, as a shell reports it: 128 + its number."""
         return 128 + self.signal
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Within, a signal is noted only: ask :meth:`requested`. Elsewhere it raises :class:`Interrupted`."""
+        """Note a signal within this context only, see :meth:`requested`; outside it raises an exception."""
         self._deferred = True
         try:
             yield

@@ -1,6 +1,6 @@
 """A rosbag2 of pictures: a camera's images with what is known of each.
 
-Beside the image topic, in its namespace and under the same log time: ``frame_name`` (std_msgs/String, the
+Next to the image topic, in its namespace and with the same log time, lie ``frame_name`` (std_msgs/String, the
 file), ``condition`` (std_msgs/String, where the weather is known), ``labels`` (mono8 trainIds under the
 image's header) and ``camera_info``.
 """
@@ -47,22 +47,22 @@ LATEST_S = 2**31
 
 @dataclass(frozen=True)
 class RecordingSettings:
-    """How pictures are to be recorded."""
+    """How pictures are recorded: topics, stamps, file format and what is written next to each image."""
 
     topic: str = "/camera/image_raw"
-    """Of raw images; compressed ones are on its ``/compressed``."""
+    """Topic of raw images; compressed ones go to the same name with ``/compressed`` at its end."""
     compressed: bool = False
-    """Image files go in byte for byte, a video's frames as JPEG."""
+    """Write ``CompressedImage``: image files byte for byte, the frames of a video as JPEG."""
     frame_id: str = "camera"
     storage: str = "mcap"
     start: int = START_S * 10**9
     """Stamp of the first frame, ns."""
     condition: str | None = None
-    """The weather of all frames; None: of the folder each lies in."""
+    """The weather of all frames; None: named by the folder each frame lies in."""
     calibration: CameraCalibration | None = None
-    """None: camera_info says the size only."""
+    """Calibration for ``camera_info``; None: it says the size only."""
     labels: Callable[[Picture], NDArray[np.uint8] | None] | None = None
-    """Class ids [H, W] of a picture; None for one without."""
+    """Function that returns the class ids [H, W] of a picture, or None for one without labels."""
 
 
 def make_bag(
@@ -102,21 +102,23 @@ def make_bag(
 
 
 def _record(picture: Picture, recording: RecordingSettings, write: Channels) -> None:
-    """Write all that belongs to a picture, the image last."""
+    """Write all messages of a picture, the image last: whoever has the image has the rest."""
     stamp = recording.start + picture.time
     if not 0 <= stamp < LATEST_S * 10**9:
         raise UserError(
             f"{picture.name}: a stamp of {stamp // 10**9} s is beyond what a message can hold: do --start, "
-            "--rate and the numbers in the names fit? --consecutive passes over the numbers"
+            "--hertz and the numbers in the names fit? --consecutive passes over the numbers"
         )
     head = header(stamp, recording.frame_id)
     camera = CameraTopics(recording.topic, recording.compressed, "")
     compressed = _compressed(picture) if recording.compressed else None
     rgb = compressed.rgb if compressed else picture.rgb()
     write(camera.sibling(FRAME_NAME), STRING, stamp, string_cdr(picture.name))
-    if condition := recording.condition or picture.condition:
+    condition = recording.condition or picture.condition
+    if condition:
         write(camera.sibling(CONDITION), STRING, stamp, string_cdr(condition))
-    if recording.labels and (labels := recording.labels(picture)) is not None:
+    labels = recording.labels(picture) if recording.labels else None
+    if labels is not None:
         write(camera.sibling(LABELS), IMAGE, stamp, image_cdr(head, labels, MONO8))
     if recording.calibration:
         _check_size(picture.name, rgb, recording.calibration)
@@ -132,7 +134,7 @@ def _record(picture: Picture, recording: RecordingSettings, write: Channels) -> 
 
 
 class _Compressed(NamedTuple):
-    """What a compressed message holds, and what comes of it; read as a ``CompressedImage``, too."""
+    """Content of a compressed message and its pixels; its fields are those of a ``CompressedImage``."""
 
     format: str
     data: NDArray[np.uint8]

@@ -21,10 +21,10 @@ COMPRESSED_IMAGE: Final = "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO: Final = "sensor_msgs/msg/CameraInfo"
 STRING: Final = "std_msgs/msg/String"
 STORE: Final = get_typestore(Stores.ROS2_KILTED)
-"""Message types; those used here are the same in every distribution."""
+"""Definitions of the message types; those used here are the same in every distribution."""
 
 METADATA_VERSION: Final = 8
-"""Of metadata.yaml. From Iron on every distribution reads it, and Humble does, too, which cannot read 9."""
+"""Version of metadata.yaml. Every distribution from Humble on reads 8; Humble cannot read 9."""
 
 _JPEG_QUALITY: Final = 95
 _FOR_EVER: Final = QosTime(9223372036, 854775807)
@@ -39,7 +39,7 @@ RELIABLE: Final = Qos(
     _FOR_EVER,
     False,
 )
-"""What bags written here offer when they are replayed."""
+"""Quality of service that bags written here offer when they are replayed."""
 
 
 def parsed_messages(reader: Reader, topics: Collection[str]) -> Iterator[tuple[str, int, Any]]:
@@ -114,5 +114,5 @@ def jpeg(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def string_cdr(text: str) -> bytes:
-    """Serialise a ``std_msgs/String``."""
+    """Serialise a text as ``std_msgs/String``."""
     return bytes(STORE.serialize_cdr(STORE.types[STRING](data=text), STRING))

@@ -1,6 +1,6 @@
 """Pictures to make a bag of: image files with their frame numbers, or a video's frames.
 
-The number of a frame tells its time. ACDC's ``GOPR0475_frame_000041_rgb_anon.png`` is number 41; of other
+A frame's number gives its time. ACDC's ``GOPR0475_frame_000041_rgb_anon.png`` is number 41; of other
 names the last digits count. Numbers as great as the nanoseconds, microseconds or milliseconds since 1970 are
 those. A folder whose names have no rising numbers is counted from 0, and so is everything on request. Every
 folder begins one second after the one before it.
@@ -29,16 +29,16 @@ _PAUSE_NS: Final = 10**9
 
 @dataclass(frozen=True)
 class Picture:
-    """One frame to be."""
+    """An image that becomes a frame of a bag."""
 
     name: str
     """The file's path below the source, or the frame's number in a video."""
     time: int
-    """After the first one, ns."""
+    """Time after the first picture, ns."""
     condition: str | None
-    """Of the folder it lies in, as ACDC calls them."""
+    """The weather, where a folder above the file has the name of one of ACDC's conditions."""
     file: Path | None
-    """None for a video's frame, which brings its pixels."""
+    """Image file; None for a frame of a video, which has its pixels here."""
     pixels: RGBImage | None = None
 
     def rgb(self) -> RGBImage:
@@ -54,7 +54,7 @@ class Picture:
 def image_files(folder: Path, rate: float, consecutive: bool = False) -> list[Picture]:
     """List the images in a folder and those below it, sorted as people do (``2.png`` before ``10.png``).
 
-    :param rate: frame numbers a second.
+    :param rate: frame numbers per second.
     :param consecutive: count them one by one, whatever their names say.
     :raises UserError: if there are none.
     """
@@ -85,7 +85,7 @@ class VideoFrames:
     def __init__(self, path: Path, rate: float | None) -> None:
         """Open the file.
 
-        :param rate: frames a second; None: as the file says.
+        :param rate: frames per second; None: as the file says.
         :raises UserError: if OpenCV cannot read it, or it does not say its rate.
         """
         self._path = path
@@ -94,15 +94,18 @@ class VideoFrames:
             raise UserError(f"{path}: neither a folder of images nor a video that OpenCV can read")
         own = self._video.get(cv2.CAP_PROP_FPS)
         if rate is None and not 0 < own < 1000:
-            raise UserError(f"{path} does not say how many frames a second it has: give --rate")
+            raise UserError(f"{path} does not say how many frames per second it has: give --hertz")
         self._rate = rate or own
         self.count = max(0, int(self._video.get(cv2.CAP_PROP_FRAME_COUNT)))
         """As the file says; not always true."""
 
     def __iter__(self) -> Iterator[Picture]:
         number = 0
-        while (read := self._video.read())[0]:
-            pixels = np.asarray(cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB), np.uint8)
+        while True:
+            found, bgr = self._video.read()
+            if not found:
+                break
+            pixels = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
             yield Picture(str(number), round(number * 1e9 / self._rate), None, None, pixels)
             number += 1
         self._video.release()
@@ -129,10 +132,13 @@ def _unit_of_times(numbers: Sequence[int]) -> int | None:
 
 def _natural(path: Path) -> list[list[tuple[int, str]]]:
     """Sort key by folder, in which digits count as numbers."""
-    return [
-        [(int(word), "") if word.isdigit() else (-1, word) for word in re.split(r"(\d+)", part) if word]
-        for part in (path.parent.as_posix(), path.name)
-    ]
+    return [_natural_words(path.parent.as_posix()), _natural_words(path.name)]
+
+
+def _natural_words(text: str) -> list[tuple[int, str]]:
+    """Split a text into numbers and words, each as (number, "") or (-1, word)."""
+    words = [word for word in re.split(r"(\d+)", text) if word]
+    return [(int(word), "") if word.isdigit() else (-1, word) for word in words]
 
 
 def _condition(file: Path) -> str | None:

@@ -14,7 +14,7 @@ _END: Final[Any] = object()
 
 
 def prefetched(items: Iterable[T], depth: int) -> Generator[T, None, None]:
-    """Yield the items, of which up to ``depth`` are made ahead in a thread of their own.
+    """Yield the items, of which a second thread makes up to ``depth`` ahead.
 
     What making one raises is raised when its turn comes, after all those before it.
     """
@@ -22,7 +22,10 @@ def prefetched(items: Iterable[T], depth: int) -> Generator[T, None, None]:
     with ThreadPoolExecutor(1, "prefetch") as pool:
         waiting = deque(pool.submit(next, source, _END) for _ in range(depth))
         try:
-            while (item := waiting.popleft().result()) is not _END:
+            while True:
+                item = waiting.popleft().result()
+                if item is _END:
+                    break
                 waiting.append(pool.submit(next, source, _END))
                 yield item
         finally:
@@ -59,7 +62,7 @@ def parallel_map(
 
 
 class BackgroundWorker(Generic[T]):
-    """Calls a function for one item after another in a thread of its own, at most ``depth`` items late."""
+    """Calls a function for one item after another in a second thread, at most ``depth`` items late."""
 
     def __init__(self, function: Callable[[T], None], depth: int) -> None:
         self._function = function
@@ -70,7 +73,7 @@ class BackgroundWorker(Generic[T]):
         """Whether the function has raised; it is not called again then."""
 
     def put(self, item: T) -> None:
-        """Hand over an item; waits while too many are under way.
+        """Hand over an item; wait while ``depth`` items are waiting.
 
         :raises Exception: what the function has raised for an earlier item.
         """

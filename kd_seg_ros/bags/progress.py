@@ -28,7 +28,7 @@ class Progress:
         self._next = 0.0
 
     def step(self) -> None:
-        """Count one more."""
+        """Count one more frame and redraw the line, at most five times per second."""
         self._done += 1
         now = time.monotonic()
         if self._shown and now >= self._next:
@@ -36,7 +36,7 @@ class Progress:
             self._show(self.line(now - self._start))
 
     def line(self, seconds: float) -> str:
-        """Return the line after so many seconds of this run."""
+        """Return the text of the line after so many seconds of this run."""
         share = self._done / self._total if self._total else 1.0
         bar = "#" * int(share * _WIDTH)
         speed = (self._done - self._before) / seconds if seconds > 0 else 0.0
@@ -44,7 +44,7 @@ class Progress:
         return f"{self._what} [{bar:{_WIDTH}}] {self._done}/{self._total}  {speed:.1f} frames/s  {left} left"
 
     def close(self) -> None:
-        """End the line."""
+        """Draw the line a last time and end it."""
         if self._shown:
             self._show(self.line(time.monotonic() - self._start))
             self._stream.write("\n")

@@ -82,7 +82,7 @@ def chosen_connections(
 ) -> list[Connection]:
     """Return the bag's connections of these topics, or all.
 
-    :param option: whose mistake it is if a topic is not there.
+    :param option: option that named the topics, for the error message.
     :raises UserError: for a topic the bag does not have, naming the nearest.
     """
     known = {c.topic for c in reader.connections}
@@ -99,10 +99,10 @@ def not_among(name: str, known: Iterable[str], where: str) -> str:
 
 
 def _remedy(error: Exception) -> str:
-    """What may help against it, where that is known."""
+    """Return advice against a damage of the bag, to be put after the error; empty where none is known."""
     text = str(error)
     if "end magic" in text or "footer" in text:
         return " (cut short? `mcap recover FILE -o OTHER` saves what can be read)"
     if "metadata file" in text:
-        return " (`ros2 bag reindex` writes it anew, or give the .mcap or .db3 file itself)"
+        return " (`ros2 bag reindex` writes it again, or give the .mcap or .db3 file itself)"
     return ""

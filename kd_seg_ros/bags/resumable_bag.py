@@ -1,4 +1,4 @@
-"""A rosbag2 that is readable at every moment of its making, and can be gone on with after any interruption.
+"""A rosbag2 that is readable at every moment while it is written, and can be resumed after any interruption.
 
 It grows by parts, files of their own: ``NAME_0.mcap``, ``NAME_1.mcap`` and so on, as ``ros2 bag record``
 splits a long recording. A part is written in the folder ``.writing``, forced to the disk (fsync) and moved to
@@ -40,22 +40,22 @@ _WRITING: Final = ".writing"
 
 @dataclass(frozen=True)
 class Topic:
-    """What is to be written under one name."""
+    """A topic of the bag to be written."""
 
     name: str
     msgtype: str
     definition: str
-    """Of the message type, as in its .msg file."""
+    """Definition of the message type, as in its .msg file."""
     digest: str
-    """The type's RIHS01 hash."""
+    """Hash of the type (RIHS01)."""
     offered: Sequence[Qos]
 
 
 class ResumableBag:
-    """A bag being written; a context, which gives up the part under way if an exception leaves it."""
+    """A bag that is being written; as a context it gives up the part under way when it is left."""
 
     notes: dict[str, Any]
-    """As the last :meth:`commit` left them."""
+    """The notes that the last :meth:`commit` has stored."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class ResumableBag:
         notes: dict[str, Any],
         overwrite: bool = False,
     ) -> None:
-        """Make a bag without messages, or go on with one that is there.
+        """Make a bag without messages, or resume one that is there.
 
         :param storage: a key of :data:`STORAGES`.
         :param compress: the chunks of an MCAP file by zstd.
@@ -179,7 +179,7 @@ def writing(folder: Path) -> Any:
         reason = getattr(error, "strerror", None) or first_line(error)
         raise UserError(
             f"{folder} cannot be written: {reason}; the frames finished before are kept, and the same "
-            "command goes on after them"
+            "command continues after them"
         ) from error
 
 
@@ -230,11 +230,13 @@ def _joined(whole: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
     """Add a part's metadata to that of the bag; both have the same topics."""
     if not whole["files"]:
         return whole | {key: part[key] for key in whole if key in part}
-    starts, ends = zip(*(_span(information) for information in (whole, part)), strict=True)
+    start, end = _span(whole)
+    part_start, part_end = _span(part)
+    first = min(start, part_start)
     counts = zip(whole["topics_with_message_count"], part["topics_with_message_count"], strict=True)
     return whole | {
-        "duration": {"nanoseconds": max(ends) - min(starts)},
-        "starting_time": {"nanoseconds_since_epoch": min(starts)},
+        "duration": {"nanoseconds": max(end, part_end) - first},
+        "starting_time": {"nanoseconds_since_epoch": first},
         "message_count": whole["message_count"] + part["message_count"],
         "topics_with_message_count": [
             mine | {"message_count": mine["message_count"] + other["message_count"]} for mine, other in counts

@@ -13,9 +13,9 @@ from kd_seg_ros.common.files import TEMPORARY
 
 
 def check_resume(out: Path, command: dict[str, Any], source: Path, overwrite: bool) -> dict[str, Any] | None:
-    """Return the notes of an earlier run of the same command; None where there is nothing yet.
+    """Return the notes of an earlier run of the same command, which may be resumed; None for a new bag.
 
-    :param command: what the run is to do, as its notes keep it; :func:`fingerprint` and the like.
+    :param command: all that the output depends on, by name; :func:`fingerprint` describes the input.
     :param overwrite: an earlier output of the same program is not in the way, whatever it was asked to do.
     :raises UserError: if something else is in the way.
     """
@@ -30,7 +30,8 @@ def check_resume(out: Path, command: dict[str, Any], source: Path, overwrite: bo
         raise UserError(f"--out {out} is in the way and was not made by segment_bag: choose another")
     if overwrite:
         return None
-    if other := [key for key in command if command[key] != notes["command"].get(key)]:
+    other = [key for key in command if command[key] != notes["command"].get(key)]
+    if other:
         raise UserError(
             f"--out {out} was made by another command, which differs in {', '.join(other)}: "
             "choose another or give --overwrite"

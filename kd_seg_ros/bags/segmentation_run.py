@@ -25,7 +25,7 @@ LOGGER = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SegmentationSettings:
-    """What is written, and how."""
+    """What a segmentation of a bag writes, where and how."""
 
     out: Path
     """Folder of the bag to write."""

@@ -1,4 +1,4 @@
-"""The frames of a bag beside what a segmentation of it holds for them, read once more, in order."""
+"""The frames of a bag with the maps that a segmentation of it holds for them, read again in order."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from kd_seg_ros.common.topics import FRAME_NAME
 
 @dataclass(frozen=True)
 class SegmentedFrame:
-    """A frame and its maps, all of one height and width."""
+    """An image with its mask and its confidence, all of one height and width."""
 
     number: int
-    """Of the frame, from 1; those without an answer count, too."""
+    """Number of the frame in the bag, from 1; frames without maps count, too."""
     stamp: int
     """Header stamp, ns."""
     log_time: int
-    """ns."""
+    """Log time, ns."""
     condition: str | None
-    """The weather, where the bag says it."""
+    """The weather; None where the bag does not say it."""
     name: str | None
-    """Of the file that the frame was made from, where the bag says it."""
+    """Name of the file that the frame was made from; None where the bag does not say it."""
     image: RGBImage
     mask: NDArray[np.uint8]
     """Class ids, [H, W]."""
@@ -44,10 +44,10 @@ class SegmentedFrame:
 def segmented_frames(
     source: Path, camera: CameraTopics, out: Path, condition_topic: str | None = None
 ) -> Generator[SegmentedFrame, None, None]:
-    """Yield every frame that has an answer, in the bag's order.
+    """Yield every frame that has maps, in the bag's order.
 
     :param out: a bag of :mod:`kd_seg_ros.bags.segmenting`, finished or not, of the bag ``source``.
-    :param condition_topic: of ``std_msgs/String``; None: ``condition`` beside the camera's topic, if there.
+    :param condition_topic: of ``std_msgs/String``; None: ``condition`` next to the camera's topic, if there.
     :raises UserError: if a bag is damaged, or ``out`` is not of this one.
     """
     weather = condition_texts(source, camera, condition_topic)

@@ -30,7 +30,7 @@ from kd_seg_ros.inference.overlay import blend
 from kd_seg_ros.inference.thresholds import MinConfidenceLevels, apply_min_confidence, min_confidence_levels
 
 _FEWEST, _MOST = 10, 300
-"""Frames a part."""
+"""Least and largest number of frames in a part of the output."""
 
 
 def topics_to_copy(
@@ -41,7 +41,9 @@ def topics_to_copy(
     :param wanted: their names; empty: all except those that the segmentation itself writes.
     :raises UserError: if one is not in the bag, or has the name of a topic that is written.
     """
-    written = {topic for camera in cameras for topic in (camera.mask, camera.confidence, camera.overlay)}
+    written = set[str]()
+    for camera in cameras:
+        written |= {camera.mask, camera.confidence, camera.overlay}
     known = {c.topic for c in reader.connections if c.msgcount}
     missing = sorted(set(wanted) - known)
     if missing:
@@ -54,36 +56,36 @@ def topics_to_copy(
 
 @dataclass
 class Notes:
-    """How far a segmentation is; kept in the bag it writes."""
+    """How far a segmentation has got; kept in the bag that it writes."""
 
     command: dict[str, Any]
-    """What it was asked to do; only the same may go on."""
+    """All that the output depends on; only a run of the same command may be resumed."""
     messages: int = 0
-    """Of the input, dealt with."""
+    """Number of the input's messages that have been dealt with."""
     frames: int = 0
-    """Images among them, those without an answer too."""
+    """Number of images among them, including those that could not be decoded."""
     undecodable: int = 0
     problem: str = ""
-    """Of the first of those."""
+    """Why the first undecodable image could not be decoded."""
     backwards: int = 0
     """Frames whose header stamp is before that of the frame before."""
     stamps: dict[str, int] = field(default_factory=dict)
-    """The last header stamp by topic, ns."""
+    """Topic → last header stamp, ns."""
     sizes: list[list[int]] = field(default_factory=list)
     """Heights and widths of the images that came."""
     times: dict[str, list[int]] = field(default_factory=dict)
-    """By topic: images answered, log time (ns) of the first and of the last."""
+    """Topic → number of images segmented, log time (ns) of the first and of the last."""
     csv_bytes: int = 0
     finished: bool = False
 
     def rate(self, topic: str) -> float | None:
-        """Return a topic's images a second; None where it cannot be told."""
+        """Return a topic's images per second; None where it cannot be told."""
         count, first, last = self.times.get(topic, (0, 0, 0))
         return (count - 1) / ((last - first) * 1e-9) if last > first else None
 
 
 class Output:
-    """Where answers go; one thread calls it."""
+    """Writes maps, overlays, copies and the table; one thread calls it."""
 
     def __init__(
         self, bag: ResumableBag, notes: Notes, card: ModelCard, table: FrameTable | None, overlay: bool
@@ -94,7 +96,7 @@ class Output:
         self._last = 0
 
     def add(self, step: DecodedStep, prediction: Prediction | None, inference_ms: float) -> None:
-        """Write a step and what the network says of its frame; finish a part that is long enough.
+        """Write a step of the bag with the prediction for its frame; finish a part that is long enough.
 
         :raises UserError: if it cannot be written.
         """
@@ -130,7 +132,8 @@ class Output:
         notes.stamps[camera.topic] = stamp
         count, first, _ = notes.times.get(camera.topic, (0, frame.log_time, 0))
         notes.times[camera.topic] = [count + 1, first, frame.log_time]
-        if (size := [*frame.image.shape[:2]]) not in notes.sizes:
+        size = [*frame.image.shape[:2]]
+        if size not in notes.sizes:
             notes.sizes.append(size)
         for topic, pixels in ((camera.mask, prediction.mask), (camera.confidence, prediction.confidence)):
             self._bag.write(topic, frame.log_time, image_cdr(frame.header, pixels, MONO8))
@@ -152,7 +155,7 @@ def segment(
     stop: Callable[[], bool] = lambda: False,
     on_frame: Callable[[], None] = lambda: None,
 ) -> bool:
-    """Go on from where ``output.notes`` say it is; return whether the end was reached.
+    """Segment the frames that come after those of ``output.notes``; return whether the end was reached.
 
     :param copied: topics to copy.
     :param min_confidence: pixels below it lose their class.
@@ -209,7 +212,11 @@ def output_topics(
     reader: Reader, cameras: Sequence[CameraTopics], copied: Sequence[str], overlay: bool
 ) -> list[Topic]:
     """List what the output has: maps, overlay and copies under their own names."""
-    names = [name for c in cameras for name in (c.mask, c.confidence, *([c.overlay] if overlay else []))]
+    names: list[str] = []
+    for camera in cameras:
+        names += [camera.mask, camera.confidence]
+        if overlay:
+            names.append(camera.overlay)
     definition, _ = STORE.generate_msgdef(IMAGE, ros_version=2)
     made = [Topic(name, IMAGE, definition, STORE.hash_rihs01(IMAGE), [RELIABLE]) for name in names]
     return made + [_copied_topic(reader, name) for name in copied]

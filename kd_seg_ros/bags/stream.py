@@ -20,21 +20,21 @@ from kd_seg_ros.common.decode import DecodeError, RGBImage, decode_compressed, d
 from kd_seg_ros.common.errors import UserError, first_line
 
 DEPTH: Final = 4
-"""Frames read ahead, decoded ahead and written behind, each."""
+"""Number of frames that are read ahead, decoded ahead and waiting to be written, each."""
 
 _MOST_COPIES: Final = 1000
 
 
 @dataclass(frozen=True)
 class Step:
-    """A stretch of the bag: what is to be copied, then a frame."""
+    """A stretch of the bag: messages to copy, then an image."""
 
     messages: int
-    """In this stretch."""
+    """Number of messages in this stretch."""
     copies: Sequence[tuple[str, int, bytes]]
-    """Topic, log time (ns) and CDR."""
+    """Messages to copy: topic, log time (ns) and CDR."""
     frame: RawFrame | None
-    """None at the end of the bag, or where a long time brings none."""
+    """The image; None at the end of the bag, or where very many messages come without one."""
 
 
 @dataclass(frozen=True)
@@ -52,18 +52,18 @@ class DecodedFrame:
 
     camera: CameraTopics
     log_time: int
-    """ns."""
+    """Log time, ns."""
     header: Any
-    """None where not even that can be read."""
+    """The message's header; None where not even that can be read."""
     image: RGBImage | None
-    """None where it cannot be decoded."""
+    """RGB, uint8 [H, W, 3]; None where it cannot be decoded."""
     problem: str = ""
-    """Why not."""
+    """Why the image cannot be decoded."""
     decode_ms: float = 0.0
 
     @property
     def stamp(self) -> int:
-        """Header stamp, ns."""
+        """Header stamp in ns; there must be a header."""
         return stamp_of(self)
 
 
@@ -82,8 +82,8 @@ def decoded_steps(
     """Yield the bag step by step; reading and decoding run ahead in threads.
 
     :param copied: topics to copy; may hold cameras' topics, too.
-    :param skip: how many messages of those topics were dealt with before.
-    :raises UserError: if the bag turns out to be damaged, after what stands before the damage.
+    :param skip: number of messages of those topics that an earlier run has dealt with.
+    :raises UserError: if the bag turns out to be damaged, after the messages before the damage.
     """
     workers = min(4, os.cpu_count() or 1)
     with closing(prefetched(_steps(reader, cameras, copied, skip), DEPTH)) as steps:

@@ -1,4 +1,4 @@
-"""A line of figures for every frame, as CSV.
+"""A CSV file with one line of figures per frame.
 
 Shares are of all pixels of the mask; ``mean_confidence`` is over all pixels, whether they were left without a
 class or not; ``expected_accuracy`` is what the model card's reliability table makes of the confidence
@@ -27,12 +27,12 @@ FIGURES = ("frame", "stamp", "topic", "height", "width", "latency_ms", "mean_con
 
 
 class FrameTable:
-    """A CSV file that grows by a line a frame, and can be cut back to where an interrupted run was."""
+    """A CSV file that grows by one line per frame, and can be cut back to where an interrupted run was."""
 
     def __init__(self, path: Path, card: ModelCard, size: int) -> None:
         """Open the file.
 
-        :param size: bytes to keep of an earlier run's; 0: begin anew.
+        :param size: bytes of an earlier run's file to keep; 0: write a new file.
         :raises UserError: if it cannot be written or is shorter than that.
         """
         self._path, self._card = path, card
@@ -43,7 +43,9 @@ class FrameTable:
             self._file = path.open("r+b" if size else "wb")
             if self._file.seek(0, io.SEEK_END) < size:
                 self._file.close()
-                raise UserError(f"--csv {path} is not what the interrupted run left: start with --overwrite")
+                raise UserError(
+                    f"--csv {path} is shorter than the interrupted run left it: start again with --overwrite"
+                )
             self._file.truncate(size)
             self._file.seek(size)
         except OSError as error:
@@ -71,7 +73,7 @@ class FrameTable:
             raise UserError(f"--csv {self._path} cannot be written: {error.strerror}") from error
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; what was not flushed may be lost."""
         self._file.close()
 
     @staticmethod

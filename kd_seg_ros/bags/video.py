@@ -1,4 +1,4 @@
-"""A drive as a video: the camera beside the classes laid over it."""
+"""A drive as a video: the camera image, and next to it the classes laid over it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def picture(image: RGBImage, mask: Any, palette: Palette, caption: str, panel: t
     """Draw one picture of a video.
 
     :param mask: class ids, uint8 [H, W] as the image.
-    :param panel: height and width of each of the two halves; images of other proportions get a black frame.
+    :param panel: height and width of each of the two halves; images of other proportions get black bars.
     """
     row = np.hstack([letterbox(half, *panel) for half in (image, blend(image, mask, palette))])
     return np.vstack([_caption(caption, row.shape[1]), row])
@@ -140,7 +140,7 @@ def _write_gif(pictures: Iterable[RGBImage], path: Path, hertz: float) -> None:
 
 @contextmanager
 def _making(path: Path) -> Iterator[Path]:
-    """Give a name beside a file's for its making, of which nothing stays; its suffix tells the format.
+    """Give the name of a temporary file in the same folder, with the same suffix; nothing of it stays.
 
     :raises UserError: in place of the system's refusal to write.
     """

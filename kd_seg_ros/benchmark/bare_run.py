@@ -1,7 +1,7 @@
 """The bare run: a model file in ONNX Runtime with bound buffers and nothing else, the floor of any node.
 
 As a program, ``python -m kd_seg_ros.benchmark.bare_run MODEL TOPIC``, it subscribes to a camera and does one
-bare run per image, on pixels of its own: the state of the machine is the node's, the work that of the network
+bare run per image, on other pixels: the state of the machine is the node's, the work that of the network
 alone. Interrupted, it prints the times as JSON.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import struct
 import sys
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from kd_seg_ros.bags.headers import read_header
 from kd_seg_ros.common.stop_request import StopRequest
 from kd_seg_ros.inference.contract import CONFIDENCE, IMAGE, MASK
 from kd_seg_ros.inference.providers import PROVIDERS
@@ -41,32 +41,23 @@ class BareRun:
         self._session = open_session(path, SessionSettings(provider), lambda _: True)  # the engine's options
         self._binding = self._session.io_binding()
         self._image = random_image(size)
-        self.maps = {name: np.empty(size, np.uint8) for name in (MASK, CONFIDENCE)}
-        for name, array in self.maps.items():
+        self.arrays = {name: np.empty(size, np.uint8) for name in (MASK, CONFIDENCE)}
+        for name, array in self.arrays.items():
             self._binding.bind_output(name, "cpu", 0, np.uint8, array.shape, array.ctypes.data)
         self._on_cpu = self._session.get_providers()[0] == "CPUExecutionProvider"
         self._input = ort.OrtValue.ortvalue_from_numpy(self._image, "cpu" if self._on_cpu else "cuda", 0)
         self._binding.bind_ortvalue_input(IMAGE, self._input)
 
     def run(self) -> None:
-        """Run once; the result is in :attr:`maps`."""
+        """Run once; the result is in :attr:`arrays`."""
         if not self._on_cpu:
             self._input.update_inplace(self._image)
         self._session.run_with_iobinding(self._binding)
         self._binding.synchronize_outputs()
 
 
-def stamp_of(serialized: bytes) -> int:
-    """Nanoseconds of the header's stamp in a message serialised as CDR, whose header comes first."""
-    order = "<" if serialized[1] & 1 else ">"
-    seconds, nanoseconds = struct.unpack_from(
-        f"{order}iI", serialized, 4
-    )  # behind the 4 bytes of encapsulation
-    return int(seconds) * 10**9 + int(nanoseconds)
-
-
 def main(argv: list[str] | None = None) -> int:
-    """Run until interrupted."""
+    """Do one bare run per image of the camera until interrupted; return 0."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("topic")
@@ -87,7 +78,7 @@ def main(argv: list[str] | None = None) -> int:
         start = time.perf_counter()
         bare.run()
         times["run_ms"].append(1e3 * (time.perf_counter() - start))
-        times["age_ms"].append(1e-6 * (time.time_ns() - stamp_of(serialized)))
+        times["age_ms"].append(1e-6 * (time.time_ns() - read_header(serialized).stamp))
 
     stop = StopRequest()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)

@@ -1,6 +1,6 @@
 """A camera: ``python -m kd_seg_ros.benchmark.camera_process TOPIC… --rate HZ --frames N``.
 
-Publishes rgb8 images of noise in a process of its own, reliably with depth 1, stamped with the system's
+Publishes rgb8 images of noise in a separate process, reliably with depth 1, stamped with the system's
 clock. It waits for a subscriber of every topic first, and never sends two images at once to catch up. At the
 end, or when interrupted, it prints as JSON what it has sent.
 """
@@ -50,8 +50,7 @@ def publish(
     start = due = time.monotonic()
     number = 0
     while number < args.frames and not stop.requested:
-        if (wait := due - time.monotonic()) > 0:
-            time.sleep(wait)
+        time.sleep(max(0.0, due - time.monotonic()))
         chosen = number // args.turn % len(publishers)
         number += 1
         is_bad = bool(args.bad_every) and number % args.bad_every == 0

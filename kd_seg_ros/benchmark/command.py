@@ -1,6 +1,6 @@
 """The vehicle half's benchmarks as a command: its options, its suites, and how a result is put out.
 
-``kd_seg benchmark`` of the offline half has the same options and suites, and its own besides.
+``kd_seg benchmark`` of the offline half has the same options and suites, and further ones.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def put_out(result: Result, args: argparse.Namespace) -> int:
 
 
 def run_suite(args: argparse.Namespace) -> Result:
-    """Run one suite of :data:`SUITES`, in a ROS domain of its own.
+    """Run one suite of :data:`SUITES`, in a ROS domain that no other program uses.
 
     :raises UserError: for options that do not fit, or what the suite lacks on this machine.
     """

@@ -1,4 +1,4 @@
-"""Suite ``gpu``: the engine on an NVIDIA GPU, in every way it can be run, beside the physical floor.
+"""Suite ``gpu``: the engine on an NVIDIA GPU, in every way it can be run, next to the physical floor.
 
 End to end: from an image in the computer's memory to mask and confidence there. The floor of a frame is the
 larger of operations / peak rate and bytes / bandwidth, of numbers the caller gives.
@@ -35,7 +35,7 @@ GOAL: Final = 1.5
 
 @dataclass(frozen=True)
 class Floor:
-    """What the network costs and the GPU can, for the least time of a frame."""
+    """The network's work and the GPU's speed, which give the least time per frame."""
 
     gflop: float = 0.0
     """Floating point operations of a frame, 10⁹ (a multiplication and an addition are two)."""

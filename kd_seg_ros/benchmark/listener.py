@@ -23,7 +23,7 @@ from kd_seg_ros.common.topics import DIAGNOSTICS
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 OUTPUTS: Final = ("mask", "confidence")
 ENDS: Final = ("published", "overwritten", "rejected", "failed")
-"""Of a received frame, one of these."""
+"""What becomes of a received frame is one of these."""
 Counts = dict[str, int]
 
 
@@ -35,7 +35,8 @@ def reported(states: Sequence[dict[str, str]], quantity: str) -> dict[str, float
     """
     found = {}
     for percentile in ("p50", "p99"):
-        values = [float(state[key]) for state in states if (key := f"{quantity}_{percentile}") in state]
+        key = f"{quantity}_{percentile}"
+        values = [float(state[key]) for state in states if key in state]
         if not values:
             raise UserError("the node has answered no image: try more --seconds, or a lower --rate")
         found[percentile] = median(values)
@@ -51,7 +52,7 @@ class Listener:
         self.ages: dict[str, list[float]] = {name: [] for name in OUTPUTS}
         """Milliseconds from the stamp to the arrival here, of each message."""
         self.arrivals: list[float] = []
-        """Seconds, of each mask; by a clock of its own."""
+        """Moment at which each mask arrived, s on the monotonic clock."""
         self.states: list[dict[str, str]] = []
         """What the node said about itself, in order."""
         for name in OUTPUTS:

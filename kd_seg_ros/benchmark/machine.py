@@ -13,7 +13,7 @@ import onnxruntime
 
 
 def machine(*more: str) -> str:
-    """Name processor, GPU and versions; ``more`` comes behind them."""
+    """Name processor, GPU and versions; ``more`` comes after them."""
     gpu = nvidia_gpu()
     parts = [
         f"{processor()} ({cores()} cores)",
@@ -33,7 +33,7 @@ def cores() -> int:
 
 
 def processor() -> str:
-    """Name the processor."""
+    """Return the name of the processor, or of its architecture where Linux does not tell it."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

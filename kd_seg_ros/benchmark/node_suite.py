@@ -26,7 +26,7 @@ TURN: Final = 5
 WARM_UP: Final = 2
 """Turns that do not count."""
 LOAD: Final = 0.5
-"""Of the time the network is busy, unless a rate is given."""
+"""Share of the time that the network is busy, unless a rate is given."""
 HIGHEST_HZ: Final = 30.0
 GOAL_SHARE: Final = 0.05
 GOAL_MS: Final = 3.0
@@ -52,8 +52,8 @@ def run(
     bare, engine, own = in_process(model, provider, size, seconds)
     size = size or own
     rate = rate or min(HIGHEST_HZ, 1e3 * LOAD / engine.p50)
-    say(f"node and bare run beside a camera of {size[1]}×{size[0]} at {rate:.1f} Hz, in turn")
-    beside, figures = over_dds(model, provider, own, size, rate, seconds)
+    say(f"node and bare run with a camera of {size[1]}×{size[0]} at {rate:.1f} Hz, in turn")
+    with_camera, figures = over_dds(model, provider, own, size, rate, seconds)
     figures = {
         "model": model.name,
         "provider": provider,
@@ -61,8 +61,8 @@ def run(
         "rate_hz": rate,
         "bare": asdict(bare),
         "engine": asdict(engine),
-        "bare_beside": asdict(beside["run_ms"]),
-        "bare_beside_age": asdict(beside["age_ms"]),
+        "bare_with_camera": asdict(with_camera["run_ms"]),
+        "bare_with_camera_age": asdict(with_camera["age_ms"]),
         **figures,
     }
     figures["overhead"] = overheads(figures)
@@ -141,19 +141,19 @@ def _cpu_ms(before: Usage, after: Usage, frames: int) -> float:
 
 
 def overheads(figures: dict[str, Any]) -> dict[str, float | bool]:
-    """What the medians of Engine and node have above those of the bare run; milliseconds.
+    """Return by how many milliseconds the medians of Engine and node are above those of the bare run.
 
-    ``node``: arrival to published, against the bare run beside the same camera; ``outside``: stamp to arrival
+    ``node``: arrival to published, against the bare run with the same camera; ``outside``: stamp to arrival
     in another process, against stamp to the end of the bare run.
     """
-    beside, node = figures["bare_beside"]["p50"], figures["node"]
-    added = node["latency_ms"]["p50"] - beside
-    allowed = max(GOAL_SHARE * beside, GOAL_MS)
+    with_camera, node = figures["bare_with_camera"]["p50"], figures["node"]
+    added = node["latency_ms"]["p50"] - with_camera
+    allowed = max(GOAL_SHARE * with_camera, GOAL_MS)
     return {
         "engine": figures["engine"]["p50"] - figures["bare"]["p50"],
         "node": added,
-        "node_percent": 100 * added / beside,
-        "outside": node["ages"]["mask"]["p50"] - figures["bare_beside_age"]["p50"],
+        "node_percent": 100 * added / with_camera,
+        "outside": node["ages"]["mask"]["p50"] - figures["bare_with_camera_age"]["p50"],
         "allowed": allowed,
         "reached": added <= allowed,
     }
@@ -169,18 +169,20 @@ def _text(figures: dict[str, Any]) -> str:
         )
         return [name, f"{values['p50']:.2f}", f"{values['p99']:.2f}", more]
 
-    bare, beside = figures["bare"]["p50"], figures["bare_beside"]["p50"]
+    bare, with_camera = figures["bare"]["p50"], figures["bare_with_camera"]["p50"]
     rows = [
         row("bare run, alone", figures["bare"]),
         row("`Engine.segment`, alone", figures["engine"], bare),
-        row("bare run, beside the camera", figures["bare_beside"]),
-        row("**node**, image arrived → maps published", node["latency_ms"], beside),
+        row("bare run, with the camera", figures["bare_with_camera"]),
+        row("**node**, image arrived → maps published", node["latency_ms"], with_camera),
         row("– decode", node["decode_ms"]),
-        row("– inference", node["inference_ms"], beside),
+        row("– inference", node["inference_ms"], with_camera),
         row("– publish", node["publish_ms"]),
-        row("image stamped → bare run done", figures["bare_beside_age"]),
+        row("image stamped → bare run done", figures["bare_with_camera_age"]),
         row(
-            "image stamped → mask in another process", node["ages"]["mask"], figures["bare_beside_age"]["p50"]
+            "image stamped → mask in another process",
+            node["ages"]["mask"],
+            figures["bare_with_camera_age"]["p50"],
         ),
         row("image stamped → confidence in another process", node["ages"]["confidence"]),
     ]

@@ -30,9 +30,9 @@ PROBE_S: Final = 1.0
 WARM_UP: Final = 2
 """First results of each part that do not count: the node is still waking up."""
 PARTS: Final = ("decode_ms", "inference_ms", "publish_ms")
-"""Of the time of a frame, as the node reports it."""
+"""Parts of the time per frame that the node reports."""
 GOAL: Final = 2.0
-"""Frame times."""
+"""Largest age of a result that is allowed, in frame times."""
 
 
 def run(

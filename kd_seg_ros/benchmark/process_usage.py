@@ -11,7 +11,7 @@ from kd_seg_ros.common.errors import UserError
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process uses now."""
+    """What a process uses of the machine at one moment."""
 
     cpu_s: float
     """Processor time since its start."""

@@ -1,4 +1,4 @@
-"""What a suite hands back."""
+"""The result of a suite, and its table in Markdown."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Result:
-    """Of one suite."""
+    """What a suite has measured."""
 
     text: str
-    """Markdown."""
+    """Report in Markdown."""
     figures: Any
-    """The same in numbers, for JSON."""
+    """The same as plain numbers, for JSON."""
     passed: bool = True
     """False ends the command with status 1."""
 

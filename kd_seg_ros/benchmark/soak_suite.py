@@ -27,14 +27,14 @@ from kd_seg_ros.common.errors import UserError
 BAD_EVERY: Final = 20
 CLOCK_JUMP_EVERY: Final = 300
 WARM_UP: Final = 0.2
-"""Share of the run that does not count."""
+"""Share of the run, from its start, that does not count."""
 SAMPLE_S: Final = 0.25
 PROGRESS_S: Final = 5.0
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """Of the node's process, and how much it may grow over the part of the run that counts."""
+    """A quantity of the node's process, and how much it may grow over the part of the run that counts."""
 
     name: str
     unit: str
@@ -128,12 +128,16 @@ def _watch(
 
 
 def growths(samples: list[tuple[int, Usage]]) -> dict[str, float]:
-    """How much each of :data:`QUANTITIES` has grown over the part of the run that counts."""
+    """Return how much each of :data:`QUANTITIES` has grown over the part of the run that counts."""
     counted = samples[int(WARM_UP * len(samples)) :]
     if len(counted) < 3:
         raise UserError("--frames: too few to tell growth")
     x = [float(frame) for frame, _ in counted]
-    return {key: growth(x, [float(getattr(seen, key)) for _, seen in counted]) for key in QUANTITIES}
+    found: dict[str, float] = {}
+    for key in QUANTITIES:
+        values = [float(getattr(seen, key)) for _, seen in counted]
+        found[key] = growth(x, values)
+    return found
 
 
 def _text(figures: dict[str, Any], flat: bool) -> str:

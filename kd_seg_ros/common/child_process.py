@@ -1,4 +1,4 @@
-"""A program in a process of its own: started, watched over, asked to end, and quoted when it fails."""
+"""A program in a separate process: started, watched over, asked to end, and quoted when it fails."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ProcessError(RuntimeError):
 
 
 class ChildProcess:
-    """A command in a process of its own, its standard output and error in a log file.
+    """A command in a separate process, its standard output and error in a log file.
 
     As a context it is ended when the block ends: by SIGTERM, and by force after :data:`STOP_S` seconds.
     """
@@ -67,12 +67,12 @@ class ChildProcess:
 
     @property
     def pid(self) -> int:
-        """Process id."""
+        """The process id, as in /proc."""
         return self._process.pid
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended yet."""
+        """Whether the program has not ended yet."""
         return self._process.poll() is None
 
     @property

@@ -13,13 +13,13 @@ from collections import deque
 from contextlib import suppress
 from typing import Any, Final
 
-HELP: Final = "space: pause or go on, s or →: next message while paused, ↑ ↓: 10 % faster or slower"
+HELP: Final = "space: pause or resume, s or →: next message while paused, ↑ ↓: 10 % faster or slower"
 
 
 class Key(enum.Enum):
-    """What a key asks for."""
+    """The actions that keys stand for."""
 
-    PAUSE = "pause or go on"
+    PAUSE = "pause or resume"
     NEXT = "the next message"
     FASTER = "faster"
     SLOWER = "slower"
@@ -48,7 +48,7 @@ class Keyboard:
 
     @property
     def active(self) -> bool:
-        """Whether there are keys to read."""
+        """Whether a terminal is there to read keys from."""
         return self._before is not None
 
     def __enter__(self) -> Keyboard:

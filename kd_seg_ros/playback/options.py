@@ -9,7 +9,7 @@ from kd_seg_ros.common.option_types import not_negative, positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Declare the options of ``play_bag``."""
     parser.description = (
         "Publish the topics of a rosbag2 as they were recorded. --ros-args … may follow, as for every node."
     )

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "main", "run"]
 
 _LOOP_PAUSE_S: Final = 0.1  # between two rounds, so that a bag of one message does not spin
-_ACKNOWLEDGE_S: Final = 2.0  # how long to wait at the end for subscribers that lag behind
+_ACKNOWLEDGE_S: Final = 2.0  # how long to wait at the end for subscribers that are slow
 _SWITCH_S: Final = 0.0005  # for how long the reading thread may hold the interpreter against the other
 
 
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Play the bag."""
+    """Play the bag until its end or a signal; return 0."""
     with open_bag(args.bag) as reader:
         _run(reader, args)
     return 0
@@ -104,7 +104,7 @@ def _silent(text: str) -> None:
 
 
 def _play(player: Player, ahead: ReadAhead, begin: int, args: argparse.Namespace, stop: StopRequest) -> None:
-    """Play round after round."""
+    """Play the bag once, or round after round with ``--loop``."""
     rate, paused = args.rate, args.start_paused
     while not stop.requested:
         ahead.fill(stop)
@@ -146,7 +146,7 @@ def _held(reader: Reader, connections: Sequence[Connection], begin: int) -> list
 
 
 def _part(reader: Reader, args: argparse.Namespace) -> tuple[int, int]:
-    """Bag times, ns, between which to play."""
+    """Return the bag times (ns) between which to play."""
     begin = reader.start_time + round(args.start_offset * 1e9)
     if begin >= reader.end_time:
         seconds = reader.duration * 1e-9
@@ -165,7 +165,12 @@ def _remapping(reader: Reader, rules: Sequence[str]) -> list[str]:
             raise UserError(f"--remap {rule}: must be /old:=/new")
         if old not in topics:
             raise UserError(f"--remap {rule}: {not_among(old, topics, str(reader.path))}")
-    return ["--ros-args", *(word for rule in rules for word in ("-r", rule)), "--"] if rules else []
+    if not rules:
+        return []
+    arguments = ["--ros-args"]
+    for rule in rules:
+        arguments += ["-r", rule]
+    return [*arguments, "--"]
 
 
 def _create(path: Path | None, stack: ExitStack) -> TextIO | None:
@@ -211,7 +216,10 @@ def _wait_until_acknowledged(publishers: dict[str, Publisher], stop: StopRequest
 
 def _sleep(seconds: float, stop: StopRequest) -> None:
     end = time.monotonic() + seconds
-    while not stop.requested and (left := end - time.monotonic()) > 0:
+    while not stop.requested:
+        left = end - time.monotonic()
+        if left <= 0:
+            return
         time.sleep(min(left, LONGEST_WAIT_S))
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rclpy.node import Node
 
 LONGEST_WAIT_S: Final = 0.05
-"""How long a signal may go unnoticed."""
+"""Longest time, s, for which a signal may go unnoticed."""
 
 
 class BagClock:
@@ -89,7 +89,7 @@ class Player:
     def _change(self, key: Key | None, timeline: Timeline) -> None:
         if key is Key.PAUSE:
             timeline.toggle()
-            self._say("paused" if timeline.paused else "going on")
+            self._say("paused" if timeline.paused else "resumed")
         elif key is Key.FASTER or key is Key.SLOWER:
             timeline.set_rate(timeline.rate * (1.1 if key is Key.FASTER else 0.9))
             self._say(f"rate {timeline.rate:.3g}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rosbags.interfaces import Connection
 
 Overrides = Mapping[str, Mapping[str, Any]]
-"""By topic: policy → value, as the file says it."""
+"""Topic → policy → value, as the overrides file says it."""
 
 _POLICIES: Final = {
     "reliability": ("reliable", "best_effort"),
@@ -52,7 +52,7 @@ def create_publishers(
 
 
 def quality_of_service(connections: Sequence[Connection], override: Mapping[str, Any]) -> QoSProfile:
-    """What a topic was recorded with; of several offers the strictest, which suits every subscriber.
+    """Return the profile a topic was recorded with; of several the strictest, which suits every subscriber.
 
     :param override: policies that replace those of the recording.
     """
@@ -75,12 +75,12 @@ def quality_of_service(connections: Sequence[Connection], override: Mapping[str,
 
 
 def offered(connections: Sequence[Connection]) -> list[Any]:
-    """The profiles with which the recorded publishers of a topic offered it."""
+    """Return the profiles with which the recorded publishers offered a topic."""
     return [qos for c in connections for qos in c.ext.offered_qos_profiles]  # type: ignore[union-attr]
 
 
 def is_latched(connections: Sequence[Connection]) -> bool:
-    """Whether any of the topic's publishers kept its last messages for late subscribers."""
+    """Return whether one of the topic's publishers kept its last messages for late subscribers."""
     return any(qos.durability.name == "TRANSIENT_LOCAL" for qos in offered(connections))
 
 

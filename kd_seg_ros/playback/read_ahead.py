@@ -1,4 +1,4 @@
-"""Reading in a thread of its own, some seconds ahead, so that a slow disk does not delay a message."""
+"""Reading some seconds ahead in a second thread, so that a slow disk does not delay a message."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from threading import Condition, Thread
 from typing import Final, NamedTuple
 
 LIMIT_BYTES: Final = 128 * 2**20
-"""20 images of 1920×1080 in rgb8."""
+"""Largest number of bytes read ahead: about 20 images of 1920×1080 in rgb8."""
 _LIMIT_MESSAGES: Final = 10_000
 _LOOK_S: Final = 0.05  # how long the question whether to give up may wait
 
 
 class Recorded(NamedTuple):
-    """A message as the bag has it."""
+    """A message as it was recorded."""
 
     topic: str
     time: int
@@ -26,7 +26,7 @@ class ReadAhead:
     """Hands on what an iterator yields, which a thread has read before it was asked for."""
 
     def __init__(self, source: Iterator[Recorded | None], limit_bytes: int = LIMIT_BYTES) -> None:
-        """Start to read.
+        """Start the reading thread.
 
         :param source: used in the thread only. None ends a round; the next one may follow.
         :param limit_bytes: how much may wait to be taken (one message always may).
@@ -50,11 +50,14 @@ class ReadAhead:
 
         Whatever the source raises is raised here, after the messages before it.
         """
-        while (message := self._take(give_up)) is not None:
+        while True:
+            message = self._take(give_up)
+            if message is None:
+                return
             yield message
 
     def close(self) -> None:
-        """End the thread."""
+        """End the reading thread."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -11,7 +11,7 @@ class Timeline:
     """The time of the bag as a function of the steady clock.
 
     ``bag = bag₀ + rate · (now − now₀)``, all in ns; pausing, resuming and a change of the rate set the pair
-    (bag₀, now₀) anew. (Constants of the bag are integers: a float does not hold a date in ns.)
+    (bag₀, now₀) again. (Constants of the bag are integers: a float does not hold a date in ns.)
     """
 
     def __init__(
@@ -34,12 +34,12 @@ class Timeline:
 
     @property
     def paused(self) -> bool:
-        """Whether it stands still."""
+        """Whether bag time stands still."""
         return self._paused
 
     @property
     def rate(self) -> float:
-        """Bag time per time, as long as it does not stand still."""
+        """Speed: seconds of bag time per second, while it is not paused."""
         return self._rate
 
     def now(self) -> int:
@@ -56,17 +56,17 @@ class Timeline:
         return (stamp - self._bag) * 1e-9 / self._rate - passed
 
     def toggle(self) -> None:
-        """Pause, or go on from here."""
+        """Pause, or resume from the present bag time."""
         self._set_anchor(self.now())
         self._paused = not self._paused
 
     def set_rate(self, rate: float) -> None:
-        """Go on at another rate."""
+        """Continue at another rate."""
         self._set_anchor(self.now())
         self._rate = rate
 
     def jump(self, stamp: int) -> None:
-        """Go on from another bag time."""
+        """Continue from another bag time, ns."""
         self._set_anchor(stamp)
 
     def _set_anchor(self, bag: int) -> None:

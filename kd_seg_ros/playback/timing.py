@@ -28,7 +28,7 @@ class Published(NamedTuple):
 
 
 class Timing:
-    """What was published when; messages stepped to by key are not timed."""
+    """Records when each message was published; messages stepped to by key are not timed."""
 
     def __init__(self) -> None:
         self.published: list[Published] = []
@@ -45,7 +45,7 @@ class Timing:
         return float(p50), float(p99), max(late)
 
     def summary(self) -> str:
-        """Say it in one line."""
+        """Return the number of messages and the percentiles of their delay as one line of text."""
         if not self.published:
             return "no message was due"
         p50, p99, highest = self.percentiles()

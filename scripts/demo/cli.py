@@ -1,17 +1,19 @@
 """Replay camera frames through the segmentation node, record what it publishes, score it and show it.
 
-The node and the player run as processes of their own and talk over DDS, as on a vehicle.
+The node and the player run in separate processes and talk over DDS, as on a vehicle.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import math
 import os
 import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,33 +31,40 @@ from distill.drives.recording import answered_frames, answered_stamps
 from distill.evaluation.metrics_json import metrics_document
 from kd_seg_ros.common.child_process import ProcessError
 from kd_seg_ros.common.classes import CLASS_NAMES
+from kd_seg_ros.common.command_line import Parser, end_cleanly, fail
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import sha256
+from kd_seg_ros.common.logs import terminal_logging
+from kd_seg_ros.common.option_types import count, positive, topic
 from kd_seg_ros.common.ros_environment import isolated_environment
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.providers import PROVIDERS
 
+LOGGER = logging.getLogger("kd_seg_ros.demo")
+_PROG: Final = "scripts/demo"
 _NODE: Final = OutputTopics.of("")  # a node without a namespace
 _VIDEO_FRAMES: Final = 600  # of a longer drive every second, third … frame is shown
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return 0, 2 for a user's mistake or 1 if a part of the replay fails."""
-    argv = list(sys.argv[1:] if argv is None else argv)
-    args = _parser().parse_args(argv)
-    try:
-        import rclpy  # noqa: F401  # before any work is done
-    except ImportError as error:
-        return _fail(f"no ROS 2 ({error}): source an install, or pip install 'kd_seg_ros[ros]'", 2)
-    try:
-        _run(args, shlex.join(["python", "scripts/demo", *argv]))
-    except UserError as error:
-        return _fail(str(error), 2)
-    except ProcessError as error:
-        return _fail(str(error), 1)
-    except KeyboardInterrupt:
-        return 130
+    return end_cleanly(_PROG, partial(_main, sys.argv[1:] if argv is None else argv))
+
+
+def _main(argv: Sequence[str]) -> int:
+    parser = Parser(
+        _PROG, "Replay camera frames through the segmentation node; record, score and show the result."
+    )
+    add_arguments(parser)
+    args = parser.read(argv)
+    import rclpy  # noqa: F401 (whether it is there, before any work is done)
+
+    with terminal_logging(args.quiet):
+        try:
+            _run(args, shlex.join(["python", "scripts/demo", *argv]))
+        except ProcessError as error:
+            return fail(str(error), 1)
     return 0
 
 
@@ -69,17 +78,17 @@ def _run(args: argparse.Namespace, command: str) -> None:
     made_by = _read_commands(args.commands)
     drive = _drive(args, card)
     labels = "labelled" if drive.labelled else "without labels"
-    _say(f"{drive.bag}: {len(drive.frames)} frames on {drive.topic}, {labels}")
+    LOGGER.info(f"{drive.bag}: {len(drive.frames)} frames on {drive.topic}, {labels}")
     rate = args.rate or _measured_rate(drive, engine)
     del engine  # from here on its memory is the node's
 
     recording = args.out / "recording"
     remove_bag(recording, args.bag)
     os.environ.update(isolated_environment(os.environ))
-    _say(f"replaying through the node at {rate:.3g} times the recorded speed")
+    LOGGER.info(f"replaying through the node at {rate:.3g} times the recorded speed")
     replayed = replay(drive, _NODE, recording, ReplaySettings(args.model, args.provider, rate), args.out)
 
-    _say("scoring")
+    LOGGER.info("scoring")
     stamps = answered_stamps(recording, _NODE, drive.frames)
     if not stamps:
         raise ProcessError(f"the node answered none of the frames; {args.out / 'node.log'} says why")
@@ -91,7 +100,7 @@ def _run(args: argparse.Namespace, command: str) -> None:
     metrics = _metrics(args, card, drive, tally) | {"replay": replay_document(replayed, drive, stamps)}
     write_json(args.out / "metrics.json", metrics)
 
-    _say("making the video and the report")
+    LOGGER.info("making the video and the report")
     shown = sorted(stamps)[:: math.ceil(len(stamps) / _VIDEO_FRAMES)]
     frames = answered_frames(recording, _NODE, drive, set(shown), images=True)
     pictures = video_pictures(frames, card.palette)
@@ -100,7 +109,7 @@ def _run(args: argparse.Namespace, command: str) -> None:
     commands = [*(made_by or [command]), *replayed.commands]
     write_report(report, card, args.model, metrics, rows, video, commands)
     _summarise(metrics)
-    _say(f"report: {report}  (video: {video}, topics: {recording}, figures: {args.out / 'metrics.json'})")
+    print(f"report: {report}  (video: {video}, topics: {recording}, figures: {args.out / 'metrics.json'})")
 
 
 def _drive(args: argparse.Namespace, card: ModelCard) -> Drive:
@@ -116,7 +125,7 @@ def _drive(args: argparse.Namespace, card: ModelCard) -> Drive:
     fits = card.class_names == CLASS_NAMES
     drive = survey(args.bag, args.topic, args.labels_topic, num_classes=len(CLASS_NAMES) if fits else None)
     if drive.labels_topic and not fits:
-        _say("not scored: the classes of the model are not those of the labels")
+        LOGGER.info("not scored: the classes of the model are not those of the labels")
         drive = drive.without_labels()
     if args.limit is None or args.limit >= len(drive.frames):
         return drive
@@ -128,9 +137,9 @@ def _measured_rate(drive: Drive, engine: Engine) -> float:
     """Measure how fast the drive may be replayed, and say so if that is slower than recorded."""
     milliseconds = milliseconds_per_frame(drive, engine)
     rate = sustainable_rate(milliseconds, drive.hertz)
-    _say(f"the network takes {milliseconds:.0f} ms a frame")
+    LOGGER.info(f"the network takes {milliseconds:.0f} ms per frame")
     if rate < 1.0:
-        _say(f"too long for {drive.hertz:.3g} frames a second: the drive is replayed more slowly")
+        LOGGER.info(f"too long for {drive.hertz:.3g} frames per second: the drive is replayed more slowly")
     return rate
 
 
@@ -181,54 +190,49 @@ def _summarise(metrics: dict[str, Any]) -> None:
         print(f"    latency {latency['p50']:.1f} ms (p50), {latency['p99']:.1f} ms (p99)")
 
 
-def _say(text: str) -> None:
-    print(f"==> {text}", flush=True)
-
-
-def _fail(message: str, status: int) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return status
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="scripts/demo",
-        description="Replay camera frames through the segmentation node; record, score and show the result.",
-    )
-    parser.add_argument("--model", type=Path, required=True, help="ONNX file written by `distill export`")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``scripts/demo``."""
+    add = parser.add_argument
+    add("--model", type=Path, required=True, metavar="FILE", help="ONNX file, as `kd_seg export` writes it")
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--bag", type=Path, help="rosbag2 to replay: its folder, or one .mcap or .db3 file")
-    source.add_argument("--images", type=Path, help="folder of .png or .jpg frames to replay, 10 a second")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
-    parser.add_argument("--topic", help="image topic of the bag (default: the only one beside the labels)")
-    parser.add_argument(
-        "--labels-topic", help="labels to score against (default: `labels` next to the images, if there)"
+    source.add_argument(
+        "--bag",
+        type=Path,
+        metavar="BAG",
+        help="rosbag2 to replay: its folder, or one .mcap or .db3 file",
     )
-    parser.add_argument("--provider", choices=PROVIDERS, default="cpu", help="default: %(default)s")
-    parser.add_argument(
+    source.add_argument(
+        "--images", type=Path, metavar="DIR", help="folder of .png or .jpg frames to replay, 10 per second"
+    )
+    add("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    add(
+        "--topic",
+        type=topic,
+        metavar="TOPIC",
+        help="camera topic to replay (default: the only one of the bag)",
+    )
+    add(
+        "--labels-topic",
+        type=topic,
+        metavar="TOPIC",
+        help="score against the labels on this topic (default: labels, in the camera's namespace, if there)",
+    )
+    add("--provider", choices=tuple(PROVIDERS), default="cpu", help="what the network runs on")
+    add(
         "--rate",
         type=_rate,
-        metavar="R",
-        help="speed, 1 = as recorded; auto (default): that, or as slow as the network needs",
+        metavar="X",
+        help="speed of the replay, 1: as recorded; auto (default): that, or as slow as the network needs",
     )
-    parser.add_argument("--limit", type=_count, metavar="N", help="replay the first N frames only")
-    parser.add_argument(
-        "--commands", type=Path, help="text file with the commands that led here, for the report"
+    add("--limit", type=count, metavar="N", help="replay the first N frames only")
+    add(
+        "--commands",
+        type=Path,
+        metavar="FILE",
+        help="text file with the commands that led here, for the report",
     )
-    return parser
 
 
 def _rate(text: str) -> float | None:
-    if text == "auto":
-        return None
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
-    return value
+    """Read a speed; None for ``auto``."""
+    return None if text == "auto" else positive(text)

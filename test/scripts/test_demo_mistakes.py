@@ -115,7 +115,7 @@ def test_mistakes_end_in_one_line(
     name: str, tmp_path: Path, model: Path, module: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
     arguments, message = MISTAKES[name]
-    given = ["--model", model, "--out", tmp_path / "out", *arguments(tmp_path)]
+    given = ["--quiet", "--model", model, "--out", tmp_path / "out", *arguments(tmp_path)]
     assert module("cli").main(list(map(str, given))) == 2
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("error: ")
@@ -162,6 +162,16 @@ def test_excerpt_keeps_the_first_frames_with_labels_and_conditions(tmp_path: Pat
         np.testing.assert_array_equal(images[stamp], frame(number)[0])
         np.testing.assert_array_equal(labels[stamp], frame(number)[1])
     assert len(read_bag(tmp_path / "short")["/camera/image_raw"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "hertz", "rate"),
+    [(20.0, 10.0, 1.0), (140.0, 10.0, 0.5), (1400.0, None, 0.5), (7.0, 100.0, 1.0)],
+)
+def test_the_network_gets_seven_tenths_of_the_time(
+    milliseconds: float, hertz: float | None, rate: float, module: Any
+) -> None:
+    assert module("replay_rate").sustainable_rate(milliseconds, hertz) == pytest.approx(rate)
 
 
 def test_without_an_encoder_the_video_is_a_gif(

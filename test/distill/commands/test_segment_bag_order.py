@@ -113,12 +113,14 @@ def test_a_damaged_image_does_not_keep_the_others_from_being_scored(
     from kd_seg_ros.bags.messages import IMAGE, STORE
 
     with Writer(tmp_path / "bag", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
-        cameras, truth = (writer.add_connection(topic, IMAGE, typestore=STORE) for topic in (CAMERA, LABELS))
+        cameras = writer.add_connection(CAMERA, IMAGE, typestore=STORE)
+        truth = writer.add_connection(LABELS, IMAGE, typestore=STORE)
         for number in range(3):
             time = START + number * PERIOD
-            image, labels = (bytes(STORE.serialize_cdr(image_message(p, time), IMAGE)) for p in frame(number))
+            pixels, labels = frame(number)
+            image = bytes(STORE.serialize_cdr(image_message(pixels, time), IMAGE))
             writer.write(cameras, time, image if number != 1 else image[:5])
-            writer.write(truth, time, labels)
+            writer.write(truth, time, bytes(STORE.serialize_cdr(image_message(labels, time), IMAGE)))
     assert run(tmp_path / "bag", model, tmp_path / "out", "--labels-topic", LABELS) == 0
     assert "warning: 1 frames could not be decoded" in capfd.readouterr().err
     document = json.loads((tmp_path / "out" / "metrics.json").read_text())

@@ -24,7 +24,7 @@ NETWORK_SIZE = (40, 60)
 
 
 def network(path: Path, last: str = "", opset: int = 18, **changes: Any) -> Path:
-    """One strided convolution; ``last`` is an operator behind it, ``changes`` replace what the file says."""
+    """One strided convolution; ``last`` is an operator after it, ``changes`` replace what the file says."""
     rng = np.random.default_rng(0)
     settings = {
         "size": NETWORK_SIZE,

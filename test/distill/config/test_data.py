@@ -84,7 +84,7 @@ def test_a_class_map_may_stand_in_a_file_and_is_then_part_of_the_configuration(t
     [
         ({}, r"'data\.root' is missing"),
         ({"root": "r", "dataset": "no_such_data"}, r"data\.dataset.*choose from acdc, .*folder"),
-        ({"root": "r", "dataset": "bdd100k"}, "unknown data set 'bdd100k': .*did you mean 'bdd10k'"),
+        ({"root": "r", "dataset": "bdd100k"}, "unknown data set 'bdd100k'; choose from acdc, .*bdd10k"),
         ({"root": "r", "conditions": ["hail"]}, r"data\.conditions.*choose from fog, night, rain, snow"),
         ({"root": "r", "images": "x"}, "images belongs to data set 'folder', not 'acdc'"),
         ({"dataset": "bdd10k", "root": "r", "conditions": ["fog"]}, "conditions belongs to data set 'acdc'"),

@@ -22,7 +22,7 @@ WRONG[3, 4] = 19
 
 
 def bag(path: Path, labels: NDArray[np.uint8], stamp: int = START, images: int = 1) -> Path:
-    """A frame (or the same stamp several times) and a label map."""
+    """Write a bag with a label map and one image, or several images of one stamp."""
     entries: list[tuple[str, int, Any]] = [
         ("/front/image", START + number, image_message(frame(0)[0], START)) for number in range(images)
     ]

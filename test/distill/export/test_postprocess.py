@@ -1,4 +1,4 @@
-"""The nodes behind the network against SciPy's softmax of OpenCV's resized logits."""
+"""The nodes after the network against SciPy's softmax of OpenCV's resized logits."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import scipy.special
+from calibrations import CALIBRATIONS
 from onnx import TensorProto
 from onnx_parts import run_nodes
 
@@ -19,13 +20,6 @@ from distill.models.logit_calibration import PARAMETERS, LogitCalibration, Metho
 
 CLASSES = 19
 MAPS = {"mask": TensorProto.UINT8, "confidence": TensorProto.UINT8, "probability": TensorProto.FLOAT}
-CALIBRATIONS: dict[Method, LogitCalibration] = {
-    "temperature": LogitCalibration("temperature", temperature=0.6),
-    "class_temperature": LogitCalibration("class_temperature", temperatures=tuple(np.linspace(0.3, 3, 19))),
-    "vector": LogitCalibration(
-        "vector", weights=tuple(np.linspace(2, 0.5, 19)), biases=tuple(np.linspace(-1, 1, 19))
-    ),
-}
 
 
 def run(

@@ -16,7 +16,7 @@ SIZE = (12, 20)
 
 
 def pixels(image: np.ndarray, channels: list[int], working: tuple[int, int] = SIZE) -> np.ndarray:
-    """What the network would get."""
+    """Return the network's input, float32 [1, 3, h, w]."""
     graph = GraphBuilder("before/")
     add_preprocessing(graph, SIZE, working, MEAN, STD, TensorProto.FLOAT, "pixels")
     feeds = {"image": image, "channels": np.array(channels)}

@@ -13,6 +13,7 @@ import pytest
 import tiny_model
 import torch
 from architectures import SMALLEST, small_network
+from calibrations import CALIBRATIONS
 from scipy.ndimage import zoom
 from torch import Tensor, nn
 
@@ -22,7 +23,7 @@ from distill.export.agreement import measure_agreement
 from distill.export.model_card import save_with_card
 from distill.export.trace import to_dynamic_onnx, to_onnx
 from distill.models.deployed import DeployedModel
-from distill.models.logit_calibration import PARAMETERS, LogitCalibration, Method
+from distill.models.logit_calibration import PARAMETERS, Method
 from distill.models.network import Maps, SegmentationNetwork
 from kd_seg_ros.common.classes import NUM_CLASSES
 from kd_seg_ros.common.errors import UserError
@@ -85,20 +86,12 @@ class TinyNetwork(SegmentationNetwork):
         return Maps(logits, logits, {})
 
 
-CALIBRATIONS: dict[Method, LogitCalibration] = {
-    "temperature": LogitCalibration("temperature", temperature=0.6),
-    "class_temperature": LogitCalibration("class_temperature", temperatures=tuple(np.linspace(0.3, 3, 19))),
-    "vector": LogitCalibration(
-        "vector", weights=tuple(np.linspace(2, 0.5, 19)), biases=tuple(np.linspace(-1, 1, 19))
-    ),
-}
-
-
 def check(found: list[Any], model: DeployedModel, image: np.ndarray) -> None:
     """Compare mask, confidence and probability of a file with those of the network."""
     with torch.no_grad():
-        mask, confidence, probability = (values.numpy() for values in model(torch.from_numpy(image)))
+        expected = [values.numpy() for values in model(torch.from_numpy(image))]
         best, second = model.scores(torch.from_numpy(image))[0].topk(2, dim=0).values.numpy()
+    mask, confidence, probability = expected
     clear = best - second > 1e-4  # elsewhere two classes tie
     assert clear.mean() > 0.995
     np.testing.assert_array_equal(found[0][clear], mask[clear])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from distill.models.build import construct
 from distill.models.catalogue import MODELS, check_name
-from distill.models.complexity import complexity
+from distill.models.complexity import Complexity, complexity
 from distill.models.network import SegmentationNetwork
 from kd_seg_ros.common.errors import UserError
 
@@ -32,10 +33,10 @@ PUBLISHED = {
 
 @pytest.mark.parametrize("name", MODELS)
 def test_stored_counts_are_those_of_the_network(name: str) -> None:
-    counted, stored = complexity(name), MODELS[name]
-    assert stored.deployed_parameters == counted.deployed_parameters
-    assert stored.training_only_parameters == counted.training_only_parameters
-    assert stored.gflops == round(counted.gflops, 1)
+    model = MODELS[name]
+    counted = complexity(name)
+    stored = Complexity(model.deployed_parameters, model.training_only_parameters, model.gflops)
+    assert stored == replace(counted, gflops=round(counted.gflops, 1))
 
 
 def test_parameters_are_the_published_ones() -> None:

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import scipy.special
 import torch
+from calibrations import CALIBRATIONS
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from distill.models.deployed import DeployedModel
-from distill.models.logit_calibration import PARAMETERS, LogitCalibration, Method
+from distill.models.logit_calibration import PARAMETERS, Method
 from distill.models.output import Output, crop_padding, pad_to_multiple
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
@@ -25,15 +26,6 @@ class PixelwiseNetwork(nn.Module):
     def forward(self, image: Tensor) -> Output:
         logits = self.head(image)
         return Output(logits, logits, {})
-
-
-CALIBRATIONS: dict[Method, LogitCalibration] = {
-    "temperature": LogitCalibration("temperature", temperature=0.6),
-    "class_temperature": LogitCalibration("class_temperature", temperatures=tuple(np.linspace(0.3, 3, 19))),
-    "vector": LogitCalibration(
-        "vector", weights=tuple(np.linspace(2, 0.5, 19)), biases=tuple(np.linspace(-1, 1, 19))
-    ),
-}
 
 
 def by_hand(

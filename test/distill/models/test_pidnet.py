@@ -47,7 +47,7 @@ def test_any_size_gives_logits_of_that_size(hollow: tuple[Variant, PidNet], size
     variant, network = hollow
     output = network(torch.empty(1, 3, *size, device="meta"))
     assert output.logits.shape == (1, NUM_CLASSES, *size)
-    height, width = (-(-side // 64) * 64 for side in size)
+    height, width = -(-size[0] // 64) * 64, -(-size[1] // 64) * 64
     assert list(output.features) == list(output.strides) == ["detail", "context", "boundary"]
     for name, feature in output.features.items():
         stride = output.strides[name]
@@ -96,7 +96,8 @@ def test_pag_takes_context_where_the_two_agree() -> None:
     torch.manual_seed(0)
     pag = Pag(4, 2).eval()
     p, i = torch.randn(2, 1, 4, 3, 5)
-    w_x, w_y = (f.state_dict()["0.weight"].numpy()[:, :, 0, 0] for f in (pag.f_x, pag.f_y))
+    w_x = pag.f_x.state_dict()["0.weight"].numpy()[:, :, 0, 0]
+    w_y = pag.f_y.state_dict()["0.weight"].numpy()[:, :, 0, 0]
     similarity = (np.einsum("kc,bchw->bkhw", w_x, p) * np.einsum("kc,bchw->bkhw", w_y, i)).sum(1) / (1 + 1e-5)
     gate = scipy.special.expit(similarity)[:, None]
     with torch.no_grad():
@@ -117,17 +118,22 @@ def test_bag_takes_detail_on_boundaries_and_context_elsewhere() -> None:
         torch.testing.assert_close(light(p, i, -sure), light.conv_p(p + i) + light.conv_i(i))
 
 
+def covered(side: int, kernel: int, stride: int) -> list[int]:
+    """How many samples of an axis each window of a pooling covers; the others lie beyond its ends."""
+    counts = []
+    for centre in range(0, side, stride):
+        first, last = centre - kernel // 2, centre + kernel // 2
+        counts.append(min(last, side - 1) - max(first, 0) + 1)
+    return counts
+
+
 def test_zeros_around_the_map_count_in_the_pooling() -> None:
     """On a map of ones, the average is the share of the window that lies in the map."""
     pooling = Pappm(1, 1, 1)
-    scales = (pooling.scale1, pooling.scale2, pooling.scale3)
-    for scale, (kernel, stride) in zip(scales, ((5, 2), (9, 4), (17, 8)), strict=True):
-        rows, columns = (
-            [sum(0 <= at + k - kernel // 2 < side for k in range(kernel)) for at in range(0, side, stride)]
-            for side in (3, 7)
-        )
-        expected = np.outer(rows, columns) / kernel**2
-        np.testing.assert_allclose(scale[0](torch.ones(1, 1, 3, 7))[0, 0], expected, rtol=1e-6)
+    for number, (kernel, stride) in enumerate(((5, 2), (9, 4), (17, 8)), start=1):
+        pool = pooling.get_submodule(f"scale{number}.0")
+        expected = np.outer(covered(3, kernel, stride), covered(7, kernel, stride)) / kernel**2
+        np.testing.assert_allclose(pool(torch.ones(1, 1, 3, 7))[0, 0], expected, rtol=1e-6)
     assert float(pooling.scale4[0](torch.ones(1, 1, 3, 7))) == 1
 
 
@@ -186,7 +192,7 @@ def test_a_cityscapes_file_of_the_authors_loads_as_a_whole(
 
 def imagenet_file(network: PidNet, path: Path, without: str = "") -> dict[str, Tensor]:
     """Save what the authors' ImageNet network has: the trunk, and its own classifier."""
-    state = {k: v for k, v in network.state_dict().items() if k.startswith(tuple(f"{t}." for t in TRUNK))}
+    state = {key: value for key, value in network.state_dict().items() if key.partition(".")[0] in TRUNK}
     state |= {f"{part}.0.weight": torch.ones(2) for part in CLASSIFIER}
     state.pop(without, None)
     torch.save({"epoch": 100, "state_dict": state}, path)

@@ -33,8 +33,11 @@ def test_odd_sizes_agree_between_families() -> None:
     """At 864² ResNet and ConvNeXt would disagree on P64 and P128 without the padding (here at 216² + …)."""
     networks = [SwiftNet(name, NUM_CLASSES, channels=8).eval() for name in ("resnet10t", "convnext_atto")]
     image = torch.randn(1, 3, 216, 216)
-    with torch.no_grad():
-        shapes = [{k: v.shape for k, v in n(image).features.items()} for n in networks]
+    shapes = []
+    for network in networks:
+        with torch.no_grad():
+            features = network(image).features
+        shapes.append({name: values.shape for name, values in features.items()})
     assert shapes[0] == shapes[1]
 
 

@@ -27,7 +27,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def network(request: pytest.FixtureRequest) -> nn.Module:
-    """With statistics that say something."""
+    """A network whose BatchNorms have the statistics of some images."""
     torch.manual_seed(0)
     made = NETWORKS[request.param]().train()
     with torch.no_grad():

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from architectures import SMALLEST, small_network
 
-from distill.models.build import build
-from distill.models.hrnet import HrNetV2
-from distill.models.network import SegmentationNetwork
 from distill.models.output import pad_to_multiple
 from distill.training.feature_maps import (
     FeatureShape,
@@ -18,18 +16,9 @@ from distill.training.feature_maps import (
 HEADS = {"pidnet_s": ["semantic", "boundary"], "sfnet_lite_resnet18": ["semantic"]}
 
 
-def network(name: str) -> SegmentationNetwork:
-    if name == "hrnetv2":
-        return HrNetV2("hrnet_w18_small", 5)
-    swiftnet = {"backbone": "mobilenetv4_conv_small_035", "channels": 8} if name == "swiftnet" else {}
-    return build(name, 5, **swiftnet)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    "name", ["swiftnet", "pidnet_s", "sfnet_resnet18", "sfnet_lite_resnet18", "segformer_b0", "hrnetv2"]
-)
+@pytest.mark.parametrize("name", SMALLEST)
 def test_shapes_and_heads_are_foreseen_and_nothing_is_touched(name: str) -> None:
-    model = network(name).train()
+    model = small_network(name, 5).train()
     before = {key: value.clone() for key, value in model.state_dict().items()}
     random = torch.get_rng_state()
     shapes, heads = feature_shapes(model, (65, 130)), training_heads(model)
@@ -44,7 +33,7 @@ def test_shapes_and_heads_are_foreseen_and_nothing_is_touched(name: str) -> None
 
 
 def test_a_frozen_network_stays_frozen() -> None:
-    model = network("pidnet_s").eval()
+    model = small_network("pidnet_s", 5).eval()
     feature_shapes(model, (64, 64))
     training_heads(model)
     assert not any(module.training for module in model.modules())
@@ -56,7 +45,7 @@ def test_shapes_are_written_as_channels_height_width() -> None:
 
 @pytest.mark.parametrize("size", [(128, 256), (65, 97), (97, 131), (129, 40)])
 def test_labels_are_padded_as_the_network_pads_the_image(size: tuple[int, int]) -> None:
-    model = network("swiftnet").eval()
+    model = small_network("swiftnet_resnet18", 5).eval()
     labels = torch.randint(0, 5, (1, *size))
     with torch.no_grad():
         output = model(torch.zeros(1, 3, *size))

@@ -38,3 +38,14 @@ def test_what_is_cut_short_is_refused(length: int) -> None:
     assert read_header(raw).frame_id == "camera_front"
     with pytest.raises(ValueError, match="cut short"):
         read_header(raw[:length])
+
+
+def test_a_header_that_ros_has_serialised() -> None:
+    serialization = pytest.importorskip("rclpy.serialization")
+    from sensor_msgs.msg import Image
+
+    message = Image()
+    message.header.stamp.sec, message.header.stamp.nanosec = 1_700_000_000, 123_456_789
+    message.header.frame_id = "camera"
+    found = read_header(serialization.serialize_message(message))
+    assert found == (1_700_000_000_123_456_789, "camera")

@@ -45,14 +45,14 @@ def test_node(tiny: Path) -> None:
     assert 0 < found["published"] <= found["received"] <= found["sent"]
     assert found["rejected"] == found["failed"] == 0
     for values in (
-        *(figures[name] for name in ("bare", "engine", "bare_beside", "bare_beside_age")),
+        *(figures[name] for name in ("bare", "engine", "bare_with_camera", "bare_with_camera_age")),
         *(found[name] for name in node_suite.QUANTITIES),
         *found["ages"].values(),
     ):
         assert_ordered(values)
-    assert figures["bare_beside"]["count"] <= found["sent"] - node_suite.TURN * node_suite.WARM_UP
-    assert figures["bare_beside"]["p50"] <= figures["bare_beside_age"]["p50"]
-    added = found["latency_ms"]["p50"] - figures["bare_beside"]["p50"]
+    assert figures["bare_with_camera"]["count"] <= found["sent"] - node_suite.TURN * node_suite.WARM_UP
+    assert figures["bare_with_camera"]["p50"] <= figures["bare_with_camera_age"]["p50"]
+    added = found["latency_ms"]["p50"] - figures["bare_with_camera"]["p50"]
     assert figures["overhead"]["node"] == pytest.approx(added)
     assert "| **node**, image arrived → maps published |" in result.text
     assert f"adds {added:.2f} ms" in result.text

@@ -60,7 +60,7 @@ def play(domain: int) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 def padded(raw: bytes) -> bytes:
-    """As DDS delivers it: a serialized payload is filled up to a multiple of 4 bytes."""
+    """Return a message as DDS delivers it: a serialized payload is filled up to a multiple of 4 bytes."""
     return raw + bytes(-len(raw) % 4)
 
 

@@ -59,7 +59,7 @@ def test_paused_until_the_key_and_then_as_if_nothing_had_been() -> None:
     assert abs(first - 2.5) < 0.11  # 1.5 s later, but for how often keys are looked at
     assert abs(second - first - 1.0) < 0.001
     assert len(player.timing.published) == 3
-    assert world.said == ["paused", "going on"]
+    assert world.said == ["paused", "resumed"]
 
 
 def test_steps_while_paused_are_not_timed() -> None:

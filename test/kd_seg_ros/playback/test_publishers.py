@@ -15,7 +15,7 @@ VOLATILE, LATCHED = QosDurability.VOLATILE, QosDurability.TRANSIENT_LOCAL
 
 
 class Connection:
-    """What is looked at of a bag's connection."""
+    """The part of a bag's connection that publishers are made of."""
 
     def __init__(self, *offers: Any) -> None:
         self.ext = self

@@ -1,0 +1,58 @@
+"""The figures of a replay, from reports and moments written by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from demo_drive import PERIOD, START, write_drive
+
+from distill.drives.drive import survey
+from distill.drives.replay_report import Replayed, percentiles, replay_document
+
+COUNTS = ("received", "published", "overwritten", "rejected", "failed")
+
+
+def report(*counts: int) -> dict[str, str]:
+    """What a node says of itself, with its counters in the order of COUNTS."""
+    frames = {f"frames_{name}": str(value) for name, value in zip(COUNTS, counts, strict=True)}
+    return {"provider": "CPUExecutionProvider", "latency_ms_p50": "3.5", "latency_ms_p99": "4", **frames}
+
+
+def test_every_frame_is_accounted_for(tmp_path: Path) -> None:
+    drive = survey(write_drive(tmp_path / "bag", 5))
+    stamps = [START + number * PERIOD for number in range(5)]
+    sent = {stamp: 1_000_000 * number for number, stamp in enumerate(stamps)}
+    arrivals = {
+        "/mask": {stamps[0]: 2_000_000, stamps[1]: 5_000_000, stamps[2]: 9_000_000},
+        "/confidence": {stamps[0]: 3_000_000, stamps[1]: 4_000_000},
+    }
+    replayed = Replayed(
+        mode="real time",
+        rate=2.0,
+        before=report(10, 10, 0, 0, 0),
+        after=report(14, 13, 1, 0, 0),
+        sent=sent,
+        arrivals=arrivals,
+        unanswered={stamps[4]: "timeout"},
+        timing_error=None,
+    )
+    found = replay_document(replayed, drive, stamps[:2])
+    assert (found["mode"], found["rate"], found["provider"]) == ("real time", 2.0, "CPUExecutionProvider")
+    assert (found["frames_sent"], found["frames_received"], found["frames_recorded"]) == (5, 4, 2)
+    assert found["dropped"] == {
+        "not_received": 1,
+        "overwritten": 1,
+        "rejected": 0,
+        "failed": 0,
+        "not_recorded": 1,
+    }
+    assert [frame["number"] for frame in found["dropped_frames"]] == [3, 4, 5]
+    assert [frame["reason"] for frame in found["dropped_frames"]] == [None, None, "timeout"]
+    assert found["latency"] == {"latency_ms": {"p50": 3.5, "p99": 4.0}}
+    # Until the later of the two maps: 3 ms for the first frame, 5 − 1 = 4 ms for the second.
+    assert found["round_trip_ms"] == {"p50": pytest.approx(3.5), "p99": pytest.approx(3.99), "max": 4.0}
+
+
+def test_nothing_has_no_percentiles() -> None:
+    assert percentiles([]) is None

@@ -1,0 +1,25 @@
+"""One calibration of every method, for tests that go through all of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from distill.models.logit_calibration import (
+    CLASS_TEMPERATURE,
+    TEMPERATURE,
+    VECTOR,
+    LogitCalibration,
+    Method,
+)
+
+_CLASSES = 19
+
+CALIBRATIONS: dict[Method, LogitCalibration] = {
+    TEMPERATURE: LogitCalibration(TEMPERATURE, temperature=0.6),
+    CLASS_TEMPERATURE: LogitCalibration(CLASS_TEMPERATURE, temperatures=tuple(np.linspace(0.3, 3, _CLASSES))),
+    VECTOR: LogitCalibration(
+        VECTOR, weights=tuple(np.linspace(2, 0.5, _CLASSES)), biases=tuple(np.linspace(-1, 1, _CLASSES))
+    ),
+}
+"""Method → a calibration for 19 classes. Tests iterate over the methods themselves, so that one without an
+entry here fails them."""
