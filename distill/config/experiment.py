@@ -37,9 +37,9 @@ class Config(Section):
     teacher: TeacherConfig | None = None
     """The trained network that the student learns from; null: it learns from the labels alone."""
     objective: ObjectiveConfig = ObjectiveConfig()
-    """The losses that are minimised."""
+    """The losses that are minimised, and their weights."""
     training: TrainingConfig = TrainingConfig()
-    """The optimisation."""
+    """Length, batches and optimiser of the training."""
 
     @model_validator(mode="after")
     def _check_teacher(self) -> Config:

@@ -11,6 +11,7 @@ import yaml
 from distill.config.keys import UnknownKeyError, alternatives, is_optional, section_in, type_of
 from kd_seg_ros.common.errors import UserError
 
+# Words of the command line, in lower case.
 _NULL: Final = ("null", "none", "~")
 _BOOLEANS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
