@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from distill.common.files import write_json
-from distill.evaluation.bootstrap import Difference, paired_bootstrap
+from distill.evaluation.bootstrap import Difference, compare_by_condition
 from distill.evaluation.evaluated_run import EvaluatedRun, check_comparable, read_run
-from distill.evaluation.image_scores import ImageScores
-from distill.evaluation.metrics_json import FULL
 from kd_seg_ros.common.errors import UserError
 
 
@@ -40,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--draws must be at least 100: fewer give no 95 % interval")
     first, second = read_run(args.first), read_run(args.second)
     check_comparable([first, second])
-    results = compare(first.images, second.images, args.by, args.draws)
+    results = compare_by_condition(first.images, second.images, args.by, args.draws)
     print_differences(results, first, second)
     if args.json:
         document = {
@@ -57,31 +53,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def compare(
-    first: ImageScores, second: ImageScores, by: str, draws: int
-) -> dict[str, tuple[Difference, Difference]]:
-    """Return the differences in mIoU and in ECE by condition; conditions without labels are left out."""
-    results = {}
-    for condition in (FULL, *dict.fromkeys(first.conditions.tolist())):
-        chosen = np.full(len(first), True) if condition == FULL else first.conditions == condition
-        if first.count[chosen].sum():
-            mine, other = first.only(chosen), second.only(chosen)
-            results[condition] = paired_bootstrap(mine, other, groups(mine, by), draws)
-    return results
-
-
-def groups(images: ImageScores, by: str) -> NDArray[np.int64] | None:
-    """Number the sequences (folders) of the images; None if each is drawn by itself."""
-    if by == "image":
-        return None
-    folders = [str(PurePosixPath(name).parent) for name in images.names.tolist()]
-    return np.unique(folders, return_inverse=True)[1]
-
-
 def print_differences(
     results: dict[str, tuple[Difference, Difference]], first: EvaluatedRun, second: EvaluatedRun
 ) -> None:
-    """Print a row per condition and score, and what it means."""
+    """Print a row per condition and score, with its verdict."""
     print(f"A: {first.name}\nB: {second.name}")
     table = Table("", "A [%]", "B [%]", "B − A", "95 % interval", "verdict")
     for index, (score, higher_is_better) in enumerate((("mIoU", True), ("ECE", False))):
@@ -92,7 +67,7 @@ def print_differences(
 
 
 def row(found: Difference, higher_is_better: bool) -> list[str]:
-    """Lay out a difference in points of 100."""
+    """Return the cells of a difference, in percentage points."""
     verdict = "could be chance" if found.enough else f"{found.units} are too few to tell"
     if found.certain:
         verdict = "B is better" if (found.low > 0) == higher_is_better else "A is better"

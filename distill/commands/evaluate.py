@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--onnx", type=Path, help="a file of `export`, run as the vehicle runs it")
     evaluation_images.add_options(parser)
     parser.add_argument(
-        "--out", type=Path, help="metrics.json to write, with tables beside it (default: beside the model)"
+        "--out", type=Path, help="metrics.json to write, with tables next to it (default: next to the model)"
     )
     parser.add_argument(
         "--provider", choices=PROVIDERS, default="cpu", help="of --onnx (default: %(default)s)"

@@ -1,1 +1,1 @@
-"""Scores of a network on labelled images."""
+"""Scores of a trained network on labelled images: how they are computed, stored, read back and compared."""

@@ -1,84 +1,82 @@
-"""Paired bootstrap: how far a difference of two models' scores could be chance of which images were taken.
+"""Paired bootstrap: could a difference of two models' scores be due to which images were taken?
 
 Efron and Tibshirani, *An introduction to the bootstrap*, 1993. The N images are drawn N times with
-replacement, both models are scored on the same draw, and the difference Δ = score(B) − score(A) is noted; of
-R such draws the interval from the (1−level)/2 to the (1+level)/2 quantile is given. Scores are those of the
+replacement, both models are scored on the same draw, and Δ = score(B) − score(A) is taken; over R such draws
+the interval reaches from the (1−level)/2 to the (1+level)/2 quantile of Δ. Scores are those of the
 pooled pixels: mIoU of the summed confusion matrices and ECE of the summed confidence bins, both 0…1.
 
-Images of one drive resemble each other, so that N images are worth fewer: then draw whole sequences
-(``groups``).
+Images of one drive resemble each other, so that N of them are worth fewer independent ones: then draw whole
+sequences (``groups``).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distill.evaluation.image_scores import ImageScores
+from distill.evaluation.metrics_json import FULL
 from distill.metrics.confusion import iou_per_class
 
 FEWEST: Final = 10
-"""Of fewer images or groups no verdict is given."""
-AT_ONCE: Final = 1000
-"""Draws that are worked on together, which bounds the memory."""
+"""With fewer images or groups than this, no verdict is given."""
+DRAWS_AT_ONCE: Final = 1000
+"""So many draws are computed in one step, which bounds the memory."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A score of two models on the same images, 0…1."""
+    """A score of two models on the same images, and how sure the difference is."""
 
     first: float
+    """Score of the first model, 0…1."""
     second: float
+    """Score of the second model, 0…1."""
     low: float
     """Lower end of the interval of ``second − first``."""
     high: float
+    """Upper end of the interval of ``second − first``."""
     better: float
     """Share of draws in which the second has the higher score."""
     units: int
-    """How many images, or groups of them, were drawn from."""
+    """Number of images, or of groups of images, that were drawn from."""
 
     @property
     def enough(self) -> bool:
-        """Whether there is enough to draw from: the intervals of a handful of images are far too narrow."""
+        """True if there are enough units: the intervals of a handful of images are far too narrow."""
         return self.units >= FEWEST
 
     @property
     def certain(self) -> bool:
-        """Whether there is enough to tell, and the interval leaves out 0."""
+        """True if there are enough units and the interval leaves out 0."""
         return self.enough and (self.low > 0 or self.high < 0)
 
 
 @dataclass(frozen=True)
 class Tables:
-    """What the scores of a draw are summed from; G groups of images."""
+    """Sums over the images of each of G groups, from which the scores of any draw of groups follow."""
 
     confusion: NDArray[np.float64]
-    """[G, C, C + 1]."""
+    """[G, C, C + 1], confusion matrices, see :mod:`distill.metrics.confusion`."""
     gap: NDArray[np.float64]
-    """[G, B], correct pixels minus summed confidence by bin."""
+    """[G, B], number of correct pixels minus summed confidence, by confidence bin."""
     pixels: NDArray[np.float64]
-    """[G], labelled ones."""
+    """[G], number of labelled pixels."""
 
     @classmethod
     def of(cls, scores: ImageScores, group: NDArray[np.int64]) -> Tables:
         """Sum the images of each group.
 
-        :param group: [N], 0…G−1.
+        :param group: [N], the number of each image's group, 0…G−1.
         """
-        count = int(group.max()) + 1
-
-        def summed(values: NDArray[np.number]) -> NDArray[np.float64]:
-            total = np.zeros((count, *values.shape[1:]))
-            np.add.at(total, group, values)
-            return total
-
         return cls(
-            summed(scores.confusion),
-            summed(scores.correct - scores.confidence),
-            summed(scores.count.sum(axis=1)),
+            _sum_groups(scores.confusion, group),
+            _sum_groups(scores.correct - scores.confidence, group),
+            _sum_groups(scores.count.sum(axis=1), group),
         )
 
     def scores(self, times: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -86,6 +84,7 @@ class Tables:
 
         :param times: [R, G], how often each group was drawn.
         """
+        # mIoU over the classes that occur in the draw: the matrices of the drawn groups added up.
         shape = self.confusion.shape[1:]
         iou = iou_per_class((times @ self.confusion.reshape(len(self.pixels), -1)).reshape(-1, *shape))
         present = ~np.isnan(iou)
@@ -95,6 +94,7 @@ class Tables:
             out=np.full(len(times), np.nan),
             where=present.any(axis=1),
         )
+        # ECE = Σ_b |correct_b − confidence_b| / pixels, each summed over the drawn groups.
         pixels = times @ self.pixels
         gap = np.abs(times @ self.gap).sum(axis=1)
         return miou, np.divide(gap, pixels, out=np.full(len(times), np.nan), where=pixels > 0)
@@ -110,8 +110,11 @@ def paired_bootstrap(
 ) -> tuple[Difference, Difference]:
     """Compare two models on the same images; return the differences in mIoU and in ECE.
 
-    :param groups: [N], 0…G−1, the images that are drawn together; None: each by itself.
-    :raises ValueError: without a labelled pixel.
+    :param groups: [N], 0…G−1, the group with which each image is drawn; None: each by itself.
+    :param draws: R, the number of draws.
+    :param level: share of the draws that the interval holds, 0…1.
+    :param seed: of the random generator; the same seed gives the same result.
+    :raises ValueError: if no pixel is labelled.
     """
     group = np.arange(len(first)) if groups is None else groups
     tables = [Tables.of(scores, group) for scores in (first, second)]
@@ -120,21 +123,58 @@ def paired_bootstrap(
         raise ValueError("no labelled pixel")
     rng = np.random.default_rng(seed)
     found: list[NDArray[np.float64]] = []
-    for start in range(0, draws, AT_ONCE):
-        times = rng.multinomial(number, np.full(number, 1 / number), min(AT_ONCE, draws - start)).astype(
-            float
-        )
-        scores = [table.scores(times) for table in tables]
-        found.append(np.stack([scores[1][i] - scores[0][i] for i in range(2)]))
+    for start in range(0, draws, DRAWS_AT_ONCE):
+        times = rng.multinomial(
+            number, np.full(number, 1 / number), min(DRAWS_AT_ONCE, draws - start)
+        ).astype(float)
+        miou, ece = tables[0].scores(times)
+        other_miou, other_ece = tables[1].scores(times)
+        found.append(np.stack([other_miou - miou, other_ece - ece]))
     differences = np.concatenate(found, axis=1)
-    whole = [table.scores(np.ones((1, number))) for table in tables]
-    miou, ece = (_difference(whole[0][i][0], whole[1][i][0], differences[i], level, number) for i in range(2))
-    return miou, ece
+    # The scores themselves are those of every image taken once.
+    once = np.ones((1, number))
+    miou, ece = tables[0].scores(once)
+    other_miou, other_ece = tables[1].scores(once)
+    return (
+        _difference(miou[0], other_miou[0], differences[0], level, number),
+        _difference(ece[0], other_ece[0], differences[1], level, number),
+    )
+
+
+def compare_by_condition(
+    first: ImageScores, second: ImageScores, by: str, draws: int
+) -> dict[str, tuple[Difference, Difference]]:
+    """Return the differences in mIoU and in ECE by condition; conditions without labels are left out.
+
+    :param by: ``image`` or ``sequence``, what is drawn.
+    """
+    results = {}
+    for condition in (FULL, *dict.fromkeys(first.conditions.tolist())):
+        chosen = np.full(len(first), True) if condition == FULL else first.conditions == condition
+        if first.count[chosen].sum():
+            ours, others = first.only(chosen), second.only(chosen)
+            groups = sequences(ours) if by == "sequence" else None
+            results[condition] = paired_bootstrap(ours, others, groups, draws)
+    return results
+
+
+def sequences(images: ImageScores) -> NDArray[np.int64]:
+    """Return the number of each image's sequence, [N]: the images of one folder are a sequence."""
+    folders = [str(PurePosixPath(name).parent) for name in images.names.tolist()]
+    return np.unique(folders, return_inverse=True)[1]
+
+
+def _sum_groups(values: NDArray[np.number], group: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Sum the rows [N, …] of each group, [G, …]."""
+    total = np.zeros((int(group.max()) + 1, *values.shape[1:]))
+    np.add.at(total, group, values)
+    return total
 
 
 def _difference(
     first: float, second: float, draws: NDArray[np.float64], level: float, units: int
 ) -> Difference:
+    """Describe a score's difference; draws without a score (NaN) are left out."""
     draws = draws[~np.isnan(draws)]
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return Difference(float(first), float(second), float(low), float(high), float((draws > 0).mean()), units)

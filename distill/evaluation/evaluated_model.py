@@ -1,4 +1,4 @@
-"""A trained model, opened for evaluation: a checkpoint, or an exported file as the vehicle runs it."""
+"""A trained model, opened for evaluation: a checkpoint, or an exported file run as the vehicle runs it."""
 
 from __future__ import annotations
 
@@ -26,25 +26,30 @@ from kd_seg_ros.inference.card import ModelCard
 
 @dataclass(frozen=True)
 class EvaluatedModel:
-    """What an evaluation needs of a model."""
+    """A model that can be evaluated, with what its document says about it."""
 
     path: Path
     class_names: tuple[str, ...]
+    """The names of the classes by trainId."""
     data: DataConfig | None
-    """What it was trained on; None if it does not say so in this version's terms."""
+    """The data set it was trained on; None if it does not say so in terms that this version understands."""
     trained_on: str
-    """The same in words."""
+    """The training data in words."""
     about: dict[str, Any]
-    """The ``model`` of metrics.json."""
+    """The entry ``model`` of metrics.json."""
     segment: Segmenter
+    """Gives mask and confidence of an image."""
     predict: Predictor | None
-    """None: the model gives mask and confidence only."""
+    """Gives the probabilities of all classes; None: the model gives mask and confidence only."""
     size: tuple[int, int] | None = None
-    """Height and width, where the model knows only one."""
+    """Height and width of the images, where the model takes only one size."""
 
 
 def open_checkpoint(path: Path) -> EvaluatedModel:
-    """Open a checkpoint, with the calibration stored next to it; raises UserError."""
+    """Open a checkpoint, with the calibration stored next to it.
+
+    :raises UserError: if one of the two is damaged, or they do not belong together.
+    """
     network, config = load_student(path)
     model = deployed(network, config, load_calibration(path) or NONE)
     return EvaluatedModel(
@@ -59,7 +64,11 @@ def open_checkpoint(path: Path) -> EvaluatedModel:
 
 
 def open_onnx(path: Path, provider: str) -> EvaluatedModel:
-    """Open a file of `export`; raises UserError."""
+    """Open a file of `export`.
+
+    :param provider: one of :data:`~kd_seg_ros.inference.providers.PROVIDERS`.
+    :raises UserError: if it cannot be read or run.
+    """
     engine, predict = open_engine(path, provider)
     card = engine.card
     return EvaluatedModel(

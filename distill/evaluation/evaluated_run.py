@@ -21,16 +21,18 @@ from kd_seg_ros.common.errors import UserError
 
 @dataclass(frozen=True)
 class EvaluatedRun:
-    """One evaluation."""
+    """The result of one evaluation, read back from its files."""
 
     path: Path
-    """The metrics.json."""
+    """Path of the metrics.json."""
     document: dict[str, Any]
+    """Content of the metrics.json."""
     images: ImageScores
+    """Scores of the single images."""
 
     @property
     def name(self) -> str:
-        """Of the model, and where it lies."""
+        """Name of the model, with the path of its metrics.json."""
         return f"{self.document['model']['name']} ({self.path})"
 
 
@@ -45,7 +47,7 @@ def write_run(path: Path, document: dict[str, Any], images: ImageScores) -> None
 
 
 def read_run(path: Path) -> EvaluatedRun:
-    """Read a run folder (its best.metrics.json) or a metrics.json, with the images.npz beside it.
+    """Read a run folder (its best.metrics.json) or a metrics.json, with the images.npz next to it.
 
     :raises UserError: if one of them is missing, damaged, of another version, or they do not belong together.
     """
@@ -78,8 +80,8 @@ def check_comparable(runs: Sequence[EvaluatedRun]) -> None:
 def _difference(first: EvaluatedRun, other: EvaluatedRun) -> str:
     """Return in words how two runs' data differ; empty if they do not."""
     if first.document["classes"] != other.document["classes"]:
-        mine, others = (", ".join(run.document["classes"]) for run in (first, other))
-        return f"their classes are {mine} and {others}"
+        ours, others = ", ".join(first.document["classes"]), ", ".join(other.document["classes"])
+        return f"their classes are {ours} and {others}"
     if len(first.images) != len(other.images):
         return f"they are over {len(first.images)} and {len(other.images)} images"
     names = first.images.names != other.images.names

@@ -1,6 +1,6 @@
-"""Confusion and confidence of every single image: for paired comparisons, and to find the worst ones.
+"""Confusion and confidence of every single image: for paired comparisons, and to find the worst images.
 
-Kept beside metrics.json as ``images.npz``: a few hundred bytes an image.
+They are stored next to metrics.json as ``images.npz``, with a few hundred bytes per image.
 """
 
 from __future__ import annotations
@@ -17,31 +17,37 @@ from distill.common.files import write_file
 from kd_seg_ros.common.errors import UserError
 
 FORMAT: Final = 1
-"""Version of the file."""
+"""Version of the file's layout."""
 
 
 @dataclass(frozen=True)
 class ImageScores:
-    """N images of C classes in their order, with B confidence bins and a cell for confidence of exactly 1."""
+    """The tables of N images in the order of their evaluation.
+
+    C classes, B confidence bins; the last of the B + 1 cells is that of confidence exactly 1.
+    """
 
     names: NDArray[np.str_]
-    """[N], the images' paths below the data's root."""
+    """[N], the images' paths below the data's root, with slashes."""
     conditions: NDArray[np.str_]
-    """[N]."""
+    """[N], the images' conditions."""
     confusion: NDArray[np.int64]
-    """[N, C, C + 1], see :mod:`distill.metrics.confusion`."""
+    """[N, C, C + 1], confusion matrices, see :mod:`distill.metrics.confusion`."""
     count: NDArray[np.int64]
-    """[N, B + 1], labelled pixels by confidence."""
+    """[N, B + 1], number of labelled pixels by confidence."""
     confidence: NDArray[np.float64]
     """[N, B + 1], sum of their confidence."""
     correct: NDArray[np.int64]
-    """[N, B + 1], how many of them are right."""
+    """[N, B + 1], how many of them were predicted correctly."""
 
     def __len__(self) -> int:
         return len(self.names)
 
     def only(self, chosen: NDArray[np.bool_]) -> ImageScores:
-        """Return some of the images."""
+        """Return some of the images.
+
+        :param chosen: [N], True for the images to keep.
+        """
         return ImageScores(**{name: array[chosen] for name, array in vars(self).items()})
 
     def save(self, path: Path) -> None:

@@ -98,6 +98,8 @@ class MaskScores:
         bins = sums.bins(BINS)
         confusion = sums.confusion
         hits, pixels = int(np.trace(confusion)), sums.pixels
+        bars = bins.reliability()
+        reliability = {name: list(map(plain, values.tolist())) for name, values in bars._asdict().items()}
         return {
             "images": sums.images,
             "pixels": pixels,
@@ -107,10 +109,7 @@ class MaskScores:
             "ece": plain(bins.ece()),
             "ece_batched16": plain(self._batched[condition].ece()),
             "ece_per_class": self._by_class(part.ece() for part in sums.bins_by_prediction(BINS)),
-            "reliability": {
-                name: [plain(value) for value in values]
-                for name, values in bins.reliability()._asdict().items()
-            },
+            "reliability": reliability,
             "confusion": confusion.tolist(),
             "ece_classwise": None,
             "auprc": None,

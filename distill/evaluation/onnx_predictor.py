@@ -1,4 +1,4 @@
-"""All classes' probabilities from an exported file, whose own outputs are mask and confidence only.
+"""The probabilities of all classes from an exported file, whose outputs are mask and confidence only.
 
 The graph computes them at full size on the way, in stripes (:mod:`distill.export.postprocess`); that of
 earlier

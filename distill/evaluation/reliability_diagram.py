@@ -1,9 +1,9 @@
 """Reliability diagrams before and after calibration, over all images and for each condition, as one PNG.
 
-Each diagram shows the accuracy of the pixels in each confidence bin; hatched is what lies between that and
-their mean confidence, in one direction where the network is too sure and in the other where it is not sure
-enough. Honest bars end on the diagonal. The share of pixels below tells how much each bin counts in the ECE
-(:mod:`distill.metrics.calibration`).
+Each diagram shows the accuracy of the pixels in each confidence bin; the gap between that and their mean
+confidence is hatched, in one direction where the network is too sure and in the other where it is not sure
+enough. The bars of a calibrated network end on the diagonal. The share of pixels below tells how much each
+bin counts in the expected calibration error, ECE (:mod:`distill.metrics.calibration`).
 
 Colours are those of Okabe and Ito ("Color universal design", 2008); the hatches tell them apart in grey, too.
 """
@@ -23,20 +23,22 @@ from distill.evaluation.metrics_json import FULL
 from kd_seg_ros.common.errors import UserError
 
 ACCURACY, TOO_SURE, UNSURE = "#56B4E9", "#D55E00", "#009E73"
-"""Sky blue, vermilion and bluish green."""
+"""Colours of the bars (sky blue) and of the two hatches (vermilion and bluish green)."""
 INK: Final = "#333333"
+"""Colour of lines and text."""
 PANEL: Final = (2.8, 3.2)
 """Width and height of one diagram in inches."""
 MARGIN: Final = (0.9, 1.1)
-"""What the picture needs beside them."""
+"""Width and height in inches that the picture needs around the diagrams."""
 DPI: Final = 150
+"""Pixels per inch of the PNG."""
 
 Summaries = Mapping[str, Mapping[str, Any]]
-"""By condition, ``ece`` and ``reliability`` as in metrics.json."""
+"""Scores by condition, of which ``ece`` and ``reliability`` are used, as in metrics.json."""
 
 
 def write_diagrams(path: Path, before: Summaries, after: Summaries, title: str) -> None:
-    """Write a PNG.
+    """Write the diagrams before and after calibration as a PNG, and make its folder.
 
     :raises UserError: if the file cannot be written.
     """
@@ -49,7 +51,7 @@ def write_diagrams(path: Path, before: Summaries, after: Summaries, title: str) 
 
 
 def draw_diagrams(before: Summaries, after: Summaries, title: str) -> Figure:
-    """Draw one column a condition, before above after; side by side where one condition is the whole."""
+    """Draw a column per condition, before above after; with a single condition, before and after in a row."""
     conditions = list(before) if len(before) > 2 else [FULL]
     rows, columns = (2, 1) if len(conditions) > 1 else (1, 2)
     width, height = len(conditions) * columns * PANEL[0], rows * PANEL[1]
@@ -64,7 +66,7 @@ def draw_diagrams(before: Summaries, after: Summaries, title: str) -> Figure:
 
 
 def draw_legend(figure: Figure) -> None:
-    """Say below the diagrams what their colours mean."""
+    """Explain the colours below the diagrams."""
     figure.legend(
         handles=[
             Patch(facecolor=ACCURACY, edgecolor=INK, linewidth=0.5, label="accuracy"),
@@ -79,10 +81,10 @@ def draw_legend(figure: Figure) -> None:
 
 
 def draw_grid(part: Figure | SubFigure, diagrams: Summaries, across: int) -> None:
-    """Draw diagrams side by side, and below each other from the next on.
+    """Draw diagrams in rows.
 
-    :param diagrams: by title; the ECE follows it.
-    :param across: so many in a row.
+    :param diagrams: scores by title; the ECE is added to the title.
+    :param across: the number of diagrams in a row.
     """
     rows = -(-len(diagrams) // across)
     ratios = (4, 1) * rows
@@ -106,7 +108,7 @@ def draw_grid(part: Figure | SubFigure, diagrams: Summaries, across: int) -> Non
 
 
 def _draw_accuracy(axes: Axes, bars: Mapping[str, Any]) -> None:
-    """Bars of accuracy, and hatched from there to the mean confidence."""
+    """Draw a bar of accuracy per bin, hatched from there to the mean confidence."""
     bins = len(bars["accuracy"])
     width = 1 / bins
     for i, (accuracy, confidence) in enumerate(zip(bars["accuracy"], bars["confidence"], strict=True)):
@@ -131,7 +133,7 @@ def _draw_accuracy(axes: Axes, bars: Mapping[str, Any]) -> None:
 
 
 def _draw_share(axes: Axes, bars: Mapping[str, Any]) -> None:
-    """Share of all pixels in each bin."""
+    """Draw the share of all pixels in each bin."""
     shares = [share or 0 for share in bars["share"]]
     width = 1 / len(shares)
     axes.bar([i * width for i in range(len(shares))], shares, width, align="edge", color=INK)
@@ -141,5 +143,6 @@ def _draw_share(axes: Axes, bars: Mapping[str, Any]) -> None:
 
 
 def _tidy(axes: Axes) -> None:
+    """Make the labels small and leave out the frame's upper and right line."""
     axes.tick_params(labelsize=8, colors=INK)
     axes.spines[["top", "right"]].set_visible(False)

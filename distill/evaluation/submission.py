@@ -14,7 +14,7 @@ from kd_seg_ros.common.errors import UserError
 
 
 def file_name(image: Path) -> str:
-    """Name the prediction of an image."""
+    """Return the file name of an image's prediction: the image's own, with the ending .png."""
     return f"{image.stem}.png"
 
 
@@ -37,7 +37,11 @@ def prepare(folder: Path, images: Iterable[Path]) -> None:
 
 
 def write(folder: Path, image: Path, mask: NDArray[np.uint8]) -> None:
-    """Write the class ids [H, W] of an image; raises UserError where that is not possible."""
+    """Write the predicted trainIds of an image as a PNG.
+
+    :param mask: uint8 [H, W].
+    :raises UserError: if the file cannot be written.
+    """
     path = folder / file_name(image)
     try:
         Image.fromarray(mask).save(path)

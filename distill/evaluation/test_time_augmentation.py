@@ -21,11 +21,11 @@ from distill.evaluation.predictors import Predictor
 from distill.models.output import upsample
 
 SMALLEST = torch.finfo(torch.float32).tiny
-"""Probabilities are not taken below this before the logarithm."""
+"""Probabilities below this count as this before the logarithm is taken."""
 
 
 def flipped(predict: Predictor) -> Predictor:
-    """Average over the image and its mirror image."""
+    """Return a predictor that averages over the image and its mirror image."""
 
     def both(image: NDArray[np.uint8]) -> Tensor:
         mirrored = predict(np.ascontiguousarray(image[:, ::-1])).flip(-1)
@@ -35,7 +35,10 @@ def flipped(predict: Predictor) -> Predictor:
 
 
 def scaled(predict: Predictor, scales: Sequence[float]) -> Predictor:
-    """Average over the image resized by each factor; the probabilities are brought back bilinearly."""
+    """Return a predictor that averages over the image resized by each factor.
+
+    The probabilities are resized back to the image bilinearly.
+    """
 
     def all_sizes(image: NDArray[np.uint8]) -> Tensor:
         height, width = image.shape[:2]
@@ -50,16 +53,16 @@ def scaled(predict: Predictor, scales: Sequence[float]) -> Predictor:
 
 
 def tiled(predict: Predictor, tile: tuple[int, int], overlap: float) -> Predictor:
-    """Average over windows that cover the image.
+    """Return a predictor that averages over windows that cover the image.
 
     :param tile: height and width of the windows; an image that is smaller in one of them is seen whole there.
     :param overlap: least share of a window that its neighbour sees too, 0…1 exclusive.
     """
 
     def windows(image: NDArray[np.uint8]) -> Tensor:
-        (rows, height), (columns, width) = (
-            starts(length, window, overlap) for length, window in zip(image.shape[:2], tile, strict=True)
-        )
+        rows, height = starts(image.shape[0], tile[0], overlap)
+        columns, width = starts(image.shape[1], tile[1], overlap)
+        # The sum of the probabilities of all windows, divided by how many windows see each pixel.
         total = weight = None
         for top in rows:
             for left in columns:
@@ -77,7 +80,12 @@ def tiled(predict: Predictor, tile: tuple[int, int], overlap: float) -> Predicto
 
 
 def starts(length: int, window: int, overlap: float) -> tuple[list[int], int]:
-    """Where windows along one axis begin, evenly spread, and how long they are."""
+    """Return where windows along one axis begin, evenly spread, and how long they are.
+
+    :param length: pixels of the axis.
+    :param window: pixels of a window; longer than the axis: one window is the whole axis.
+    :param overlap: least share of a window that its neighbour sees too.
+    """
     if window >= length:
         return [0], length
     most = max(1, math.floor(window * (1 - overlap)))
@@ -86,5 +94,6 @@ def starts(length: int, window: int, overlap: float) -> tuple[list[int], int]:
 
 
 def _resized(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Resize to height and width: by averaging when shrinking, bilinearly when enlarging."""
     interpolation = cv2.INTER_AREA if size[0] <= image.shape[0] else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, size[::-1], interpolation=interpolation), np.uint8)

@@ -1,4 +1,4 @@
-"""The options of test-time augmentation, checked and put together."""
+"""Which views of an image test-time augmentation averages: its options, checked and combined."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from kd_seg_ros.common.errors import UserError
 
 @dataclass(frozen=True)
 class Views:
-    """Which views of an image are averaged; by default the image alone."""
+    """The views of an image whose probabilities are averaged; by default the image alone."""
 
     flip: bool = False
+    """Average over the mirror image as well."""
     scales: tuple[float, ...] = ()
+    """Factors by which the image is resized; empty: not at all."""
     tile: tuple[int, int] | None = None
-    """Height and width of windows."""
+    """Height and width of windows that replace the whole image; None: no windows."""
     overlap: float = 0.25
+    """Least share of a window that its neighbour sees, too; 0…1, below 1."""
 
     @classmethod
     def parse(cls, args: argparse.Namespace) -> Views:
@@ -40,7 +43,7 @@ class Views:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Views:
-        """Return what :meth:`document` describes."""
+        """Return the views that :meth:`document` describes."""
         tile = document.get("tile")
         return cls(
             bool(document.get("flip")),
@@ -76,7 +79,7 @@ class Views:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Declare the options of test-time augmentation."""
     views = parser.add_argument_group(
         "test-time augmentation (the mean of the probabilities of several views)"
     )

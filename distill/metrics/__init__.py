@@ -1,7 +1,7 @@
 """Scores of a segmentation in one pass: memory constant in the number of images, mergeable by addition.
 
-Here are those that need NumPy alone; :mod:`distill.metrics.accumulator`, which takes all of them in one pass,
-needs PyTorch.
+What is exported here needs NumPy alone, as does :mod:`distill.metrics.mask_accumulator`. Only
+:mod:`distill.metrics.accumulator`, which reads the probabilities of all classes, needs PyTorch.
 """
 
 from distill.metrics.calibration import BatchedEce, ConfidenceBins, Reliability

@@ -116,23 +116,23 @@ class Accumulator(MaskAccumulator):
         super().add_state(state)
 
     def bins_by_class(self, bins: int | None = None) -> list[ConfidenceBins]:
-        """Class-wise calibration: all pixels by the probability of one class; with all probabilities only."""
+        """Return, for each class, all pixels by its probability; images added by their mask do not count."""
         s = self._sums
         rows = zip(s.positives + s.negatives, s.probability, s.positives, strict=True)
         return [self._coarse(bins, *row) for row in rows]
 
     def classwise_ece(self, bins: int | None = None) -> float:
-        """Mean of the class-wise ECE over all classes, 0…1."""
+        """Return the mean of the class-wise ECE over all classes, 0…1."""
         return float(np.mean([row.ece() for row in self.bins_by_class(bins)]))
 
     def auprc(self, rule: Rule = "step") -> Auprc:
-        """Area under the precision-recall curve of each class, from fixed thresholds."""
+        """Return the area under the precision-recall curve (AUPRC) of each class, from fixed thresholds."""
         positives = coarsen(self._sums.positives, self._edges, self._thresholds)
         negatives = coarsen(self._sums.negatives, self._edges, self._thresholds)
         return Auprc(auprc(positives, negatives, rule), rule, len(self._thresholds))
 
     def exact_auprc(self) -> Auprc:
-        """Area under the precision-recall curve of each class, with every score as a threshold.
+        """Return the area under the precision-recall curve of each class, with every score as a threshold.
 
         :raises ValueError: unless made with ``exact``.
         """
@@ -141,11 +141,11 @@ class Accumulator(MaskAccumulator):
         return Auprc(self._kept.auprc(), "step", None)
 
     def brier(self) -> float:
-        """Brier score over all classes, 0…2."""
+        """Return the Brier score over all classes, 0…2."""
         return mean_or_nan(float(self._sums.brier[0]), int(self._sums.positives.sum()))
 
     def nll(self) -> float:
-        """Negative log-likelihood, nats."""
+        """Return the negative log-likelihood (NLL) in nats, 0…∞."""
         return mean_or_nan(float(self._sums.nll[0]), int(self._sums.positives.sum()))
 
     def _zeros(self) -> Sums:

@@ -7,13 +7,13 @@ of correct pixels and mean confidence::
     ECE = Σ_b n_b/n · |acc_b − conf_b|
 
 Edges are those of :func:`~distill.metrics.cells.equal_edges`, in FP32; an edge belongs to the bin above it.
-Confidence of exactly 1 is summed in a cell of its own, as torchmetrics' MulticlassCalibrationError does, so
+Confidence of exactly 1 is summed in a separate cell, as torchmetrics' MulticlassCalibrationError does, so
 that the values agree: a softmax in FP32 saturates often, and in one bin with the rest the two could cancel.
 
 Per class there are two definitions, and both are sums over such bins:
 
-*by predicted class*: the pixels that were predicted as class c, by their confidence. How far the vehicle can
-trust a pixel that says c.
+*by predicted class*: the pixels that were predicted as class c, by their confidence. This tells how far the
+vehicle can trust a pixel that says c.
 
 *class-wise* (Nixon et al., "Measuring calibration in deep learning", CVPR workshops 2019; Kull et al.,
 "Beyond temperature scaling", NeurIPS 2019): all pixels, by the probability of class c, "correct" where the
@@ -59,7 +59,7 @@ class ConfidenceBins:
     ) -> ConfidenceBins:
         """Make bins of the number of pixels, sum of confidence and number of correct pixels of each.
 
-        :param count: [bins + 1]; the last value is that of confidence exactly 1. The others likewise.
+        All three are [bins + 1]; the last value is that of confidence exactly 1.
         """
         result = cls(len(np.asarray(count)) - 1)
         result._count += np.asarray(count)
@@ -113,12 +113,15 @@ class ConfidenceBins:
 
     def reliability(self) -> Reliability:
         """Mean confidence, accuracy and share of pixels per bin, float64 [bins]."""
-        count, confidence, correct = (
-            np.append(cells[:-2], cells[-2] + cells[-1]).astype(np.float64)
-            for cells in (self._count, self._confidence, self._correct)
-        )
+        count, confidence = _with_last(self._count), _with_last(self._confidence)
+        correct = _with_last(self._correct)
         with np.errstate(invalid="ignore"):  # 0/0 = NaN in empty bins
             return Reliability(confidence / count, correct / count, count / count.sum())
+
+
+def _with_last(cells: npt.NDArray[np.int64 | np.float64]) -> npt.NDArray[np.float64]:
+    """Add the cell of confidence exactly 1 to the last bin: [bins + 1] → float64 [bins]."""
+    return np.append(cells[:-2], cells[-2] + cells[-1]).astype(np.float64)
 
 
 class BatchedEce:
@@ -151,17 +154,17 @@ class BatchedEce:
             self._images = 0
 
     def totals(self) -> tuple[float, int]:
-        """Sum of the batches' ECE and their number, as if the batch at hand ended here."""
+        """Return the sum of the batches' ECE and their number, as if the unfinished batch ended here."""
         if not self._batch.pixels:
             return self._sum, self._batches
         return self._sum + self._batch.ece(), self._batches + 1
 
     def merge(self, total: float, batches: int) -> None:
-        """Add another's :meth:`totals`; the batch at hand goes on."""
+        """Add another's :meth:`totals`; the unfinished batch stays open."""
         self._sum += total
         self._batches += batches
 
     def ece(self) -> float:
-        """Return the mean over all batches and the one at hand, 0…1; NaN without pixels."""
+        """Return the mean over all batches, the unfinished one included, 0…1; NaN without pixels."""
         total, batches = self.totals()
         return total / batches if batches else float("nan")

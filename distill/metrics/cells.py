@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 
 def equal_edges(bins: int) -> NDArray[np.float32]:
-    """Edges of equal bins, [bins + 1].
+    """Return the edges of equal bins between 0 and 1, float32 [bins + 1].
 
     :raises ValueError: if there is no bin.
     """
@@ -30,7 +30,7 @@ def equal_edges(bins: int) -> NDArray[np.float32]:
 
 
 def union(edges: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Edges of the cells from which all these binnings can be summed."""
+    """Return the edges of the coarsest cells from which all these binnings can be summed."""
     return np.unique(np.concatenate(list(edges)))
 
 

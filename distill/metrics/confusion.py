@@ -38,7 +38,7 @@ def confusion_matrix(
 
 
 def iou_per_class(matrix: npt.NDArray[np.int64 | np.float64]) -> npt.NDArray[np.float64]:
-    """TP / (TP + FP + FN) per class, 0…1; NaN for a class that is neither in the labels nor predicted.
+    """Return TP / (TP + FP + FN) of each class, 0…1; NaN for a class neither labelled nor predicted.
 
     :param matrix: [..., C, C + 1] of :func:`confusion_matrix`, or a plain [..., C, C].
     :return: float64 [..., C].
@@ -49,13 +49,14 @@ def iou_per_class(matrix: npt.NDArray[np.int64 | np.float64]) -> npt.NDArray[np.
 
 
 def mean_iou(matrix: npt.NDArray[np.int64]) -> float:
-    """Mean of :func:`iou_per_class` over the classes that occur; NaN if none does."""
+    """Return the mean of :func:`iou_per_class` over the classes that occur, 0…1; NaN if none does."""
     iou = iou_per_class(matrix)
     present = ~np.isnan(iou)
     return float(iou[present].mean()) if present.any() else float("nan")
 
 
 def _bytes(values: npt.NDArray[np.generic], name: str) -> npt.NDArray[np.uint8]:
+    """Return integers 0…255 as bytes; raises ValueError for others."""
     if not np.issubdtype(values.dtype, np.integer):
         raise ValueError(f"{name} must be integers, not {values.dtype}")
     if values.dtype != np.uint8 and values.size and not 0 <= values.min() <= values.max() <= 255:

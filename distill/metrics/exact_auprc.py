@@ -19,14 +19,14 @@ Scores = NDArray[np.float32]
 
 
 class KeptScores:
-    """The probabilities of each class, apart for its own and all other pixels."""
+    """The probabilities of each class, kept separately for its own pixels and for all others."""
 
     def __init__(self, classes: int) -> None:
         self._own: list[list[Scores]] = [[] for _ in range(classes)]
         self._others: list[list[Scores]] = [[] for _ in range(classes)]
 
     def update(self, probabilities: Tensor, labels: Tensor) -> None:
-        """Keep an image's.
+        """Keep the probabilities of an image.
 
         :param probabilities: [C, n] of the labelled pixels, 0…1.
         :param labels: [n], 0…C−1.
@@ -37,7 +37,7 @@ class KeptScores:
             self._others[c].append(row[label != c])
 
     def merge(self, other: KeptScores) -> None:
-        """Keep another's too."""
+        """Keep the probabilities of another's images as well."""
         for mine, theirs in ((self._own, other._own), (self._others, other._others)):
             for kept, more in zip(mine, theirs, strict=True):
                 kept += more
@@ -48,8 +48,10 @@ class KeptScores:
 
 
 def _area(own: list[Scores], others: list[Scores]) -> float:
+    """Return the area of one class from its own pixels' probabilities and those of all others."""
     if not sum(map(len, own)):
         return float("nan")
+    # TP and FP at each score of the class's own pixels: how many pixels of either kind reach it.
     score, count = np.unique(np.concatenate(own), return_counts=True)
     negatives = np.sort(np.concatenate(others))
     hits = count[::-1].cumsum()[::-1]

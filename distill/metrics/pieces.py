@@ -1,4 +1,4 @@
-"""Dividing an image's pixels between threads."""
+"""Divides the pixels of an image between threads."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from typing import TypeVar
 import torch
 
 PIXELS_AT_ONCE = 1 << 16
-"""On the CPU, so that what is computed of them stays in its cache; a GPU takes the whole image."""
+"""Pixels of a piece on the CPU, so that intermediate results stay in its cache; a GPU takes all pixels."""
 
 T = TypeVar("T")
 
 
 def in_pieces(work: Callable[[slice], T], pixels: int, device: torch.device) -> list[T]:
-    """Do the work on all pixels, and return what it gives, in order.
+    """Apply a function to pieces of an image's pixels, and return the results in order.
 
-    On the CPU as many pieces are worked on at a time as PyTorch has threads, by one thread each. PyTorch
+    :param work: takes the slice of pixels to work on.
+
+    On the CPU as many pieces are processed at a time as PyTorch has threads, each by one thread. PyTorch
     itself would divide every single operation between its threads and let them wait for one another each
     time, which on a busy machine takes several times as long.
     """

@@ -32,13 +32,13 @@ Rule = Literal["step", "trapezoid"]
 
 
 class Auprc(NamedTuple):
-    """Area under the precision-recall curve, and how it was found."""
+    """Area under the precision-recall curve of each class, and the rule by which it was computed."""
 
     per_class: NDArray[np.float64]
     """[C], 0…1; NaN for a class without a labelled pixel."""
     rule: Rule
     thresholds: int | None
-    """How many, linspace(0, 1, thresholds); None: every score that occurs."""
+    """Number of thresholds, linspace(0, 1, thresholds); None: every score that occurs is one."""
 
     @property
     def mean(self) -> float:
@@ -50,15 +50,18 @@ class Auprc(NamedTuple):
 def auprc(
     positives: NDArray[np.int64], negatives: NDArray[np.int64], rule: Rule = "step"
 ) -> NDArray[np.float64]:
-    """Area per class, float64 [C].
+    """Return the area under the curve of each class, float64 [C], 0…1; NaN for a class without labels.
 
     :param positives: [C, T], pixels labelled c with t_i ≤ p_c < t_{i+1}; the first threshold is 0.
     :param negatives: the same of the pixels labelled otherwise.
     """
-    hits, false = (table[:, ::-1].cumsum(axis=1)[:, ::-1] for table in (positives, negatives))
+    # TP_t and FP_t: the counts of all cells from threshold t upwards.
+    hits = positives[:, ::-1].cumsum(axis=1)[:, ::-1]
+    false = negatives[:, ::-1].cumsum(axis=1)[:, ::-1]
     labelled, taken = hits[:, :1], hits + false
     recall = np.divide(hits, labelled, out=np.zeros(hits.shape), where=labelled > 0)
     precision = np.divide(hits, taken, out=np.ones(hits.shape), where=taken > 0)
+    # The curve is closed by recall 0 at precision 1; each step's height depends on the rule.
     closed = np.pad(precision, ((0, 0), (0, 1)), constant_values=1)
     height = precision if rule == "step" else (closed[:, :-1] + closed[:, 1:]) / 2
     area = (-np.diff(recall, axis=1, append=0) * height).sum(axis=1)

@@ -14,10 +14,11 @@ from __future__ import annotations
 from torch import Tensor
 
 SMALLEST = 2.0**-23
+"""Smaller probabilities count as this where no logits are known."""
 
 
 def brier_sum(of_label: Tensor, other_squares: Tensor) -> Tensor:
-    """Σ over pixels of the Brier score, float64 [].
+    """Return the sum of the Brier score over pixels, float64 [].
 
     :param of_label: [n], p_y.
     :param other_squares: float64 [], the sum of p_c² over all pixels and c ≠ y.
@@ -26,7 +27,7 @@ def brier_sum(of_label: Tensor, other_squares: Tensor) -> Tensor:
 
 
 def nll_sum(of_label: Tensor, confidence: Tensor, margin: Tensor | None) -> Tensor:
-    """Σ over pixels of the NLL, float64 [].
+    """Return the sum of the NLL over pixels, float64 [].
 
     :param of_label: [n], p_y.
     :param confidence: [n], max p.
@@ -38,5 +39,5 @@ def nll_sum(of_label: Tensor, confidence: Tensor, margin: Tensor | None) -> Tens
 
 
 def mean_or_nan(total: float, count: int) -> float:
-    """Return the mean; NaN of nothing."""
+    """Return the mean of a sum of ``count`` values; NaN if there is none."""
     return total / count if count else float("nan")

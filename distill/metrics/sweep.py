@@ -1,4 +1,4 @@
-"""One pass over the C probability maps of an image or a piece of it, on whatever device they lie.
+"""One pass over the C probability maps of an image or a piece of it, on the device where they lie.
 
 Nearly all of the C·N probabilities are of a class that is not the label's, and most of those lie below the
 first edge. So the label's probability is taken out of each pixel, what remains is counted where it reaches
@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 
 ROUNDING = 1e-6
-"""By so much a probability may exceed 1 (as the mean of several can)."""
+"""A probability may exceed 1 by this much, as the mean of several can."""
 
 
 class Pixels(NamedTuple):
-    """What is known of each labelled pixel; all [n]."""
+    """Values of n labelled pixels; all are [n]."""
 
     label: Tensor
-    """int64, 0…C−1."""
+    """int64, the labelled class, 0…C−1."""
     prediction: Tensor
     """int64, 0…C−1: the first of the most probable classes."""
     confidence: Tensor
@@ -53,6 +53,7 @@ def sweep(
     :raises ValueError: if labels hold anything else, or a labelled pixel's scores are no probabilities or
         not finite.
     """
+    # Ignored pixels keep their place, with all probabilities 0, so that nothing is copied.
     classes, counted = len(scores), labels != ignore
     if ((labels < 0) | (labels >= classes))[counted].any():
         raise ValueError(f"labels hold values other than 0…{classes - 1} and {ignore}")
@@ -84,6 +85,7 @@ def sweep(
 
 
 def _check(p: Tensor, pixels: Pixels) -> None:
+    """Refuse probabilities outside 0…1 and logits that are not finite; raises ValueError."""
     if p.numel() and not (p.amin() >= 0 and (pixels.confidence <= 1 + ROUNDING).all()):
         wrong = "probabilities must lie in 0…1" if pixels.margin is None else "logits hold NaN or infinity"
         raise ValueError(wrong)
@@ -95,6 +97,7 @@ def _negatives(p: Tensor, edges: Tensor) -> Negatives:
     """Count and sum probabilities [C, n] by class and cell; cell 0 is not counted. Overwrites ``p``."""
     (classes, width), cells = p.shape, len(edges)
     squares = p.square().sum(dtype=torch.float64)
+    # Only what reaches the first edge is sorted into cells (few values); the rest follows by subtraction.
     flat = p.view(-1)
     reaches = flat >= edges[1]
     above = reaches.nonzero()[:, 0]
@@ -108,5 +111,5 @@ def _negatives(p: Tensor, edges: Tensor) -> Negatives:
 
 
 def cell_of(probability: Tensor, edges: Tensor) -> Tensor:
-    """Cell of each probability, int64; one above 1 by rounding falls into the last."""
+    """Return the cell of each probability, int64; one above 1 by rounding falls into the last cell."""
     return torch.bucketize(probability, edges, right=True).sub_(1)

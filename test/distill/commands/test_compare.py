@@ -9,16 +9,13 @@ import pytest
 from evaluated import write_run
 
 from distill.__main__ import main
-from distill.commands.compare import compare, groups, row
+from distill.commands.compare import row
 from distill.evaluation.bootstrap import Difference
-from distill.evaluation.evaluated_run import read_run
 
 
 def test_a_better_model_is_called_better(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    worse, better = (
-        write_run(tmp_path / name, skill=skill, images=24, name=name)
-        for name, skill in (("a", 0.5), ("b", 3))
-    )
+    worse = write_run(tmp_path / "a", skill=0.5, images=24, name="a")
+    better = write_run(tmp_path / "b", skill=3, images=24, name="b")
     out = tmp_path / "new" / "difference.json"
     command = ["compare", str(worse), str(better), "--draws", "500", "--json", str(out)]
     assert main(command) == 0
@@ -45,24 +42,6 @@ def test_a_model_of_the_same_skill_could_be_chance(
         assert main(["compare", *runs, "--draws", "500", "--by", by]) == 0
         lines = [line for line in capsys.readouterr().out.splitlines() if "mIoU" in line]
         assert (full in lines[0], fog in lines[1]) == (True, True)
-
-
-def test_conditions_are_compared_on_their_own_images(tmp_path: Path) -> None:
-    first, second = (read_run(write_run(tmp_path / str(seed), seed=seed)).images for seed in (1, 2))
-    results = compare(first, second, "image", 100)
-    assert list(results) == ["full", "fog", "night"]
-    mine, other = (i.only(i.conditions == "fog") for i in (first, second))
-    fog = compare(mine, other, "image", 100)
-    assert results["fog"] == fog["full"]
-
-
-def test_sequences_are_folders(tmp_path: Path) -> None:
-    images = read_run(write_run(tmp_path)).images
-    assert groups(images, "image") is None
-    numbers = groups(images, "sequence")
-    assert numbers is not None
-    # fog/drive0, night/drive0, …, four frames of a drive, then the next.
-    assert numbers.tolist() == [0, 2, 0, 2, 1, 3, 1, 3]
 
 
 def test_a_lower_ece_is_better() -> None:

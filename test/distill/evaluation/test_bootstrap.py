@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from evaluated import write_run
 from numpy.typing import NDArray
 from scipy import stats
 
-from distill.evaluation.bootstrap import Difference, paired_bootstrap
+from distill.evaluation.bootstrap import Difference, compare_by_condition, paired_bootstrap, sequences
+from distill.evaluation.evaluated_run import read_run
 from distill.evaluation.image_scores import ImageScores
 from distill.metrics import ConfidenceBins, confusion_matrix, mean_iou
 
@@ -18,7 +22,7 @@ def images(seed: int, number: int, accuracy: float, pixels: int = 200) -> ImageS
     """Random labels (the same for each accuracy), of which a share is predicted rightly."""
     rng = np.random.default_rng(seed)
     confusion: list[NDArray[np.int64]] = []
-    tables: list[tuple[NDArray[np.number], ...]] = []
+    tables: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]] = []
     for _ in range(number):
         labels = rng.integers(0, CLASSES, pixels)
         hit, wrong, p = rng.random(pixels) < accuracy, rng.integers(0, CLASSES, pixels), rng.random(pixels)
@@ -28,8 +32,14 @@ def images(seed: int, number: int, accuracy: float, pixels: int = 200) -> ImageS
         bins.update(p, predicted == labels)
         tables.append(bins.sums())
     names = np.array([f"{i}.png" for i in range(number)])
-    count, confidence, correct = (np.stack(column) for column in zip(*tables, strict=True))
-    return ImageScores(names, np.full(number, "fog"), np.stack(confusion), count, confidence, correct)
+    return ImageScores(
+        names,
+        np.full(number, "fog"),
+        np.stack(confusion),
+        count=np.stack([count for count, _, _ in tables]),
+        confidence=np.stack([confidence for _, confidence, _ in tables]),
+        correct=np.stack([correct for _, _, correct in tables]).astype(np.int64),
+    )
 
 
 def pooled(scores: ImageScores, chosen: NDArray[np.int64]) -> tuple[float, float]:
@@ -109,3 +119,18 @@ def test_conditions_without_labels_are_refused() -> None:
     nothing = images(0, 3, 0.5, pixels=0)
     with pytest.raises(ValueError, match="no labelled pixel"):
         paired_bootstrap(nothing, nothing)
+
+
+def test_conditions_are_compared_on_their_own_images(tmp_path: Path) -> None:
+    first = read_run(write_run(tmp_path / "1", seed=1)).images
+    second = read_run(write_run(tmp_path / "2", seed=2)).images
+    results = compare_by_condition(first, second, "image", 100)
+    assert list(results) == ["full", "fog", "night"]
+    in_fog = first.only(first.conditions == "fog"), second.only(second.conditions == "fog")
+    assert results["fog"] == compare_by_condition(*in_fog, "image", 100)["full"]
+
+
+def test_sequences_are_folders(tmp_path: Path) -> None:
+    images = read_run(write_run(tmp_path)).images
+    # fog/drive0, night/drive0, …, four frames of a drive, then the next.
+    assert sequences(images).tolist() == [0, 2, 0, 2, 1, 3, 1, 3]

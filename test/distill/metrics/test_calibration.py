@@ -45,7 +45,7 @@ def ours(p: np.ndarray, labels: np.ndarray, bins: int = 15) -> ConfidenceBins:
 @pytest.mark.parametrize("bins", [1, 10, 15, 20])
 @pytest.mark.parametrize("sharpness", [0.5, 2.0, 8.0, 60.0])
 def test_ece_equals_torchmetrics(sharpness: float, bins: int, dtype: type) -> None:
-    """Up to a sharpness at which FP32 saturates: confidence exactly 1 beside 0.99."""
+    """Up to a sharpness at which FP32 saturates: confidence exactly 1 next to 0.99."""
     p, labels = predictions(0, sharpness)
     p = p.astype(dtype)
     assert ours(p, labels, bins).ece() == pytest.approx(torchmetrics_ece(p, labels, bins), abs=1e-6)
