@@ -21,7 +21,7 @@ NODE: Final = "segmentation"
 
 
 class Disturbances:
-    """Disturbs a node step by step. Requests are sent without waiting; whoever spins ``node`` gets the answers."""
+    """Disturbs a node step by step; requests are sent without waiting for their answers."""
 
     def __init__(self, node: Node) -> None:
         self.done: Counter[str] = Counter()
