@@ -35,8 +35,8 @@ def auprc_tables(runs: Sequence[Run], references: Mapping[str, Run], comparable:
     how = " and ".join(f"rule “{rule}”, {thresholds} thresholds" for rule, thresholds in sorted(rules))
     notes = [
         "AUPRC, the area under the curve of precision over recall, in percent: one class against the rest, "
-        f"pixels of all images pooled. Ours: {how}, equally spaced from 0 to 1. The thesis: 20 such thresholds; "
-        "its rule is not stated."
+        f"pixels of all images pooled. Ours: {how}, equally spaced from 0 to 1. The thesis: 20 such "
+        "thresholds; its rule is not stated."
     ]
     if not all(found.values()):
         notes.append("A run without AUPRC gave the mask and its confidence only.")
