@@ -65,6 +65,10 @@ def test_ament_index_finds_the_package(install: Path) -> None:
         "from kd_seg_ros.common.share import share_path\n"
         "print(share('kd_seg_ros'))\n"
         "print(share_path('launch/segment.launch.py'))\n"
+        "from distill.config.shipped import find_config\n"
+        "from distill.experiments.thesis import find_experiment\n"
+        "print(find_config('j_rn18_cwd_border'))\n"
+        "print(find_experiment('J').per_class('4.7')['rider'])\n"
     )
     prefixes = [str(install), *filter(None, [os.environ.get("AMENT_PREFIX_PATH")])]
     found = subprocess.run(
@@ -77,6 +81,8 @@ def test_ament_index_finds_the_package(install: Path) -> None:
     ).stdout.split("\n")
     assert found[0] == str(install / "share" / "kd_seg_ros")
     assert found[1] == str(install / "share" / "kd_seg_ros" / "launch" / "segment.launch.py")
+    assert found[2] == str(install / "share" / "kd_seg_ros" / "config" / "distill" / "j_rn18_cwd_border.yaml")
+    assert found[3] == "34.3"
 
 
 def test_manifest_names_every_ros_package_that_is_imported() -> None:

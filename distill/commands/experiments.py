@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
-
-from lightning.pytorch.utilities import rank_zero_only
 
 from distill.config import load_config
-from distill.config.overrides import parse_overrides
+from distill.config.overrides import accept_overrides, parse_overrides
 from distill.experiments.results import outcome_of, table
-from distill.experiments.smoke import STEPS, smoke
 from distill.experiments.thesis import EXPERIMENTS, find_experiment
-from distill.training.trainer import fit
+from kd_seg_ros.common.command_line import add_json_option, print_json
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.logs import progress_shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,26 +22,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="with --run: continue from its last checkpoint")
     parser.add_argument("--overwrite", action="store_true", help="with --run: delete an earlier run")
-    parser.add_argument("--json", action="store_true", help="print the list as JSON")
-    parser.set_defaults(overrides=[])
+    add_json_option(parser)
+    accept_overrides(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """List the experiments, or run some."""
     if args.run:
-        config = load_config(find_experiment(args.run).file, parse_overrides(args.overrides))
-        best = fit(config, resume=args.resume, overwrite=args.overwrite, progress_bar=True)
-        rank_zero_only(print)(f"best checkpoint: {best}")
-        return 0
+        return _train(args)
     if args.overrides or args.resume or args.overwrite:
         raise UserError("keys of the configuration, --resume and --overwrite belong to --run NAME")
     if args.smoke:
-        smoke([experiment.file for experiment in EXPERIMENTS], progress_bar=True)
+        # Imported only now, as in _train: PyTorch takes seconds to load, which the list does not need.
+        from distill.experiments.smoke import STEPS, smoke
+
+        smoke([experiment.file for experiment in EXPERIMENTS], progress_bar=progress_shown())
         print(f"{len(EXPERIMENTS)} experiments ran for {STEPS} steps each")
         return 0
     outcomes = [outcome_of(experiment) for experiment in EXPERIMENTS]
     if args.json:
-        print(json.dumps([outcome.document() for outcome in outcomes], indent=2, ensure_ascii=False))
+        print_json([outcome.document() for outcome in outcomes])
     else:
         print(table(outcomes))
+    return 0
+
+
+def _train(args: argparse.Namespace) -> int:
+    """Train the experiment of ``--run`` and print where its best checkpoint is."""
+    from lightning.pytorch.utilities import rank_zero_only
+
+    from distill.training.trainer import fit
+
+    config = load_config(find_experiment(args.run).file, parse_overrides(args.overrides))
+    best = fit(config, resume=args.resume, overwrite=args.overwrite, progress_bar=progress_shown())
+    # Where several processes train, each runs this command.
+    rank_zero_only(print)(f"best checkpoint: {best}")
     return 0

@@ -1,26 +1,19 @@
-"""``kd_seg fit``: train a student by its YAML file."""
+"""``kd_seg fit``: trains a student as its configuration says."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from lightning.pytorch.utilities import rank_zero_only
-
 from distill.config import load_config
-from distill.config.overrides import parse_overrides
-from distill.training.trainer import fit
+from distill.config.overrides import accept_overrides, parse_overrides
+from distill.config.shipped import CONFIG_HELP
 from kd_seg_ros.common.logs import progress_shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options; every key of the configuration is one too."""
-    parser.add_argument(
-        "--config",
-        required=True,
-        metavar="EXPERIMENT",
-        help="YAML file, or the name of an experiment of this package, e.g. j_rn18_cwd_border",
-    )
+    parser.add_argument("--config", required=True, metavar="EXPERIMENT", help=CONFIG_HELP)
     parser.add_argument("--resume", action="store_true", help="continue the run from its last checkpoint")
     parser.add_argument("--overwrite", action="store_true", help="delete the earlier run in its folder")
     parser.add_argument(
@@ -29,15 +22,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="keep the teacher's outputs here (short for --teacher.cache); for images that are not augmented",
     )
-    parser.set_defaults(overrides=[])
-    parser.epilog = (
-        "Any key of the configuration can be given too, and wins over the file: "
-        "--data.root DIR --training.epochs 3"
-    )
+    accept_overrides(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train and print where the best checkpoint is."""
+    # Imported only now: PyTorch takes seconds to load, which --help does not need.
+    from lightning.pytorch.utilities import rank_zero_only
+
+    from distill.training.trainer import fit
+
     overrides = parse_overrides(args.overrides)
     if args.cache_teacher is not None:
         overrides["teacher.cache"] = str(args.cache_teacher)

@@ -27,7 +27,9 @@ class Origin:
 
 
 DEFAULT: Final = Origin("default")
+"""Origin of a value that nobody has given."""
 COMMAND_LINE: Final = Origin("command line")
+"""Origin of a value given as an option, or as an override from Python."""
 
 
 @dataclass
@@ -84,6 +86,7 @@ class Draft:
         return isinstance(value, dict | list)
 
     def _merged(self, base: dict[str, Any], changes: Mapping[str, Any], location: Location) -> dict[str, Any]:
+        """Return a section with its changes, and forget where the values that they replace were given."""
         merged = dict(base)
         for key, value in changes.items():
             inner = (*location, str(key))

@@ -14,9 +14,8 @@ from distill.config.networks import NetworkConfig, TeacherConfig
 from distill.config.objective import ObjectiveConfig
 from distill.config.section import Section
 from distill.config.training import TrainingConfig
+from distill.models.catalogue import MODELS
 
-POOLING: Final = ("pidnet", "sfnet")
-"""Beginnings of the names of networks that pool the whole image to one pixel in training."""
 SMALLEST_JUDGED: Final = 128
 """Least height and width, in pixels, of the images that a discriminator can judge: it compares 16×16 places
 of 8×8 pixels."""
@@ -38,9 +37,9 @@ class Config(Section):
     teacher: TeacherConfig | None = None
     """The trained network that the student learns from; null: it learns from the labels alone."""
     objective: ObjectiveConfig = ObjectiveConfig()
-    """The losses that are minimised."""
+    """The losses that are minimised, and their weights."""
     training: TrainingConfig = TrainingConfig()
-    """The optimisation."""
+    """Length, batches and optimiser of the training."""
 
     @model_validator(mode="after")
     def _check_teacher(self) -> Config:
@@ -52,7 +51,8 @@ class Config(Section):
             raise ValueError("a teacher from outside has probabilities only: no feature losses with it")
         if self.teacher is not None and not self.objective.needs_teacher:
             raise ValueError("a teacher is given but no term of the objective uses it")
-        if self.training.batch_size == 1 and self.student.model.startswith(POOLING):
+        network = MODELS.get(self.student.model)
+        if self.training.batch_size == 1 and network is not None and network.pools_image:
             raise ValueError(
                 f"{self.student.model} needs a training.batch_size of at least 2: it pools the image to one "
                 "pixel, over which BatchNorm has no statistics"

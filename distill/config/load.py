@@ -77,6 +77,7 @@ class _Fault:
 
 
 def _read(path: Path, overrides: Mapping[str, Any]) -> Draft:
+    """Read a file and lay the overrides over it; the mappings and lists among them are copied."""
     draft = read_draft(path)
     for key, value in overrides.items():
         draft.set(key, copy.deepcopy(value), COMMAND_LINE)

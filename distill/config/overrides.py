@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -10,8 +11,18 @@ import yaml
 from distill.config.keys import UnknownKeyError, alternatives, is_optional, section_in, type_of
 from kd_seg_ros.common.errors import UserError
 
+# Words of the command line, in lower case.
 _NULL: Final = ("null", "none", "~")
 _BOOLEANS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def accept_overrides(parser: ArgumentParser) -> None:
+    """Let a command take every key of the configuration as an option, in ``args.overrides``."""
+    parser.set_defaults(overrides=[])
+    parser.epilog = (
+        "Every key of the configuration is an option, too, and wins over the file: --data.root DIR "
+        "--training.epochs 3 --data.crop 512,1024. docs/configuration.md lists them."
+    )
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from distill.config.load import load_with_draft
 
 _INDENT: Final = "  "
 _WIDEST: Final = 60
-"""Column in front of which a comment begins; lines that are longer have theirs right after them."""
+"""Longest line, in characters, whose comment is aligned with those of other lines."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from kd_seg_ros.common.share import share_path
 from kd_seg_ros.common.suggest import did_you_mean
 
 FOLDER: Final = "config/distill"
+CONFIG_HELP: Final = "YAML file, or the name of an experiment of this package, e.g. j_rn18_cwd_border"
+"""Help of the argument of a command that takes a configuration, for :func:`find_config`."""
 _SUFFIX: Final = ".yaml"
 _logger = logging.getLogger(__name__)
 

@@ -58,6 +58,8 @@ class Model:
     """Number of parameters of heads that exist in training only, for 19 classes."""
     counts_all: bool = False
     """Whether the published number of parameters includes the training-only ones."""
+    pools_image: bool = False
+    """Whether a BatchNorm sees the image pooled to one pixel, so that training needs two images per batch."""
     thesis: ThesisRow | None = None
     """The network's row in the thesis; None if the thesis does not have it."""
 
@@ -118,6 +120,7 @@ _MODELS = (
         deployed_parameters=7_625_715,
         training_only_parameters=95_220,
         gflops=94.0,
+        pools_image=True,
         thesis=ThesisRow("PIDNet-S", 7.6, 114),
     ),
     Model(
@@ -128,6 +131,7 @@ _MODELS = (
         deployed_parameters=28_538_515,
         training_only_parameters=224_596,
         gflops=353.3,
+        pools_image=True,
         thesis=ThesisRow("PIDNet-M", 28.5, 59),
     ),
     Model(
@@ -138,6 +142,7 @@ _MODELS = (
         deployed_parameters=36_939_571,
         training_only_parameters=374_740,
         gflops=547.7,
+        pools_image=True,
         thesis=ThesisRow("PIDNet-L", 36.9, 47),
     ),
     Model(
@@ -147,6 +152,7 @@ _MODELS = (
         backbone="resnet18, deep stem",
         deployed_parameters=12_869_715,
         gflops=484.0,
+        pools_image=True,
         thesis=ThesisRow("SF-RN18", 12.9, 34),
     ),
     Model(
@@ -158,6 +164,7 @@ _MODELS = (
         training_only_parameters=216_211,
         counts_all=True,
         gflops=354.5,
+        pools_image=True,
         thesis=ThesisRow("SF-lite-RN18", 12.3, 34),
     ),
     Model(

@@ -1,4 +1,4 @@
-"""Write a drive into a rosbag2 (MCAP) that ``ros2 bag play`` and ``play_bag`` replay.
+"""Writes a drive into a rosbag2 (MCAP) that ``ros2 bag play`` and ``play_bag`` replay.
 
 Topics, all with the frame's stamp as log time and frame_id ``camera``: ``/camera/image_raw``
 (sensor_msgs/Image, rgb8) or ``/camera/image_raw/compressed`` (sensor_msgs/CompressedImage, JPEG),
@@ -73,7 +73,7 @@ def _render(drive: Drive, index: int) -> tuple[npt.NDArray[np.uint8], npt.NDArra
 
 
 def _claim(folder: Path) -> None:
-    """Refuse to write over anything; the writer makes the folder itself."""
+    """Refuse a path where something lies already; the bag's writer makes the folder itself."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--bag {folder} is a file: a rosbag2 is a folder, give the name of a new one")
     try:

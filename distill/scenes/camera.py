@@ -1,4 +1,4 @@
-"""Pinhole camera in a world of metres: x right, y up, z forward along the street.
+"""A pinhole camera in a world of metres: x right, y up, z forward along the street.
 
 Pixel centres lie at whole coordinates (u = column, v = row). *Depth* is planar, along the optical axis
 (REP 118, as depth cameras publish it); *range* is the length of the ray, the path light takes through fog:
@@ -19,7 +19,7 @@ Array = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class PinholeCamera:
-    """Where the camera is, where it looks, and its image size.
+    """Position, direction and image size of a camera without distortion.
 
     Angles in radians: ``yaw`` to the right, ``pitch`` upwards, ``roll`` clockwise.
     """
@@ -35,12 +35,12 @@ class PinholeCamera:
 
     @property
     def centre(self) -> tuple[float, float]:
-        """Principal point (cx, cy): the middle of the image."""
+        """Principal point (cx, cy) in pixels: the middle of the image."""
         return (self.width - 1) / 2, (self.height - 1) / 2
 
     @cached_property
     def rotation(self) -> npt.NDArray[np.float64]:
-        """World to camera, [3,3]; rows are the camera's right, down and forward axes."""
+        """Rotation from world to camera axes, [3,3]; its rows are the camera's axes right, down, forward."""
         sin_y, cos_y, sin_p, cos_p = (
             np.sin(self.yaw),
             np.cos(self.yaw),
@@ -54,11 +54,11 @@ class PinholeCamera:
         return np.stack([cos_r * right - sin_r * up, -cos_r * up - sin_r * right, forward])
 
     def to_camera(self, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """World points [n,3] in camera axes (right, down, forward)."""
+        """Transform world points [n,3], metres, into camera axes (right, down, forward)."""
         return (np.asarray(points, np.float64) - self.position) @ self.rotation.T
 
     def project(self, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Camera points [n,3] (forward > 0) to pixels (u, v) [n,2]."""
+        """Project points in camera axes [n,3], forward > 0, to pixels (u, v) [n,2]."""
         points = np.asarray(points, np.float64)
         return points[:, :2] / points[:, 2:] * self.focal + self.centre
 
@@ -73,5 +73,5 @@ class PinholeCamera:
 
     @cached_property
     def range_per_depth(self) -> Array:
-        """Ray length per metre of depth, [H,W], ≥ 1."""
+        """Length of each pixel's ray per metre of depth, [H,W], ≥ 1."""
         return np.sqrt(np.einsum("hwc,hwc->hw", self.rays, self.rays))

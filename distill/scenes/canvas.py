@@ -30,7 +30,7 @@ Point = Sequence[float] | Doubles
 
 
 class Canvas:
-    """The buffers, [H,W] each, and the ways of drawing into them."""
+    """Buffers of [H,W] for all that the camera sees, and the primitives that draw into them."""
 
     def __init__(self, camera: PinholeCamera) -> None:
         shape = (camera.height, camera.width)
@@ -193,7 +193,7 @@ class Canvas:
         self._blend(rows, columns, coverage, solid, surface, source, label, self._normal(normal, corners[0]))
 
     def _region(self, corners: Doubles, grow: float = 0.0) -> tuple[slice, slice, Bytes] | None:
-        """Rows, columns and coverage (0…255) of a polygon in camera axes, or None when it is out of view.
+        """Return rows, columns and coverage (0…255) of a polygon in camera axes; None if it is out of view.
 
         ``grow`` is by how many pixels it is made larger on every side.
         """
@@ -213,7 +213,7 @@ class Canvas:
         return slice(top, bottom), slice(left, right), mask
 
     def _plane(self, normal: Doubles, point: Doubles, rows: slice, columns: slice) -> Surface | None:
-        """A plane over a region: 1/depth, and where it is in front. None if that is nowhere, or edge-on."""
+        """Return 1/depth of a plane in a region and where it is in front; None if nowhere or edge-on."""
         distance = float(normal @ point)
         if abs(distance) < 1e-9:
             return None
@@ -230,7 +230,7 @@ class Canvas:
     def _texture_map(
         self, texture: Texture, corner: Doubles, edges: tuple[Doubles, Doubles], rows: slice, columns: slice
     ) -> Doubles | None:
-        """Homography from region pixels to texture pixels, None if the surface is seen edge-on."""
+        """Return the homography from region pixels to texture pixels, None if the surface is seen edge-on."""
         height, width = texture.pixels.shape[:2]
         focal, (cx, cy) = self.camera.focal, self.camera.centre
         intrinsics = np.array([[focal, 0, cx - columns.start], [0, focal, cy - rows.start], [0, 0, 1]])
@@ -263,7 +263,7 @@ class Canvas:
         np.copyto(self.normal_index[rows, columns], np.asarray(normal, np.uint16), where=solid)
 
     def _normal(self, normal: Doubles, point: Doubles) -> int:
-        """Index in the list of normals of a camera-axes normal, turned to the camera and into the world."""
+        """Store a normal given in camera axes, turned towards the camera, and return its index."""
         world = normal @ self.camera.rotation
         length = np.sqrt(world @ world)
         self._normal_list.append(world / (-length if normal @ point > 0 else length))

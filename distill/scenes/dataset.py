@@ -1,6 +1,6 @@
-"""Write random scenes as a data set in ACDC's layout.
+"""Writes random scenes as a data set in ACDC's layout.
 
-A file ``scenes.json`` beside the images records how they were made. Writing into the same folder again with
+A file ``scenes.json`` next to the images records how they were made. Writing into the same folder again with
 the same settings makes only what is missing; other settings are refused.
 """
 
@@ -21,12 +21,13 @@ from kd_seg_ros.common.conditions import CONDITIONS
 from kd_seg_ros.common.errors import UserError
 
 RECORD = "scenes.json"
+"""File that holds the settings of a data set."""
 SPLITS = ("train", "val")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a data set is made from; ``version`` changes when the same seed gives other pictures."""
+    """All settings of a data set; ``version`` changes when the same seed gives other pictures."""
 
     seed: int
     train: int
@@ -47,7 +48,7 @@ class _Job:
 
 
 def image_paths(root: Path, seed: int, condition: str, split: str, index: int) -> tuple[Path, Path]:
-    """Where ACDC's layout puts image number ``index`` and its labels."""
+    """Return the paths of image number ``index`` and of its labels in ACDC's layout."""
     sequence = f"SCENES{seed:04d}"
     name = f"{sequence}_frame_{index:06d}"
     image = root / "rgb_anon" / condition / split / sequence / f"{name}_rgb_anon.png"
@@ -65,7 +66,7 @@ def write_dataset(
 ) -> int:
     """Write ``train`` + ``val`` images in all, image k in condition k mod n; return how many were made.
 
-    Every image is a street of its own, and the same whatever the number of workers.
+    Every image shows another street, and is the same whatever the number of workers.
 
     :param size: (height, width) in pixels.
     :raises UserError: if ``out`` is a file, holds something else, or cannot be written.
@@ -73,21 +74,20 @@ def write_dataset(
     root = Path(out)
     settings = Settings(seed, train, val, size, tuple(conditions))
     _claim(root, settings)
-    jobs = [
-        _Job(root, seed, size, conditions[index % len(conditions)], split, index)
-        for split, count in zip(SPLITS, (train, val), strict=True)
-        for index in range(count)
-    ]
-    missing = [
-        job for job in jobs if not image_paths(root, seed, job.condition, job.split, job.index)[0].exists()
-    ]
+    missing = []
+    for split, count in zip(SPLITS, (train, val), strict=True):
+        for index in range(count):
+            job = _Job(root, seed, size, conditions[index % len(conditions)], split, index)
+            image, _ = image_paths(root, seed, job.condition, split, index)
+            if not image.exists():
+                missing.append(job)
     for _ in run_jobs(_write_image, missing, workers, "scenes"):
         pass
     return len(missing)
 
 
 def _claim(root: Path, settings: Settings) -> None:
-    """Make sure that the folder is ours to write into, and record what goes there."""
+    """Refuse a folder that holds anything else, and record the settings in it."""
     if root.exists() and not root.is_dir():
         raise UserError(f"--out {root} is a file: give a folder")
     record = root / RECORD

@@ -22,7 +22,7 @@ START = 1_704_096_000 * 10**9
 
 @dataclass(frozen=True)
 class Drive:
-    """A drive of a seed; ``conditions`` follow one another in equal shares of the frames."""
+    """A drive along the street of a seed; ``conditions`` follow one another in equal shares of the frames."""
 
     seed: int
     size: tuple[int, int]
@@ -31,11 +31,11 @@ class Drive:
     conditions: tuple[str, ...]
 
     def stamp(self, index: int) -> int:
-        """Nanoseconds since the epoch."""
+        """Return the time of a frame in nanoseconds since 1970."""
         return START + round(index * 10**9 / RATE)
 
     def condition(self, index: int) -> str:
-        """The weather of a frame."""
+        """Return the weather of a frame."""
         return self.conditions[index * len(self.conditions) // self.frames]
 
     def render(self, index: int) -> RenderedFrame:
@@ -47,7 +47,7 @@ class Drive:
         return render_frame(street, self.camera(street, time), weather, sensor, time, rng)
 
     def camera(self, street: Street, time: float) -> PinholeCamera:
-        """Pose after some seconds: along the right lane, swaying and nodding a little."""
+        """Return the camera after ``time`` seconds: in the right lane, swaying and nodding a little."""
         z = CAMERA_SPEED * time
         sway = 0.12 * np.sin(0.5 * time + 1) + 0.05 * np.sin(1.7 * time)
         offset = (street.lanes - 0.5) * street.lane_width + float(sway)

@@ -1,4 +1,4 @@
-"""Vectors, clipping, and how much of each pixel a polygon covers."""
+"""Vector products, clipping, and how much of each pixel a polygon covers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Doubles = npt.NDArray[np.float64]
 
 
 def cross(a: Doubles, b: Doubles) -> Doubles:
-    """Vector product of two vectors [3] (NumPy's own is slow for single ones)."""
+    """Return the vector product of two vectors [3] (NumPy's own is slow for single ones)."""
     (ax, ay, az), (bx, by, bz) = a.tolist(), b.tolist()
     return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
 
 
 def clip_near(points: Doubles) -> Doubles:
-    """Part of a polygon in camera axes that lies beyond the near plane (Sutherland–Hodgman)."""
+    """Return the part of a polygon [n,3] in camera axes beyond the near plane (Sutherland–Hodgman)."""
     inside = points[:, 2] > NEAR
     if inside.all() or not inside.any():
         return points if inside.all() else points[:0]
@@ -35,7 +35,7 @@ def clip_near(points: Doubles) -> Doubles:
 
 
 def cover(outlines: Sequence[Doubles], height: int, width: int, grow: float = 0.0) -> npt.NDArray[np.uint8]:
-    """How much of each pixel convex polygons [n,2] cover together, 0…255.
+    """Return how much of each pixel convex polygons [n,2] cover together, 0…255.
 
     Sampled 4 x 4 times a pixel, 2 x 2 times in large pictures. OpenCV fills every sample that the outline
     touches, so the outlines are drawn in by half a sample; then they ``grow`` by a number of pixels.

@@ -1,4 +1,4 @@
-"""The ground by ray casting: every pixel below the horizon meets the road or the raised sidewalk exactly.
+"""Draws the ground by ray casting: every pixel below the horizon meets road or raised sidewalk exactly.
 
 A ray from height h that falls by s per metre of depth meets the road (y = 0) at depth h/s and the level of
 the sidewalk (y = k) at (h − k)/s. It shows the sidewalk where the latter point is on it, the road where the
@@ -80,7 +80,7 @@ def _raised(street: Street, offset: Floats, z: Floats) -> Mask:
 def _kerb_share(
     street: Street, road_offset: Floats, road_z: Floats, walk_offset: Floats, walk_z: Floats
 ) -> Floats:
-    """Where a ray through a kerb's face meets it, as a share of the way from the upper to the lower level."""
+    """Return where a ray through a kerb's face meets it, as a share of the way from upper to lower level."""
     share = np.full(road_offset.shape, 0.5, np.float32)
     for limit in (street.half_width(1), -street.half_width(-1)):
         across = (road_offset - limit) * (walk_offset - limit) < 0
@@ -95,7 +95,7 @@ def _kerb_share(
 def _paint_sides(
     street: Street, offset: Floats, z: Floats, metres_per_pixel: Floats
 ) -> tuple[Floats, npt.NDArray[np.uint8]]:
-    """Albedo [n,3] and labels [n] of points beyond the kerbs: verges, sidewalks, lots."""
+    """Return albedo [n,3] and labels [n] of points beyond the kerbs: verges, sidewalks, lots."""
     right = offset > 0
     across = np.abs(offset) - np.where(
         right, np.float32(street.half_width(1)), np.float32(street.half_width(-1))
@@ -131,7 +131,7 @@ def _paint_sides(
 
 
 def _joints(across: Floats, along: Floats, pitch: float, metres_per_pixel: Floats) -> Floats:
-    """Share of each pixel that is joint between paving slabs."""
+    """Return the share of each pixel, 0…1, that is a joint between paving slabs."""
     width = np.float32(0.02)
     total = np.zeros(across.shape, np.float32)
     for coordinate in (across, along):
@@ -141,5 +141,5 @@ def _joints(across: Floats, along: Floats, pitch: float, metres_per_pixel: Float
 
 
 def _fade(detail: float, metres_per_pixel: Floats) -> Floats:
-    """1 where a detail of that size is resolved, falling to 0 where it is not."""
+    """Return 1 where a detail of that size in metres is resolved, falling to 0 where it is not."""
     return np.clip(np.float32(detail) / metres_per_pixel, 0, 1)

@@ -31,7 +31,7 @@ class Place:
     heading: float = 0.0
 
     def points(self, local: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Local points [n,3] (right, up, forward) in the world."""
+        """Return points [n,3] of the place's own axes (right, up, forward) in the world."""
         array = np.asarray(local, np.float64).reshape(-1, 3)
         sin, cos = np.sin(self.heading), np.cos(self.heading)
         turned = np.stack(
@@ -54,7 +54,7 @@ class Thing:
     z: float
     y: float = 0.0
     heading: float = 0.0
-    """Relative to the street's direction."""
+    """Heading relative to the street's direction, radians."""
     speed: float = 0.0
     """Metres per second along +z."""
     drift: float = 0.0
@@ -68,12 +68,12 @@ class Thing:
     footprint: tuple[float, float] | None = None
     """Half width and half length of the shade it casts on the ground under an overcast sky."""
     lamps: tuple[tuple[float, float, float], ...] = ()
-    """Local points that shine at night."""
+    """Points in the thing's own axes that shine at night."""
     lights_street: bool = False
-    """Whether those are street lamps rather than headlamps."""
+    """True if those are street lamps, False if headlamps."""
 
     def place(self, street: Street, time: float) -> Place:
-        """Where it is at a time."""
+        """Return where it is at a time in seconds."""
         z, offset = self.z + self.speed * time, self.offset + self.drift * max(0.0, time - self.start)
         return Place(offset + float(street.bend(z)), self.y, z, self.heading + street.direction(z))
 
@@ -91,7 +91,7 @@ class Lot:
 
     @property
     def length(self) -> float:
-        """Metres along the street."""
+        """Length along the street in metres."""
         return self.stop - self.start
 
 
@@ -113,7 +113,7 @@ class Street:
     seed: int
     length: float
     lanes: int
-    """Per direction."""
+    """Number of lanes in each direction."""
     lane_width: float
     parking: tuple[bool, bool]
     """Whether cars park at the left and at the right kerb."""
@@ -124,21 +124,21 @@ class Street:
     """Sine waves (amplitude in metres, wavelength in metres, phase)."""
     sides: tuple[Side, Side]
     crossings: tuple[tuple[float, float], ...]
-    """Where cross streets begin and end along z."""
+    """Start and end of each cross street along z, metres."""
     things: list[Thing] = field(default_factory=list)
 
     PARKING = 2.2
 
     def half_width(self, sign: int) -> float:
-        """From the centre line to the kerb of one side."""
+        """Return the distance in metres from the centre line to the kerb of one side (+1 right, −1 left)."""
         return self.lanes * self.lane_width + self.PARKING * self.parking[sign > 0]
 
     def frontage(self, side: Side) -> float:
-        """From the centre line to the back of the sidewalk."""
+        """Return the distance in metres from the centre line to the back of the sidewalk."""
         return self.half_width(side.sign) + side.verge + side.sidewalk
 
     def bend(self, z: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """X of the centre line."""
+        """Return x of the centre line in metres at ``z``."""
         array = np.asarray(z)
         total = np.zeros(array.shape, array.dtype if array.dtype == np.float32 else np.float64)
         for amplitude, wavelength, phase in self.bends:
@@ -146,16 +146,16 @@ class Street:
         return total
 
     def direction(self, z: float) -> float:
-        """Heading of the centre line."""
+        """Return the heading of the centre line in radians at ``z``."""
         slope = sum(a * 2 * np.pi / w * np.cos(2 * np.pi * z / w + p) for a, w, p in self.bends)
         return float(np.arctan(slope))
 
     def point(self, offset: float, y: float, z: float) -> npt.NDArray[np.float64]:
-        """World coordinates of a point of the street."""
+        """Return the world coordinates [3] of a point of the street."""
         return np.array([offset + float(self.bend(z)), y, z])
 
     def things_near(self, z: float, ahead: float, time: float) -> Iterator[tuple[Thing, Place]]:
-        """Things to draw from a camera at ``z``, far ones first."""
+        """Yield the things to draw from a camera at ``z``, far ones first."""
         near = []
         for thing in self.things:
             if z - thing.reach - 6 < thing.z + thing.speed * time < z + min(ahead, thing.seen):

@@ -1,4 +1,4 @@
-"""Asphalt and what is painted on it: lane lines, zebra crossings, stop lines, parking bays, tram rails."""
+"""Draws asphalt and its markings: lane lines, zebra crossings, stop lines, parking bays, tram rails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DASH = 6.0
 
 
 def paint_road(street: Street, offset: Floats, z: Floats, metres_per_pixel: Floats, eye: float) -> Floats:
-    """Albedo [n,3] of points of the road at street coordinates [n]; details fade where a pixel is larger."""
+    """Return the albedo [n,3] of road points at street coordinates [n]; details fade in larger pixels."""
     rng = np.random.default_rng([street.seed, 7])
     grey = rng.uniform(78, 140)
     base = linear((grey * rng.uniform(0.97, 1.05), grey, grey * rng.uniform(0.95, 1.06)))
@@ -43,7 +43,7 @@ def paint_road(street: Street, offset: Floats, z: Floats, metres_per_pixel: Floa
 
 
 def _band(distance: Floats, half: float, pixel: Floats) -> Floats:
-    """Share of a pixel covered by a band of that half width at a distance from its middle."""
+    """Return the share of each pixel, 0…1, covered by a band of half width ``half`` metres."""
     return np.clip((half - np.abs(distance)) / pixel + 0.5, 0, 1) * np.clip(2 * half / pixel, 0, 1)
 
 
@@ -55,7 +55,7 @@ def _lines(
     across_pixel: Floats,
     along_pixel: Floats,
 ) -> tuple[Floats, Floats]:
-    """Coverage of the centre markings with the crossings, and of the lane and edge lines."""
+    """Return the coverage, 0…1, of the centre markings with the crossings, and of the lane and edge lines."""
     clear = np.ones(z.shape, np.float32)
     zebra = np.zeros(z.shape, np.float32)
     inside = (offset < street.half_width(1) - 0.3) & (offset > -street.half_width(-1) + 0.3)
@@ -93,7 +93,7 @@ def _lines(
 
 
 def _patches(rng: np.random.Generator, offset: Floats, z: Floats) -> Floats:
-    """Mended rectangles and manhole covers, repeated along the street: how much darker the road is."""
+    """Return how much darker mended rectangles and manhole covers make the road; they repeat along it."""
     dark = np.zeros(z.shape, np.float32)
     for _ in range(5):
         period, where, middle = rng.uniform(25, 70), rng.uniform(0, 70), rng.uniform(-5, 5)
@@ -110,7 +110,7 @@ def _patches(rng: np.random.Generator, offset: Floats, z: Floats) -> Floats:
 
 
 def _rails(street: Street, offset: Floats, pixel: Floats, albedo: Floats) -> None:
-    """Two tracks, one a direction, of standard gauge."""
+    """Draw two tracks of standard gauge, one per direction."""
     for track in (-street.lane_width / 2, street.lane_width / 2):
         for rail in (-0.7175, 0.7175):
             groove = _band(offset - track - rail, 0.07, pixel)[..., None]

@@ -1,4 +1,4 @@
-"""A sheet to look at: each condition's picture, labels and depth, with the class colours named."""
+"""A contact sheet: each condition's picture, labels and depth, with the class colours named."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FARTHEST = 150.0
 
 
 def contact_sheet(seed: int, size: tuple[int, int], conditions: Sequence[str]) -> npt.NDArray[np.uint8]:
-    """RGB picture: a row for each condition (image, labels, depth), a legend below."""
+    """Return an RGB picture with a row for each condition (image, labels, depth), a legend below."""
     colours = np.array([*PALETTE, *[(0, 0, 0)] * (256 - len(PALETTE))], np.uint8)
     rows = []
     for condition in conditions:
@@ -29,7 +29,7 @@ def contact_sheet(seed: int, size: tuple[int, int], conditions: Sequence[str]) -
 
 
 def _depth_colours(depth: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    """Near things bright, far ones dark, on a logarithmic scale; the sky black."""
+    """Colour a depth map on a logarithmic scale: near things bright, far ones dark, the sky black."""
     near = np.log(np.clip(depth, 2, FARTHEST) / FARTHEST) / np.log(2 / FARTHEST)
     return cv2.applyColorMap((255 * near).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
 

@@ -1,4 +1,4 @@
-"""Render one frame: a street, a camera in it, a time and a weather."""
+"""Renders one frame: a street, a camera in it, a time and a weather."""
 
 from __future__ import annotations
 

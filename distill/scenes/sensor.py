@@ -15,7 +15,7 @@ from distill.scenes.texture import Bytes, Floats, encode
 
 @dataclass(frozen=True)
 class Sensor:
-    """One camera on one day."""
+    """Exposure, optics and noise of one camera on one day."""
 
     exposure: float
     """Mean of the exposed image by day, or the gain where ``automatic`` is off."""
@@ -23,15 +23,17 @@ class Sensor:
     blur: float
     """Standard deviation of the optics' point spread, pixels at 540 rows."""
     shot: float
-    """a: variance per signal."""
+    """Factor a of the noise: variance per linear signal."""
     read: float
-    """b: variance of the dark signal."""
+    """Constant b of the noise: variance of the dark signal."""
     vignette: float
+    """Share of the light that is lost in the corners, 0…1."""
     balance: tuple[float, float, float]
+    """White balance: factors on R, G and B."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator, *, night: bool) -> Sensor:
-        """A random camera, noisier at night."""
+        """Draw a random camera, noisier at night."""
         tint = rng.normal(0, 0.035 if not night else 0.06, 2)
         return cls(
             exposure=float(rng.uniform(0.26, 0.42)) if not night else float(rng.uniform(1.6, 3.0)),
@@ -44,7 +46,7 @@ class Sensor:
         )
 
     def expose(self, radiance: Floats, rng: np.random.Generator) -> Bytes:
-        """Linear radiance [H,W,3] to the picture."""
+        """Turn linear radiance [H,W,3] into the picture, sRGB bytes [H,W,3]."""
         height, width = radiance.shape[:2]
         signal: Floats = cv2.GaussianBlur(
             radiance, (0, 0), max(0.3, self.blur * max(height, 240) / 540)

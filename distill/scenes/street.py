@@ -1,4 +1,4 @@
-"""Lay out a street from a seed: lots and what stands on them, furniture, traffic."""
+"""Lays out a street from a seed: lots and what stands on them, furniture, traffic."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from distill.scenes.things.plants import TreeKind, paint_tree
 from distill.scenes.traffic import add_people, add_traffic
 
 LOT_KINDS: tuple[LotKind, ...] = ("building", "house", "wall", "fence", "park")
-BEHIND = 30.0
-"""Metres behind z = 0 where the lots begin."""
+LOTS_BEFORE = 30.0
+"""Metres before z = 0 where the lots begin."""
 
 
 def build(seed: int, length: float) -> Street:
-    """Make the street of a seed, from a little behind z = 0 to ``length`` metres."""
+    """Make the street of a seed, from a little before z = 0 to ``length`` metres."""
     rng = np.random.default_rng(seed)
     crossings = []
     z = float(rng.uniform(13, 55))
@@ -77,10 +77,10 @@ def _bends(rng: np.random.Generator) -> tuple[tuple[float, float, float], ...]:
 def _side(
     rng: np.random.Generator, sign: int, length: float, crossings: list[tuple[float, float]], urban: float
 ) -> Side:
-    """Lots from behind the camera to the end, broken by the crossings."""
+    """Lay out one side: lots from before the camera to the end, broken by the crossings."""
     lots = []
     weights = np.array([0.15 + 0.6 * urban, 0.4 * (1 - urban) + 0.05, 0.12, 0.12, 0.14])
-    z = -BEHIND
+    z = -LOTS_BEFORE
     end = length + 60
     for start, stop in [*crossings, (end, end)]:
         while z < start:
@@ -105,12 +105,12 @@ def _lot(rng: np.random.Generator, start: float, stop: float, kind: LotKind) -> 
 
 
 def _build_on(rng: np.random.Generator, street: Street, side: Side, lot: Lot) -> None:
-    """A house, in a small garden if it stands back."""
+    """Add a house, in a small garden if it stands back."""
     edge, small = street.frontage(side), lot.kind == "house"
     gap = float(rng.uniform(0.7, 2)) if small else float(rng.choice([0.0, 0.0, 0.7]))
     offset = side.sign * (edge + lot.setback)
     house = make_house(rng, offset, lot.start + gap, lot.stop - gap, street.kerb, small=small)
-    _add_strip(street, lot, offset, lambda canvas: house.paint(canvas, street))
+    _add_strip(street, lot, offset, partial(house.paint, street=street))
     if not small:
         return
     barriers: tuple[Barrier | None, ...] = ("hedge", "fence", "low wall", None)
@@ -121,7 +121,7 @@ def _build_on(rng: np.random.Generator, street: Street, side: Side, lot: Lot) ->
 
 
 def _enclose(rng: np.random.Generator, street: Street, side: Side, lot: Lot) -> None:
-    """A wall, a fence or a hedge with trees behind it, at times a house farther back."""
+    """Add a wall, a fence or a hedge with trees farther from the road, and sometimes a house."""
     edge = street.frontage(side)
     others: tuple[Barrier | None, ...] = ("hedge", "fence", None, None)
     kind: Barrier | None = (
@@ -137,38 +137,43 @@ def _enclose(rng: np.random.Generator, street: Street, side: Side, lot: Lot) -> 
     if rng.random() < 0.6:
         offset = side.sign * (edge + float(rng.uniform(16, 26)))
         house = make_house(rng, offset, lot.start, lot.stop, street.kerb, small=rng.random() < 0.6)
-        _add_strip(street, lot, offset, lambda canvas: house.paint(canvas, street))
+        _add_strip(street, lot, offset, partial(house.paint, street=street))
 
 
 def _add_strip(street: Street, lot: Lot, offset: float, draw: Callable[[Canvas], None]) -> None:
-    """A thing as long as its lot."""
-
-    def paint(canvas: Canvas, place: Place, time: float) -> None:
-        del place, time
-        draw(canvas)
-
+    """Add a thing as long as its lot; ``draw`` knows where that is."""
+    paint = partial(_paint_strip, draw=draw)
     street.things.append(Thing(paint, offset, lot.start, reach=lot.length))
+
+
+def _paint_strip(canvas: Canvas, place: Place, time: float, *, draw: Callable[[Canvas], None]) -> None:
+    """Draw a thing that follows the street, so that its place and the time do not matter."""
+    del place, time
+    draw(canvas)
 
 
 def _add_barrier(
     rng: np.random.Generator, street: Street, lot: Lot, offset: float, kind: Barrier | None
 ) -> None:
-    """A wall, fence or hedge along the whole lot, repeating one from the stock."""
+    """Add a wall, fence or hedge along the whole lot, repeating one from the stock."""
     if kind is None:
         return
     seed = int(rng.integers(STOCK))
+    _add_strip(street, lot, offset, partial(_draw_barrier, street, lot, offset, kind, seed))
+
+
+def _draw_barrier(street: Street, lot: Lot, offset: float, kind: Barrier, seed: int, canvas: Canvas) -> None:
+    """Draw a barrier along a lot in pieces of at most ``PERIOD`` metres."""
     height, label = height_of(kind, seed), LABELS[kind]
+    for start in np.arange(lot.start, lot.stop, PERIOD).tolist():
+        stop = min(start + PERIOD, lot.stop)
+        texture = partial(_barrier_texture, kind, seed, (stop - start) / PERIOD)
+        draw_along(canvas, street, (offset, start, stop), street.kerb, height, texture, label)
 
-    def look(share: float, ppm: int) -> Texture:
-        return barrier(kind, seed, (FINEST // ppm).bit_length() - 1).columns(0, share)
 
-    def draw(canvas: Canvas) -> None:
-        for start in np.arange(lot.start, lot.stop, PERIOD).tolist():
-            stop = min(start + PERIOD, lot.stop)
-            texture = partial(look, (stop - start) / PERIOD)
-            draw_along(canvas, street, (offset, start, stop), street.kerb, height, texture, label)
-
-    _add_strip(street, lot, offset, draw)
+def _barrier_texture(kind: Barrier, seed: int, share: float, ppm: int) -> Texture:
+    """Return the first ``share`` of a barrier's texture at ``ppm`` pixels per metre."""
+    return barrier(kind, seed, (FINEST // ppm).bit_length() - 1).columns(0, share)
 
 
 def _add_tree(
@@ -188,7 +193,7 @@ def _add_tree(
 
 
 def _avenue(rng: np.random.Generator, street: Street, side: Side, species: TreeKind) -> None:
-    """Trees in a row along the kerb, on some streets."""
+    """Add a row of trees along the kerb, on some streets."""
     if rng.random() < 0.5 or side.verge + side.sidewalk < 2.2:
         return
     offset = side.sign * (street.half_width(side.sign) + (side.verge / 2 if side.verge else 0.6))

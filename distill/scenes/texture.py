@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.floating[Any]]
-"""Single precision wherever it is as large as an image."""
+"""Single precision for arrays as large as an image."""
 Colour = tuple[int, int, int]
-"""sRGB, 0…255."""
+"""Red, green and blue in sRGB, 0…255."""
 
 NOISE_SIZE = 512
 Arguments = ParamSpec("Arguments")
@@ -43,13 +43,13 @@ def linear(colour: Sequence[float]) -> Floats:
 
 
 def encode(radiance: Floats) -> Bytes:
-    """Linear radiance to sRGB bytes, clipped to 0…1 (exact to one step of 8192, dithering left to noise)."""
+    """Turn linear radiance, clipped to 0…1, into sRGB bytes (exact to one step of 8192; noise dithers)."""
     index = np.clip(radiance, 0, 1) * np.float32(_ENCODE_STEPS - 1) + np.float32(0.5)
     return _TO_SRGB[index.astype(np.uint16)]
 
 
 def hsv(hue: float, saturation: float, value: float) -> Colour:
-    """Colour from hue (degrees), saturation and value (0…1)."""
+    """Return the colour of hue (degrees), saturation and value (0…1)."""
     pixel = np.array([[[hue % 360, saturation, value]]], np.float32)
     red, green, blue = (cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0] * 255).tolist()
     return round(red), round(green), round(blue)
@@ -74,7 +74,7 @@ class Texture:
     glow: Bytes | None = None
     cover: Bytes | None = None
     opaque: bool = False
-    """Whether alpha is 255 everywhere."""
+    """True if alpha is 255 everywhere."""
 
     def columns(self, start: float, stop: float) -> Texture:
         """Return the part between two fractions of the width."""
@@ -91,21 +91,21 @@ class Texture:
     def resized(self, height: int, width: int) -> Texture:
         """Return the texture made smaller by averaging."""
         size = (max(2, width), max(2, height))
+        return Texture(
+            _shrunk(self.pixels, size),
+            None if self.glow is None else _shrunk(self.glow, size),
+            None if self.cover is None else _shrunk(self.cover, size),
+            self.opaque,
+        )
 
-        def shrink(image: Bytes | None) -> Bytes | None:
-            return (
-                None
-                if image is None
-                else cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
-            )
 
-        pixels = shrink(self.pixels)
-        assert pixels is not None
-        return Texture(pixels, shrink(self.glow), shrink(self.cover), self.opaque)
+def _shrunk(image: Bytes, size: tuple[int, int]) -> Bytes:
+    """Scale an image down to ``size`` (width, height) by averaging."""
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
 def mipmapped(drawn: int) -> Callable[[Callable[Arguments, Texture]], Callable[Arguments, Texture]]:
-    """Keep the pictures of a function whose last argument is a level, 0 the finest.
+    """Decorate a function whose last argument is a level, 0 the finest, to keep its pictures.
 
     Levels up to ``drawn`` are drawn by the function, coarser ones made by halving the level before.
     """
@@ -126,7 +126,10 @@ def mipmapped(drawn: int) -> Callable[[Callable[Arguments, Texture]], Callable[A
 
 @lru_cache(maxsize=64)
 def noise(variant: int, cells: int, octaves: int = 4, gain: float = 0.6) -> Floats:
-    """Tileable fractal noise [512,512] of zero mean and unit deviation; ``cells`` per tile side at first."""
+    """Return tileable fractal noise [512,512] of zero mean and unit standard deviation.
+
+    :param cells: cells per side of the tile in the first octave.
+    """
     rng = np.random.default_rng([variant, cells, octaves])
     total = np.zeros((NOISE_SIZE, NOISE_SIZE), np.float32)
     for octave in range(octaves):
@@ -141,7 +144,7 @@ def noise(variant: int, cells: int, octaves: int = 4, gain: float = 0.6) -> Floa
 
 
 def noise_patch(rng: np.random.Generator, height: int, width: int, cells: int, octaves: int = 4) -> Floats:
-    """A randomly placed crop (wrapped) of one of a few noise tiles, [height,width]."""
+    """Return a randomly placed crop (wrapped) of one of a few noise tiles, [height,width]."""
     tile = noise(int(rng.integers(8)), cells, octaves)
     top, left = rng.integers(NOISE_SIZE, size=2)
     rows = (top + np.arange(height)) % NOISE_SIZE
@@ -149,7 +152,7 @@ def noise_patch(rng: np.random.Generator, height: int, width: int, cells: int, o
 
 
 def sample(tile: Floats, u: Floats, v: Floats) -> Floats:
-    """Nearest look-up of a tile [512,512] repeated for ever, u and v in tiles."""
+    """Look up the nearest value of a tile [512,512] repeated for ever, u and v in tiles."""
     size = np.float32(NOISE_SIZE)
     column = np.floor(u * size).astype(np.int32) & (NOISE_SIZE - 1)
     row = np.floor(v * size).astype(np.int32) & (NOISE_SIZE - 1)

@@ -22,7 +22,7 @@ CLEAR_AHEAD = 7.0
 
 
 def _vehicle(rng: np.random.Generator, *, lit: bool, small: bool = False) -> tuple[Paint, float, float]:
-    """A random motor vehicle: how to draw it, half its width, half its length."""
+    """Return a random motor vehicle: how to draw it, half its width and half its length in metres."""
     draw = rng.random() * (0.8 if small else 1)
     if draw < 0.8:
         kind = _CARS[rng.choice(5, p=_CAR_SHARES)]
@@ -45,7 +45,7 @@ def _headlamps(half_length: float) -> tuple[tuple[float, float, float], ...]:
 
 
 def add_traffic(rng: np.random.Generator, street: Street) -> None:
-    """Moving and parked vehicles, two-wheelers, trams."""
+    """Add moving and parked vehicles, two-wheelers and trams."""
     busy = float(rng.uniform(0.3, 1.0))
     for sign in (-1, 1):
         for lane in range(street.lanes):
@@ -72,7 +72,7 @@ def add_traffic(rng: np.random.Generator, street: Street) -> None:
 def _lane(
     rng: np.random.Generator, street: Street, sign: int, offset: float, busy: float, *, own: bool
 ) -> None:
-    """A queue of vehicles in one lane; the camera's own lane is kept clear for a while."""
+    """Add a queue of vehicles in one lane; the camera's own lane is kept clear for a while."""
     speed = float(rng.uniform(6, 12)) * sign if not own else CAMERA_SPEED
     z = float(rng.uniform(CLEAR_AHEAD + 4, 45)) if own else float(rng.uniform(2, 25))
     stop = street.length + (250 if sign < 0 else 0)
@@ -140,7 +140,7 @@ def _stand(
     across: bool,
     y: float = 0.0,
 ) -> None:
-    """A parked two-wheeler."""
+    """Add a parked two-wheeler."""
     heading = (
         float(rng.choice([-1, 1]) * (np.pi / 2 + rng.normal(0, 0.25)))
         if across
@@ -163,7 +163,7 @@ def _cyclists(rng: np.random.Generator, street: Street, sign: int) -> None:
 
 
 def _cross_traffic(rng: np.random.Generator, street: Street, start: float, stop: float) -> None:
-    """Vehicles, trams and cyclists on the cross street, which leave the crossing before the camera comes."""
+    """Add traffic on the cross street that leaves the crossing before the camera comes."""
     edge = max(street.half_width(1), street.half_width(-1)) + 1.5
     for sign in (-1, 1):
         z = (start + stop) / 2 + sign * (stop - start) / 4
@@ -195,7 +195,7 @@ def _cross_traffic(rng: np.random.Generator, street: Street, start: float, stop:
 
 
 def _trams(rng: np.random.Generator, street: Street) -> None:
-    """Trams coming towards the camera."""
+    """Add trams that come towards the camera."""
     z = float(rng.uniform(16, 50))
     while z < street.length + 250:
         sections = int(rng.integers(2, 5))
@@ -216,7 +216,7 @@ def _trams(rng: np.random.Generator, street: Street) -> None:
 
 
 def add_people(rng: np.random.Generator, street: Street) -> None:
-    """People on the sidewalks and zebra crossings, bicycles and motorcycles left at the walls."""
+    """Add people on the sidewalks and zebra crossings, bicycles and motorcycles left at the walls."""
     crowd = float(rng.uniform(7, 30))
     for side in street.sides:
         z = float(rng.uniform(4, 12))
@@ -262,7 +262,7 @@ def add_people(rng: np.random.Generator, street: Street) -> None:
 
 
 def _walkers(rng: np.random.Generator, street: Street, side: Side, z: float) -> None:
-    """One person, or a group standing or walking together."""
+    """Add one person, or a group that stands or walks together."""
     inner = street.half_width(side.sign) + side.verge + 0.5
     offset = side.sign * float(rng.uniform(inner, max(inner + 0.3, street.frontage(side) - 0.4)))
     walking = rng.random() < 0.75
@@ -290,6 +290,6 @@ def _person(rng: np.random.Generator, *, walking: bool) -> Person:
 
 
 def _tint(rng: np.random.Generator) -> tuple[float, float, float]:
-    """Factors on the colours of a figure from the stock."""
+    """Draw random factors on the colours of a figure from the stock."""
     red, green, blue = (rng.uniform(0.6, 1.3) * rng.uniform(0.8, 1.2, 3)).tolist()
     return red, green, blue

@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 420.0, 30.0
 
 
 def draw_backdrop(canvas: Canvas, street: Street) -> None:
-    """A row of far houses behind a row of far trees."""
+    """Draw a row of far houses and, in front of it, a row of far trees."""
     rng = np.random.default_rng([street.seed, 5])
     x, _, z = canvas.camera.position
     left = x - WIDTH / 2

@@ -19,7 +19,7 @@ HEIGHTS: Final[dict[Barrier, tuple[float, float]]] = {
     "fence": (0.9, 2.0),
     "hedge": (0.8, 2.2),
 }
-"""Metres."""
+"""Least and greatest height in metres."""
 PERIOD = 16.0
 """Metres of strip drawn before it repeats."""
 STOCK = 20
@@ -29,13 +29,13 @@ FINEST = 64
 
 
 def height_of(kind: Barrier, seed: int) -> float:
-    """Metres from the ground to the top."""
+    """Return the height in metres of one of the stock."""
     return float(np.random.default_rng([seed, 1]).uniform(*HEIGHTS[kind]))
 
 
 @mipmapped(1)
 def barrier(kind: Barrier, seed: int, level: int) -> Texture:
-    """Texture of one of the stock, ``PERIOD`` metres long, halved ``level`` times."""
+    """Return the texture of one of the stock, ``PERIOD`` metres long, halved ``level`` times."""
     rng, ppm = np.random.default_rng([seed, len(kind)]), FINEST >> level
     rows, columns = round(height_of(kind, seed) * ppm), round(PERIOD * ppm)
     if kind == "hedge":
@@ -46,7 +46,7 @@ def barrier(kind: Barrier, seed: int, level: int) -> Texture:
 
 
 def _wall(rng: np.random.Generator, rows: int, columns: int, ppm: int) -> Texture:
-    """A garden or retaining wall with coping, at times with pillars or scrawls."""
+    """Draw a garden or retaining wall with coping, at times with pillars or scrawls."""
     materials: tuple[Material, ...] = ("brick", "concrete", "stone", "plaster")
     material = materials[rng.integers(4)]
     colour = wall_colour(rng, material)
@@ -63,7 +63,7 @@ def _wall(rng: np.random.Generator, rows: int, columns: int, ppm: int) -> Textur
 
 
 def _scrawl(rng: np.random.Generator, rgb: Bytes, ppm: int) -> None:
-    """A few sprayed loops."""
+    """Spray a few loops on a wall."""
     rows, columns = rgb.shape[:2]
     for _ in range(3):
         start = rng.uniform([0.1 * columns, 0.3 * rows], [0.9 * columns, 0.8 * rows])
@@ -75,7 +75,7 @@ def _scrawl(rng: np.random.Generator, rgb: Bytes, ppm: int) -> None:
 
 
 def _fence(rng: np.random.Generator, rows: int, columns: int, ppm: int) -> Texture:
-    """Pickets, boards, bars or wire mesh; the label covers the gaps too, as annotators paint it."""
+    """Draw pickets, boards, bars or wire mesh; the label covers the gaps too, as annotators paint it."""
     y, x = np.arange(rows)[:, None] / ppm, np.arange(columns)[None] / ppm
     height = rows / ppm
     kind = str(rng.choice(["pickets", "boards", "bars", "mesh"]))
@@ -102,7 +102,7 @@ def _fence(rng: np.random.Generator, rows: int, columns: int, ppm: int) -> Textu
 
 
 def _hedge(rng: np.random.Generator, rows: int, columns: int, ppm: int) -> Texture:
-    """A leafy strip with an uneven top."""
+    """Draw a leafy strip with an uneven top."""
     leaves = noise_patch(rng, rows, columns, 512 // ppm * 2, 6)
     base = np.array(hsv(rng.uniform(60, 120), rng.uniform(0.25, 0.6), rng.uniform(0.25, 0.45)), np.float32)
     light = np.linspace(1.2, 0.6, rows)[:, None]

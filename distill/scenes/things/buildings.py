@@ -22,7 +22,7 @@ CHUNK = 7.0
 
 
 def resolution(canvas: Canvas, distance: float) -> int:
-    """Texture pixels per metre (a power of two, 1…64) that a surface at a distance deserves."""
+    """Return the texture pixels per metre (a power of two, 1…64) that a surface at a distance deserves."""
     wanted = canvas.camera.focal / max(distance, 1.0)
     return 1 << int(np.clip(np.ceil(np.log2(wanted) - 0.75), 0, 6))
 
@@ -68,7 +68,7 @@ class House:
     """A building whose front stands at ``offset`` from the centre line, from ``start`` to ``stop``."""
 
     front: int
-    """Which front of the stock."""
+    """Number of the front in the stock."""
     offset: float
     start: float
     stop: float
@@ -105,7 +105,7 @@ class House:
         back: npt.NDArray[np.float64],
         far: npt.NDArray[np.float64],
     ) -> None:
-        """A gable roof with its ridge along the street, eaves that stick out a little, and chimneys."""
+        """Draw a gable roof with its ridge along the street, eaves that stick out a little, and chimneys."""
         ridge = (corner + back) / 2 + (0, self.roof_height, 0)
         far_ridge = ridge + (far - corner)
         out = (corner - back) / np.linalg.norm(corner - back) * 0.5
@@ -125,7 +125,7 @@ class House:
 def make_house(
     rng: np.random.Generator, offset: float, start: float, stop: float, base: float, *, small: bool
 ) -> House:
-    """A random town house of several storeys, or a small one."""
+    """Make a random town house of several storeys, or a small one."""
     shade = rng.uniform(0.7, 1.2)
     red, green, blue = ((132, 66, 50), (92, 72, 62), (78, 80, 86))[rng.integers(3)]
     tint = (rng.uniform(0.7, 1.2) * rng.uniform(0.85, 1.15, 3)).tolist()

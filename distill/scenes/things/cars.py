@@ -33,11 +33,11 @@ class Car:
     seed: int
     kind: CarKind
     lit: bool
-    """Lamps on."""
+    """True if the lamps are on."""
 
 
 def car_colour(rng: np.random.Generator) -> Colour:
-    """Greys, black and white as often as on real roads, some colours."""
+    """Draw a random paint: grey, black or white as often as on real roads, else a colour."""
     if rng.random() < 0.66:
         return hsv(rng.uniform(180, 260), rng.uniform(0, 0.08), rng.choice([0.1, 0.2, 0.35, 0.55, 0.7, 0.9]))
     return hsv(
@@ -49,7 +49,7 @@ def car_colour(rng: np.random.Generator) -> Colour:
 
 @lru_cache(maxsize=256)
 def car_mesh(car: Car) -> Mesh:
-    """The body at the origin, on the ground, heading forward."""
+    """Return the body of a car at the origin, on the ground, heading forward."""
     rng = np.random.default_rng(car.seed)
     size = np.array(_SHAPES[car.kind]) * rng.uniform(0.95, 1.05, 8)
     length, width, height, belt, bonnet, screen, rear_screen, boot = size.tolist()
@@ -132,18 +132,17 @@ def car_mesh(car: Car) -> Mesh:
 def _inset(
     quad: np.ndarray, left: float, right: float, low: float, high: float
 ) -> list[tuple[float, float, float]]:
-    """Part of a four-cornered face (two lower corners first, then the upper ones back)."""
-
-    def at(u: float, v: float) -> tuple[float, float, float]:
+    """Return the part of a four-cornered face (two lower corners first, then the upper ones back)."""
+    corners = []
+    for u, v in ((left, low), (right, low), (right, high), (left, high)):
         foot, head = quad[0] * (1 - u) + quad[1] * u, quad[3] * (1 - u) + quad[2] * u
         x, y, z = foot * (1 - v) + head * v
-        return float(x), float(y), float(z)
-
-    return [at(left, low), at(right, low), at(right, high), at(left, high)]
+        corners.append((float(x), float(y), float(z)))
+    return corners
 
 
 def _trim(mesh: Mesh, car: Car, rng: np.random.Generator, frame: tuple[float, ...], paint: Colour) -> None:
-    """Lamps, grille, plates, door lines and mirrors."""
+    """Add lamps, grille, plates, door lines and mirrors."""
     front, rear, half, nose, deck, cowl, belt = frame
     z = front + 0.01
     mesh.end(z, (-half * 0.55, half * 0.55, 0.42, nose - 0.12), (30, 31, 33), finest=8)
@@ -181,6 +180,6 @@ def _trim(mesh: Mesh, car: Car, rng: np.random.Generator, frame: tuple[float, ..
 
 
 def paint_car(canvas: Canvas, place: Place, time: float, *, car: Car) -> None:
-    """Draw the car."""
+    """Draw a car at a place."""
     del time
     draw_mesh(canvas, place, car_mesh(car), CAR)

@@ -25,7 +25,7 @@ def _paint_colour(rng: np.random.Generator) -> Colour:
 
 @mipmapped(2)
 def machine_side(model: int, motor: bool, level: int) -> Texture:
-    """The machine from its right side, heading right."""
+    """Draw the machine from its right side, heading right."""
     rng = _rng(model, motor)
     colour = _paint_colour(rng)
     draw = Sketch(WIDTH, HEIGHT, FINEST / 2**level, scaled(colour, 0.5))
@@ -128,7 +128,7 @@ def _motorcycle_side(draw: Sketch, rng: np.random.Generator, colour: Colour) -> 
 
 @mipmapped(2)
 def rider_side(model: int, motor: bool, stroke: int, level: int) -> Texture:
-    """The rider from the right; ``stroke`` is one of 8 phases of pedalling."""
+    """Draw the rider from the right; ``stroke`` is one of 8 phases of pedalling."""
     rng = _rng(model, motor)
     rng.random(40)
     coat, trousers, face = clothes(rng), clothes(rng), skin(rng)
@@ -194,12 +194,12 @@ def rider_side(model: int, motor: bool, stroke: int, level: int) -> Texture:
 
 
 @mipmapped(2)
-def machine_end(model: int, motor: bool, behind: bool, level: int) -> Texture:
-    """The machine from behind or from ahead."""
+def machine_end(model: int, motor: bool, from_rear: bool, level: int) -> Texture:
+    """Draw the machine from the rear or the front."""
     rng = _rng(model, motor)
     colour = _paint_colour(rng)
     draw = Sketch(WIDTH, HEIGHT, FINEST / 2**level, BLACK)
-    lamp: Colour = (200, 22, 18) if behind else (250, 248, 235)
+    lamp: Colour = (200, 22, 18) if from_rear else (250, 248, 235)
     if motor:
         draw.polygon([(-0.08, 0.62), (0.08, 0.62), (0.08, 0.0), (-0.08, 0.0)], BLACK)
         draw.polygon([(-0.2, 0.95), (0.2, 0.95), (0.16, 0.5), (-0.16, 0.5)], colour)
@@ -208,7 +208,7 @@ def machine_end(model: int, motor: bool, behind: bool, level: int) -> Texture:
         for sign in (-1, 1):
             draw.disc((sign * 0.36, 1.16), 0.06, (60, 62, 64), 1.4)
         draw.disc((0, 0.78), 0.08, lamp, 1.5)
-        if behind:
+        if from_rear:
             draw.polygon([(-0.1, 0.64), (0.1, 0.64), (0.1, 0.5), (-0.1, 0.5)], (224, 224, 218))
     else:
         draw.polygon([(-0.025, 0.68), (0.025, 0.68), (0.025, 0.0), (-0.025, 0.0)], BLACK)
@@ -217,14 +217,14 @@ def machine_end(model: int, motor: bool, behind: bool, level: int) -> Texture:
         draw.line([(-0.29, 1.05), (-0.1, 1.02), (0.1, 1.02), (0.29, 1.05)], 0.035, BLACK)
         draw.polygon([(-0.08, 0.97), (0.08, 0.97), (0.06, 0.91), (-0.06, 0.91)], BLACK)
         draw.line([(-0.15, 0.3), (0.15, 0.3)], 0.035, (80, 80, 82))
-        draw.disc((0, 0.72 if behind else 0.9), 0.035, lamp)
+        draw.disc((0, 0.72 if from_rear else 0.9), 0.035, lamp)
     draw.whole([(-0.1, 0), (0.1, 0), (0.14, 0.9), (-0.14, 0.9)])
     return draw.texture(rng)
 
 
 @mipmapped(2)
-def rider_end(model: int, motor: bool, stroke: int, behind: bool, level: int) -> Texture:
-    """The rider from behind or from ahead."""
+def rider_end(model: int, motor: bool, stroke: int, from_rear: bool, level: int) -> Texture:
+    """Draw the rider from the rear or the front."""
     rng = _rng(model, motor)
     rng.random(40)
     coat, trousers, face = clothes(rng), clothes(rng), skin(rng)
@@ -256,10 +256,10 @@ def rider_end(model: int, motor: bool, stroke: int, behind: bool, level: int) ->
     draw.polygon([(-0.21, 1.47), (0.21, 1.47), (0.2, 1.15), (0.19, 0.92), (-0.19, 0.92), (-0.2, 1.15)], coat)
     draw.polygon([(0.04, 1.47), (0.21, 1.47), (0.2, 1.15), (0.19, 0.92), (0.05, 0.92)], scaled(coat, 0.86))
     draw.polygon([(-0.05, 1.56), (0.05, 1.56), (0.07, 1.45), (-0.07, 1.45)], face)
-    draw.disc((0, 1.66), 0.12, helmet if behind or motor else face, 0.82)
+    draw.disc((0, 1.66), 0.12, helmet if from_rear or motor else face, 0.82)
     draw.disc((0, 1.7), 0.11, helmet, 1.05)
     if motor:
         draw.disc((0, 1.67), 0.15, helmet, 0.95)
-        if not behind:
+        if not from_rear:
             draw.polygon([(-0.1, 1.72), (0.1, 1.72), (0.1, 1.62), (-0.1, 1.62)], BLACK)
     return draw.texture(rng)

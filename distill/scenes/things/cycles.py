@@ -1,4 +1,4 @@
-"""Bicycles and motorcycles, parked or ridden, seen from the side, from behind or from ahead."""
+"""Bicycles and motorcycles, parked or ridden, seen from the side, the rear or the front."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def paint_cycle(canvas: Canvas, place: Place, time: float, *, cycle: Cycle) -> N
     label = MOTORCYCLE if cycle.motor else BICYCLE
     size = round(HEIGHT * FINEST)
     if abs(np.sin(relative)) < 0.4:
-        behind = bool(np.cos(relative) > 0)
-        look = partial(machine_end, cycle.model, cycle.motor, behind)
+        from_rear = bool(np.cos(relative) > 0)
+        look = partial(machine_end, cycle.model, cycle.motor, from_rear)
         face_camera(canvas, place, look, HEIGHT, WIDTH, label, size, cycle.tint)
         if cycle.ridden:
-            look = partial(rider_end, cycle.model, cycle.motor, stroke, behind)
+            look = partial(rider_end, cycle.model, cycle.motor, stroke, from_rear)
             face_camera(canvas, place, look, HEIGHT, WIDTH, RIDER, size, cycle.rider_tint)
         return
     level = int(

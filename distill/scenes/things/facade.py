@@ -13,8 +13,6 @@ from distill.scenes.things.surfaces import Material, surface, wall_colour
 
 VARIANTS = 6
 """Different bays of one storey; a front is put together from these."""
-
-
 STOCK = 96
 """Different fronts; the houses of a street take theirs from here, tinted and a little stretched."""
 
@@ -30,13 +28,13 @@ class Front:
 
     @property
     def height(self) -> float:
-        """From the ground to the eaves."""
+        """Height from the ground to the eaves in metres."""
         return self.ground_height + self.storeys * self.storey_height
 
 
 @lru_cache(maxsize=STOCK)
 def measures(seed: int) -> Front:
-    """Measures of one front; the first third of the stock are small houses."""
+    """Return the measures of one front; the first third of the stock are small houses."""
     rng = np.random.default_rng([seed, 2])
     small = seed < STOCK // 3
     return Front(
@@ -50,7 +48,7 @@ def measures(seed: int) -> Front:
 
 
 def front(seed: int, ppm: int) -> Texture:
-    """Texture of a front at ``ppm`` pixels per metre, a power of two up to 64; glow where windows are lit."""
+    """Return the texture of a front, with lit windows; ``ppm`` pixels per metre: a power of two up to 64."""
     return _fine(seed, ppm) if ppm > 16 else _coarse(seed, ppm)
 
 
@@ -133,7 +131,7 @@ def _box(image: Bytes, left: float, top: float, right: float, bottom: float, val
 def _window(
     rng: np.random.Generator, image: Bytes, style: _Style, box: tuple[float, float, float, float]
 ) -> None:
-    """One window in a bay [h,w,5] (RGB, drawn, glow)."""
+    """Draw one window in a bay [h,w,5] (RGB, drawn, glow)."""
     left, top, right, bottom = box
     height, width = image.shape[:2]
     if style.surround:
@@ -223,7 +221,7 @@ def _ground_floor(
 
 
 def _shop(rng: np.random.Generator, image: Bytes, sign: Colour, *, open_late: bool, ppm: float) -> None:
-    """A shop window with goods behind it and the name of the shop above."""
+    """Draw a shop window with goods in it and the name of the shop above."""
     _box(image, 0.0, 0.06, 1.0, 0.24, (*sign, 255, 30 if open_late else 0))
     height, width = image.shape[:2]
     if ppm >= 16:

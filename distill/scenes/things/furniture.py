@@ -20,7 +20,7 @@ LIGHT_CYCLE = 14.0
 def upright(
     canvas: Canvas, place: Place, bottom: float, top: float, width: float, colour: Colour, label: int = POLE
 ) -> None:
-    """A post, shaded as a round one by a lit and a dark half."""
+    """Draw a post, shaded as a round one by a lit and a dark half."""
     x, _, z = canvas.camera.position
     away = np.array([place.x - x, place.z - z])
     distance = float(np.hypot(*away))
@@ -41,7 +41,7 @@ def beam(
     width: float,
     colour: Colour,
 ) -> None:
-    """A straight arm between two world points, turned to the camera."""
+    """Draw a straight arm between two world points, turned to the camera."""
     eye = np.asarray(canvas.camera.position)
     side = np.cross(stop - start, (start + stop) / 2 - eye)
     length = float(np.linalg.norm(side))
@@ -54,7 +54,7 @@ def beam(
 def paint_lamp(
     canvas: Canvas, place: Place, time: float, *, height: float, arm: float, colour: Colour
 ) -> None:
-    """A street lamp whose arm reaches over the road by ``arm`` metres (local x)."""
+    """Draw a street lamp whose arm reaches over the road by ``arm`` metres (local x)."""
     del time
     upright(canvas, place, 0, height, 0.16, colour)
     top, tip = place.points([[0, height - 0.1, 0], [arm, height + 0.25, 0]])
@@ -70,7 +70,7 @@ def paint_lamp(
 def paint_traffic_light(
     canvas: Canvas, place: Place, time: float, *, phase: float, colour: Colour, mast: float
 ) -> None:
-    """A signal facing −z on its post, or hung from a mast arm ``mast`` metres long (local x) as well."""
+    """Draw a signal facing −z on its post, or hung from a mast arm ``mast`` metres long (local x) as well."""
     upright(canvas, place, 0, 3.6 if not mast else 6.0, 0.13, colour)
     heads = [(0.0, 2.5)]
     if mast:
@@ -112,7 +112,7 @@ def paint_sign(
     height: float,
     turn: float,
 ) -> None:
-    """One or two plates on a post, facing −z but for a small turn."""
+    """Draw one or two plates on a post, facing −z but for a small turn."""
     del time
     upright(canvas, place, 0, height + 0.35, 0.07, (150, 152, 150))
     turned = Place(place.x, place.y, place.z, place.heading + turn)
@@ -131,7 +131,7 @@ def paint_sign(
 
 
 def add_furniture(rng: np.random.Generator, street: Street) -> None:
-    """Lamps in a row, signals and signs at the crossings, signs between them."""
+    """Add lamps in a row, signals and signs at the crossings, signs between them."""
     metal: Colour = hsv(rng.uniform(90, 220), rng.uniform(0, 0.2), rng.uniform(0.25, 0.65))
     step, height = float(rng.uniform(22, 36)), float(rng.uniform(5.5, 8.5))
     lit_sides = street.sides if rng.random() < 0.5 else street.sides[:: int(rng.choice([1, -1]))][:1]

@@ -35,7 +35,7 @@ def _lamps(mesh: Mesh, half: float, front: float, rear: float, height: float, *,
 
 @lru_cache(maxsize=64)
 def truck_mesh(truck: Large) -> Mesh:
-    """A lorry with a box, a tarpaulin, a tank or an open bed behind its cab."""
+    """Return the body of a lorry with a box, a tarpaulin, a tank or an open bed."""
     rng = np.random.default_rng(truck.seed)
     length, half = float(rng.uniform(6.5, 10)), float(rng.uniform(1.15, 1.27))
     front, rear = length / 2, -length / 2
@@ -83,7 +83,7 @@ def truck_mesh(truck: Large) -> Mesh:
 
 @lru_cache(maxsize=64)
 def bus_mesh(bus: Large) -> Mesh:
-    """A city bus or a coach."""
+    """Return the body of a city bus or a coach."""
     rng = np.random.default_rng(bus.seed)
     length, half, top = float(rng.uniform(9.5, 12.5)), 1.27, float(rng.uniform(2.95, 3.4))
     front, rear = length / 2, -length / 2
@@ -136,7 +136,7 @@ TRAM_CAR = 9.0
 
 @lru_cache(maxsize=64)
 def tram_mesh(tram: Large, end: int) -> Mesh:
-    """One section of a tram: ``end`` is +1 at its front, −1 at its rear, 0 between."""
+    """Return the body of one section of a tram: ``end`` is +1 at its front, −1 at its rear, 0 between."""
     rng = np.random.default_rng(tram.seed)
     half, top, length = 1.2, 3.45, TRAM_CAR
     paint = hsv(rng.choice([0, 5, 45, 120, 205, 220]), rng.uniform(0.4, 0.9), rng.uniform(0.35, 0.85))
@@ -183,13 +183,13 @@ def tram_mesh(tram: Large, end: int) -> Mesh:
 
 
 def paint_truck(canvas: Canvas, place: Place, time: float, *, truck: Large) -> None:
-    """Draw a lorry."""
+    """Draw a lorry at a place."""
     del time
     draw_mesh(canvas, place, truck_mesh(truck), TRUCK)
 
 
 def paint_bus(canvas: Canvas, place: Place, time: float, *, bus: Large) -> None:
-    """Draw a bus."""
+    """Draw a bus at a place."""
     del time
     draw_mesh(canvas, place, bus_mesh(bus), BUS)
 

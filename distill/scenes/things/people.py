@@ -72,7 +72,7 @@ class _Look:
 
 @mipmapped(2)
 def figure(seed: int, walking: bool, view: View, stride: int, level: int) -> Texture:
-    """Picture of a figure at one of 8 phases of the stride, halved ``level`` times."""
+    """Draw a figure at one of 8 phases of the stride, halved ``level`` times."""
     rng = np.random.default_rng([seed, 3])
     coat, trousers, face = clothes(rng), clothes(rng), skin(rng)
     hair: Colour = hsv(rng.uniform(10, 45), rng.uniform(0.1, 0.6), rng.uniform(0.06, 0.6))

@@ -1,4 +1,4 @@
-"""Trees as pictures that face the camera: leafy, coniferous and bare ones, bushes.
+"""Draws trees as pictures that face the camera: leafy, coniferous and bare ones, bushes.
 
 A small stock of pictures is grown once per process from fixed seeds; each tree takes one of them, mirrored,
 stretched and tinted, so that hardly two look alike.
@@ -20,14 +20,14 @@ from distill.scenes.layout import Place
 from distill.scenes.texture import Bytes, Floats, Texture, hsv, mipmapped, noise_patch
 
 STOCK = 10
-"""Pictures per kind."""
+"""Number of pictures of each kind."""
 SIZE = 320
 TreeKind = Literal["leafy", "conifer", "bare", "bush"]
 
 
 @mipmapped(0)
 def tree_picture(kind: TreeKind, variant: int, level: int) -> Texture:
-    """One picture of the stock, halved ``level`` times."""
+    """Draw one picture of the stock, halved ``level`` times."""
     del level
     rng = np.random.default_rng([variant, len(kind)])
     if kind == "bare":
@@ -51,13 +51,13 @@ def tree_picture(kind: TreeKind, variant: int, level: int) -> Texture:
 
 
 def _grid() -> tuple[Floats, Floats]:
-    """Coordinates across (−1…1) and up (0…1) of the picture."""
+    """Return the coordinates across (−1…1) and up (0…1) of the picture."""
     v, u = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32)
     return (u / SIZE - 0.5) * 2, 1 - v / SIZE
 
 
 def _blobs(rng: np.random.Generator, *, bush: bool) -> tuple[Floats, Floats]:
-    """A crown as a heap of lit spheres: membership (> 0 inside) and brightness."""
+    """Return a crown as a heap of lit spheres: membership (> 0 inside) and brightness."""
     x, y = _grid()
     low, high = (0.0, 0.95) if bush else (rng.uniform(0.25, 0.4), 0.96)
     narrow = rng.uniform(0.35, 0.9)
@@ -78,7 +78,7 @@ def _blobs(rng: np.random.Generator, *, bush: bool) -> tuple[Floats, Floats]:
 
 
 def _conifer(rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Tiers of drooping branches around a straight stem."""
+    """Return tiers of drooping branches around a straight stem: membership (> 0 inside) and brightness."""
     x, y = _grid()
     tiers = rng.uniform(9, 14)
     taper = np.clip(1.0 - y, 0, 1) * rng.uniform(0.5, 0.8)
@@ -90,7 +90,7 @@ def _conifer(rng: np.random.Generator) -> tuple[Floats, Floats]:
 
 
 def _trunk(rng: np.random.Generator, picture: Bytes) -> None:
-    """A stem with a few boughs below the crown, behind the leaves."""
+    """Draw a stem with a few boughs where no leaves hide it."""
     stem = np.zeros((SIZE, SIZE), np.uint8)
     middle, width = SIZE // 2, int(rng.integers(9, 17))
     cv2.line(stem, (middle, SIZE), (middle, SIZE // 2), 255, width, cv2.LINE_AA)
@@ -99,29 +99,17 @@ def _trunk(rng: np.random.Generator, picture: Bytes) -> None:
         cv2.line(stem, (middle, int(SIZE * rng.uniform(0.5, 0.68))), tip, 255, width // 2, cv2.LINE_AA)
     bark = np.array(hsv(rng.uniform(18, 40), rng.uniform(0.15, 0.45), rng.uniform(0.2, 0.4)), np.float32)
     rounded = np.clip(1.2 - 0.03 * np.abs(np.arange(SIZE) - middle + 3), 0.4, 1.2)[None, :, None]
-    behind = (picture[..., 3] < 128) & (stem > 0)
+    bark_shows = (picture[..., 3] < 128) & (stem > 0)
     picture[..., :3] = np.where(
-        behind[..., None], (bark * rounded).clip(0, 255).astype(np.uint8), picture[..., :3]
+        bark_shows[..., None], (bark * rounded).clip(0, 255).astype(np.uint8), picture[..., :3]
     )
     picture[..., 3] = np.maximum(picture[..., 3], stem)
 
 
 def _bare(rng: np.random.Generator) -> Texture:
-    """A leafless tree by recursive forking."""
+    """Draw a leafless tree by recursive forking."""
     alpha: Bytes = np.zeros((SIZE * 2, SIZE * 2), np.uint8)
-    bits = 4
-
-    def grow(start: npt.NDArray[np.float64], angle: float, length: float, width: float, level: int) -> None:
-        tip = start + length * np.array([np.sin(angle), -np.cos(angle)])
-        ends = [tuple(np.rint(p * (1 << bits)).astype(int).tolist()) for p in (start, tip)]
-        cv2.line(alpha, ends[0], ends[1], 255, max(1, round(width)), cv2.LINE_AA, bits)
-        if level == 0:
-            return
-        for side in (-1, 1) if rng.random() < 0.75 else (-1, 0, 1):
-            turn = angle * 0.9 + side * rng.uniform(0.2, 0.6) + rng.normal(0, 0.08)
-            grow(tip, turn, length * rng.uniform(0.68, 0.88), width * 0.68, level - 1)
-
-    grow(np.array([SIZE, SIZE * 2.0]), rng.normal(0, 0.05), SIZE * 0.46, SIZE * 0.055, 8)
+    _grow(rng, alpha, np.array([SIZE, SIZE * 2.0]), rng.normal(0, 0.05), SIZE * 0.46, SIZE * 0.055, 8)
     alpha = cv2.resize(alpha, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.uint8)
     bark = np.array(hsv(rng.uniform(15, 45), rng.uniform(0.05, 0.35), rng.uniform(0.18, 0.4)), np.float32)
     shade = np.clip(1 + 0.2 * noise_patch(rng, SIZE, SIZE, 32), 0.4, 1.6)
@@ -130,8 +118,33 @@ def _bare(rng: np.random.Generator) -> Texture:
     return Texture(np.dstack([rgb, alpha]), cover=cover)
 
 
+def _grow(
+    rng: np.random.Generator,
+    alpha: Bytes,
+    start: npt.NDArray[np.float64],
+    angle: float,
+    length: float,
+    width: float,
+    level: int,
+) -> None:
+    """Draw a branch into ``alpha`` and, up to ``level`` times, the two or three branches at its tip.
+
+    :param start: foot of the branch in pixels (column, row); ``length`` and ``width`` are in pixels, too.
+    :param angle: direction in radians, 0 upwards, positive to the right.
+    """
+    bits = 4
+    tip = start + length * np.array([np.sin(angle), -np.cos(angle)])
+    ends = [tuple(np.rint(p * (1 << bits)).astype(int).tolist()) for p in (start, tip)]
+    cv2.line(alpha, ends[0], ends[1], 255, max(1, round(width)), cv2.LINE_AA, bits)
+    if level == 0:
+        return
+    for side in (-1, 1) if rng.random() < 0.75 else (-1, 0, 1):
+        turn = angle * 0.9 + side * rng.uniform(0.2, 0.6) + rng.normal(0, 0.08)
+        _grow(rng, alpha, tip, turn, length * rng.uniform(0.68, 0.88), width * 0.68, level - 1)
+
+
 def _closed(alpha: Bytes, size: int) -> Bytes:
-    """The mask with its small gaps filled, as annotators draw crowns."""
+    """Return the mask with its small gaps filled, as annotators draw crowns."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     return cv2.morphologyEx(alpha, cv2.MORPH_CLOSE, kernel).astype(np.uint8)
 

@@ -1,4 +1,4 @@
-"""Draw flat figures in metres: limbs, discs and polygons with an alpha mask."""
+"""Draws flat figures in metres: limbs, discs and polygons with an alpha mask."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ class Sketch:
         return np.rint(points * (1 << _BITS)).astype(np.int32)
 
     def polygon(self, spots: Sequence[Spot], colour: Colour) -> None:
-        """A filled outline."""
+        """Fill an outline."""
         points = self._pixels(spots)
         cv2.fillPoly(self.rgb, [points], colour, cv2.LINE_AA, _BITS)
         cv2.fillPoly(self.alpha, [points], 255, cv2.LINE_AA, _BITS)
 
     def disc(self, spot: Spot, radius: float, colour: Colour, squash: float = 1.0) -> None:
-        """A filled circle, or an ellipse ``squash`` times as wide as high."""
+        """Fill a circle, or an ellipse ``squash`` times as wide as high."""
         angle = np.linspace(0, 2 * np.pi, 20, endpoint=False)
         self.polygon(
             [(spot[0] + radius * squash * np.cos(a), spot[1] + radius * np.sin(a)) for a in angle], colour
         )
 
     def ring(self, spot: Spot, radius: float, width: float, colour: Colour) -> None:
-        """A circle drawn as a line."""
+        """Draw a circle as a line of constant width."""
         angle = np.linspace(0, 2 * np.pi, 28)
         self.line(
             [(spot[0] + radius * np.cos(a), spot[1] + radius * np.sin(a)) for a in angle], width, colour
         )
 
     def line(self, spots: Sequence[Spot], width: float, colour: Colour) -> None:
-        """A line of constant width in metres; thinner than a pixel it fades."""
+        """Draw a line of constant width in metres; thinner than a pixel it fades."""
         points = self._pixels(spots)
         thick = width * self.ppm
         if thick < 1:

@@ -12,7 +12,7 @@ Material = Literal["plaster", "brick", "concrete", "stone", "wood"]
 
 
 def wall_colour(rng: np.random.Generator, material: Material) -> Colour:
-    """A plausible colour for the material."""
+    """Draw a random plausible colour for the material."""
     if material == "brick":
         return hsv(rng.uniform(4, 28), rng.uniform(0.3, 0.6), rng.uniform(0.35, 0.68))
     if material == "wood":
@@ -30,7 +30,7 @@ def wall_colour(rng: np.random.Generator, material: Material) -> Colour:
 def surface(
     rng: np.random.Generator, material: Material, colour: Colour, height: int, width: int, ppm: float
 ) -> Bytes:
-    """A piece of wall of that many pixels at ``ppm`` pixels per metre, [height,width,3]."""
+    """Draw a piece of wall of that many pixels at ``ppm`` pixels per metre, [height,width,3]."""
     grain = {"plaster": 0.035, "brick": 0.06, "concrete": 0.05, "stone": 0.07, "wood": 0.05}[material]
     shade = 1 + grain * noise_patch(rng, height, width, 64, 3) + 0.04 * noise_patch(rng, height, width, 4, 3)
     size = {"brick": (0.075, 0.25), "stone": (0.4, 0.8), "concrete": (1.2, 2.4), "wood": (20.0, 0.14)}.get(
@@ -45,7 +45,7 @@ def surface(
 def _courses(
     rng: np.random.Generator, height: int, width: int, ppm: float, row: float, column: float, *, offset: bool
 ) -> Floats:
-    """Brightness of blocks laid in courses, with joints where the picture resolves them."""
+    """Return the brightness of blocks laid in courses, with joints where the picture resolves them."""
     y, x = np.arange(height) / (row * ppm), np.arange(width) / (column * ppm)
     course = np.floor(y).astype(int)
     shift = 0.5 * (course % 2) if offset else np.zeros(height)

@@ -1,4 +1,4 @@
-"""The weathers by name."""
+"""The weathers by name, and the light of a scene in each."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from distill.scenes.weather.snow import Snow
 from kd_seg_ros.common.conditions import CONDITIONS
 
 CLEAR: Final = "clear"
-"""Overcast, nothing in the air."""
+"""Name of an overcast day without anything in the air."""
 LAMPS_WITHIN = 70.0
 """Metres ahead from which lamps light the scene at night."""
 Weather = Daylight | Fog | Night | Rain | Snow
 
 
 def draw_weather(rng: np.random.Generator, condition: str) -> Weather:
-    """A random weather of one of :data:`CONDITIONS`, or :data:`CLEAR`."""
+    """Draw a random weather of one of :data:`CONDITIONS`, or :data:`CLEAR`."""
     if condition == CLEAR:
         return Daylight.draw(rng, 0.0)
     kinds: dict[str, type[Fog] | type[Night] | type[Rain] | type[Snow]] = {
@@ -41,7 +41,7 @@ def draw_weather(rng: np.random.Generator, condition: str) -> Weather:
 def light_scene(
     canvas: Canvas, street: Street, weather: Weather, time: float, rng: np.random.Generator
 ) -> npt.NDArray[np.float32]:
-    """Linear radiance [H,W,3] of a drawn scene in a weather; rain and snow change the canvas' albedo."""
+    """Return the linear radiance [H,W,3] of a scene; rain and snow change the canvas' albedo."""
     if isinstance(weather, Rain):
         return weather.radiance(canvas, rng)
     if isinstance(weather, Snow):

@@ -21,40 +21,40 @@ CONTRAST_THRESHOLD = 0.02
 
 
 def extinction(visibility: float) -> float:
-    """β (1/m) of a visibility in metres."""
+    """Return the extinction coefficient β (1/m) of a visibility in metres."""
     return float(-np.log(CONTRAST_THRESHOLD) / visibility)
 
 
 def transmission(ray_length: Floats, beta: float) -> Floats:
-    """Share t of the light that crosses a range (metres, infinite for the sky), 0…1."""
+    """Return the share t of the light that crosses a range (metres, infinite for the sky), 0…1."""
     return np.exp(-np.float32(beta) * ray_length)
 
 
 def koschmieder(radiance: Floats, ray_length: Floats, beta: float, airlight: Floats) -> Floats:
-    """Radiance [H,W,3] seen through fog; ``airlight`` is a colour [3]."""
+    """Return the radiance [H,W,3] seen through fog; ``airlight`` is a colour [3]."""
     share = transmission(ray_length, beta)[..., None]
     clear = np.where(share > 0, radiance, np.float32(0))
     return clear * share + airlight * (1 - share)
 
 
 def ray_length(canvas: Canvas) -> Floats:
-    """Range of each pixel in metres."""
+    """Return the range of each pixel in metres, [H,W]."""
     return canvas.depth * canvas.camera.range_per_depth
 
 
 @dataclass(frozen=True)
 class Fog:
-    """Fog by day."""
+    """Fog of one visibility and colour under an overcast sky."""
 
     sky: Daylight
     visibility: float
-    """Metres."""
+    """Visibility V in metres."""
     airlight: tuple[float, float, float]
-    """Linear radiance."""
+    """Linear radiance A of the horizon, R, G and B."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Fog:
-        """Thick to thin fog, grey, at times bluish or brownish."""
+        """Draw a random fog: thick to thin, grey, sometimes bluish or brownish."""
         visibility = float(np.exp(rng.uniform(np.log(70), np.log(450))))
         grey = rng.uniform(150, 225)
         colour = linear((grey * rng.uniform(0.96, 1.02), grey, grey * rng.uniform(0.98, 1.06)))
@@ -63,7 +63,7 @@ class Fog:
         )
 
     def radiance(self, canvas: Canvas) -> Floats:
-        """The scene in fog; lamps keep a halo."""
+        """Return the linear radiance [H,W,3] of the scene in fog; lamps keep a halo."""
         clear = self.sky.radiance(canvas)
         beta = extinction(self.visibility)
         air = np.array(self.airlight, np.float32)

@@ -25,7 +25,7 @@ class Daylight:
     sun: tuple[float, float, float]
     """Unit vector towards the sun."""
     share: float
-    """Part of the light that comes from there, 0…1."""
+    """Part of the light that comes from the sun's direction, 0…1."""
     horizon: Colour
     zenith: Colour
     clouds: float
@@ -35,7 +35,7 @@ class Daylight:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, dullness: float) -> Daylight:
-        """A random sky; ``dullness`` 0 (bright overcast) … 1 (leaden)."""
+        """Draw a random sky; ``dullness`` 0 (bright overcast) … 1 (leaden)."""
         angle, height = rng.uniform(0, 2 * np.pi), rng.uniform(0.4, 1.1)
         sun = (np.cos(angle) * np.cos(height), np.sin(height), np.sin(angle) * np.cos(height))
         grey = 236 - 60 * dullness * rng.uniform(0.5, 1)
@@ -60,7 +60,7 @@ class Daylight:
         )
 
     def radiance(self, canvas: Canvas, glow: float = DAY_GLOW) -> Floats:
-        """Light the scene; ``glow`` weighs emission (lamps look weaker by day)."""
+        """Return the linear radiance [H,W,3] of the scene by day; ``glow`` is the weight of emission."""
         normals = canvas.normals
         facing = np.clip(normals @ np.array(self.sun, np.float32), 0, 1)
         light = (1 - self.share) * (0.56 + 0.44 * normals[..., 1]) + self.share * 1.3 * facing
@@ -72,7 +72,7 @@ class Daylight:
         return image
 
     def radiance_at(self, directions: Floats) -> Floats:
-        """Radiance of the sky in directions (unit vectors [n,3]): from horizon to zenith, with clouds."""
+        """Return the radiance [n,3] of the clouded sky in directions (unit vectors [n,3])."""
         up = np.clip(directions[:, 1], 0, 1)
         colour = linear(self.horizon) + (up ** np.float32(0.7))[:, None] * (
             linear(self.zenith) - linear(self.horizon)
@@ -83,7 +83,7 @@ class Daylight:
 
 
 def bloom(image: Floats, strength: float, reach: float) -> Floats:
-    """Glare: light above the white level spreads in the lens (and in the air) as a sum of Gaussians.
+    """Add glare: light above the white level spreads in the lens (and in the air) as a sum of Gaussians.
 
     ``reach`` is the widest standard deviation as a share of the image height.
     """

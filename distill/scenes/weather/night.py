@@ -20,9 +20,9 @@ from distill.scenes.texture import Floats, linear
 from distill.scenes.weather.light import bloom
 
 NIGHT_GLOW = 0.4
-"""Weight of emission at night."""
+"""Weight of emission at night, when the exposure is long."""
 LAMPS = 9
-"""The nearest lamps count; farther ones are seen but light nothing."""
+"""Number of the nearest street lamps that count; farther ones are seen but light nothing."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class Night:
     moon: float
     """Irradiance from the sky."""
     street_lamps: float
-    """Their strength; 0 where they are out."""
+    """Strength of the street lamps; 0 where they are off."""
     lamp_colour: tuple[float, float, float]
     headlamps: float
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Night:
-        """From a country lane's darkness to a well lit town."""
+        """Draw a random night, from the dark of a country lane to a well lit town."""
         warm = linear((255, rng.uniform(165, 235), rng.uniform(70, 215)))
         glow = linear((rng.uniform(12, 36), rng.uniform(14, 30), rng.uniform(18, 40)))
         return cls(
@@ -52,7 +52,10 @@ class Night:
         )
 
     def radiance(self, canvas: Canvas, lamps: Sequence[tuple[npt.NDArray[np.float64], bool]]) -> Floats:
-        """The scene at night; ``lamps`` are world positions and whether each is a street lamp."""
+        """Return the linear radiance [H,W,3] of the scene at night.
+
+        :param lamps: world position [3] of each lamp, and True for a street lamp, False for a headlamp.
+        """
         camera, normals = canvas.camera, canvas.normals
         eye = np.array(camera.position, np.float32)
         solid = canvas.inverse_depth > 0
@@ -72,7 +75,7 @@ class Night:
         return bloom(image, 0.55, 0.07)
 
     def _beam(self, canvas: Canvas, points: Floats, normals: Floats) -> Floats:
-        """Irradiance from the own headlamps, 0.65 m above the road and half a metre ahead."""
+        """Return the irradiance [H,W] from the own car's headlamps, 0.65 m above the road."""
         lamp = np.array([0, 0.65 - canvas.camera.position[1], 0.0], np.float32)
         ray = points - lamp
         squared = np.einsum("hwc,hwc->hw", ray, ray) + 1
@@ -91,7 +94,7 @@ class Night:
     def _groups(
         self, lamps: Sequence[tuple[npt.NDArray[np.float64], bool]], eye: Floats
     ) -> list[tuple[Floats, float, Floats]]:
-        """Street lamps and vehicle lamps near the eye: positions relative to it, strength, colour."""
+        """Return the nearest street lamps and headlamps: positions relative to the eye, strength, colour."""
         groups = []
         for street, strength, colour in (
             (True, self.street_lamps, self.lamp_colour),
@@ -105,7 +108,12 @@ class Night:
 
 
 def point_lights(points: Floats, normals: Floats, lamps: Floats) -> Floats:
-    """Irradiance Σ cos θ/d² from lamps [k,3] of unit intensity at points [H,W,3], at most that at 1 m."""
+    """Return the irradiance Σ cos θ/d² [H,W] from lamps of unit intensity, each at most that at 1 m.
+
+    :param points: the lit points [H,W,3], metres.
+    :param normals: their unit normals [H,W,3].
+    :param lamps: positions of the lamps [k,3], metres.
+    """
     squared_points = np.einsum("hwc,hwc->hw", points, points)
     facing = np.einsum("hwc,hwc->hw", points, normals)
     total = np.zeros(points.shape[:2], np.float32)

@@ -6,8 +6,8 @@ ground pixel mirrors is found by mirroring its image column about the row where 
 on it; for upright things on level ground that is exact.
 
 *Streaks*: a drop of diameter D falls at v = 9.65 − 10.3·exp(−0.6·D/mm) m/s (Atlas et al., 1973) and is drawn
-as the path it takes during the exposure, seen from the moving camera; it brightens what is behind by the
-share of the exposure it covers a pixel (Garg & Nayar, 2007).
+as the path it takes during the exposure, seen from the moving camera; it brightens the background by the
+share of the exposure for which it covers a pixel (Garg & Nayar, 2007).
 
 *Haze*: Koschmieder's law with the extinction of rain.
 """
@@ -36,17 +36,17 @@ NEAREST, FARTHEST = 0.6, 14.0
 
 
 def fresnel(cosine: Floats, normal_reflectance: float = WATER_R0) -> Floats:
-    """Schlick's reflectance at an angle to the normal, R0 … 1."""
+    """Return Schlick's reflectance, R0…1, by the cosine of the angle to the normal."""
     return normal_reflectance + (1 - normal_reflectance) * (1 - np.clip(cosine, 0, 1)) ** 5
 
 
 def fall_speed(diameter: Floats) -> Floats:
-    """Terminal velocity in m/s of a drop of that diameter in metres (0.5 to 5 mm)."""
+    """Return the terminal velocity in m/s of a drop of that diameter in metres (0.5 to 5 mm)."""
     return 9.65 - 10.3 * np.exp(-600 * diameter)
 
 
 def mirror_rows(ground: Mask) -> npt.NDArray[np.intp]:
-    """The row that each ground pixel mirrors: v' = 2·c + 1 − v, c the last row above it that is no ground."""
+    """Return the row that each ground pixel mirrors: 2·c + 1 − v, c the last row above that is no ground."""
     height = ground.shape[0]
     rows = np.arange(height)[:, None]
     contact = np.maximum.accumulate(np.where(ground, -1, rows), axis=0)
@@ -54,12 +54,12 @@ def mirror_rows(ground: Mask) -> npt.NDArray[np.intp]:
 
 
 def upward(canvas: Canvas) -> Mask:
-    """Pixels of the ground."""
+    """Return bool [H,W]: the pixel shows the ground."""
     return (canvas.normal_index == 0) & (canvas.inverse_depth > 0)
 
 
 def puddles(canvas: Canvas, wetness: float) -> Floats:
-    """How smooth the film of water is, 0 (damp) … 1 (standing water), for every pixel."""
+    """Return how smooth the film of water is, 0 (damp) … 1 (standing water), for every pixel."""
     x, _, z = canvas.camera.position
     depth = np.minimum(canvas.depth, 400)
     u, v = x + depth * canvas.camera.rays[..., 0], z + depth * canvas.camera.rays[..., 2]
@@ -69,22 +69,23 @@ def puddles(canvas: Canvas, wetness: float) -> Floats:
 
 @dataclass(frozen=True)
 class Rain:
-    """Rain by day."""
+    """Rain of one strength under an overcast sky."""
 
     sky: Daylight
     wetness: float
-    """0 (damp) … 1 (streaming)."""
+    """Wetness of the ground, 0 (damp) … 1 (streaming)."""
     rate: float
-    """Drops drawn, relative."""
+    """Number of drops relative to the heaviest rain, 0…1."""
     visibility: float
+    """Visibility through the haze, metres."""
     wind: float
-    """Metres per second to the right."""
+    """Wind to the right, metres per second."""
     speed: float
-    """Of the camera, metres per second."""
+    """Speed of the camera, metres per second."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Rain:
-        """Drizzle to a downpour."""
+        """Draw a random rain, from drizzle to a downpour."""
         heavy = float(rng.uniform(0.15, 1))
         return cls(
             Daylight.draw(rng, 0.5 + 0.5 * heavy),
@@ -96,7 +97,7 @@ class Rain:
         )
 
     def radiance(self, canvas: Canvas, rng: np.random.Generator) -> Floats:
-        """The scene in rain."""
+        """Return the linear radiance [H,W,3] of the scene in rain; wets the canvas' ground."""
         ground = upward(canvas)
         smooth = puddles(canvas, self.wetness)
         canvas.layers[ground, :3] *= (1 - 0.6 * self.wetness) - 0.15 * smooth[ground][:, None]
@@ -124,7 +125,7 @@ class Rain:
         return image + share[..., None] * (seen - image)
 
     def _streaks(self, canvas: Canvas, rng: np.random.Generator) -> Floats:
-        """Share of each pixel covered by drops during the exposure, 0…1."""
+        """Return the share of each pixel covered by drops during the exposure, 0…1."""
         camera = canvas.camera
         height, width = camera.height, camera.width
         count = int(1300 * self.rate * width / max(height, 1))
@@ -148,7 +149,7 @@ class Rain:
 
 
 def strokes(shape: tuple[int, int], start: Doubles, stop: Doubles, wide: Doubles, alpha: Doubles) -> Floats:
-    """Lines from ``start`` to ``stop`` [n,2] in pixels, width and opacity (0…255): cover 0…1 [H,W]."""
+    """Draw lines from ``start`` to ``stop`` [n,2] in pixels, width and opacity (0…255): cover 0…1 [H,W]."""
     layer = np.zeros(shape, np.uint8)
     lines = np.rint(np.stack([start, stop], 1).clip(-2000, 30000) * 16).astype(np.int32)
     thick = np.clip(np.rint(wide), 1, 40).astype(int)

@@ -22,25 +22,30 @@ from distill.scenes.weather.light import DAY_GLOW, Daylight, bloom
 from distill.scenes.weather.rain import EXPOSURE, strokes, upward
 
 FALL_SPEED = 1.1
+"""Metres per second at which flakes fall."""
 
 
 @dataclass(frozen=True)
 class Snow:
-    """Snow by day."""
+    """Snow that lies and falls under an overcast sky."""
 
     sky: Daylight
     cover: float
-    """0 (dusted) … 1 (deep) off the road."""
+    """Snow that lies off the road, 0 (dusted) … 1 (deep)."""
     road: float
-    """The same on the road, less where it is driven on."""
+    """Snow that lies on the road, 0…1, less in the wheel tracks."""
     rate: float
+    """Number of flakes relative to the heaviest fall, 0…1."""
     visibility: float
+    """Visibility through the haze, metres."""
     wind: float
+    """Wind to the right, metres per second."""
     speed: float
+    """Speed of the camera, metres per second."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Snow:
-        """A dusting to deep snow, still falling or not."""
+        """Draw random snow: dusted to deep, still falling or not."""
         rate = float(max(0.0, rng.uniform(-0.15, 1)))
         return cls(
             Daylight.draw(rng, 0.3),
@@ -53,7 +58,7 @@ class Snow:
         )
 
     def radiance(self, canvas: Canvas, street: Street, rng: np.random.Generator) -> Floats:
-        """The scene in snow."""
+        """Return the linear radiance [H,W,3] of the scene in snow; whitens the canvas' albedo."""
         self._whiten(canvas, street)
         image = self.sky.radiance(canvas, glow=DAY_GLOW)
         air = linear(self.sky.horizon) * np.float32(0.95)
@@ -63,7 +68,7 @@ class Snow:
         return bloom(image, 0.15, 0.02)
 
     def _whiten(self, canvas: Canvas, street: Street) -> None:
-        """Lay snow on the albedo."""
+        """Whiten the albedo where snow lies."""
         camera, ground = canvas.camera, upward(canvas)
         depth = np.minimum(canvas.depth, np.float32(400))
         x = camera.position[0] + depth * camera.rays[..., 0]
@@ -88,7 +93,7 @@ class Snow:
         albedo[road] *= (1 - 0.35 * (1 - amount[road]))[:, None]  # bare asphalt is wet
 
     def _on_road(self, street: Street, offset: Floats, patchy: Floats) -> tuple[Floats, Floats]:
-        """How much snow lies on points of the road and how dirty it is, 0…1: least in the wheel tracks."""
+        """Return how much snow lies on road points, least in the wheel tracks, and how dirty it is, 0…1."""
         lane = np.mod(offset, street.lane_width) - street.lane_width / 2
         track = np.exp(-(((np.abs(lane) - 0.75) / 0.42) ** 2))
         middle = np.exp(-((np.abs(lane) - street.lane_width / 2) ** 2) / 0.3)
@@ -99,7 +104,7 @@ class Snow:
         return np.clip(lying - 0.35 + 0.22 * patchy, 0, 1), np.clip(dirt, 0, 1)
 
     def _flakes(self, canvas: Canvas, rng: np.random.Generator) -> Floats:
-        """Share of each pixel covered by flakes, 0…1."""
+        """Return the share of each pixel covered by flakes, 0…1."""
         camera = canvas.camera
         height, width = camera.height, camera.width
         count = int(2200 * self.rate * width / max(height, 1))

@@ -276,7 +276,7 @@ def test_onnx_files_are_evaluated_as_the_vehicle_runs_them(exported: Path, data:
     ("arguments", "message"),
     [
         (["fit", "--config", "nowhere.yaml"], "nowhere.yaml"),
-        (["fit", "--config", "{runs}/teacher.yaml", "--trainin.epochs", "1"], "did you mean 'training'"),
+        (["fit", "--config", "{runs}/teacher.yaml", "--trainin.epochs", "1"], "mean --training.epochs?"),
         (["fit", "--config", "{runs}/teacher.yaml", "--overwrite", "--data.root", "{runs}/teacher.yaml",
           "--name", "other"], "is not a folder"),
         (["fit", "--config", "{runs}/teacher.yaml", "--output", "{runs}/teacher.yaml"], "cannot be made"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from architectures import SMALLEST
+from architectures import SMALLEST, small_network
 
 from distill.models.build import build
 from distill.models.catalogue import MODELS
@@ -36,6 +36,17 @@ def test_every_parameter_learns(name: str) -> None:
     heads = [output.logits, *output.auxiliary.values()]
     sum((head.square().mean() for head in heads), start=torch.zeros(())).backward()
     assert [key for key, p in network.named_parameters() if p.grad is None] == []
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_a_batch_of_one_is_enough_unless_the_catalogue_says_otherwise(name: str) -> None:
+    network = small_network(name, 7).train()
+    alone = torch.randn(1, 3, 256, 256)
+    if not MODELS[name].pools_image:
+        assert network(alone).logits.shape == (1, 7, 256, 256)
+        return
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        network(alone)
 
 
 @pytest.mark.parametrize("name", SMALLEST)
