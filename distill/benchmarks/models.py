@@ -39,18 +39,26 @@ MEAN = STD = (0.5, 0.5, 0.5)
 
 @dataclass(frozen=True)
 class Speed:
-    """Times of one network; None where there is no GPU."""
+    """Size and times of one network.
+
+    On the CPU in FP32 at 540×960, in milliseconds per image; on the GPU at 1080×1920 with batch 1, in images
+    per second, None where there is no GPU.
+    """
 
     file_mb: float
-    """Exported file, FP16, 1080×1920, in 10⁶ bytes."""
+    """Size of the file exported in FP16 for 1080×1920, in 10⁶ bytes."""
     cpu_onnx_ms: float
+    """ONNX Runtime on the CPU."""
     cpu_torch_ms: float
-    """FP32 at 540×960."""
+    """PyTorch on the CPU."""
     gpu_onnx_fp16_fps: float | None = None
+    """ONNX Runtime on the GPU, FP16."""
     gpu_onnx_fp32_fps: float | None = None
+    """ONNX Runtime on the GPU, FP32."""
     gpu_torch_fp16_fps: float | None = None
+    """PyTorch on the GPU, FP16."""
     gpu_torch_fp32_fps: float | None = None
-    """Batch 1, 1080×1920."""
+    """PyTorch on the GPU, FP32."""
 
 
 def run(seconds: float, names: Sequence[str] = ()) -> Result:

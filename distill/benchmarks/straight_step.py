@@ -1,4 +1,4 @@
-"""A distillation step as one writes it down first: what the engine's step is measured against.
+"""A distillation step written straight from the equations; the engine's step is measured against it.
 
 The same losses (border-focal, KL, CWD on every map), each straight from its equation, softmax and
 logarithm apart, one map at a time, the teacher in the student's precision and memory layout.

@@ -19,7 +19,9 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 STRIDE = 16
+"""Pixels per score and side."""
 SLOPE = 0.1
+"""Slope of the leaky ReLU below 0."""
 
 
 class Discriminator(nn.Module):

@@ -1,4 +1,4 @@
-"""HRNetV2: four branches at strides 4, 8, 16 and 32 run in parallel and exchange what they know.
+"""HRNetV2: four branches at strides 4, 8, 16 and 32 run in parallel and exchange features.
 
 The branches' outputs are brought to stride 4 and stacked (W48: 48 + 96 + 192 + 384 = 720 channels); a 1×1
 convolution mixes them and another one classifies. The backbone is timm's.

@@ -18,7 +18,7 @@ from kd_seg_ros.common.errors import UserError
 
 
 class Maps(NamedTuple):
-    """A network's maps before they are brought to the size of the image."""
+    """The output of a network for a padded image, before it is brought to the image's size."""
 
     logits: Tensor
     """[B, C, h, w]."""
@@ -43,7 +43,7 @@ class SegmentationNetwork(nn.Module):
     """Names of the submodules that are used in training only."""
 
     def maps(self, image: Tensor) -> Maps:
-        """Segment a padded image [B, 3, H, W]."""
+        """Segment a padded image [B, 3, H, W], whose sides are multiples of :attr:`padding_multiple`."""
         raise NotImplementedError
 
     def forward(self, image: Tensor) -> Output:
@@ -61,7 +61,9 @@ class SegmentationNetwork(nn.Module):
             pre_logits=maps.pre_logits,
             features=maps.features,
             strides=self.strides,
-            auxiliary={k: crop_padding(upsample(v, size), padding) for k, v in maps.auxiliary.items()},
+            auxiliary={
+                name: crop_padding(upsample(values, size), padding) for name, values in maps.auxiliary.items()
+            },
         )
 
     def classes_of(self, state: Mapping[str, Tensor]) -> int | None:

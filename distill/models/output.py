@@ -10,10 +10,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
+"""An empty mapping that cannot be changed, for defaults."""
 
 
 class Output(NamedTuple):
-    """A network's answer for a batch of normalised images."""
+    """The output of a network for a batch of normalised images."""
 
     logits: Tensor
     """[B, C, H, W] at the size of the input image."""

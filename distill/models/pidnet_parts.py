@@ -2,7 +2,7 @@
 
 With σ the logistic function, ↑ bilinear resizing and p, i, d the maps of the three branches::
 
-    Pag         σ·↑i + (1 − σ)·p,  σ = σ(Σ_c f_x(p) · ↑f_y(i)), one gate a pixel
+    Pag         σ·↑i + (1 − σ)·p,  σ = σ(Σ_c f_x(p) · ↑f_y(i)), one gate per pixel
     Bag         conv(σ(d)·p + (1 − σ(d))·i)
     Light_Bag   conv_p(p + (1 − σ(d))·i) + conv_i(i + σ(d)·p)
     DAPPM       y0 = s0(x);  yk = 3×3(↑sk(pool_k(x)) + y(k−1));  1×1[y0 … y4] + shortcut(x)

@@ -88,10 +88,12 @@ class Decoder(nn.Module):
         convolution. That convolution and bilinear upsampling commute, so each map is fused at its own
         size first: the same values without 4·D channels at stride 4.
         """
-        finest, *coarser = [
-            F.conv2d(project(feature.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), weight)
-            for project, feature, weight in zip(self.projections, features, self._fuse_weights(), strict=True)
-        ]
+        maps = []
+        for project, feature, weight in zip(self.projections, features, self._fuse_weights(), strict=True):
+            projected = project(feature.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+            maps.append(F.conv2d(projected, weight))
+        # The fused map is the sum of the shares, each upsampled to stride 4.
+        finest, *coarser = maps
         fused = sum((upsample(x, finest.shape[-2:]) for x in coarser), start=finest)
         pre_logits = torch.relu(self.norm(fused))
         return self.classifier(self.dropout(pre_logits)), pre_logits

@@ -27,7 +27,9 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def synchronise_batch_norms(network: Network, device: str) -> Network:
-    """Synchronise every BatchNorm2d below ``network`` over the processes, in place; return ``network``.
+    """Make every BatchNorm2d below ``network`` share its statistics over the processes; return ``network``.
+
+    The network is changed in place.
 
     Parameters stay the same objects, so that an optimiser may already hold them.
 
@@ -69,12 +71,15 @@ def _is_shared(norm: nn.BatchNorm2d) -> bool:
 
 
 def _normalised(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
+    """Normalise [B, C, h, w] with the statistics of all processes' batches, as in the module's equations."""
+    # Statistics in FP32: in half precision squares overflow and sums lose digits.
     values = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
     mean = mean_over_processes(values.mean((0, 2, 3), keepdim=True))
     centred = values - mean
     variance = mean_over_processes(centred.square().mean((0, 2, 3), keepdim=True))
     if norm.track_running_stats:
         _update(norm, mean.detach(), variance.detach(), process_count() * x.numel() // x.shape[1])
+    # y = γ·(x − μ)/√(σ² + eps) + β
     result = centred * (variance + norm.eps).rsqrt()
     if norm.affine:
         result = result * norm.weight[:, None, None] + norm.bias[:, None, None]

@@ -15,14 +15,15 @@ from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.suggest import did_you_mean
 
 STAGE_STRIDES = (4, 8, 16, 32)
+"""Strides of the four stage outputs that every backbone must have, in pixels of the image."""
 
 
 def create_backbone(
     name: str, pretrained: Pretrained = RANDOM, options: dict[str, Any] | None = None
 ) -> tuple[nn.Module, list[int]]:
-    """Make timm's ``features_only`` network ``name``, of which the four stage outputs are asked.
+    """Make timm's ``features_only`` network ``name`` with the stage outputs at strides 4, 8, 16 and 32.
 
-    :param options: passed on to timm.
+    :param options: more arguments of timm's ``create_model``.
     :returns: the network, which maps [B, 3, H, W] to a list of four maps, and their channels.
     :raises UserError: for a name timm does not know, a model without stages at strides 4, 8, 16 and
         32, or weights that do not fit.

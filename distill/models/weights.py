@@ -1,7 +1,7 @@
 """ImageNet weights for a backbone, from timm's hub or from a local file; never by unpickling.
 
-A file must fit as a whole: every tensor that the backbone has must be there, in its shape, and nothing that
-nobody knows. ``strict=False`` loads what fits and warns of the rest.
+A file must fit as a whole: it holds every tensor of the backbone in its shape, and no tensor that is unknown.
+``strict=False`` loads what fits and warns of the rest.
 """
 
 from __future__ import annotations
