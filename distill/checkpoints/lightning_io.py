@@ -1,4 +1,4 @@
-"""How Lightning writes and reads the checkpoints of a run: atomically, checked, and the one before kept.
+"""Lightning's writing and reading of a run's checkpoints: atomic, checked, and the one before is kept.
 
 In a run's folder ``last.ckpt`` is the state after the latest epoch, ``previous.ckpt`` the one before it and
 ``best.ckpt`` the one with the best validation mIoU. Whenever the process is killed, one of them is whole.
@@ -13,21 +13,23 @@ from typing import Any
 from lightning.pytorch.plugins.io import CheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 
-from distill.checkpoints.atomic_files import load_checkpoint, newest_whole, save_checkpoint
+from distill.checkpoints.checkpoint_file import load_checkpoint, newest_whole, save_checkpoint
 from kd_seg_ros.common.errors import UserError
 
 _logger = logging.getLogger(__name__)
 
-LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
+LAST = "last.ckpt"
+PREVIOUS = "previous.ckpt"
+BEST = "best.ckpt"
 NEXT = "next.ckpt"
-"""What is about to become the last; it is there for a moment only."""
+"""Name of the file that is about to become the last checkpoint; it exists for a moment only."""
 
 
 class AtomicCheckpointIO(CheckpointIO):
-    """Lightning's reading and writing, through :mod:`distill.checkpoints.atomic_files`."""
+    """Lightning's reading and writing, through :mod:`distill.checkpoints.checkpoint_file`."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:  # noqa: ARG002
-        """Write atomically; what was the last checkpoint becomes the previous one."""
+        """Write a checkpoint atomically; the last one until now becomes the previous one."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.name != LAST or not path.is_file():
@@ -45,17 +47,17 @@ class AtomicCheckpointIO(CheckpointIO):
         map_location: Any = None,  # noqa: ARG002
         weights_only: bool | None = None,  # noqa: ARG002
     ) -> dict[str, Any]:
-        """Read onto the CPU, every byte checked, without unpickling."""
+        """Read a checkpoint onto the CPU, every byte checked, without unpickling."""
         checkpoint: dict[str, Any] = load_checkpoint(Path(path))
         return checkpoint
 
     def remove_checkpoint(self, path: Any) -> None:
-        """Delete a file, if it is there."""
+        """Delete a checkpoint file, if it exists."""
         Path(path).unlink(missing_ok=True)
 
 
 def checkpoint_to_resume(folder: Path) -> Path:
-    """Return a run's newest whole checkpoint; log it and the damaged ones that were passed over.
+    """Return a run's newest whole checkpoint; log it and the damaged ones that were skipped.
 
     Where several processes train, the first of them logs.
 
@@ -72,5 +74,5 @@ def checkpoint_to_resume(folder: Path) -> Path:
 
 
 def epochs_done(path: Path) -> int:
-    """Return how many epochs a checkpoint has behind it."""
+    """Return how many epochs the run of a checkpoint had done when it was written."""
     return int(load_checkpoint(path)["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])

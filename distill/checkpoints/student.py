@@ -1,4 +1,4 @@
-"""Reading a trained student back from a Lightning checkpoint, without unpickling anything."""
+"""Reads a trained student from a Lightning checkpoint, without unpickling anything."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from distill.checkpoints.atomic_files import load_checkpoint
+from distill.checkpoints.checkpoint_file import load_checkpoint
 from distill.config import Config, NetworkConfig, parse_config
 from distill.models.build import build
 from distill.models.deployed import DeployedModel
@@ -17,6 +17,7 @@ from kd_seg_ros.common.classes import NUM_CLASSES
 from kd_seg_ros.common.errors import UserError
 
 STUDENT_PREFIX = "student."
+"""Prefix of the student's tensors in a checkpoint."""
 
 
 def build_network(config: NetworkConfig, num_classes: int = NUM_CLASSES) -> SegmentationNetwork:

@@ -24,27 +24,28 @@ from torch import Tensor, distributed
 
 
 def process_count() -> int:
-    """W; 1 where torch.distributed is not at work."""
+    """Return the number W of processes; 1 where torch.distributed is not initialised."""
     return distributed.get_world_size() if _distributed() else 1
 
 
 def sum_over_processes(tensor: Tensor) -> Tensor:
-    """Sum of every process' ``tensor``, of the same shape."""
+    """Return the sum of every process' ``tensor``, of the same shape."""
     return _AllReduce.apply(tensor) if process_count() > 1 else tensor
 
 
 def mean_over_processes(tensor: Tensor) -> Tensor:
-    """Mean of every process' ``tensor``, of the same shape; integers become floats."""
+    """Return the mean of every process' ``tensor``, of the same shape; integers become floats."""
     count = process_count()
     return sum_over_processes(tensor) / count if count > 1 else tensor
 
 
 def gather_over_processes(tensor: Tensor) -> Tensor:
-    """Every process' [n, …], one after the other: [W·n, …]."""
+    """Return every process' [n, …] in the order of the ranks: [W·n, …]."""
     count = process_count()
     if count == 1:
         return tensor
-    # A sum in which everybody fills a place of its own: this has a gradient on every backend.
+    # A sum in which each process fills its own place and leaves 0 elsewhere: unlike all_gather, it has a
+    # gradient on every backend.
     places = tensor.new_zeros((count, *tensor.shape))
     places[distributed.get_rank()] = tensor
     return sum_over_processes(places).flatten(0, 1)
@@ -55,16 +56,16 @@ def _distributed() -> bool:
 
 
 class _AllReduce(torch.autograd.Function):
-    """A sum over processes, whose gradient is the same sum of gradients."""
+    """A sum over processes, whose gradient is the sum of all processes' gradients."""
 
     @staticmethod
     def forward(_: Any, tensor: Tensor) -> Tensor:
-        """Sum, leaving ``tensor`` as it is."""
+        """Return the sum over all processes, leaving ``tensor`` as it is."""
         total = tensor.clone(memory_format=torch.contiguous_format)
         distributed.all_reduce(total)
         return total
 
     @staticmethod
     def backward(_: Any, gradient: Tensor) -> Any:
-        """Every process' result depends on this one's input."""
+        """Sum the gradients over all processes: every process' result depends on this one's input."""
         return _AllReduce.apply(gradient)

@@ -1,4 +1,4 @@
-"""What the losses share: full precision under autocast, shape checks, quotients over the whole batch."""
+"""Shared by the losses: full precision under autocast, shape checks, quotients over the whole batch."""
 
 from collections.abc import Callable
 from functools import wraps

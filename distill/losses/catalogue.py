@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Loss:
-    """What all losses have."""
+    """The properties that every loss has."""
 
     name: str
     """The name in a configuration, of the module and, with ``_loss`` added, of the function."""
@@ -137,7 +137,7 @@ class AdversarialLoss(Loss):
 
     @property
     def function(self) -> Any:
-        """The student's loss; the discriminator's is next to it."""
+        """The loss of the student; that of the discriminator is ``discriminator_loss`` in the same module."""
         return importlib.import_module(f"distill.losses.{self.name}").generator_loss
 
 

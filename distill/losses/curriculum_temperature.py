@@ -1,4 +1,4 @@
-"""A temperature that learns to make distillation harder, the more so the further training has come (CTKD).
+"""A temperature that learns to make distillation harder, more strongly as training proceeds (CTKD).
 
 Thesis ch. 2.4, after Li et al., "Curriculum temperature for knowledge distillation", AAAI 2023, in its
 global form: one number θ for all pixels::
@@ -26,7 +26,7 @@ SPAN = 20.0
 
 
 class CurriculumTemperature(nn.Module):
-    """A learnt temperature between 1 and 21; its θ belongs into the student's optimiser."""
+    """A learnt temperature between 1 and 21; its θ belongs in the student's optimiser."""
 
     def __init__(self, ramp: float = 10 / 240) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class CurriculumTemperature(nn.Module):
         return LOWEST + SPAN * torch.sigmoid(reversed_theta)
 
     def reversal(self, progress: float) -> float:
-        """λ after the share ``progress`` of training, 0…1."""
+        """Return λ, 0…1, after the share ``progress`` of training, 0…1."""
         if not 0 <= progress <= 1:
             raise ValueError(f"progress is the share of training done, 0 to 1, not {progress}")
         return (1 - math.cos(math.pi * min(progress / self.ramp, 1))) / 2

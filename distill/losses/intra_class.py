@@ -44,7 +44,7 @@ def intra_class_loss(
 
 
 def _variation(features: Tensor, members: Tensor) -> Tensor:
-    """Cosine of each pixel to its class' centroid; 0 where ignored.
+    """Return the cosine of each pixel's features to the centroid of its class; 0 where ignored.
 
     :param members: 0/1 [B, H·W, K], the pixel's class; all 0 where ignored.
     :returns: [B, H·W].

@@ -50,12 +50,12 @@ def pidnet_loss(logits: Tensor, auxiliary: Mapping[str, Tensor], labels: Tensor)
 
 @in_full_precision
 def _is_boundary(logits: Tensor) -> Tensor:
-    """Whether the boundary head is confident of a boundary; bool, of the shape of its logits."""
+    """Return where the boundary head is confident of a boundary; bool, of the shape of its logits."""
     return logits.detach().sigmoid() > BOUNDARY_CONFIDENCE
 
 
 @in_full_precision
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean over the labelled pixels; 0 where there are none."""
+    """Return the mean cross-entropy over the labelled pixels; 0 where there are none."""
     total = F.cross_entropy(logits, labels, ignore_index=IGNORE_ID, reduction="sum")
     return quotient(total, (labels != IGNORE_ID).sum())

@@ -8,12 +8,12 @@ k = 1 without ``relu`` is the plain adapter of FitNets (Romero et al., ICLR 2015
 the ReLU, k = 3, are those of Chen et al., "Improved feature distillation via projector ensemble", NeurIPS
 2022 (no BatchNorm; loss 1 − cos, see :func:`distill.losses.pad.pad_loss`, twice that): they start from
 different random weights. The mean of linear projectors is itself linear, so that without the ReLU k > 1
-changes only how it learns; with the ReLU no negative value of a teacher can be met, so that it suits features
-from behind a ReLU.
+changes only how it learns; with the ReLU no negative value of a teacher can be reached, so that it suits
+features that come out of a ReLU.
 
 Shapes: [B, student, h, w] → [B, teacher, h, w]; :mod:`distill.training.adapters` lays that on the
 teacher's grid.
-Parameters: k·(student + 1)·teacher. They belong into the student's optimiser and not into the exported
+Parameters: k·(student + 1)·teacher. They belong in the student's optimiser and not in the exported
 network.
 """
 

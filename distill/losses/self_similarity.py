@@ -8,7 +8,7 @@ and with f_i the N vectors of an image::
 
 The N×N similarities are never made: with F the C×N matrix of the vectors, the sum over i and j is
 ‖F^S·F^Sᵀ‖² − 2·‖F^S·F^Tᵀ‖² + ‖F^T·F^Tᵀ‖², whose matrices are C×C. As nearly equal numbers are subtracted
-there, this much is in FP64.
+there, this part is computed in FP64.
 
 Shapes: [B, C, H, W] both; C may differ, other shapes raise ValueError. Values lie in [0, 4], up to
 rounding; the scale of either map and the order of channels change nothing. A vector shorter than EPS = 1e-6
@@ -39,5 +39,5 @@ def _directions(features: Tensor) -> Tensor:
 
 
 def _squared_norm(a: Tensor, b: Tensor) -> Tensor:
-    """Σ_b ‖a_b·b_bᵀ‖²."""
+    """Return Σ_n ‖a_n·b_nᵀ‖² over the images n, for a and b [B, C, N]."""
     return (a @ b.transpose(1, 2)).square().sum()

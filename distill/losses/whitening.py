@@ -1,9 +1,9 @@
 """Whitened teacher features: every pixel's feature vector brought to mean 0 and variance 1.
 
 Thesis ch. 2.4, after Wei et al., "Contrastive learning rivals masked image modeling in fine-tuning via
-feature distillation", arXiv 2205.14141, 2022: layer normalisation without scale and shift, so that teachers
-of any magnitude are one to the loss. With m and v the mean and (biased) variance over the C channels of a
-pixel::
+feature distillation", arXiv 2205.14141, 2022: layer normalisation without scale and shift, so that the loss
+does not depend on the magnitude of the teacher's features. With m and v the mean and (biased) variance over
+the C channels of a pixel::
 
     (F − m) / √(v + 1e-5)
 

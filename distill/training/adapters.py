@@ -1,4 +1,4 @@
-"""Adapters: bring a map of the student to the width of one of the teacher's and onto its grid.
+"""Adapters: bring a feature map of the student to the channels of a teacher's map and onto its grid.
 
 A :class:`~distill.losses.projector.Projector` makes the student's c channels the teacher's C; where sizes
 differ, the result is then read at the centres of the teacher's cells. With n cells over the image and its
@@ -9,7 +9,7 @@ coordinate ::
 
 and likewise in y; between the student's centres values are bilinear, beyond the outermost they stay. So two
 networks that pad the same image differently are compared at the same places of it. There is no
-antialiasing: onto a grid half as fine, 2×2 cells are averaged; onto a coarser one, cells are passed over.
+antialiasing: onto a grid half as fine, 2×2 cells are averaged; onto a coarser one, cells are skipped.
 
 Extra parameters: k·(c + 1)·C for k projectors. They learn with the student and are not exported.
 """
@@ -26,18 +26,22 @@ from distill.training.feature_maps import FeatureMap, FeatureShape
 
 
 class Adapter(nn.Module):
-    """From the student's map to the teacher's channels, height and width."""
+    """Brings the student's map to the channels, height and width of the teacher's.
+
+    :param student: shape of the student's map.
+    :param teacher: shape of the teacher's map.
+    """
 
     def __init__(self, student: FeatureShape, teacher: FeatureShape, config: AdapterConfig) -> None:
         super().__init__()
         self.projector = Projector(student.channels, teacher.channels, config.projectors, config.relu)
 
     def forward(self, student: FeatureMap, teacher: FeatureMap) -> Tensor:
-        """Project the student's [B, c, h, w] and lay it on the teacher's grid: [B, C, H, W]."""
+        """Return the student's map [B, c, h, w] as [B, C, H, W], on the teacher's grid."""
         return resample(student._replace(values=self.projector(student.values)), teacher)
 
     def describe(self) -> str:
-        """Say how many projectors and parameters there are, for the log."""
+        """Say for the log how many projectors and parameters there are."""
         count = len(self.projector.projections)
         parameters = f"{sum(p.numel() for p in self.parameters()):,}".replace(",", " ")
         plural = "s" if count > 1 else ""
@@ -47,11 +51,12 @@ class Adapter(nn.Module):
 def resample(source: FeatureMap, target: FeatureMap) -> Tensor:
     """Read a map at the cell centres of another one of the same image, bilinearly."""
     values = source.values
-    height, width = (int(n) for n in target.values.shape[-2:])
+    height, width = int(target.values.shape[-2]), int(target.values.shape[-1])
     if tuple(values.shape[-2:]) == (height, width) and source.padding == target.padding:
         return values
     if values.dtype in (torch.float16, torch.bfloat16):
         values = values.float()
+    # grid_sample reads the source at these places, in its coordinates of −1…1 from edge to edge.
     x = _positions(width, source.padding[:2], target.padding[:2], source.image[1], values)
     y = _positions(height, source.padding[2:], target.padding[2:], source.image[0], values)
     grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
@@ -67,8 +72,17 @@ def resample(source: FeatureMap, target: FeatureMap) -> Tensor:
 def _positions(
     cells: int, source: tuple[int, int], target: tuple[int, int], length: int, like: Tensor
 ) -> Tensor:
-    """Centres of the target's cells along one axis, from −1 to 1 over what the source covers."""
-    covered, onto = sum(source) + length, sum(target) + length
+    """Return the centres of the target's cells along one axis, from −1 to 1 over what the source covers.
+
+    :param cells: number of the target's cells along the axis.
+    :param source: pixels of padding that the source covers before and after the image.
+    :param target: pixels of padding that the target covers before and after the image.
+    :param length: pixels of the image along the axis.
+    :param like: gives the type and device of the result.
+    """
+    source_length = sum(source) + length
+    target_length = sum(target) + length
     centres = torch.arange(cells, dtype=like.dtype, device=like.device) + 0.5
-    pixels = centres * (onto / cells) - target[0]
-    return (pixels + source[0]) * (2 / covered) - 1
+    # From cells to pixels of the image, x(j) of the module's docstring; then to −1…1 over the source.
+    pixels = centres * (target_length / cells) - target[0]
+    return (pixels + source[0]) * (2 / source_length) - 1

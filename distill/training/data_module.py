@@ -19,10 +19,10 @@ from kd_seg_ros.common.errors import UserError
 class SegmentationDataModule(lightning.LightningDataModule):
     """Augmented crops to train on and whole images to validate on.
 
-    The batch of the configuration is that of a step, whatever the number of processes: each takes its
-    share of the very frames that one process would take.
+    The configuration's batch size is that of all processes together: each process takes its share of the
+    frames that a single process would take.
 
-    :param epochs_done: those that a resumed run has behind it.
+    :param epochs_done: number of epochs that a resumed run has already done.
     :raises UserError: for files that are missing, or fewer images than a batch.
     """
 
@@ -42,7 +42,7 @@ class SegmentationDataModule(lightning.LightningDataModule):
             )
 
     def check_processes(self, count: int) -> None:
-        """Refuse a number of processes that the batch or the validation images cannot be divided between."""
+        """Raise UserError unless the batch and the validation images can be divided between processes."""
         batch = self.config.training.batch_size
         if batch % count:
             raise UserError(
@@ -52,7 +52,7 @@ class SegmentationDataModule(lightning.LightningDataModule):
             raise UserError(f"{len(self.validation)} validation images are too few for {count} processes")
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Augmented crops, in an order that depends on the seed and the epoch alone."""
+        """Return batches of augmented crops, in an order that depends on the seed and the epoch alone."""
         rank, count = self._process()
         config, data = self.config, self.config.data
         transform = TrainTransform(
@@ -79,13 +79,13 @@ class SegmentationDataModule(lightning.LightningDataModule):
         )
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """Whole images, one at a time."""
+        """Return whole images, one at a time."""
         rank, count = self._process()
         dataset = SegmentationDataset(self.validation[rank::count], eval_transform)
         return DataLoader(dataset, batch_size=None, num_workers=min(1, self.config.data.workers))
 
     def _process(self) -> tuple[int, int]:
-        """Return the number of this process and of all."""
+        """Return the rank of this process and the number of processes."""
         if self.trainer is None:
             return 0, 1
         return self.trainer.global_rank, self.trainer.world_size

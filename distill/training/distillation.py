@@ -1,4 +1,4 @@
-"""The Lightning module of knowledge distillation: a student learns, a frozen teacher shows it how."""
+"""The Lightning module of knowledge distillation: a student learns from labels and from a frozen teacher."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kd_seg_ros.common.classes import IGNORE_ID
 from kd_seg_ros.common.errors import UserError
 
 ADVERSARY = "adversary"
-"""Where a checkpoint holds the discriminator."""
+"""Key of a checkpoint under which the discriminator and its optimiser are kept."""
 
 
 class Distillation(lightning.LightningModule):
@@ -32,7 +32,8 @@ class Distillation(lightning.LightningModule):
 
     :param teacher: kept in evaluation mode, without gradients and out of every checkpoint.
     :param cache: keeps the teacher's outputs on disk.
-    :raises UserError: if the objective asks for maps that the two do not have or that do not fit.
+    :raises UserError: if the objective asks for feature maps that the networks do not have or that cannot be
+        compared.
     """
 
     def __init__(
@@ -62,16 +63,16 @@ class Distillation(lightning.LightningModule):
         return None if self._frozen_teacher is None else self._frozen_teacher.teacher
 
     def compile_networks(self) -> None:
-        """Let torch.compile make both networks faster; their names and parameters stay.
+        """Compile both networks by torch.compile; their names and parameters stay.
 
-        Once for each size of image: graphs of open size fail in some releases of PyTorch.
+        They are compiled once per image size: graphs of free size fail in some releases of PyTorch.
         """
         self.student.compile(dynamic=False)
         if self.teacher is not None:
             self.teacher.compile(dynamic=False)
 
     def describe_objective(self) -> str:
-        """Say what is minimised and what learns beside the student, for the log."""
+        """Say for the log what is minimised and what learns together with the student."""
         lines = [self.objective.describe(training_heads(self.student))]
         if self._adversary is not None:
             lines.append(self._adversary.describe())
@@ -85,8 +86,9 @@ class Distillation(lightning.LightningModule):
             self._adversary.to(self.device)
 
     def on_train_start(self) -> None:
-        """Follow this configuration's schedule; Lightning restores that of the run resumed."""
+        """Follow this configuration's schedule; Lightning restores that of the resumed run."""
         schedule, training = self._schedule, self.config.training
+        # Where the number of steps or the rates have changed, continue on the new cosine at the same step.
         if schedule.T_max != self._steps or schedule.base_lrs != self._rates:
             schedule.T_max, schedule.base_lrs = self._steps, [*self._rates]
             share = (1 + math.cos(math.pi * schedule.last_epoch / self._steps)) / 2
@@ -96,42 +98,47 @@ class Distillation(lightning.LightningModule):
             group["betas"] = training.betas
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the discriminator and its optimiser; Lightning keeps all else."""
+        """Keep the discriminator and its optimiser; Lightning keeps everything else."""
         if self._adversary is not None:
             checkpoint[ADVERSARY] = self._adversary.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the discriminator that was kept."""
+        """Restore the discriminator and its optimiser."""
         if self._adversary is not None:
             self._adversary.load_state_dict(checkpoint.get(ADVERSARY))
 
     def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
-        """One batch's loss (equation 3.2), with every term logged."""
+        """Return the loss of one batch (equation 3.2), and log every term."""
         batch["image"] = batch["image"].contiguous(memory_format=torch.channels_last)
         # The teacher first: what it needs on its way is freed before the student's graph grows.
         teacher = None if self._frozen_teacher is None else self._frozen_teacher(batch)
         student = self.student(batch["image"])
         progress = min(1.0, self.global_step / self._steps)
         total, terms = self.objective(batch, student, teacher, progress)
-        beside = {}
+        other_values = {}
         if self._adversary is not None:
             assert teacher is not None
             adversarial, discriminator = self._adversary.step(student.logits, teacher.logits, batch["image"])
             total = total + adversarial
-            terms["adversarial"], beside["discriminator"] = adversarial.detach(), discriminator
+            terms["adversarial"], other_values["discriminator"] = adversarial.detach(), discriminator
         if self.objective.curriculum is not None:
-            beside["temperature"] = self.objective.curriculum(progress).detach()
-        self._log_terms(total.detach(), terms, beside, batch)
+            other_values["temperature"] = self.objective.curriculum(progress).detach()
+        self._log_terms(total.detach(), terms, other_values, batch)
         return total
 
     def _log_terms(
-        self, total: Tensor, terms: dict[str, Tensor], beside: dict[str, Tensor], batch: dict[str, Any]
+        self,
+        total: Tensor,
+        terms: dict[str, Tensor],
+        other_values: dict[str, Tensor],
+        batch: dict[str, Any],
     ) -> None:
         """Log every term and its share of the total, as means over all processes.
 
+        :param other_values: values by name that are logged but are no terms of the total.
         :raises UserError: in every process, where a value of any of them is NaN or infinite.
         """
-        named = {"loss": total, **terms, **beside}
+        named = {"loss": total, **terms, **other_values}
         values = mean_over_processes(torch.stack([value.to(total.dtype) for value in named.values()]))
         logged = dict(zip(named, values, strict=True))
         self._demand_finite(logged, batch["path"])
@@ -141,7 +148,7 @@ class Distillation(lightning.LightningModule):
         self.log_dict({f"share/{name}": logged[name] / values[0] for name in terms}, batch_size=size)
 
     def _demand_finite(self, values: dict[str, Tensor], files: list[str]) -> None:
-        """Stop at the first NaN or infinity: it would spoil every weight."""
+        """Raise UserError at the first NaN or infinity: one step on it would spoil every weight."""
         if torch.isfinite(torch.stack([*values.values()])).all():
             return
         wrong = [name for name, value in values.items() if name != "loss" and not torch.isfinite(value)]
@@ -170,7 +177,7 @@ class Distillation(lightning.LightningModule):
         self._confusion = np.zeros_like(self._confusion)
         if self.trainer.sanity_checking:
             return
-        # The same in every process: the checkpoints and early stopping of each see it.
+        # Every process logs the same value, because checkpoints and early stopping of each process read it.
         self.log("val/miou", mean_iou(confusion), prog_bar=True, sync_dist=True)
         for name, iou in zip(self.class_names, iou_per_class(confusion), strict=True):
             if not math.isnan(iou):
@@ -183,15 +190,11 @@ class Distillation(lightning.LightningModule):
         """
         training = self.config.training
         backbone = set(self.student.backbone_parameters())
+        rest = [parameter for parameter in self.student.parameters() if parameter not in backbone]
         groups: list[dict[str, Any]] = [
+            {"params": [*rest, *self.objective.features.parameters()]},
             {
-                "params": [
-                    *(p for p in self.student.parameters() if p not in backbone),
-                    *self.objective.features.parameters(),
-                ]
-            },
-            {
-                "params": [p for p in self.student.parameters() if p in backbone],
+                "params": [parameter for parameter in self.student.parameters() if parameter in backbone],
                 "lr": training.learning_rate * training.backbone_factor,
             },
         ]

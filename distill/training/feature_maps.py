@@ -1,8 +1,8 @@
-"""The maps of a network by the names they have in a configuration: what they are and what they cover.
+"""The feature maps of a network by their names in a configuration: their shapes and what they cover.
 
-A feature map covers the image and the padding around it that the network needs, symmetric to a multiple
-of pixels of its own. So P8 of an image of 864 pixels has 108 cells in one network and 112, from 16 pixels
-left of the image to 16 pixels right of it, in another.
+A feature map covers the image and the padding around it: each network pads an image, equally at both sides,
+to a multiple of its coarsest stride. So P8 of an image of 864 pixels has 108 cells in one network and 112,
+from 16 pixels left of the image to 16 pixels right of it, in another.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from distill.models.output import Output, Padding
 from kd_seg_ros.common.classes import IGNORE_ID
 
 OTHER_MAPS = ("pre_logits", "logits")
-"""Maps beside the named features that a feature loss may be applied to."""
+"""Maps that every network has besides its named features, and to which a feature loss may be applied."""
 
 
 class FeatureShape(NamedTuple):
-    """Of one image's map."""
+    """Channels, height and width of the feature map of one image."""
 
     channels: int
     height: int
@@ -38,38 +38,44 @@ FeatureShapes: TypeAlias = Mapping[str, FeatureShape]
 
 
 class FeatureMap(NamedTuple):
-    """A map and where it lies."""
+    """A feature map and which part of the image plane it covers."""
 
     values: Tensor
     """[B, C, h, w]."""
     padding: Padding
-    """What it covers besides the image: left, right, top, bottom, in pixels of the image."""
+    """How far it reaches beyond the image: left, right, top, bottom, in pixels of the image."""
     image: tuple[int, int]
     """Height and width of the image, in pixels."""
 
 
 def feature_map(output: Output, name: str) -> FeatureMap:
-    """Look up a map by name."""
+    """Return a map of a network's output by its name.
+
+    :raises KeyError: if there is no such map.
+    """
     height, width = int(output.logits.shape[-2]), int(output.logits.shape[-1])
     if name == "logits" or not output.strides:
         return FeatureMap(_values(output, name), (0, 0, 0, 0), (height, width))
+    # All maps cover the same padded image, whose size is any map's size times its stride.
     any_map, stride = next(iter(output.strides.items()))
-    padded_height, padded_width = (side * stride for side in output.features[any_map].shape[-2:])
-    extra_h, extra_w = int(padded_height) - height, int(padded_width) - width
-    # As pad_to_multiple does: the right and bottom get the odd pixel.
+    map_height, map_width = output.features[any_map].shape[-2:]
+    extra_h = int(map_height * stride) - height
+    extra_w = int(map_width * stride) - width
+    # As in pad_to_multiple, right and bottom get the odd pixel.
     padding = (extra_w // 2, extra_w - extra_w // 2, extra_h // 2, extra_h - extra_h // 2)
     return FeatureMap(_values(output, name), padding, (height, width))
 
 
 def pad_labels(labels: Tensor, padding: Padding) -> Tensor:
-    """Extend labels [B, H, W] by ignored pixels to what a map covers."""
+    """Extend labels [B, H, W] by ignored pixels to the area that a map with this padding covers."""
     return F.pad(labels, padding, value=IGNORE_ID)
 
 
 def feature_shapes(network: SegmentationNetwork, size: tuple[int, int]) -> dict[str, FeatureShape]:
-    """Return the shapes that a network's maps will have for an image of ``size``, by name.
+    """Return the shapes that a network's maps have for an image of ``size`` (height, width), by name.
 
-    Maps have the padded image's size ÷ their stride: the smallest image that needs no padding tells all.
+    A map has the padded image's size divided by its stride, so the smallest image that needs no padding is
+    enough to find out all of them.
     """
     unit = network.padding_multiple
     training = network.training
@@ -79,18 +85,18 @@ def feature_shapes(network: SegmentationNetwork, size: tuple[int, int]) -> dict[
     units = [-(-side // unit) for side in size]
     shapes = {}
     for name in (*network.strides, *OTHER_MAPS):
-        channels, height, width = (int(n) for n in _values(smallest, name).shape[1:])
+        channels, height, width = _values(smallest, name).shape[1:]
         shapes[name] = FeatureShape(channels, height * units[0], width * units[1])
     return shapes | {"logits": FeatureShape(shapes["logits"].channels, *size)}
 
 
 def training_heads(network: SegmentationNetwork) -> list[str]:
-    """Return the names of a network's auxiliary outputs; it computes nothing and stays as it is."""
+    """Return the names of the outputs that a network has in training only, without computing any."""
     if not network.training_only:
         return []
     tensors = (*network.named_parameters(), *network.named_buffers())
     state = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors}
-    # Two images, because BatchNorm refuses one value a channel, as there is behind global pooling.
+    # Two images, because after global pooling a single one would leave BatchNorm one value per channel.
     image = torch.empty(2, 3, network.padding_multiple, network.padding_multiple, device="meta")
     training = network.training
     output: Output = functional_call(network.train(), state, (image,))

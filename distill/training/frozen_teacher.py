@@ -1,4 +1,4 @@
-"""The teacher at work: frozen, without gradients, in the precision and memory layout in which it is fastest.
+"""Runs the frozen teacher: without gradients, in the precision and memory layout in which it is fastest.
 
 Its outputs enter the student's graph, so they are made under ``no_grad``, not under ``inference_mode``. With
 half precision in training, a teacher of ours runs in half precision altogether: its weights are converted
@@ -23,15 +23,16 @@ DTYPES: Final = {
     "32-true": torch.float32,
     "64-true": torch.float64,
 }
-"""Of a teacher of ours, by the precision of training."""
+"""Type of the weights of a teacher of this project, by the precision of training."""
 
 
 class FrozenTeacher:
-    """Holds a teacher out of sight of PyTorch and Lightning: no submodule, and never copied.
+    """Runs the frozen teacher.
 
-    So the student's state_dict, optimiser, DDP, train() and weight averaging do not see it.
+    Not an nn.Module, and never copied, so that Lightning neither saves, moves nor optimises it, and DDP,
+    train() and weight averaging leave it alone.
 
-    :param teacher: one of our networks, or one from outside, which minds its precision by itself.
+    :param teacher: a network of this project, or an external one, which chooses its precision by itself.
     :param cache: keeps its outputs on disk.
     """
 
@@ -43,7 +44,7 @@ class FrozenTeacher:
         return self
 
     def prepare(self, device: torch.device, precision: str) -> None:
-        """Bring the teacher to the device of training and, if it is ours, to its precision."""
+        """Move the teacher to the device of training and, if it is of this project, to the precision."""
         self.teacher.to(device)
         if isinstance(self.teacher, SegmentationNetwork):
             self.teacher.to(memory_format=torch.channels_last)
@@ -51,7 +52,10 @@ class FrozenTeacher:
 
     @torch.no_grad()
     def __call__(self, batch: Mapping[str, Any]) -> Output:
-        """Return its outputs for a batch with ``image`` [B, 3, H, W] and, for the cache, ``path``."""
+        """Return the teacher's outputs for a batch.
+
+        :param batch: ``image`` [B, 3, H, W] and, where there is a cache, ``path``, the B files of the images.
+        """
         if self.cache is not None:
             return self.cache(self._outputs, batch, getattr(self.teacher, "strides", {}))
         return self._outputs(batch["image"])

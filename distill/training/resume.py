@@ -1,4 +1,4 @@
-"""Going on with a run: is its configuration still the same, and is there anything left to do?"""
+"""Checks before a run is resumed: what has changed in its configuration, and whether any epochs are left."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ import yaml
 from distill.config import Config
 from kd_seg_ros.common.errors import UserError
 
-_MOST_SHOWN = 8
+MOST_SHOWN = 8
+"""Number of changed keys that are listed one by one."""
 
 
 def check_epochs_left(checkpoint: Path, done: int, epochs: int) -> None:
-    """Refuse to train a run for fewer epochs than it has behind it.
+    """Refuse to train a run for fewer epochs than it has already done.
 
-    :raises UserError: naming both.
+    :param checkpoint: the one to resume from, for the message.
+    :param done: number of epochs done.
+    :param epochs: ``training.epochs``.
+    :raises UserError: naming both numbers.
     """
     if done > epochs:
         raise UserError(
-            f"{checkpoint} has {done} epochs behind it, and training.epochs is {epochs}: give more"
+            f"{checkpoint} has already done {done} epochs, and training.epochs is {epochs}: give more"
         )
 
 
 def config_changes(config: Config) -> list[str]:
-    """List in what a run's configuration has changed since it was last started, as ``key: old → new``."""
+    """List what has changed in a run's configuration since it was last started, as ``key: old → new``."""
     path = config.run_folder / "config.yaml"
     try:
         before = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -36,25 +40,25 @@ def config_changes(config: Config) -> list[str]:
         return []
     old, new = _flat(before), _flat(config.model_dump(mode="json"))
     keys = [key for key in {**new, **old} if old.get(key) != new.get(key)]
-    lines = [f"{key}: {old.get(key)} → {new.get(key)}" for key in keys[:_MOST_SHOWN]]
-    return [*lines, f"and {len(keys) - _MOST_SHOWN} more"] if len(keys) > _MOST_SHOWN else lines
+    lines = [f"{key}: {old.get(key)} → {new.get(key)}" for key in keys[:MOST_SHOWN]]
+    return [*lines, f"and {len(keys) - MOST_SHOWN} more"] if len(keys) > MOST_SHOWN else lines
 
 
 def remedy(error: Exception) -> str:
-    """Say what to do against what PyTorch refuses; empty for what nobody foresaw."""
+    """Return what a user can do about an error of PyTorch; empty for an error that is not known."""
     text = str(error)
     if "Error(s) in loading state_dict" in text:
-        return "the run to resume has another network or other feature losses: begin a new one, with --name"
+        return "the run to resume has another network or other feature losses: start a new run, with --name"
     if "more than 1 value per channel" in text:
         return (
-            "BatchNorm needs more than one value a channel, and the coarsest map of a batch has one: raise "
+            "BatchNorm needs more than one value per channel, and the coarsest map of a batch has one: raise "
             "training.batch_size or data.crop"
         )
     return ""
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return the values by their full keys."""
+    """Return the values of nested sections by their full keys, such as ``data.root``."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):

@@ -1,12 +1,13 @@
 """A teacher's outputs on disk, for training without augmentation: each image is shown to the teacher once.
 
 An image whose scale, crop, mirroring and colours never vary gives the same outputs in every epoch. They are
-kept in one file an image, in half precision, below a folder that is named after everything they depend on:
+kept in one file per image, in half precision, below a folder that is named after everything they depend on:
 the teacher's file, and the mean, std, crop and working scale of the data. Only the maps that the objective
 compares are kept, and the coarsest one, which tells how the teacher pads.
 
-Half precision rounds each value by up to 1/2048 of itself. A file of safetensors, without pickle; it is
-written atomically, so that a run that is killed leaves whole files, and processes may share the folder.
+Half precision rounds each value by up to 1/2048 of itself. The files are in the format of safetensors,
+without pickle. They are written atomically, so that a run that is killed leaves whole files and several
+processes can share the folder.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from distill.config import Config, DataConfig, ObjectiveConfig
+from distill.config.objective import NO_LOSS
 from distill.datasets.frame import Frame
 from distill.models.output import Output
 from distill.training.feature_maps import feature_map
@@ -33,25 +35,31 @@ from kd_seg_ros.common.files import sha256, write_atomically
 
 
 def needed_maps(objective: ObjectiveConfig) -> tuple[str, ...]:
-    """Return the names of the teacher's maps that an objective looks at."""
-    names = [theirs for term in objective.features for _, theirs in term.pairs]
-    if objective.logits != "none" or objective.adversarial is not None:
-        names.append("logits")
-    return tuple(sorted(set(names)))
+    """Return the names of the teacher's maps that an objective compares with, sorted."""
+    names: set[str] = set()
+    for term in objective.features:
+        names.update(teacher_name for _, teacher_name in term.pairs)
+    if objective.logits != NO_LOSS or objective.adversarial is not None:
+        names.add("logits")
+    return tuple(sorted(names))
 
 
 def check_no_augmentation(data: DataConfig, frames: Iterable[Frame]) -> None:
-    """Refuse data whose images look different every time.
+    """Refuse data whose images look different in every epoch.
 
     :raises UserError: naming the keys that must be set.
     """
-    wanted = {"data.scale": "[1, 1]", "data.flip": "false", "data.jitter": "0"}
-    varied = {"data.scale": data.scale != (1, 1), "data.flip": data.flip, "data.jitter": data.jitter > 0}
-    if any(varied.values()):
-        keys = ", ".join(f"{key}: {wanted[key]}" for key, wrong in varied.items() if wrong)
+    needed = []
+    if data.scale != (1, 1):
+        needed.append("data.scale: [1, 1]")
+    if data.flip:
+        needed.append("data.flip: false")
+    if data.jitter > 0:
+        needed.append("data.jitter: 0")
+    if needed:
         raise UserError(
             "a teacher's outputs can only be kept for images that never vary: set "
-            f"{keys}, and data.crop to the size of the images"
+            f"{', '.join(needed)}, and data.crop to the size of the images"
         )
     for frame in frames:
         with Image.open(frame.image) as image:
@@ -92,10 +100,10 @@ def open_cache(config: Config) -> TeacherCache:
 
 
 class TeacherCache:
-    """Stands between the training and its teacher.
+    """Keeps a teacher's outputs in files and reads them from there.
 
-    :param folder: where the files are kept.
-    :param maps: names of those that are kept.
+    :param folder: the folder of the files, which exists.
+    :param maps: names of the maps that are kept.
     """
 
     def __init__(self, folder: Path, maps: Sequence[str]) -> None:
@@ -105,9 +113,11 @@ class TeacherCache:
     def __call__(
         self, teacher: Callable[[Tensor], Output], batch: Mapping[str, Any], strides: Mapping[str, int]
     ) -> Output:
-        """Return the teacher's outputs for a batch, from the files where all are there.
+        """Return the teacher's outputs for a batch, from the files where those of all its images exist.
 
-        :param strides: of the teacher's feature maps, by name.
+        :param teacher: called with the images where a file is missing.
+        :param batch: ``image`` [B, 3, H, W] and ``path``, the B files of the images.
+        :param strides: strides of the teacher's feature maps by name, the coarsest last.
         """
         image: Tensor = batch["image"]
         files = [self.folder / f"{_hash(_version(path))}.safetensors" for path in batch["path"]]
@@ -126,15 +136,16 @@ class TeacherCache:
 
 
 def _read(files: list[Path], image: Tensor, strides: Mapping[str, int]) -> Output:
-    """Put the outputs for a batch together; what was not kept has no channels."""
+    """Return the outputs for a batch from its images' files; a map that was not kept has no channels."""
     try:
         tensors = [load_file(file) for file in files]
     except (OSError, SafetensorError) as error:
         listed = ", ".join(map(str, files))
         raise UserError(f"one of the teacher cache's files {listed} is damaged: delete it") from error
-    maps = {
-        name: torch.stack([t[name] for t in tensors]).to(image.device, image.dtype) for name in tensors[0]
-    }
+    maps = {}
+    for name in tensors[0]:
+        values = torch.stack([of_image[name] for of_image in tensors])
+        maps[name] = values.to(image.device, image.dtype)
     nothing = image[:, :0]
     return Output(
         logits=maps.get("logits", nothing),
@@ -145,13 +156,13 @@ def _read(files: list[Path], image: Tensor, strides: Mapping[str, int]) -> Outpu
 
 
 def _digest(path: Path) -> str:
-    """SHA-256 of a file, or of all files below a folder."""
+    """Return a hash of a file's content, or of all files below a folder."""
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     return _hash(" ".join(sha256(file) for file in files))
 
 
 def _version(path: str) -> str:
-    """Name a file and its content, as far as its size and time tell; of images made in memory the name."""
+    """Return a text that is another for another file, size or time of change; without a file its name."""
     try:
         status = Path(path).stat()
     except OSError:

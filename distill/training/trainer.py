@@ -17,6 +17,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException, SI
 
 from distill.checkpoints.lightning_io import LAST, AtomicCheckpointIO, checkpoint_to_resume, epochs_done
 from distill.checkpoints.student import build_network
+from distill.common.device import default_device
 from distill.config import Config
 from distill.models.sync_batch_norm import synchronise_batch_norms
 from distill.teachers.configured import describe_teacher, load_teacher
@@ -125,7 +126,8 @@ def describe_run(
     """Say in a few lines what is about to run: student, teacher, data, processes, objective."""
     student = module.student
     parameters = f"{student.deployed_parameters() / 1e6:.3f} M parameters"
-    if extra := student.training_only_parameters():
+    extra = student.training_only_parameters()
+    if extra:
         parameters += f" (and {extra / 1e6:.3f} M in training only)"
     network = config.student.model
     if config.student.backbone:
@@ -180,11 +182,11 @@ def _devices_and_nodes(config: Config) -> tuple[int | str, int]:
     if "TORCHELASTIC_RUN_ID" in os.environ:
         local = int(os.environ["LOCAL_WORLD_SIZE"])
         return local, int(os.environ["WORLD_SIZE"]) // local
-    return ("auto" if torch.cuda.is_available() else 1), training.nodes
+    return ("auto" if default_device().type == "cuda" else 1), training.nodes
 
 
 def _precision(config: Config) -> Any:
     """Return Lightning's name for the precision of training."""
     if config.training.precision != "auto":
         return config.training.precision
-    return "16-mixed" if torch.cuda.is_available() else "32-true"
+    return "16-mixed" if default_device().type == "cuda" else "32-true"

@@ -15,7 +15,7 @@ from torchmetrics.classification import MulticlassJaccardIndex
 import distill.commands.calibrate
 from distill.__main__ import main
 from distill.calibration.methods import METHODS
-from distill.checkpoints.atomic_files import save_checkpoint
+from distill.checkpoints.checkpoint_file import save_checkpoint
 from distill.checkpoints.stored_calibration import UNCALIBRATED, load_calibration
 from distill.checkpoints.student import build_network, deployed, load_student
 from distill.config import Config, parse_config

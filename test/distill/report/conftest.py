@@ -16,7 +16,7 @@ from acdc_tree import write_acdc
 from torch.utils.tensorboard import SummaryWriter
 
 from distill.__main__ import main
-from distill.checkpoints.atomic_files import save_checkpoint
+from distill.checkpoints.checkpoint_file import save_checkpoint
 from distill.checkpoints.student import build_network
 from distill.common.files import write_json
 from distill.config import parse_config

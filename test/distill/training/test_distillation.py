@@ -59,7 +59,7 @@ def test_a_term_that_is_not_finite_stops_training_and_is_named(
     value: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = module(logits="kl")
-    monkeypatch.setattr("distill.training.objective.kl_loss", lambda *_: torch.tensor(value))
+    monkeypatch.setattr("distill.losses.kl.kl_loss", lambda *_: torch.tensor(value))
     with pytest.raises(UserError, match=r"step 0, epoch 0: the loss term kl is not finite .* frame0\.png"):
         training.training_step(batch(torch.randn(2, 3, 64, 64)), 0)
 

@@ -162,7 +162,7 @@ def test_what_has_changed_since_is_told_or_refused(
     capsys.readouterr()
     resume = [*command, "--resume"]
     assert main([*resume, "--training.epochs", "1"]) == 2
-    assert "has 2 epochs behind it, and training.epochs is 1: give more" in capsys.readouterr().err
+    assert "has already done 2 epochs, and training.epochs is 1: give more" in capsys.readouterr().err
     assert main([*resume, "--training.epochs", "3", "--student.channels", "16"]) == 2
     assert "has another network or other feature losses" in capsys.readouterr().err
     assert main([*resume, "--training.epochs", "3", "--student.channels", "8", "--objective.gamma", "2"]) == 0

@@ -14,6 +14,7 @@ from __future__ import annotations
 import pickle
 import zipfile
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +33,19 @@ def save_checkpoint(data: dict[str, Any], path: Path) -> None:
     :raises UserError: see :func:`kd_seg_ros.common.files.write_atomically`.
     """
 
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            try:
-                torch.save(data, file)
-            except RuntimeError as error:
-                # torch's complaint about its unfinished archive hides the disk's.
-                if isinstance(error.__context__, OSError):
-                    raise error.__context__ from None
-                raise
+    write_atomically(path, partial(_save, data))
 
-    write_atomically(path, write)
+
+def _save(data: dict[str, Any], path: Path) -> None:
+    """Write a file by ``torch.save``; a full disk raises OSError, as everywhere else."""
+    with path.open("wb") as file:
+        try:
+            torch.save(data, file)
+        except RuntimeError as error:
+            # torch's complaint about its unfinished archive hides the disk's.
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
 
 def load_checkpoint(path: Path) -> Any:
@@ -57,8 +60,9 @@ def load_checkpoint(path: Path) -> Any:
 
 
 def damage(path: Path) -> str | None:
-    """Say why a checkpoint file cannot be loaded ("is cut short …"), or None if all is as it was saved."""
+    """Return why a checkpoint file cannot be loaded, such as "is cut short …", or None if it is whole."""
     try:
+        # Every record against its CRC-32.
         with zipfile.ZipFile(path) as archive:
             record = archive.testzip()
             records = archive.infolist()
@@ -83,15 +87,19 @@ def damage(path: Path) -> str | None:
 
 
 def newest_whole(paths: Iterable[Path]) -> tuple[Path | None, list[str]]:
-    """Return the youngest undamaged checkpoint, and one line on each younger one that was passed over.
+    """Return the newest undamaged checkpoint, and one line on each newer one that was skipped.
 
-    Of equally old ones the last in ``paths`` is taken. Missing files are no candidates.
+    Of equally old ones the last in ``paths`` is taken. Missing files are left out.
     """
-    found = [path for path in paths if path.is_file()]
+    existing = [path for path in paths if path.is_file()]
     skipped: list[str] = []
-    for path in sorted(found, key=lambda path: path.stat().st_mtime_ns)[::-1]:
+    for path in sorted(existing, key=_time_of_change)[::-1]:
         problem = damage(path)
         if problem is None:
             return path, skipped
         skipped.append(f"{path} {problem}")
     return None, skipped
+
+
+def _time_of_change(path: Path) -> int:
+    return path.stat().st_mtime_ns

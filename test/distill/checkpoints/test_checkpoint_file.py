@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from distill.checkpoints.atomic_files import (
+from distill.checkpoints.checkpoint_file import (
     damage,
     load_checkpoint,
     newest_whole,
@@ -177,7 +177,7 @@ ENDLESS = """
 import sys
 from pathlib import Path
 import torch
-from distill.checkpoints.atomic_files import save_checkpoint
+from distill.checkpoints.checkpoint_file import save_checkpoint
 for step in range(1, 1000000):
     save_checkpoint({"step": step, "w": torch.full((200000,), float(step))}, Path(sys.argv[1]))
     print(step, flush=True)
