@@ -15,21 +15,25 @@ NAMES: Final[dict[Kind, str]] = {
 }
 _CHECKPOINT_SUFFIXES: Final = (".ckpt", ".pt", ".pth")
 _ZIP: Final = b"PK\x03\x04"
-"""First bytes of a checkpoint: PyTorch writes a zip file. ONNX, a protocol buffer, has no such mark."""
+"""First bytes of a checkpoint: PyTorch writes a zip file."""
+_IR_VERSION: Final = b"\x08"
+"""First byte of an ONNX file: the protocol buffer's field 1, the version of the format."""
 
 
 def kind_of(path: Path) -> Kind:
     """Return which kind of model file this is, by its content, and by its suffix where that is not enough.
 
-    :raises UserError: if the file is missing.
+    :raises UserError: if the file is missing or of neither kind.
     """
     if not path.is_file():
         raise UserError(f"--model {path}: no such model file")
     with path.open("rb") as file:
-        zipped = file.read(len(_ZIP)) == _ZIP
-    if zipped or path.suffix.lower() in _CHECKPOINT_SUFFIXES:
+        start = file.read(len(_ZIP))
+    if start == _ZIP or path.suffix.lower() in _CHECKPOINT_SUFFIXES:
         return "checkpoint"
-    return "onnx"
+    if start.startswith(_IR_VERSION) or path.suffix.lower() == ".onnx":
+        return "onnx"
+    raise UserError(f"--model {path}: is neither {NAMES['checkpoint']}, nor {NAMES['onnx']}")
 
 
 def require_kind(path: Path, kind: Kind) -> None:

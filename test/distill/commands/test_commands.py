@@ -284,9 +284,11 @@ def test_onnx_files_are_evaluated_as_the_vehicle_runs_them(exported: Path, data:
          "unknown model 'pidnet-s'; did you mean 'pidnet_s"),
         (["fit", "--config", "{runs}/student.yaml", "--student", "{{model: pidnet_s}}"],
          "the student has no map 'P4'; it has detail"),
-        (["evaluate", "--model", "{runs}/teacher.yaml"], "is cut short or no checkpoint"),
-        (["evaluate", "--model", "{runs}/teacher.yaml"], "not a readable ONNX file"),
-        (["calibrate", "--model", "nowhere.ckpt"], "does not exist"),
+        (["evaluate", "--model", "{runs}/teacher.yaml"], "is neither a checkpoint"),
+        (["evaluate", "--model", "{runs}/cut.ckpt"], "is cut short or no checkpoint"),
+        (["evaluate", "--model", "{runs}/cut.onnx"], "not a readable ONNX file"),
+        (["calibrate", "--model", "{runs}/cut.onnx"], "is an ONNX file"),
+        (["calibrate", "--model", "nowhere.ckpt"], "no such model file"),
         (["export", "--model", "{runs}/student/best.ckpt", "--out", "x.pt"], "ends in .onnx"),
         (["export", "--model", "{runs}/student/best.ckpt", "--out", "{runs}/x.onnx",
           "--root", "{runs}"], "--images DIR"),
@@ -297,6 +299,8 @@ def test_onnx_files_are_evaluated_as_the_vehicle_runs_them(exported: Path, data:
 def test_mistakes_end_in_one_line(
     runs: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    for name in ("cut.ckpt", "cut.onnx"):
+        (runs / name).write_bytes(b"\x08")
     assert main([a.format(runs=runs) for a in arguments]) == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1

@@ -167,7 +167,7 @@ def test_one_of_several_outputs(tmp_path: Path) -> None:
         ({}, ("--mean", "nan", "0", "0"), "--mean: 'nan' is not a number"),
         ({}, ("--std", "1", "1", "nan"), "--std: 'nan' is not a number"),
         ({}, ("--model", "nowhere.onnx"), "--model nowhere.onnx: no such model file"),
-        ({}, ("--model", "{folder}/classes.yaml"), "is not a readable ONNX file"),
+        ({}, ("--model", "{folder}/classes.yaml"), "is neither a checkpoint"),
         ({}, ("--classes", "{folder}/two.yaml"), "4 classes, but --classes names 2"),
         ({}, ("--classes", "{folder}/none.yaml"), "must hold `classes:`"),
         ({}, ("--images", "{folder}/none"), "is not a folder"),

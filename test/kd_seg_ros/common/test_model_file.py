@@ -30,5 +30,8 @@ def test_the_wrong_kind_is_refused_in_one_line(tmp_path: Path) -> None:
     line = f"--model {model}: is an ONNX file, as `kd_seg export` writes it; needed here is a checkpoint, as"
     with pytest.raises(UserError, match=re.escape(line)):
         require_kind(model, "checkpoint")
+    (tmp_path / "notes.yaml").write_text("classes: []")
+    with pytest.raises(UserError, match=r"notes.yaml: is neither a checkpoint, as .*, nor an ONNX file"):
+        kind_of(tmp_path / "notes.yaml")
     with pytest.raises(UserError, match="no such model file"):
         require_kind(tmp_path / "none.ckpt", "checkpoint")
