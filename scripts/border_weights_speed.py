@@ -59,7 +59,7 @@ def run_all(weigh: Callable[[Labels], object], maps: list[Labels]) -> None:
 
 
 def plain_loop(labels: Labels) -> npt.NDArray[np.float32]:
-    """Compute border weights [H, W] the straightforward way: one distance transform of the image per class."""
+    """Compute border weights [H, W] the plain way, with one distance transform of the image per class."""
     distance = np.zeros(labels.shape, np.float32)
     for class_id in np.flatnonzero(np.bincount(labels.ravel(), minlength=256)):
         if class_id != IGNORE_ID:

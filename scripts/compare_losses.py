@@ -4,7 +4,7 @@ python scripts/compare_losses.py camvid [--seeds 0 1 2] [--data.root DIR] [--wri
 
 Trains the teacher, then for each seed the baseline and the distilled students (config/distill/camvid_*.yaml,
 scenes_*.yaml) for the same number of epochs, and evaluates each. Finished runs are skipped, and
-interrupted ones resume from their last checkpoint. Keys of the configuration can be given as for `kd_seg fit`.
+interrupted ones resume from their last checkpoint. Keys of the configuration can be given, as for `fit`.
 """
 
 from __future__ import annotations
