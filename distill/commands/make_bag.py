@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -58,13 +59,13 @@ def _labels(root: Path) -> Callable[[Picture], Any]:
     """Return a function that finds a picture's trainIds below ACDC's root."""
     from distill.drives.acdc_labels import labelled_frames, read_labels
 
-    frames = labelled_frames(root)
+    return partial(_labels_of, labelled_frames(root), read_labels)
 
-    def labels(picture: Picture) -> Any:
-        frame = frames.get(Path(picture.name).name)
-        return None if frame is None else read_labels(frame)
 
-    return labels
+def _labels_of(frames: Mapping[str, Any], read: Callable[[Any], Any], picture: Picture) -> Any:
+    """Read the labels of a picture by the name of its file; None if it has none."""
+    frame = frames.get(Path(picture.name).name)
+    return None if frame is None else read(frame)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -48,5 +48,6 @@ def find_config(given: str | Path) -> Path:
         return shipped
     advice = did_you_mean(name, shipped_configs(), 3)
     if is_name:
+        advice = advice or "; `kd_seg experiments` lists those of the thesis"
         raise UserError(f"there is no configuration {str(given)!r}, by path or by name{advice}")
     raise UserError(f"configuration {given} does not exist{advice}")

@@ -51,6 +51,7 @@ def replay_in_lock_step(
     try:
         _wait_for_subscriber(recorder, publisher, topic, watch)
         for stamp, raw in frames:
+            # What the node reports from here on can only be about this frame: the one before is answered.
             steps.sent[stamp] = time.time_ns()
             before, heard = recorder.reports[-1], len(recorder.reports)
             publisher.publish(raw)

@@ -56,22 +56,25 @@ def wait_until_settled(recorder: Recorder, watch: Watch) -> None:
     :raises ProcessError: if the node falls silent.
     """
     state: tuple[int, ...] = ()
-    since = heard = time.monotonic()
-    reports = count = len(recorder.reports)
+    changed_at = heard_at = time.monotonic()
+    reports_at_change = reports_heard = len(recorder.reports)
     while True:
         recorder.spin(0.1)
         watch()
         now = time.monotonic()
+        # The node's counters and the number of maps that have arrived here tell whether anything still moves.
         received, done = frames(recorder.reports[-1])
         latest = (received, done, *(recorder.counts[topic] for topic in recorder.arrivals))
         if latest != state:
-            state, since, reports = latest, now, len(recorder.reports)
-        if len(recorder.reports) != count:
-            heard, count = now, len(recorder.reports)
-        fresh = len(recorder.reports) >= reports + 3
-        if fresh and (received == done or now > since + _QUIET_S):
+            state, changed_at, reports_at_change = latest, now, len(recorder.reports)
+        if len(recorder.reports) != reports_heard:
+            heard_at, reports_heard = now, len(recorder.reports)
+        # Three reports without a change: the maps that the last counters speak of have had time to arrive. A
+        # frame that is lost inside the node would never be done: after a while that no longer matters.
+        fresh = len(recorder.reports) >= reports_at_change + 3
+        if fresh and (received == done or now > changed_at + _QUIET_S):
             return
-        if now > heard + PATIENCE_S:
+        if now > heard_at + PATIENCE_S:
             raise ProcessError(f"the node has not reported on {DIAGNOSTICS} for {PATIENCE_S:g} s")
 
 

@@ -1,1 +1,1 @@
-"""``kd_seg report``: evaluated runs side by side, as one HTML page with its plots beside it."""
+"""The report on evaluated runs: one HTML page that compares them, with its plots in a folder next to it."""

@@ -19,10 +19,10 @@ from kd_seg_ros.common.errors import UserError
 
 WIDTH: Final = 1600
 ROW: Final = 46
-"""Height of a class."""
+"""Height of a class's row in pixels."""
 BAR: Final = 30
 TOP, BOTTOM, RIGHT = 150, 90, 170
-"""Margins: for the title, for the scale, for the number behind a full bar."""
+"""Margins in pixels: for the title, for the scale, for the number after a full bar."""
 TEXT: Final = 24
 GAP: Final = 16
 
@@ -43,7 +43,7 @@ def write_chart(path: Path, statistics: Statistics, title: str) -> None:
 
 
 def draw_chart(statistics: Statistics, title: str) -> Image.Image:
-    """Draw one bar a class, in trainId order; at least one pixel must belong to a class."""
+    """Draw one bar per class, in trainId order; at least one pixel must belong to a class."""
     names, shares = statistics.class_names, statistics.shares
     bottom = TOP + ROW * len(names)
     image = Image.new("RGB", (WIDTH, bottom + BOTTOM), "white")
@@ -95,5 +95,6 @@ def percent(share: float) -> str:
 
 
 def _subtitle(statistics: Statistics) -> str:
+    """Say how many images and pixels were counted."""
     text = f"{statistics.images} images, {statistics.labelled_pixels / 1e6:,.1f} million labelled pixels"
     return f"{text}; {100 * (statistics.ignored_share or 0):.1f} % of all are ignored"

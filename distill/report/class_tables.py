@@ -1,4 +1,4 @@
-"""Tables 4.7 and 4.8 of the thesis: IoU and AUPRC by class, our numbers beside its own."""
+"""Tables 4.7 and 4.8 of the thesis: IoU and AUPRC by class, our numbers next to the thesis' numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from distill.report.runs import Run
 from distill.report.tables import Cell, Row, Table, against_thesis, compared
 
 _ACROSS: Final = 6
-"""So many runs fit a printed page; with the thesis' numbers a run takes the room of two."""
+"""Number of runs that fit a printed page; with the thesis' numbers a run takes the room of two."""
 
 
 def iou_tables(runs: Sequence[Run], references: Mapping[str, Run], comparable: bool) -> list[Table]:
@@ -21,9 +21,7 @@ def iou_tables(runs: Sequence[Run], references: Mapping[str, Run], comparable: b
     notes = ["IoU in percent; a dash: the class is neither in the labels nor predicted."]
     experiments = [experiment_of(run) for run in runs]
     if any(e is not None and ("4.7", e.letter) == LOST for e in experiments):
-        notes.append(
-            "Row H of the thesis' Table 4.7 repeats row G; of its own numbers only the mean is known."
-        )
+        notes.append("Row H of the thesis' Table 4.7 repeats row G; only its mean is known.")
     values = {run.label: {**run.scores()["iou"], "mean": run.scores()["miou"]} for run in runs}
     return _class_tables("4.7", runs, references, comparable, values, notes)
 
@@ -36,8 +34,9 @@ def auprc_tables(runs: Sequence[Run], references: Mapping[str, Run], comparable:
         return []
     how = " and ".join(f"rule “{rule}”, {thresholds} thresholds" for rule, thresholds in sorted(rules))
     notes = [
-        f"AUPRC in percent, one class against the rest, pixels of all images pooled; ours: {how}, equally "
-        "spaced from 0 to 1. The thesis: 20 such thresholds; its rule is not stated."
+        "AUPRC, the area under the curve of precision over recall, in percent: one class against the rest, "
+        f"pixels of all images pooled. Ours: {how}, equally spaced from 0 to 1. The thesis: 20 such "
+        "thresholds; its rule is not stated."
     ]
     if not all(found.values()):
         notes.append("A run without AUPRC gave the mask and its confidence only.")
@@ -63,15 +62,16 @@ def _class_tables(
     for part in _parts(table, runs, comparable):
         rows = []
         for name, colour in zip((*names, "mean"), (*colours, ""), strict=True):
-            cells = [
-                cell
-                for run in part
-                for cell in _class_cells(table, run, references.get(run.label), comparable, values, name)
-            ]
+            cells: list[Cell] = []
+            for run in part:
+                reference = references.get(run.label)
+                cells += _class_cells(table, run, reference, comparable, values, name)
             rows.append(Row(name, cells, "" if colour else "total", colour=colour))
         widths = [_width(table, run, comparable) for run in part]
         kinds = ["ours", "thesis", "difference"]
-        head = ["class", *(kind for width in widths for kind in kinds[:width])]
+        head = ["class"]
+        for width in widths:
+            head += kinds[:width]
         groups = [(run.label, width) for run, width in zip(part, widths, strict=True)]
         if max(widths) == 1:
             head, groups = ["class", *(run.label for run in part)], []
@@ -103,7 +103,7 @@ def _class_cells(
 
 
 def _width(table: str, run: Run, comparable: bool) -> int:
-    """How many columns a run takes."""
+    """Return how many columns a run takes, 1 to 3."""
     experiment = experiment_of(run)
     if experiment is None or not experiment.per_class(table):
         return 1

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from distill.models.catalogue import MODELS
 from distill.report.comparisons import by_network
@@ -23,12 +25,14 @@ from distill.report.runs import Run
 from distill.report.tables import signed
 from kd_seg_ros.common.errors import UserError
 
-_TICKS: Final = tuple(digit * 10.0**power for power in range(-2, 4) for digit in (1, 2, 3, 5, 7))
+_TICKS: Final = np.outer(10.0 ** np.arange(-2, 4), (1, 2, 3, 5, 7)).ravel().tolist()
+"""Values that a logarithmic scale labels: 0.01, 0.02, 0.03, 0.05, 0.07, 0.1 and so on."""
 _LOGARITHMIC_FROM: Final = 4
-"""Greatest over least value from which the horizontal scale is logarithmic."""
-_TAG = "val/miou"
+"""Ratio of the greatest to the least value from which the horizontal scale is logarithmic."""
+_TAG: Final = "val/miou"
+"""Name of the validation mIoU in the event files."""
 Curve = list[tuple[int, float]]
-"""Epochs done, and the mIoU (0…1) after them."""
+"""Pairs of the number of finished epochs and the mIoU (0…1) after them."""
 _MEASURES: Final = (
     ("gpu_onnx_fp16_fps", "ONNX Runtime in FP16 on the GPU, 1080×1920"),
     ("gpu_torch_fp16_fps", "PyTorch in FP16 on the GPU, 1080×1920"),
@@ -47,7 +51,8 @@ def draw_tradeoff(
     """Draw a point for every run that has a value, and an arrow to it from the baseline of its network.
 
     :param values: where a run stands on the horizontal axis, by label; above 0.
-    :param title: of that axis.
+    :param look: how each run is drawn, by label.
+    :param title: the title of the horizontal axis.
     """
     shown = [run for run in runs if run.label in values]
     drawn = figure(4 + 0.2 * len(shown))
@@ -84,7 +89,7 @@ def _place(run: Run, values: Mapping[str, float]) -> tuple[float, float]:
 def _arrow(
     axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: str, number: int
 ) -> None:
-    """Draw arrow 0, 1, … of a baseline, each bent in another way: runs of one network stand above another."""
+    """Draw arrow 0, 1, … of a baseline, each bent differently: runs of one network share a vertical line."""
     bend = (0.25 + 0.15 * (number // 2)) * (1 if number % 2 == 0 else -1)
     axes.annotate(
         "",
@@ -113,7 +118,7 @@ def _scale(axes: Axes, values: Sequence[float]) -> None:
     axes.set_xscale("log")
     axes.set_xlim(low / room, high * room)
     axes.xaxis.set_major_locator(FixedLocator([t for t in _TICKS if low / room <= t <= high * room]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
 
 
@@ -129,10 +134,10 @@ def read_curve(folder: Path) -> Curve:
     if not {_TAG, "epoch"} <= set(everything.Tags()["scalars"]):
         return []
     epochs = {event.step: round(event.value) + 1 for event in everything.Scalars("epoch")}
-    # A resumed run writes some epochs again: the last word counts. Files are read in the order of their
+    # A resumed run writes some epochs again: the last value counts. Files are read in the order of their
     # names, which is not always that of time.
-    words = sorted(everything.Scalars(_TAG), key=lambda event: event.wall_time)
-    found = {epochs[e.step]: float(e.value) for e in words if e.step in epochs}
+    events_in_time = sorted(everything.Scalars(_TAG), key=attrgetter("wall_time"))
+    found = {epochs[event.step]: float(event.value) for event in events_in_time if event.step in epochs}
     return sorted(found.items())
 
 
@@ -175,11 +180,12 @@ def draw_epochs(
 
 @dataclass(frozen=True)
 class Speeds:
-    """Frames per second by network."""
+    """Frames per second of networks, and how they were measured."""
 
     by_network: dict[str, float]
+    """Frames per second by the network's name in the catalogue."""
     how: str
-    """What was timed, and where."""
+    """What was timed, and on which machine."""
 
 
 def measured_speeds(path: Path, runs: Sequence[Run]) -> Speeds:
@@ -202,8 +208,11 @@ def measured_speeds(path: Path, runs: Sequence[Run]) -> Speeds:
 
 def thesis_speeds(runs: Sequence[Run]) -> Speeds:
     """Return the thesis' speeds of those networks of the runs that it measured."""
-    models = {name: MODELS[name] for name in (run.catalogue_name for run in runs) if name is not None}
-    fps = {name: model.thesis.fps for name, model in models.items() if model.thesis is not None}
+    fps = {}
+    for run in runs:
+        model = MODELS[run.catalogue_name] if run.catalogue_name is not None else None
+        if model is not None and model.thesis is not None:
+            fps[model.name] = model.thesis.fps
     return Speeds(fps, "the thesis' RTX 2080 Ti, 1080×1920")
 
 
@@ -212,6 +221,7 @@ def _is_speed(value: Any) -> bool:
 
 
 def _read_benchmark(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the rows of a benchmark by the network's name; raises UserError."""
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
         found = {str(row["name"]): dict(row) for row in rows if "cpu_onnx_ms" in row}

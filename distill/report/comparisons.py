@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from distill.experiments.thesis import EXPERIMENTS, Experiment
-from distill.report.runs import Run
+from distill.report.runs import Run, miou_of
 from kd_seg_ros.common.classes import CLASS_NAMES
 
 ACDC_VAL: Final[Mapping[str, int]] = {"fog": 100, "night": 106, "rain": 100, "snow": 100}
-"""Images of ACDC's validation split."""
+"""Number of images of ACDC's validation split by condition."""
 _GENERATED = "SCENES"
-"""Begins the file names of `kd_seg scenes`, which have ACDC's layout."""
+"""File names of `kd_seg scenes`, whose folders have ACDC's layout, begin with this."""
 
 
 def references(runs: Sequence[Run]) -> dict[str, Run]:
@@ -36,13 +36,13 @@ def references(runs: Sequence[Run]) -> dict[str, Run]:
 
 
 def pairs(runs: Sequence[Run], compared: Mapping[str, Run]) -> list[tuple[Run, Run]]:
-    """Return each baseline and the best run compared with it, of its own network if there is one."""
+    """Return each baseline and the best run compared with it, of the same network if there is one."""
     found = []
     for reference in runs:
         others = [run for run in runs if compared.get(run.label) is reference]
         same = [run for run in others if run.network == reference.network]
         if others:
-            found.append((reference, max(same or others, key=lambda run: run.miou)))
+            found.append((reference, max(same or others, key=miou_of)))
     return found
 
 
@@ -62,7 +62,7 @@ def experiment_of(run: Run) -> Experiment | None:
 
 
 def is_acdc_val(run: Run) -> bool:
-    """Whether a run was evaluated on ACDC's validation split: its number of images, none generated."""
+    """True if a run was evaluated on ACDC's validation split: as many images, none of them generated."""
     counts = {condition: run.scores(condition)["images"] for condition in run.conditions}
     generated = any(name.rpartition("/")[2].startswith(_GENERATED) for name in run.images.names.tolist())
     return run.class_names == CLASS_NAMES and counts == ACDC_VAL and not generated

@@ -1,4 +1,4 @@
-"""One look for all plots, and their files: PNG and PDF in a folder, SVG for the page.
+"""The common style of all plots, and their files: PNG and PDF in a folder, SVG for the page.
 
 Colours are those of Okabe and Ito ("Color universal design", 2008), which people with any colour vision tell
 apart; no plot relies on them alone.
@@ -27,7 +27,7 @@ _MARKERS: Final = "osD^vPXh<>"
 _LINES: Final = ("-", "--", "-.", ":")
 
 WIDTH: Final = 5.2
-"""Inches of a plot whose letters are still readable on a phone."""
+"""Width of a plot in inches, such that its letters are still readable on a phone."""
 _STYLE: Final[Any] = {
     "font.size": 10,
     "axes.titlesize": 11,
@@ -51,9 +51,9 @@ class Plot:
     uri: str
     """The SVG as a ``data:`` address."""
     text: str
-    """What it shows, for those who cannot see it."""
+    """What the plot shows, for those who cannot see it."""
     file: str
-    """Name of its files, without extension."""
+    """Name of the plot's files, without extension."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Style:
 
 
 def styles(runs: Sequence[Run]) -> dict[str, Style]:
-    """Give every run a colour, a marker and a line of its own, by label."""
+    """Give every run a different combination of colour, marker and line, by label."""
     return {
         run.label: Style(
             _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)], _LINES[number % len(_LINES)]
@@ -76,12 +76,12 @@ def styles(runs: Sequence[Run]) -> dict[str, Style]:
 
 
 def look() -> AbstractContextManager[None]:
-    """Make plots inside this context."""
+    """Return a context in which plots have the common style."""
     return matplotlib.rc_context(_STYLE)
 
 
 def figure(height: float, width: float = WIDTH) -> Figure:
-    """Start a plot; sizes in inches."""
+    """Return an empty plot; height and width are in inches."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
@@ -112,7 +112,7 @@ def write_files(drawn: Figure, folder: Path, name: str) -> str:
 
 
 def settle(drawn: Figure) -> None:
-    """Lay a plot out once, not again for each of its files."""
+    """Lay a plot out once, instead of once for each of its files."""
     if drawn.get_layout_engine() is not None:
         drawn.draw_without_rendering()
         drawn.set_layout_engine(None)

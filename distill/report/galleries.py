@@ -16,37 +16,34 @@ from distill.report.runs import Run, image_miou
 from distill.report.tables import signed
 
 SHOWN: Final = 4
-"""So many of the worst images and of the most confident mistakes."""
+"""Number of the worst images that are shown, and of those with the most confident mistakes."""
 
 
 def by_change(reference: Run, run: Run) -> dict[str, list[Choice]]:
     """Choose by condition the images whose mIoU gains most, is in the middle, and loses most."""
     before, after = image_miou(reference.images), image_miou(run.images)
-    chosen = {}
+    chosen: dict[str, list[Choice]] = {}
     for condition, order in _ordered(run, before - after).items():
         first = "greatest gain" if after[order[0]] > before[order[0]] else "least loss"
         last = "greatest loss" if after[order[-1]] < before[order[-1]] else "least gain"
-        chosen[condition] = [
-            Choice(
-                str(run.images.names[at]),
-                f"{why}: mIoU {100 * before[at]:.1f} → {100 * after[at]:.1f} "
-                f"({signed(100 * (after[at] - before[at]))})",
-            )
-            for at, why in _spread(order, (first, "middle", last))
-        ]
+        chosen[condition] = []
+        for at, why in _spread(order, (first, "middle", last)):
+            change = signed(100 * (after[at] - before[at]))
+            text = f"{why}: mIoU {100 * before[at]:.1f} → {100 * after[at]:.1f} ({change})"
+            chosen[condition].append(Choice(str(run.images.names[at]), text))
     return chosen
 
 
 def by_score(run: Run) -> dict[str, list[Choice]]:
     """Choose by condition the best image, the middle one and the worst."""
     miou = image_miou(run.images)
-    return {
-        condition: [
-            Choice(str(run.images.names[at]), f"{why}: mIoU {100 * miou[at]:.1f}")
-            for at, why in _spread(order, ("best", "middle", "worst"))
-        ]
-        for condition, order in _ordered(run, -miou).items()
-    }
+    chosen: dict[str, list[Choice]] = {}
+    for condition, order in _ordered(run, -miou).items():
+        chosen[condition] = []
+        for at, why in _spread(order, ("best", "middle", "worst")):
+            text = f"{why}: mIoU {100 * miou[at]:.1f}"
+            chosen[condition].append(Choice(str(run.images.names[at]), text))
+    return chosen
 
 
 def worst(run: Run) -> list[Choice]:
@@ -59,9 +56,8 @@ def worst(run: Run) -> list[Choice]:
 def most_confident_mistakes(run: Run) -> list[Choice]:
     """Choose the images with the greatest share of labelled pixels that are wrong and in the topmost bin."""
     images = run.images
-    wrong = (images.count - images.correct)[:, -2:].sum(
-        axis=1
-    )  # confidence of exactly 1 has a cell of its own
+    # The topmost bin, and the separate cell of confidence exactly 1.
+    wrong = (images.count - images.correct)[:, -2:].sum(axis=1)
     share = wrong / np.maximum(images.count.sum(axis=1), 1)
     order = np.argsort(-share, kind="stable")[:SHOWN]
     bins = images.count.shape[1] - 1
@@ -101,12 +97,12 @@ class Gallery:
     title: str
     panels: Sequence[Panel]
     file: str
-    """Name of their files, without extension."""
+    """Name of the gallery's files, without extension."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One gallery to be: images of a run, compared with those of another run or alone."""
+    """What one gallery will show: images of a run, alone or compared with those of another run."""
 
     section: str
     """``panels``, ``worst`` or ``mistakes``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from distill.report.figures import look
 from distill.report.galleries import Gallery, Plan, make_galleries, plan_galleries, wanted
 from distill.report.plots import Plots, make_plots
 from distill.report.predictions import Predictions, predict
-from distill.report.runs import Run
+from distill.report.runs import Run, miou_of
 from distill.report.tables import Table, calibration_table, runs_table, scores_table, signed
 from kd_seg_ros import __version__
 from kd_seg_ros.common.errors import UserError
@@ -48,7 +49,7 @@ class Page:
     @property
     def best(self) -> Run:
         """The run of the highest mIoU."""
-        return max(self.runs, key=_miou_of)
+        return max(self.runs, key=miou_of)
 
 
 def write_report(
@@ -79,7 +80,7 @@ def write_report(
     predictions = _predictions(plans, root, notes, progress)
 
     # 3. Plots and pictures, in files and for the page.
-    with_confusion = [run for pair in shown for run in pair] or runs[:1]
+    with_confusion = [*chain.from_iterable(shown)] or runs[:1]
     pictures: dict[str, list[Gallery]] = {}
     with look():
         plots = make_plots(runs, compared, with_confusion, speeds, folder)
@@ -139,7 +140,3 @@ def breakable(text: str) -> Markup:
 def marked(text: str) -> Markup:
     """Set what stands between backticks as code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
-
-
-def _miou_of(run: Run) -> float:
-    return run.miou

@@ -39,17 +39,17 @@ from distill.report.runs import Run
 from kd_seg_ros.common.classes import IGNORE_ID
 
 _LEVELS: Final = (20, 40, 60, 80, 100)
-"""Percent of confidence in the legend of mistakes."""
+"""Confidences in percent that the legend of mistakes explains."""
 _SHEET_WIDTH: Final = 11.0
 _LEGEND_LINE: Final = 0.2
-"""Inches of a line of the legend."""
+"""Height of a line of the legend in inches."""
 _LEGEND_ACROSS: Final = 6
-"""Entries of the legend in a line."""
+"""Number of entries in a line of the legend."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """An image, and why it is shown."""
+    """The name of an image, and why it is shown."""
 
     name: str
     why: str
@@ -62,25 +62,26 @@ class Mark:
     colour: Colour
     text: str
     share: str = ""
-    """Of the panel's pixels."""
+    """Share of the panel's pixels in percent, as text."""
     striped: bool = False
 
     @property
     def css(self) -> str:
-        """Its colour for the page."""
+        """The colour as CSS."""
         return f"rgb{self.colour}"
 
 
 @dataclass(frozen=True)
 class Panel:
-    """An image, its pictures, and what their colours mean."""
+    """The pictures made from one image, and what their colours mean."""
 
     title: str
     why: str
     pictures: Sequence[Picture]
     classes: Sequence[Mark]
-    """Of all classes that a mask of the panel shows."""
+    """The legend of the classes that the panel's masks show."""
     marks: Sequence[Mark]
+    """The legend of all other colours."""
 
 
 def comparison(
@@ -158,12 +159,14 @@ def _shown(masks: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> list[Mar
 
 
 def draw_sheet(panels: Sequence[Panel]) -> Figure:
-    """Draw panels of equally many pictures below another."""
+    """Draw panels of equally many pictures below each other, with one legend for all."""
     columns = len(panels[0].pictures)
     aspect = max(p.pictures[0].pixels.shape[0] / p.pictures[0].pixels.shape[1] for p in panels)
     # Shares belong to one panel, the legend to all.
-    shown = [replace(mark, share="") for panel in panels for mark in (*panel.classes, *panel.marks)]
-    marks = list(dict.fromkeys(shown))
+    shown: dict[Mark, None] = {}
+    for panel in panels:
+        shown |= dict.fromkeys(replace(mark, share="") for mark in (*panel.classes, *panel.marks))
+    marks = list(shown)
     legend = _LEGEND_LINE * (-(-len(marks) // _LEGEND_ACROSS) + 1)
     height = len(panels) * (_SHEET_WIDTH / columns * aspect + 0.55) + legend
     drawn = figure(height, _SHEET_WIDTH)
@@ -177,7 +180,7 @@ def draw_sheet(panels: Sequence[Panel]) -> Figure:
         text = line[0].text(
             0, 1.02, f"{panel.title}   {panel.why}", transform=line[0].transAxes, fontsize=8, va="bottom"
         )
-        text.set_in_layout(False)  # it goes on above the other pictures
+        text.set_in_layout(False)  # it continues above the other pictures
     handles = [_patch(mark) for mark in marks]
     drawn.legend(handles=handles, loc="outside lower center", ncols=_LEGEND_ACROSS, fontsize=8)
     return drawn

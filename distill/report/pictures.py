@@ -18,9 +18,9 @@ from kd_seg_ros.common.classes import IGNORE_ID
 from kd_seg_ros.inference.overlay import colorize
 
 WIDTH: Final = 640
-"""Pixels of a picture in the page."""
+"""Width in pixels of a picture in the page."""
 GAINED, LOST, BOTH_WRONG, UNLABELLED = 1, 2, 3, 4
-"""Codes of :func:`differences`; 0: both are right."""
+"""Values of :func:`differences`; 0 means that both are right."""
 GAINED_RGB, LOST_RGB, DARK_RGB = (0, 114, 178), (230, 159, 0), (40, 40, 40)
 _WHITE: Final = (255, 255, 255)
 _FONT: Final = 17
@@ -31,7 +31,7 @@ _STRIPES: Final = 8
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of a panel."""
+    """One picture of a panel, with its caption."""
 
     caption: str
     pixels: RGBImage

@@ -21,13 +21,13 @@ from distill.report.figures import BLUE, Plot, figure, save, styles
 from distill.report.runs import Run
 
 _SHOWN: Final = 0.005
-"""Smaller shares have no number in a confusion matrix."""
+"""Shares of a class's pixels below this have no number in a confusion matrix."""
 _SHADES: Final = LinearSegmentedColormap.from_list("blues", ["#ffffff", "#56B4E9", BLUE, "#00284a"])
 
 
 @dataclass
 class Plots:
-    """By section of the page, and what had to be left out."""
+    """The plots by section of the page, and notes on what had to be left out."""
 
     epochs: list[Plot] = field(default_factory=list)
     tradeoff: list[Plot] = field(default_factory=list)
@@ -67,10 +67,11 @@ def make_plots(
 def _epochs(plots: Plots, runs: Sequence[Run], folder: Path) -> None:
     """Draw mIoU over epochs."""
     curves = {run.label: read_curve(run.folder) for run in runs}
-    if missing := [run.label for run in runs if not curves[run.label]]:
+    missing = [run.label for run in runs if not curves[run.label]]
+    if missing:
         plots.notes.append(
-            f"mIoU over epochs is not known of {', '.join(missing)}: no TensorBoard events lie beside the "
-            "metrics."
+            f"mIoU over epochs is not known of {', '.join(missing)}: no TensorBoard events lie next to "
+            "the metrics."
         )
     look = styles(runs)
     for network, same in plots_of(runs).items():
@@ -85,12 +86,13 @@ def _tradeoff(
 ) -> None:
     """Draw mIoU against parameters and against frames per second."""
     look = styles(runs)
-    parameters = {run.label: count / 1e6 for run in runs if (count := run.parameters()) is not None}
-    fps = {
-        run.label: speeds.by_network[name]
-        for run in runs
-        if (name := run.catalogue_name) is not None and name in speeds.by_network
-    }
+    parameters, fps = {}, {}
+    for run in runs:
+        count, network = run.parameters(), run.catalogue_name
+        if count is not None:
+            parameters[run.label] = count / 1e6
+        if network in speeds.by_network:
+            fps[run.label] = speeds.by_network[network]
     for values, name, title in (
         (parameters, "parameters", "parameters [millions]"),
         (fps, "FPS", f"frames per second\n({speeds.how})"),
@@ -99,7 +101,8 @@ def _tradeoff(
             drawn = draw_tradeoff(runs, values, references, look, title)
             text = f"mIoU against {name}, with arrows from baseline to distilled"
             plots.tradeoff.append(save(drawn, folder, f"miou over {name}", text))
-        if missing := [run.label for run in runs if run.label not in values]:
+        missing = [run.label for run in runs if run.label not in values]
+        if missing:
             how = (
                 ": only networks of `kd_seg models` are timed; measure them with "
                 "`kd_seg benchmark --suite models --json > FILE` and give --fps FILE."
@@ -161,7 +164,7 @@ def class_distribution(run: Run) -> Figure:
     lowest = 10.0 ** lowest_power(tuple(shares.tolist()))
     drawn = figure(0.9 + 0.25 * len(names))
     axes = drawn.add_subplot()
-    colours = [tuple(value / 255 for value in colour) for colour in palette(names)]
+    colours = (np.array(palette(names)) / 255).tolist()
     rows = np.arange(len(names))
     axes.barh(rows, shares, color=colours, edgecolor="#555555", linewidth=0.6, height=0.7)
     axes.set_xscale("log")
@@ -187,6 +190,6 @@ def class_distribution(run: Run) -> Figure:
 
 
 def class_shares(run: Run) -> NDArray[np.float64]:
-    """Return the part of each class in the labelled pixels, float64 [C]."""
+    """Return the share of each class in the labelled pixels, float64 [C], 0…1."""
     pixels = np.array(run.scores()["confusion"], np.int64).sum(axis=1)
     return np.asarray(pixels / pixels.sum(), np.float64)

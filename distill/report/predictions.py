@@ -1,4 +1,4 @@
-"""What the runs' networks make of the images that the report shows."""
+"""The predictions of the runs' networks for the images that the report shows."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from kd_seg_ros.common.errors import UserError
 
 @dataclass(frozen=True)
 class Prediction:
-    """A network's answer to an image."""
+    """Class ids and confidence that a network predicts for an image."""
 
     mask: NDArray[np.uint8]
-    """[H, W]."""
+    """[H, W], predicted trainIds."""
     confidence: NDArray[np.uint8]
-    """[H, W], 255 is 1."""
+    """[H, W], probability of the predicted class, 255 is 1."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Images with labels, and what each run made of them."""
+    """Images with labels, and what each run predicts for them."""
 
     samples: Mapping[str, Sample]
-    """By the image's name in images.npz."""
+    """The images by their name in images.npz."""
     found: Mapping[tuple[str, str], Prediction]
-    """By the run's label and the image's name."""
+    """The predictions by the run's label and the image's name."""
 
 
 def predict(

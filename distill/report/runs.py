@@ -23,42 +23,43 @@ from kd_seg_ros.common.conditions import CONDITIONS
 from kd_seg_ros.common.errors import UserError
 
 _NEEDED = ("images", "miou", "iou", "ece", "ece_batched16", "ece_classwise", "brier", "nll", "auprc")
-"""What the report reads of each condition, beside ``reliability`` and ``confusion``."""
+"""Scores that the report reads for each condition, apart from ``reliability`` and ``confusion``."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One evaluated run."""
+    """An evaluated run of a report, with its configuration."""
 
     label: str
-    """Tells it from the other runs of the report."""
+    """Names the run; no other run of the report has the same label."""
     evaluated: EvaluatedRun
+    """The run's scores."""
     config: Config | None = None
-    """None where no configuration that this version understands lies beside the metrics."""
+    """None where no configuration that this version understands lies next to the metrics."""
 
     @property
     def name(self) -> str:
-        """Of its configuration."""
+        """The name in the run's configuration."""
         return str(self.document["model"]["name"])
 
     @property
     def folder(self) -> Path:
-        """Where its metrics lie."""
+        """The folder of the run's metrics."""
         return self.evaluated.path.parent
 
     @property
     def document(self) -> dict[str, Any]:
-        """Its metrics.json."""
+        """The content of the run's metrics.json."""
         return self.evaluated.document
 
     @property
     def images(self) -> ImageScores:
-        """The scores of its single images."""
+        """The scores of the single images."""
         return self.evaluated.images
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """By trainId."""
+        """The names of the classes by trainId."""
         return tuple(self.document["classes"])
 
     @property
@@ -75,22 +76,22 @@ class Run:
 
     @property
     def miou(self) -> float:
-        """Of all images, 0…1; 0 where it is undefined."""
+        """The mean IoU over all images, 0…1; 0 where it is undefined."""
         return float(self.scores()["miou"] or 0)
 
     @property
     def ece(self) -> float:
-        """Expected calibration error over all pixels."""
+        """The expected calibration error (ECE) over all pixels, 0…1."""
         return float(self.scores()["ece"])
 
     @property
     def distilled(self) -> bool:
-        """Whether it learnt from a teacher."""
+        """True if the network learnt from a teacher."""
         return self.config is not None and self.config.teacher is not None
 
     @property
     def network(self) -> str:
-        """What was trained, with what sets it apart; the run's name where that is unknown."""
+        """The network, with a width other than the usual; the run's name where the network is unknown."""
         if self.config is None:
             return self.name
         student = self.config.student
@@ -99,7 +100,7 @@ class Run:
 
     @property
     def catalogue_name(self) -> str | None:
-        """Its network's name in the catalogue; None where it is none of those."""
+        """The network's name in the catalogue; None for a network that is not in it."""
         return self.network if self.network in MODELS else None
 
     def scores(self, condition: str = FULL) -> dict[str, Any]:
@@ -107,13 +108,18 @@ class Run:
         return dict(self.document["scores"][condition])
 
     def parameters(self) -> int | None:
-        """Count what the vehicle carries, where it is known."""
+        """Return the number of parameters that the vehicle carries, where it is known."""
         found = self.document["model"].get("parameters")
         if found is None and self.config is not None:
             with torch.device("meta"):
                 student = self.config.student.model_copy(update={"pretrained": False})
                 found = build_network(student, len(self.class_names)).deployed_parameters()
         return None if found is None else int(found)
+
+
+def miou_of(run: Run) -> float:
+    """Return the mean IoU of a run, to sort by."""
+    return run.miou
 
 
 def network_name(student: NetworkConfig) -> str:
@@ -171,7 +177,7 @@ def _candidates(runs: Sequence[EvaluatedRun]) -> Iterator[list[str]]:
 
 
 def _config(run: EvaluatedRun) -> Config | None:
-    """Return the configuration beside the metrics, if it is there and the model's."""
+    """Return the configuration next to the metrics, if there is one and it is the model's."""
     try:
         config = load_config(run.path.parent / "config.yaml")
     except UserError:

@@ -21,26 +21,26 @@ _ECES: Final = (("ece", "ECE exact"), ("ece_batched16", "ECE batched16"))
 
 @dataclass(frozen=True)
 class Cell:
-    """One value."""
+    """A cell: a value, and how it compares with another."""
 
     text: str
-    beneath: str = ""
-    """Its difference from another value."""
+    below: str = ""
+    """The difference from another value, shown below."""
     shade: str = ""
     """``better1`` to ``better3``, ``worse1`` to ``worse3``, or none."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line."""
+    """A row: its title and its cells."""
 
     title: str
     cells: Sequence[Cell]
     kind: str = ""
-    """``first`` of a group, ``beside`` another row, ``total``."""
-    beneath: str = ""
+    """``first`` of a group, ``next`` for a row that belongs to the one above, ``total`` for a mean."""
+    below: str = ""
     colour: str = ""
-    """Of the class that the row is of, as CSS."""
+    """The colour of the row's class as CSS; empty for other rows."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class Table:
     """A table under a heading."""
 
     head: Sequence[str]
-    """Of all columns, that of the titles first."""
+    """The headings of all columns; the first is that of the row titles."""
     rows: Sequence[Row]
     groups: Sequence[tuple[str, int]] = ()
-    """Headings above the columns behind the first, and how many columns each spans."""
+    """Headings above the columns after the first, and how many columns each spans."""
     notes: Sequence[str] = field(default=())
-    """Below the table."""
+    """Sentences below the table."""
 
 
 def signed(value: float, digits: int = 1) -> str:
@@ -119,8 +119,8 @@ def _ours(run: Run, reference: Run | None, conditions: Sequence[str]) -> Row:
     for key, _ in _ECES:
         other = None if reference is None else reference.scores()[key]
         cells.append(compared_ece(run.scores()[key], other))
-    beneath = "baseline" if reference is None else f"against {reference.label}"
-    return Row(run.label, cells, "first", beneath)
+    below = "baseline" if reference is None else f"against {reference.label}"
+    return Row(run.label, cells, "first", below)
 
 
 def _thesis(run: Run, experiment: Experiment, conditions: Sequence[str], comparable: bool) -> list[Row]:
@@ -128,7 +128,7 @@ def _thesis(run: Run, experiment: Experiment, conditions: Sequence[str], compara
     values = [getattr(result, condition) for condition in conditions]
     ece = None if result is None else result.ece
     shown = [Cell(f"{value:.1f}") for value in values]
-    rows = [Row(f"thesis, {experiment.where}", [*shown, Cell(DASH), Cell(three_digits(ece))], "beside")]
+    rows = [Row(f"thesis, {experiment.where}", [*shown, Cell(DASH), Cell(three_digits(ece))], "next")]
     if comparable:
         cells = [
             against_thesis(run.scores(condition)["miou"], value)
@@ -138,14 +138,15 @@ def _thesis(run: Run, experiment: Experiment, conditions: Sequence[str], compara
         last = Cell(DASH)
         if ece is not None and batched is not None:
             last = Cell(signed(batched - ece, 3), shade=shade(100 * (ece - batched)))
-        rows.append(Row("ours − thesis", [*cells, Cell(DASH), last], "beside"))
+        rows.append(Row("ours − thesis", [*cells, Cell(DASH), last], "next"))
     return rows
 
 
 def _scores_notes(runs: Sequence[Run]) -> list[str]:
     notes = [
-        "mIoU in percent. ECE exact is over all pixels; ECE batched16 is the mean over batches of 16 images, "
-        "as the thesis reports it, which is biased upwards."
+        "mIoU in percent. ECE, the expected calibration error: how far the confidence is from the share of "
+        "pixels that are right. ECE exact is over all pixels; ECE batched16 is the mean over batches of 16 "
+        "images, as the thesis reports it, which is biased upwards."
     ]
     letters = {e.letter for e in map(experiment_of, runs) if e is not None}
     if letters & set(SWAPPED):
@@ -165,7 +166,7 @@ def calibration_table(runs: Sequence[Run]) -> Table:
             cells = [Cell(three_digits(scores[key])) for key, _ in _ECES]
             cells.append(Cell(three_digits((scores["ece_classwise"] or {}).get("mean"))))
             cells += [Cell(three_digits(scores[key])) for key in ("brier", "nll")]
-            title, kind = (run.label, "first") if condition == run.columns[0] else (condition, "beside")
+            title, kind = (run.label, "first") if condition == run.columns[0] else (condition, "next")
             rows.append(Row(title, cells, kind))
     head = ["run", *(title for _, title in _ECES), "ECE class-wise", "Brier score", "NLL [nats]"]
     return Table(head, rows)

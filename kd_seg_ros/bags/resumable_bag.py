@@ -154,6 +154,8 @@ class ResumableBag:
 
     def _finish(self, writer: Writer) -> dict[str, Any]:
         """Close a part and move it to its place; return its metadata."""
+        # The order matters: the file is on the disk before it has its name, and has its name before
+        # metadata.yaml lists it. Whatever is killed in between is removed by the next run.
         writer.close()
         part = read_information(writer.path)
         (name,) = part["relative_file_paths"]

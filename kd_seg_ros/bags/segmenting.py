@@ -100,8 +100,10 @@ class Output:
 
         :raises UserError: if it cannot be written.
         """
+        # Readers sort the messages of a part by log time. Where the input's clock was set back, a new part
+        # begins, so that the frames keep the input's order.
         if step.frame:
-            if step.frame.log_time < self._last:  # readers sort a part by log time: keep the input's order
+            if step.frame.log_time < self._last:
                 self.commit()
             self._last = step.frame.log_time
         for topic, log_time, raw in step.copies:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from itertools import cycle
 from typing import Any, Final
 
@@ -20,27 +21,27 @@ NODE: Final = "segmentation"
 
 
 class Disturbances:
-    """Asks without waiting; whoever spins ``node`` receives the answers."""
+    """Disturbs a node step by step; requests are sent without waiting for their answers."""
 
     def __init__(self, node: Node) -> None:
         self.done: Counter[str] = Counter()
-        """How often what happened."""
+        """Number of times that each disturbance has happened, by its name."""
         self._node = node
         self._parameters: Client = node.create_client(SetParameters, f"{NODE}/set_parameters")
         self._enable: Client = node.create_client(SetBool, f"{NODE}/set_enabled")
         self._guests: list[Subscription] = []
         steps: list[Callable[[], None]] = [
-            lambda: self._set("min_confidence", 0.5),
-            lambda: self._come("overlay", ReliabilityPolicy.RELIABLE),
-            lambda: self._set("overlay_alpha", 0.2),
-            lambda: self._come("mask", ReliabilityPolicy.BEST_EFFORT),
-            lambda: self._set("min_confidence", 7.0),  # must be refused
+            partial(self._set, "min_confidence", 0.5),
+            partial(self._come, "overlay", ReliabilityPolicy.RELIABLE),
+            partial(self._set, "overlay_alpha", 0.2),
+            partial(self._come, "mask", ReliabilityPolicy.BEST_EFFORT),
+            partial(self._set, "min_confidence", 7.0),  # must be refused
             self._go,
-            lambda: self._set("overlay_alpha", 0.8),
+            partial(self._set, "overlay_alpha", 0.8),
             self._go,
-            lambda: self._set_enabled(False),
-            lambda: self._set_enabled(True),
-            lambda: self._set("min_confidence", 0.0),
+            partial(self._set_enabled, False),
+            partial(self._set_enabled, True),
+            partial(self._set, "min_confidence", 0.0),
         ]
         self._steps = cycle(steps)
 

@@ -77,6 +77,7 @@ def test_a_base_may_be_one_of_the_package(tmp_path: Path) -> None:
             "there is no configuration 'j_rn18_cdw_border'.*did you mean 'j_rn18_cwd_border'",
         ),
         ("config/distill/j_rn18_cdw_border.yaml", "does not exist; did you mean 'j_rn18_cwd_border'"),
+        ("J", "no configuration 'J', by path or by name; `kd_seg experiments` lists"),
         ("nowhere/zzzzzzzzzzzzzz.yaml", "configuration nowhere/zzzzzzzzzzzzzz.yaml does not exist$"),
     ],
 )

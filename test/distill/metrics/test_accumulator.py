@@ -203,7 +203,8 @@ def test_exact_auprc_equals_scikit_learn(image: Image, scores: Accumulator) -> N
 
 
 def test_brier_and_nll_equal_scikit_learn(image: Image, scores: Accumulator) -> None:
-    p, labels = (a.numpy() for a in labelled(image))
+    tensors = labelled(image)
+    p, labels = tensors[0].numpy(), tensors[1].numpy()
     if not len(labels):
         assert math.isnan(scores.brier())
         assert math.isnan(scores.nll())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def test_a_resumed_runs_last_word_counts(tmp_path: Path, names: str) -> None:
             for epoch, miou in values.items():
                 writer.add_scalar("epoch", epoch - 1, 10 * epoch)
                 writer.add_scalar("val/miou", miou, 10 * epoch)
-        (written,) = (path for path in folder.iterdir() if not path.name.startswith("renamed"))
+        (written,) = [path for path in folder.iterdir() if not path.name.startswith("renamed")]
         written.rename(folder / f"renamed.tfevents.{name}")
     found = read_curve(tmp_path)
     assert [epoch for epoch, _ in found] == [4, 8, 12]
@@ -57,7 +58,9 @@ def test_one_plot_for_each_network_of_several_runs(runs: list[Run], make_run: Ma
     assert list(plots_of(runs)) == [""]
     kinds = {"a": "resnet18", "b": "resnet18", "c": "resnet50", "d": "resnet50", "e": "resnet101"}
     made = load_runs([make_run(n, images={"x": 1}, student={"backbone": k}) for n, k in kinds.items()])
-    assert {title: [run.label for run in same] for title, same in plots_of(made).items()} == {
+    found = plots_of(made)
+    labels = {title: list(map(attrgetter("label"), same)) for title, same in found.items()}
+    assert labels == {
         "swiftnet_resnet18": ["a", "b"],
         "swiftnet_resnet50": ["c", "d"],
         "other networks": ["e"],
@@ -70,7 +73,7 @@ def test_arrows_lead_from_the_baseline_of_the_same_network(runs: list[Run]) -> N
     drawn: list[Any] = [line.get_xydata() for line in axes.lines]
     points = [tuple(place[0]) for place in drawn]
     assert points == [(values[run.label], 100 * run.miou) for run in runs]
-    (arrow,) = (text for text in axes.texts if isinstance(text, Annotation))
+    (arrow,) = [text for text in axes.texts if isinstance(text, Annotation)]
     assert arrow.xyann == pytest.approx(points[0])
     assert arrow.xy == pytest.approx(points[1])
     assert axes.get_xscale() == "linear"

@@ -1,4 +1,4 @@
-"""Files of a plot, and how runs are told apart."""
+"""The files of a plot, and the styles by which runs differ."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,8 @@ def test_gains_and_losses_of_each_condition(runs: list[Run]) -> None:
     before = with_hits(runs[0], [50, 50, 50, 50, 50, 50, 50, 50], conditions)
     after = with_hits(runs[1], [60, 40, 70, 52, 51, 55, 60, 40], conditions)
     chosen = by_change(before, after)
-    assert {condition: [choice.name for choice in found] for condition, found in chosen.items()} == {
+    names = {condition: list(map(attrgetter("name"), found)) for condition, found in chosen.items()}
+    assert names == {
         "fog": ["2.png", "3.png", "1.png"],
         "night": ["6.png", "5.png"],
         "rain": ["7.png"],

@@ -13,7 +13,7 @@ from distill.report.plots import Plots
 
 
 class Page(HTMLParser):
-    """What a page refers to and shows."""
+    """The links, pictures, sections and text of a page."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()

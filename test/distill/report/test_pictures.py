@@ -69,7 +69,8 @@ def test_class_colours_and_numbers() -> None:
 
 def test_differences(rng: np.random.Generator) -> None:
     labels = rng.choice(np.array([0, 1, 255], np.uint8), (40, 60))
-    first, second = (rng.integers(0, 2, (40, 60), dtype=np.uint8) for _ in range(2))
+    first = rng.integers(0, 2, (40, 60), dtype=np.uint8)
+    second = rng.integers(0, 2, (40, 60), dtype=np.uint8)
     codes = differences(labels, first, second)
     for y, x in np.ndindex(labels.shape):
         label, before, after = labels[y, x], first[y, x], second[y, x]

@@ -47,8 +47,8 @@ def test_confusion_matrix(runs: list[Run]) -> None:
     shares = 100 * table / table.sum(axis=1, keepdims=True)
     shown = np.zeros_like(shares)
     for text in axes.texts:
-        column, row = (int(value) for value in text.get_position())
-        shown[row, column] = float(text.get_text())
+        x, y = text.get_position()
+        shown[int(y), int(x)] = float(text.get_text())
     np.testing.assert_allclose(shown, np.where(shares >= 0.5, shares, 0), atol=0.51)
     assert [text.get_text() for text in axes.get_yticklabels()] == list(run.class_names)
 

@@ -53,7 +53,7 @@ def test_parameters_are_counted_where_the_metrics_lack_them(make_run: MakeRun) -
 
 
 def test_the_baseline_comes_first(make_run: MakeRun) -> None:
-    a, b, c = (make_run(name) for name in "abc")
+    a, b, c = make_run("a"), make_run("b"), make_run("c")
     assert [run.label for run in load_runs([a, b], baseline=b)] == ["b", "a"]
     assert [run.label for run in load_runs([a, b], baseline=c)] == ["c", "a", "b"]
 

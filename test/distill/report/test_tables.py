@@ -53,9 +53,9 @@ def test_shades(points: float, expected: str) -> None:
 
 def test_more_is_better_for_shares_and_less_for_calibration_errors() -> None:
     iou, ece = compared(0.70, 0.68), compared_ece(0.05, 0.07)
-    assert (iou.text, iou.beneath, iou.shade) == ("70.0", "+2.0", "better2")
-    assert (ece.text, ece.beneath, ece.shade) == ("0.050", "−0.020", "better2")
-    assert (compared(0.7, None).beneath, compared_ece(None, 0.1).text) == ("", "–")
+    assert (iou.text, iou.below, iou.shade) == ("70.0", "+2.0", "better2")
+    assert (ece.text, ece.below, ece.shade) == ("0.050", "−0.020", "better2")
+    assert (compared(0.7, None).below, compared_ece(None, 0.1).text) == ("", "–")
     ours = against_thesis(0.70, 71.2)
     assert (ours.text, ours.shade) == ("−1.2", "worse2")
     assert against_thesis(None, 71.2).text == "–"
@@ -81,10 +81,10 @@ def test_table_4_6(runs: list[Run]) -> None:
     ]
     ours, thesis, difference = table.rows[3:6]
     for cell, condition in zip(ours.cells, runs[1].columns, strict=False):
-        here, before = (run.scores(condition)["miou"] for run in (runs[1], runs[0]))
+        here, before = runs[1].scores(condition)["miou"], runs[0].scores(condition)["miou"]
         assert cell.text == f"{100 * here:.1f}"
-        assert float(cell.beneath.replace("−", "-")) == pytest.approx(100 * (here - before), abs=0.051)
-    assert (ours.beneath, table.rows[0].beneath) == ("against e_rn18_border", "baseline")
+        assert float(cell.below.replace("−", "-")) == pytest.approx(100 * (here - before), abs=0.051)
+    assert (ours.below, table.rows[0].below) == ("against e_rn18_border", "baseline")
     assert [cell.text for cell in thesis.cells] == ["71.2", "75.7", "54.6", "69.8", "74.6", "–", "0.063"]
     assert float(difference.cells[0].text.replace("−", "-")) == pytest.approx(
         100 * runs[1].scores()["miou"] - 71.2, abs=0.051
