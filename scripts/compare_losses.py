@@ -3,8 +3,8 @@
 python scripts/compare_losses.py camvid [--seeds 0 1 2] [--data.root DIR] [--write docs/experiments.md]
 
 Trains the teacher, then for each seed the baseline and the distilled students (config/distill/camvid_*.yaml,
-scenes_*.yaml) for the same number of epochs, and evaluates each. What is finished already is not done again,
-and what was interrupted goes on from its last checkpoint. Keys of the configuration can be given as to `fit`.
+scenes_*.yaml) for the same number of epochs, and evaluates each. Finished runs are skipped, and
+interrupted ones resume from their last checkpoint. Keys of the configuration can be given, as for `fit`.
 """
 
 from __future__ import annotations

@@ -66,7 +66,12 @@ class MaskScores:
         return {condition: self._summary(condition) for condition in self._conditions}
 
     def images(self) -> ImageScores:
-        """Return the tables of the single images, in the order in which they were added."""
+        """Return the tables of the single images, in the order in which they were added.
+
+        :raises ValueError: if no images were added or kept.
+        """
+        if not self._images:
+            raise ValueError("no single images were added or kept")
         sums = [bins.sums() for _, _, _, bins in self._images]
         return ImageScores(
             names=np.array([name for name, _, _, _ in self._images]),

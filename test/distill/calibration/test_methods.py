@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from drawn_labels import calibrated_pixels
@@ -15,6 +17,14 @@ NAMES = ("road", "car", "sky", "train")
 
 def test_every_formula_has_a_method_that_finds_its_parameters() -> None:
     assert list(METHODS) == list(PARAMETERS)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_documentation_says_whether_a_method_keeps_the_mask(name: Method) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "model_file.md").read_text(encoding="utf-8")
+    table = text.partition("| `--method` |")[2].partition("\n\n")[0]
+    (row,) = [line for line in table.splitlines() if line.startswith(f"| `{name}`")]
+    assert row.endswith("stays |") == METHODS[name].keeps_mask
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -68,7 +68,7 @@ TOLERANCES = {torch.float64: 1e-10, torch.float32: 1e-5, torch.bfloat16: 1e-2, t
 
 
 def part(batch: Tensor) -> Tensor:
-    """What this process has of a batch; one process has it all."""
+    """The part of a batch that this process has; a single process has all of it."""
     rank = distributed.get_rank() if process_count() > 1 else 0
     return batch.chunk(process_count())[rank].clone()
 
@@ -222,7 +222,7 @@ def test_losses_and_their_gradients(halves: list[dict[str, Any]], whole: dict[st
     """The mean of the processes' losses is that of the whole batch, and so are the averaged gradients."""
     assert len(whole["losses"]) == len(IGNORED) * (len(ALL_LOSSES) + len(OHEM) + 1) + 1
     for name, expected in whole["losses"].items():
-        first, second = (half["losses"][name] for half in halves)
+        first, second = halves[0]["losses"][name], halves[1]["losses"][name]
         for key, value in expected.items():
             found = (
                 torch.cat([first[key], second[key]]) / 2
@@ -262,7 +262,8 @@ def test_batch_norm(
     name: str, dtype: torch.dtype, halves: list[dict[str, Any]], whole: dict[str, Any]
 ) -> None:
     expected = whole["norms"][f"{name}, {dtype}"]
-    first, second = (half["norms"][f"{name}, {dtype}"] for half in halves)
+    first = halves[0]["norms"][f"{name}, {dtype}"]
+    second = halves[1]["norms"][f"{name}, {dtype}"]
     for key, value in expected["split"].items():
         assert_equal(torch.cat([first["split"][key], second["split"][key]]), value)
     for key, value in expected["added"].items():

@@ -22,7 +22,8 @@ class Linear(nn.Module):
 
 
 GENERATOR = torch.Generator().manual_seed(0)
-STUDENT, TEACHER = (torch.randn(2, 5, 4, 6, generator=GENERATOR, dtype=torch.float64) for _ in range(2))
+STUDENT = torch.randn(2, 5, 4, 6, generator=GENERATOR, dtype=torch.float64)
+TEACHER = torch.randn(2, 5, 4, 6, generator=GENERATOR, dtype=torch.float64)
 IMAGE = torch.randn(2, 3, 4, 6, generator=GENERATOR, dtype=torch.float64)
 
 

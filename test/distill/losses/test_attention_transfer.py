@@ -15,7 +15,8 @@ def features(seed: int, channels: int = 4) -> torch.Tensor:
 
 
 def reference(student: torch.Tensor, teacher: torch.Tensor) -> float:
-    s, t = (normalize((f.numpy() ** 2).mean(1).reshape(3, 10)) for f in (student, teacher))
+    s = normalize((student.numpy() ** 2).mean(1).reshape(3, 10))
+    t = normalize((teacher.numpy() ** 2).mean(1).reshape(3, 10))
     return float(((s - t) ** 2).mean())
 
 

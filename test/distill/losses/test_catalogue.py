@@ -34,8 +34,12 @@ HELPERS = {
 def rows() -> list[list[str]]:
     """The cells of the documentation's tables, row by row, without their code marks."""
     page = (ROOT / "docs" / "losses.md").read_text(encoding="utf-8")
-    table = [line for line in page.splitlines() if line.startswith("| `")]
-    return [[cell.strip().replace("`", "") for cell in line.strip("|").split(" | ")] for line in table]
+    found = []
+    for line in page.splitlines():
+        if line.startswith("| `"):
+            cells = line.strip("|").split(" | ")
+            found.append([cell.strip().replace("`", "") for cell in cells])
+    return found
 
 
 def row_of(loss: Loss, key: str) -> list[str]:

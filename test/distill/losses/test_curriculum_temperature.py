@@ -14,7 +14,8 @@ from distill.losses.kl_border import kl_border_loss
 
 Loss = Callable[..., torch.Tensor]
 GENERATOR = torch.Generator().manual_seed(0)
-STUDENT, TEACHER = (3 * torch.randn(2, 5, 3, 4, generator=GENERATOR) for _ in range(2))
+STUDENT = 3 * torch.randn(2, 5, 3, 4, generator=GENERATOR)
+TEACHER = 3 * torch.randn(2, 5, 3, 4, generator=GENERATOR)
 WEIGHTS = torch.ones(2, 3, 4)
 
 
@@ -79,7 +80,8 @@ def test_derivative_in_the_temperature_equals_finite_differences(loss: Loss) -> 
 @pytest.mark.parametrize("scale", [0.0, 1.0, 65504.0])
 def test_teacher_gets_no_gradient_and_the_temperature_a_finite_one(scale: float) -> None:
     module = CurriculumTemperature()
-    student, teacher = ((scale * x.clamp(-1, 1)).half().requires_grad_() for x in (STUDENT, TEACHER))
+    student = (scale * STUDENT.clamp(-1, 1)).half().requires_grad_()
+    teacher = (scale * TEACHER.clamp(-1, 1)).half().requires_grad_()
     kl_loss(student, teacher, WEIGHTS, module(1.0)).backward()
     assert teacher.grad is None
     assert module.theta.grad is not None

@@ -166,10 +166,11 @@ def test_batched_ece_is_the_mean_over_batches_of_images() -> None:
     batched = BatchedEce(batch_size=3)
     for p, labels in images:
         batched.add(ours(p, labels))
-    expected = [
-        torchmetrics_ece(np.concatenate([p for p, _ in batch]), np.concatenate([y for _, y in batch]))
-        for batch in (images[:3], images[3:6], images[6:])
-    ]
+    expected = []
+    for batch in (images[:3], images[3:6], images[6:]):
+        p = np.concatenate([image[0] for image in batch])
+        labels = np.concatenate([image[1] for image in batch])
+        expected.append(torchmetrics_ece(p, labels))
     assert batched.ece() == pytest.approx(np.mean(expected), abs=1e-6)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import chain
+from operator import itemgetter
 
 import numpy as np
 import pytest
@@ -61,7 +62,8 @@ parts = st.lists(st.lists(st.integers(0, 50), max_size=3), min_size=3, max_size=
 def test_merging_is_associative_and_equals_one_pass(parts: list[list[int]]) -> None:
     """Batches of one image, so that ``ece_batched`` does not depend on where parts end."""
     one_pass = scores_of([*chain(*parts)], batch_size=1)
-    left, (first, second, third) = scores_of([], batch_size=1), (scores_of(p, batch_size=1) for p in parts)
+    left = scores_of([], batch_size=1)
+    first, second, third = [scores_of(part, batch_size=1) for part in parts]
     second_third = scores_of(parts[1], batch_size=1)
     second_third.merge(third)
     right = scores_of(parts[0], batch_size=1)
@@ -77,7 +79,7 @@ def test_merging_is_associative_and_equals_one_pass(parts: list[list[int]]) -> N
 @given(parts=parts)
 def test_states_of_processes_add_up(parts: list[list[int]]) -> None:
     states = [scores_of(part).state() for part in parts]
-    total = {name: np.sum([state[name] for state in states], axis=0) for name in states[0]}
+    total = {name: np.sum(list(map(itemgetter(name), states)), axis=0) for name in states[0]}
     assert {array.dtype.name for array in total.values()} <= {"int64", "float64"}
     summed = Accumulator(C)
     summed.add_state(total)

@@ -27,7 +27,8 @@ def random_image(seed: int) -> tuple[Tensor, Tensor]:
 
 
 def test_sums_equal_those_of_each_class_and_cell_by_itself() -> None:
-    p, labels = (a.flatten(-2) for a in random_image(0))
+    scores, truth = random_image(0)
+    p, labels = scores.flatten(-2), truth.flatten(-2)
     p[2, ::7], p[2, 1::7], p[2, 2::7] = 0.25, 0.5, 0  # on edges
     edges = torch.from_numpy(equal_edges(4))
     pixels, negatives = sweep(p, labels, edges)

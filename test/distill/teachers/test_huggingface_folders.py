@@ -78,7 +78,7 @@ def test_plain_tensors_in_a_bin_file_are_read(copied: Path) -> None:
 
 
 class Evil:
-    """Unpickled, it leaves a file behind."""
+    """Leaves a file on the disk if it is unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark

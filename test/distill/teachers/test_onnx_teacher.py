@@ -146,7 +146,8 @@ def test_the_output_named_logits_is_preferred(tmp_path: Path) -> None:
     write(tmp_path / "a.onnx", outputs=("aux", "logits"))
     write(tmp_path / "b.onnx", outputs=("aux",))
     student = torch.randn(1, 3, 32, 32)
-    found, negative = (load(tmp_path / name)(student).logits for name in ("a.onnx", "b.onnx"))
+    found = load(tmp_path / "a.onnx")(student).logits
+    negative = load(tmp_path / "b.onnx")(student).logits
     assert not torch.allclose(found, negative)
     assert "output 'logits'" in load(tmp_path / "a.onnx").describe()
 
@@ -176,7 +177,7 @@ def test_cuda_is_never_silently_the_cpu(tmp_path: Path) -> None:
 
 
 def test_a_provider_that_falls_back_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if CUDA were built in and then quietly left out of the session."""
+    """ONNX Runtime offers CUDA, and then leaves it out of the session without an error."""
     write(tmp_path / "a.onnx")
     genuine = ort.InferenceSession
 

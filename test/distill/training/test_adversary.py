@@ -12,7 +12,8 @@ from distill.config.objective import AdversarialConfig
 from distill.training.adversary import Adversary, probabilities
 from kd_seg_ros.common.errors import UserError
 
-STUDENT, TEACHER = (torch.randn(2, 5, 128, 160, generator=torch.Generator().manual_seed(s)) for s in (0, 1))
+STUDENT = torch.randn(2, 5, 128, 160, generator=torch.Generator().manual_seed(0))
+TEACHER = torch.randn(2, 5, 128, 160, generator=torch.Generator().manual_seed(1))
 IMAGE = torch.randn(2, 3, 128, 160, generator=torch.Generator().manual_seed(2))
 
 
@@ -41,7 +42,8 @@ def test_both_losses_are_the_hinges_formulas() -> None:
     student, own = opponent.step(STUDENT, TEACHER, IMAGE)
     score = twin.discriminator.train()
     with torch.no_grad():
-        real, fake = (score(probabilities(p), IMAGE) for p in (TEACHER, STUDENT))
+        real = score(probabilities(TEACHER), IMAGE)
+        fake = score(probabilities(STUDENT), IMAGE)
     torch.testing.assert_close(own, (F.relu(1 - real) + F.relu(1 + fake)).mean())
     with torch.no_grad():
         after = opponent.discriminator.eval()(probabilities(STUDENT), IMAGE)

@@ -117,7 +117,9 @@ def test_rates_and_decay_of_what_learns() -> None:
     assert [group["initial_lr"] for group in groups] == pytest.approx([4e-4, 1e-4, 4e-4])
     assert [group["weight_decay"] for group in groups] == [1e-4, 1e-4, 0]
     everything = {id(p): name for name, p in training.named_parameters()}
-    listed = [[everything.pop(id(p)) for p in group["params"]] for group in groups]
+    listed = []
+    for group in groups:
+        listed.append([everything.pop(id(p)) for p in group["params"]])
     assert not everything
     assert sum("adapters" in name for name in listed[0]) == 2
     assert all("backbone" in name for name in listed[1])
@@ -202,18 +204,26 @@ def test_all_terms_at_once_and_resumed_to_the_same_bits(
     run = folder / "everything"
     network, _ = load_student(run / "last.ckpt")
     assert network.state_dict().keys() == module().student.state_dict().keys()
-    first, whole = (torch.load(run / name, weights_only=True) for name in ("previous.ckpt", "last.ckpt"))
+    first = torch.load(run / "previous.ckpt", weights_only=True)
+    whole = torch.load(run / "last.ckpt", weights_only=True)
     for name in ("last.ckpt", "best.ckpt"):
         (run / name).unlink()
     assert main([*command, "--resume"]) == 0
     resumed = torch.load(run / "last.ckpt", weights_only=True)
-    kept = ("state_dict", "current_model_state", "optimizer_states", "adversary")
-    found = [{k: v for key in kept for k, v in tensors(c[key], key)} for c in (first, whole, resumed)]
-    assert found[1].keys() == found[2].keys()
-    assert not [name for name in found[1] if not torch.equal(found[1][name], found[2][name])]
-    moved = {name for name in found[1] if not torch.equal(found[0][name], found[1][name])}
+    before, after, again = learnt_tensors(first), learnt_tensors(whole), learnt_tensors(resumed)
+    assert after.keys() == again.keys()
+    assert not [name for name in after if not torch.equal(after[name], again[name])]
+    moved = {name for name in after if not torch.equal(before[name], after[name])}
     for part in ("adversary.discriminator", "adversary.optimizer", "objective.curriculum.theta", "adapters"):
         assert any(part in name for name in moved)
+
+
+def learnt_tensors(checkpoint: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """The tensors of weights, averaged weights, optimisers and discriminator, by where they are."""
+    found: dict[str, torch.Tensor] = {}
+    for key in ("state_dict", "current_model_state", "optimizer_states", "adversary"):
+        found.update(tensors(checkpoint[key], key))
+    return found
 
 
 def tensors(values: Any, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
@@ -228,7 +238,10 @@ def tensors(values: Any, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
 def scalars(run: Path) -> dict[str, list[float]]:
     events = EventAccumulator(str(run / "tensorboard"))
     events.Reload()
-    return {tag: [event.value for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+    found = {}
+    for tag in events.Tags()["scalars"]:
+        found[tag] = [event.value for event in events.Scalars(tag)]
+    return found
 
 
 def test_shares_of_the_terms_are_logged_and_sum_to_one(experiment: Path) -> None:
@@ -243,11 +256,12 @@ def test_shares_of_the_terms_are_logged_and_sum_to_one(experiment: Path) -> None
 
 
 def test_averaged_weights_are_what_is_validated_and_kept(experiment: Path) -> None:
-    """With decay 0.999999 the average stays where it began; without, the weights move."""
+    """An average with decay 0.999999 stays where it began; weights that are not averaged move."""
     start = network()
     for name, options in (("plain", []), ("averaged", ["--training.ema", "0.999999"])):
         assert main(["fit", "--config", str(experiment), "--name", name, "--seed", "0", *options]) == 0
-    plain, averaged = (load_student(experiment.parent / n / "last.ckpt")[0] for n in ("plain", "averaged"))
+    plain, _ = load_student(experiment.parent / "plain" / "last.ckpt")
+    averaged, _ = load_student(experiment.parent / "averaged" / "last.ckpt")
     moved = (plain.state_dict()["head.2.weight"] - averaged.state_dict()["head.2.weight"]).abs().mean()
     assert moved > 1e-3
     assert plain.state_dict().keys() == averaged.state_dict().keys() == start.state_dict().keys()
@@ -281,7 +295,7 @@ def test_a_clipped_gradient_has_the_norm_asked_for(experiment: Path, monkeypatch
 
 
 def test_compiled_networks_keep_their_names_and_outputs() -> None:
-    """Without a compiler at hand: torch runs the code as it is, behind the compiled call."""
+    """No compiler is needed here: torch runs the code as it is when the compiled networks are called."""
     training = module(logits="kl")
     names, image = list(training.state_dict()), torch.randn(2, 3, 64, 64)
     plain = training.student.eval()(image).logits

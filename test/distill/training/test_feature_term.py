@@ -20,7 +20,7 @@ from kd_seg_ros.common.errors import UserError
 
 Array = NDArray[np.float64]
 HEIGHT, WIDTH = 13, 22
-"""Of the image; padded to 16×24 it has 1 pixel more at the left, right and top, 2 at the bottom."""
+"""Size of the image; padded to 16×24 it has 1 pixel more at the left, right and top, 2 at the bottom."""
 
 
 def output(seed: int, channels: int) -> Output:
@@ -39,7 +39,7 @@ def shapes_of(output: Output) -> dict[str, FeatureShape]:
 
 
 def labels() -> torch.Tensor:
-    """Of classes 0, 10 and 20."""
+    """Labels of the classes 0, 10 and 20, some of them ignored."""
     values = 10 * torch.randint(0, 3, (2, HEIGHT, WIDTH), generator=torch.Generator().manual_seed(5))
     values[0, :5, :9] = 255
     return values
@@ -50,17 +50,19 @@ def unit(values: Array, axis: int | tuple[int, ...]) -> Array:
 
 
 def angular(s: Array, t: Array, axes: tuple[int, ...]) -> float:
-    """Mean over what is left of ‖ŝ − t̂‖², norms over the axes."""
+    """Mean of ‖ŝ − t̂‖² over all axes but those of the norms."""
     return float(((unit(s, axes) - unit(t, axes)) ** 2).sum(axes).mean())
 
 
 def cwd(s: Array, t: Array, temperature: float = 4.0) -> float:
-    p, q = (softmax(m.reshape(2, -1, 24) / temperature, axis=2) for m in (t, s))
+    p = softmax(t.reshape(2, -1, 24) / temperature, axis=2)
+    q = softmax(s.reshape(2, -1, 24) / temperature, axis=2)
     return float(temperature**2 * rel_entr(p, q).sum(2).mean())
 
 
 def attention_transfer(s: Array, t: Array) -> float:
-    a, b = (unit((m**2).mean(1).reshape(2, -1), 1) for m in (s, t))
+    a = unit((s**2).mean(1).reshape(2, -1), 1)
+    b = unit((t**2).mean(1).reshape(2, -1), 1)
     return float(((a - b) ** 2).mean())
 
 
@@ -76,11 +78,13 @@ def self_similarity(s: Array, t: Array) -> float:
 
 
 def cross_image(s: Array, t: Array, temperature: float = 0.1) -> float:
-    rows = []
-    for m in (s, t):
-        f = unit(m.reshape(2, -1, 24), 1)
-        rows.append([[softmax(f[i].T @ f[j] / temperature, axis=1) for j in range(2)] for i in range(2)])
-    return float(np.mean([rel_entr(rows[1][i][j], rows[0][i][j]).sum(1) for i in range(2) for j in range(2)]))
+    student, teacher = unit(s.reshape(2, -1, 24), 1), unit(t.reshape(2, -1, 24), 1)
+    divergences = []
+    for i, j in np.ndindex(2, 2):
+        p = softmax(teacher[i].T @ teacher[j] / temperature, axis=1)
+        q = softmax(student[i].T @ student[j] / temperature, axis=1)
+        divergences.append(rel_entr(p, q).sum(1))
+    return float(np.mean(divergences))
 
 
 def local_similarity(s: Array, t: Array) -> float:

@@ -1,4 +1,4 @@
-"""A teacher at work: what it is kept out of, and in which precision it runs."""
+"""The frozen teacher: what it is kept out of, and in which precision it runs."""
 
 from __future__ import annotations
 

@@ -67,7 +67,8 @@ def semantic(batch: Batch, logits: torch.Tensor) -> float:
 
 def divergence(student: Output, teacher: Output, weights: Tensor, temperature: float) -> float:
     """T²·Σ w·KL(p^T ‖ p^S) / Σ w."""
-    p, q = (F.log_softmax(o.logits / temperature, dim=1) for o in (teacher, student))
+    p = F.log_softmax(teacher.logits / temperature, dim=1)
+    q = F.log_softmax(student.logits / temperature, dim=1)
     pixelwise = (p.exp() * (p - q)).sum(1)
     return temperature**2 * float((weights * pixelwise).sum().detach() / weights.sum())
 

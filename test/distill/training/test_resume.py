@@ -27,7 +27,7 @@ EPOCHS = 6
 
 @pytest.fixture(scope="module")
 def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With all that has a state: augmentation, workers, the schedule, Adam, the average of weights."""
+    """An experiment in which all has a state: augmentation, workers, schedule, Adam, averaged weights."""
     folder = tmp_path_factory.mktemp("runs")
     values = {
         "name": "whole",
@@ -79,7 +79,8 @@ def test_a_killed_run_resumes_to_the_same_bits(experiment: Path, capsys: pytest.
     kill_after_some_epochs(experiment, "killed")
     assert main(["fit", "--config", str(experiment), "--name", "killed", "--resume"]) == 0
     assert "resuming from" in capsys.readouterr().err
-    whole, killed = (weights(experiment.parent / name / LAST) for name in ("whole", "killed"))
+    whole = weights(experiment.parent / "whole" / LAST)
+    killed = weights(experiment.parent / "killed" / LAST)
     assert whole.keys() == killed.keys()
     assert all(torch.equal(whole[key], killed[key]) for key in whole)
 

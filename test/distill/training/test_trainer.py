@@ -1,4 +1,4 @@
-"""Training with teachers from outside, through the command."""
+"""Training from Python and, with external teachers, through the command."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from distill.__main__ import main
 from distill.checkpoints.student import load_student
+from distill.config import load_config
+from distill.training.trainer import fit
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +141,12 @@ def test_devices_that_are_not_there_are_one_line(
     options = ["--objective.logits", "none", "--teacher", "null", "--training.devices", "4"]
     assert main(["fit", "--config", str(experiment), "--name", "devices", *options]) == 2
     assert "error: training.devices 4: you requested gpu [7]" in capsys.readouterr().err
+
+
+def test_from_python_it_prints_nothing(experiment: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    overrides = {"name": "quiet", "objective.logits": "none"}
+    best = fit(load_config(experiment, overrides))
+    assert best.is_file()
+    assert best.parent == experiment.parent / "runs" / "quiet"
+    printed = capfd.readouterr()
+    assert (printed.out, printed.err) == ("", "")

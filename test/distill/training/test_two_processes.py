@@ -82,7 +82,8 @@ def test_the_loss_curve_and_the_weights_are_those_of_one_process(experiment: Pat
     ):
         assert curve(folder / "two", tag) == pytest.approx(curve(folder / "one", tag), rel=1e-5), tag
     assert len(curve(folder / "one", "train/loss")) == 3
-    one, two = (torch.load(folder / n / "last.ckpt", weights_only=True)["state_dict"] for n in ("one", "two"))
+    one = torch.load(folder / "one" / "last.ckpt", weights_only=True)["state_dict"]
+    two = torch.load(folder / "two" / "last.ckpt", weights_only=True)["state_dict"]
     assert one.keys() == two.keys()
     for key, value in one.items():
         assert torch.allclose(two[key], value, rtol=1e-5, atol=1e-6), key
