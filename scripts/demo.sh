@@ -56,7 +56,7 @@ if [ ${#source[@]} -eq 0 ]; then
   touch "$out/.demo"
   rm -rf "$out/scenes" "$out/drive" "$out/runs"
   model=$out/student.onnx
-  where=(--data.root "$out/scenes" --output "$out/runs")
+  where=(--data.root "$out/scenes" --out "$out/runs")
 
   run "$PYTHON" -m distill scenes --out "$out/scenes" --train 240 --val 40 --size 288x512 --seed 11
   run "$PYTHON" -m distill scenes --drive "$out/drive" --frames 80 --with-labels --size 288x512 --seed 12

@@ -81,7 +81,7 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
     scores = None
     if labels:
         with closing(labels):
-            scores = _scores(args, cameras[0], notes, labels, card)
+            scores = _scores(args, cameras[0], notes, labels, card)["scores"]
     if args.json:
         counts = {"frames": notes.frames, "undecodable": notes.undecodable}
         print_json({"out": str(args.out), **counts, "scores": scores})

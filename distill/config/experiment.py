@@ -28,8 +28,8 @@ class Config(Section):
     """Name of the experiment, and of its run's folder."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of all random numbers: the weights at the start, the order of the images, their augmentation."""
-    output: str = "runs"
-    """Folder in which the run's folder is made: the run is written to ``output``/``name``."""
+    out: str = "runs"
+    """Folder in which the run's folder is made: the run is written to ``out``/``name``."""
     data: DataConfig
     """The images and labels to train and validate on."""
     student: NetworkConfig
@@ -73,7 +73,7 @@ class Config(Section):
     @property
     def run_folder(self) -> Path:
         """Folder that this experiment's run is written to."""
-        return Path(self.output) / self.name
+        return Path(self.out) / self.name
 
     def digest(self) -> str:
         """Return the SHA-256 of the configuration as JSON with sorted keys."""

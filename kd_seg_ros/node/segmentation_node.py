@@ -12,7 +12,6 @@ fails for good.
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
@@ -31,6 +30,7 @@ from std_srvs.srv import SetBool
 
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.fast_dds import large_image_remedy
+from kd_seg_ros.common.parser import Parser
 from kd_seg_ros.common.share import share_path
 from kd_seg_ros.common.topics import SET_ENABLED
 from kd_seg_ros.inference.engine import Engine
@@ -174,9 +174,11 @@ def main(args: list[str] | None = None) -> int:
 
     :return: 0; 2 for a mistake in what the user gave; 1 if the network fails for good.
     """
-    parser = argparse.ArgumentParser(
-        description="Segment camera images. Parameters and topics are set in the usual ROS 2 way, after "
-        "--ros-args; see config/segmentation.yaml and launch/segment.launch.py."
+    parser = Parser(
+        "segmentation_node",
+        "Segment camera images. Parameters and topics are set in the usual ROS 2 way, after "
+        "--ros-args; see config/segmentation.yaml and launch/segment.launch.py.",
+        quiet=False,
     )
     # rclpy's own handler ends the node. If Python's ran after it, Ctrl-C would raise KeyboardInterrupt
     # wherever the program is, and a second signal (launch sends one after the terminal's) would break the
@@ -185,9 +187,9 @@ def main(args: list[str] | None = None) -> int:
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     try:
-        parser.parse_args(remove_ros_args(sys.argv if args is None else args)[1:])
+        parser.read(remove_ros_args(sys.argv if args is None else args)[1:])
         rclpy.init(args=args)
-    except RuntimeError as error:  # what follows --ros-args is wrong
+    except (UserError, RuntimeError) as error:  # RuntimeError: what follows --ros-args is wrong
         return _refuse(error)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

@@ -50,6 +50,32 @@ def test_without_a_command_all_are_listed(arguments: list[str], capsys: pytest.C
         assert f"\n  {name:<12} {entry.text}\n" in text
 
 
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "node"])
+def test_every_command_has_a_version(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([name, "--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"kd_seg_ros {__version__}\n"
+
+
+def node(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the node's command in a process of its own, whose signal handlers it replaces."""
+    pytest.importorskip("rclpy")
+    command = [sys.executable, "-m", "distill", "node", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_the_node_has_a_version() -> None:
+    done = node("--version")
+    assert (done.returncode, done.stdout) == (0, f"kd_seg_ros {__version__}\n")
+
+
+def test_the_node_refuses_options_that_are_not_of_ros() -> None:
+    done = node("--provider", "cpu")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: there is no option --provider; see")
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["--version"])

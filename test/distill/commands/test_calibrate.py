@@ -81,6 +81,13 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Any]]:
     return found
 
 
+def test_json_is_what_is_written(
+    checkpoint: Path, drawn: list[tuple[Any, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = calibrate(checkpoint, "--pixels", "1000", "--json")
+    assert json.loads(capsys.readouterr().out) == document
+
+
 @pytest.mark.parametrize("method", ["temperature", "vector"])
 def test_all_methods_are_compared_and_one_is_kept(
     method: str,

@@ -39,7 +39,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
     """Folder with a trained teacher and a student distilled from it."""
     folder = tmp_path_factory.mktemp("runs")
     common: dict[str, Any] = {
-        "output": str(folder),
+        "out": str(folder),
         "data": {
             "root": str(data),
             "crop": [80, 80],
@@ -96,7 +96,7 @@ def test_every_term_and_the_validation_reach_tensorboard(runs: Path) -> None:
 
 
 def test_another_architecture_learns_from_the_teachers_logits(runs: Path, tmp_path: Path) -> None:
-    arguments = ["--name", "pidnet", "--output", str(tmp_path), "--objective.features", "[]"]
+    arguments = ["--name", "pidnet", "--out", str(tmp_path), "--objective.features", "[]"]
     network = ["--student", "{model: pidnet_s}", "--objective.logits", "kl"]
     assert main(["fit", "--config", str(runs / "student.yaml"), *arguments, *network]) == 0
     student, config = load_student(tmp_path / "pidnet" / "best.ckpt")
@@ -123,7 +123,7 @@ def test_overwrite_deletes_nothing_but_an_earlier_run(
     mine.parent.mkdir()
     mine.write_text("years of work")
     config = ["--config", str(runs / "teacher.yaml"), "--overwrite"]
-    assert main(["fit", *config, "--output", str(tmp_path), "--name", "mine"]) == 2
+    assert main(["fit", *config, "--out", str(tmp_path), "--name", "mine"]) == 2
     assert "is not deleted" in capsys.readouterr().err
     assert mine.read_text() == "years of work"
     # A mistake elsewhere does not cost the run that was to be overwritten.
@@ -281,7 +281,7 @@ def test_onnx_files_are_evaluated_as_the_vehicle_runs_them(exported: Path, data:
         (["fit", "--config", "{runs}/teacher.yaml", "--trainin.epochs", "1"], "mean --training.epochs?"),
         (["fit", "--config", "{runs}/teacher.yaml", "--overwrite", "--data.root", "{runs}/teacher.yaml",
           "--name", "other"], "is not a folder"),
-        (["fit", "--config", "{runs}/teacher.yaml", "--output", "{runs}/teacher.yaml"], "cannot be made"),
+        (["fit", "--config", "{runs}/teacher.yaml", "--out", "{runs}/teacher.yaml"], "cannot be made"),
         (["fit", "--config", "{runs}/teacher.yaml", "--student", "{{model: pidnet-s}}"],
          "unknown model 'pidnet-s'; did you mean 'pidnet_s"),
         (["fit", "--config", "{runs}/student.yaml", "--student", "{{model: pidnet_s}}"],

@@ -37,7 +37,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     config = {
         "name": "student",
-        "output": str(folder),
+        "out": str(folder),
         "data": {"root": str(data), "crop": [64, 64], "workers": 0},
         "student": {"model": "swiftnet", "backbone": "mobilenetv4_conv_small_035", "channels": 8},
         "training": {"epochs": 1, "batch_size": 4, "accumulate": 1, "learning_rate": 0.02},
@@ -90,9 +90,11 @@ def test_tables_lie_beside_the_checkpoint(checkpoint: Path, data: Path) -> None:
     assert labelled == document["scores"]["full"]["pixels"]
 
 
-def test_options_add_scores(checkpoint: Path, tmp_path: Path) -> None:
-    options = ["--bins", "3", "--exact-auprc", "--conditions", "fog"]
-    full = evaluate(tmp_path, "--model", str(checkpoint), *options)["scores"]["full"]
+def test_options_add_scores(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--bins", "3", "--exact-auprc", "--conditions", "fog", "--json"]
+    document = evaluate(tmp_path, "--model", str(checkpoint), *options)
+    assert json.loads(capsys.readouterr().out) == document
+    full = document["scores"]["full"]
     assert list(full["ece_by_bins"]) == ["1", "2", "3"]
     assert full["auprc_exact"]["thresholds"] is None
     # More thresholds resolve more; the two areas are close, not equal.

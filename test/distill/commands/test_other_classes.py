@@ -35,7 +35,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 write_png(folder / split / "labels" / name, labels)
     data = {"dataset": "folder", "root": str(folder), "crop": [64, 64], "workers": 0, "classes": CLASSES}
     common: dict[str, Any] = {
-        "output": str(folder / "runs"),
+        "out": str(folder / "runs"),
         "student": {"backbone": "mobilenetv4_conv_small_035", "channels": 8},
         "training": {"epochs": 1, "batch_size": 4, "accumulate": 1},
     }

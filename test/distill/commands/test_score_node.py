@@ -90,9 +90,12 @@ def test_in_lock_step_nothing_is_dropped_and_scores_are_those_offline(
     assert "12 frames sent, 12 answered" in capsys.readouterr().out
 
 
-def test_in_real_time_what_is_dropped_is_told_and_not_scored(tmp_path: Path, model: Path, bag: Path) -> None:
-    options = ["--rate", 1000, "--model", model, "--provider", "cpu"]  # as fast as can be
+def test_in_real_time_what_is_dropped_is_told_and_not_scored(
+    tmp_path: Path, model: Path, bag: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--rate", 1000, "--model", model, "--provider", "cpu", "--json"]  # as fast as can be
     document = run(bag, tmp_path / "m.json", *options)
+    assert json.loads(capsys.readouterr().out) == document
     replay = document["replay"]
     missing = {entry["number"] for entry in replay["dropped_frames"]}
     answered = [number for number in range(1, FRAMES + 1) if number not in missing]

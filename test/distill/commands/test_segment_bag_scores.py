@@ -62,7 +62,10 @@ def test_labels_of_a_topic_are_scored_by_condition(
     assert "no AUPRC" in capfd.readouterr().out  # the tiny model has no scores of all classes
     # The tables that `kd_seg compare` reads; a regression test compares a student with another.
     better = tmp_path / "better" / "metrics.json"
-    assert run(bag, model, tmp_path / "out", "--labels-topic", "/camera/labels", "--metrics", better) == 0
+    options = ["--labels-topic", "/camera/labels", "--metrics", better, "--json"]
+    assert run(bag, model, tmp_path / "out", *options) == 0
+    printed = json.loads(capfd.readouterr().out)
+    assert printed["scores"]["full"]["miou"] == document["scores"]["full"]["miou"]
     from distill.evaluation.evaluated_run import check_comparable, read_run
 
     runs = [read_run(tmp_path / "out" / "metrics.json"), read_run(better)]

@@ -104,7 +104,7 @@ def test_what_was_reached_of_a_location() -> None:
         ("seed: -1", "seed: -2", "top.yaml:8: 'seed': .*it is -2"),
         ("teacher: {onnx: a, checkpoint: b}", "", "base.yaml:14: 'teacher': give exactly one"),
         ("", "teacher: {onnx: a}", "top.yaml: a teacher is given but no term"),
-        ("output:\n  - a", "", "base.yaml:14: 'output': "),
+        ("out:\n  - a", "", "base.yaml:14: 'out': "),
     ],
 )
 def test_a_mistake_is_blamed_on_the_file_in_which_it_stands(

@@ -52,7 +52,7 @@ def test_every_value_has_its_origin(top: Path) -> None:
     expected = {
         "name": "top.yaml:2",
         "seed": "command line",
-        "output": "default",
+        "out": "default",
         "data.root": "base.yaml:4",
         "data.classes.values.1": "base.yaml:5",
         "data.mean": "default",

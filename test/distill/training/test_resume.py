@@ -31,7 +31,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     values = {
         "name": "whole",
-        "output": str(folder),
+        "out": str(folder),
         "data": {
             "root": str(write_acdc(folder / "acdc", frames=1, size=(40, 64))),
             "crop": [40, 40],

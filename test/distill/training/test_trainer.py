@@ -25,7 +25,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fit")
     values = {
         "name": "student",
-        "output": str(folder / "runs"),
+        "out": str(folder / "runs"),
         "data": {
             "root": str(write_acdc(folder / "acdc", frames=1, size=(40, 64))),
             "crop": [40, 40],
@@ -82,7 +82,7 @@ def test_an_onnx_file_teaches(experiment: Path, tmp_path: Path) -> None:
         ("{onnx: nowhere.onnx}", "nowhere.onnx does not exist"),
         ("{huggingface: nowhere}", "nowhere is no folder"),
         ("{huggingface: a, onnx: b}", "give exactly one of checkpoint, huggingface and onnx"),
-        ("{checkpoint: a.ckpt, size: [64, 64]}", "a checkpoint tells its own size"),
+        ("{checkpoint: a.ckpt, size: [64, 64]}", "a checkpoint holds its own size"),
         ("{hugingface: a}", "did you mean 'huggingface'"),
     ],
 )

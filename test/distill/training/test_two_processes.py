@@ -24,7 +24,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A student with all kinds of terms against an untrained teacher."""
     folder = tmp_path_factory.mktemp("runs")
     common: dict[str, Any] = {
-        "output": str(folder),
+        "out": str(folder),
         "data": {
             "root": str(write_acdc(folder / "acdc", frames=2, size=(48, 80))),
             "crop": [128, 128],
