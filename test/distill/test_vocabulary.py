@@ -64,7 +64,7 @@ SEVERAL_FORMS = {
 
 
 def parser_of(name: str) -> Parser:
-    command: Command = importlib.import_module(MODULES[name])  # type: ignore[assignment]
+    command: Command = importlib.import_module(MODULES[name])
     parser = Parser(f"kd_seg {name}", COMMANDS[name].text)
     command.add_arguments(parser)
     return parser

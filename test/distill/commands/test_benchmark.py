@@ -41,7 +41,7 @@ def test_models_suite_writes_its_table_between_the_marks(
         (["--networks", "pidnet_x"], "unknown model 'pidnet_x'; did you mean 'pidnet_"),
         (["--networks", "swiftnet"], "'swiftnet' alone names no network"),
         (["--write", "nowhere.md"], "--write nowhere.md cannot be read"),
-        (["--seconds", "0"], "--seconds must be above 0, not 0"),
+        (["--seconds", "0"], "--seconds: must be above 0, not 0"),
         (["--frames", "5"], "--frames belongs to --suite soak, not models"),
     ],
 )

@@ -12,7 +12,7 @@ import torch
 from acdc_tree import write_acdc, write_png
 from torchmetrics.classification import MulticlassJaccardIndex
 
-import distill.commands.calibrate
+import distill.evaluation.reliability_diagram
 from distill.__main__ import main
 from distill.calibration.methods import METHODS
 from distill.checkpoints.checkpoint_file import save_checkpoint
@@ -74,7 +74,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Any]]:
     """The scores before and after that are drawn; drawing takes seconds."""
     found: list[tuple[Any, Any]] = []
     monkeypatch.setattr(
-        distill.commands.calibrate,
+        distill.evaluation.reliability_diagram,
         "write_diagrams",
         lambda _, before, after, *__: found.append((before, after)),
     )
@@ -110,10 +110,11 @@ def test_all_methods_are_compared_and_one_is_kept(
     assert scores["temperature"]["nll"] < scores["none"]["nll"]
     assert scores[method]["nll"] == pytest.approx(np.log(19), abs=0.02)
 
-    printed = capsys.readouterr().out
+    captured = capsys.readouterr()
+    printed = captured.out
     assert all(word in printed for word in (*COMPARED, "mIoU", "NLL (nats)", "Brier", "ECE snow [%]"))
     assert f"{100 * scores['vector']['ece']:.2f}" in printed
-    assert f"\n{method}" in printed  # what was written
+    assert f"\n{method}" in captured.err  # what was written
     assert drawn == [(document["scores"]["none"], document["scores"][method])]
 
     card = ModelCard.from_json(trained_card(config, document, (64, 100), 0).to_json())
@@ -169,7 +170,7 @@ def test_a_single_image_is_not_held_out(
     assert document["held_out"] is False
     assert (document["fitted_on"]["images"], document["reported_on"]["images"]) == (1, 1)
     assert document["miou"]["full"] == pytest.approx(document["scores"]["temperature"]["full"]["miou"])
-    assert "warning: a single image" in capsys.readouterr().out
+    assert "warning: a single image" in capsys.readouterr().err
     assert checkpoint.with_suffix(".reliability.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -183,4 +184,4 @@ def test_images_without_labelled_pixels_are_one_line(
     assert main(command) == 2
     assert "cannot be calibrated: no labelled pixel to calibrate on" in capsys.readouterr().err
     assert main([*command, "--pixels", "0"]) == 2
-    assert "--pixels must be at least 1" in capsys.readouterr().err
+    assert "--pixels: must be a whole number, at least 1" in capsys.readouterr().err

@@ -155,7 +155,9 @@ def test_metrics_are_those_of_torchmetrics(checkpoint: Path, data: Path, tmp_pat
             with torch.no_grad():
                 logits = model.logits(torch.from_numpy(sample.image)) / temperature
             labels = torch.from_numpy(sample.labels.astype(np.int64))[None]
-            confidence, mask = (v.numpy()[0] for v in logits.double().softmax(1).max(1))
+            best = logits.double().softmax(1).max(1)
+            confidence = best.values.numpy()[0]
+            mask = best.indices.numpy()[0]
             for b in range(15):
                 inside = (sample.labels != 255) & (np.minimum((confidence * 15).astype(int), 14) == b)
                 bins[b] += (mask == sample.labels)[inside].sum(), confidence[inside].sum()

@@ -180,8 +180,8 @@ def test_an_older_file_gives_what_mask_and_confidence_tell(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--bins", "0"], "--bins must be at least 1"),
-        (["--tile", "1x"], "--tile must be HEIGHTxWIDTH"),
+        (["--bins", "0"], "--bins: must be a whole number, at least 1"),
+        (["--tile", "1x"], "--tile: must be HEIGHTxWIDTH"),
         (["--submission", "{data}", "--conditions", "fog"], "is not empty"),
         (["--dataset", "folder"], "needs its image folder"),
     ],
