@@ -43,9 +43,8 @@ def text_of(page: Path) -> str:
 
 def blocks(page: Path) -> list[str]:
     """The fenced blocks of a page, with continued lines joined."""
-    return [
-        block.replace("\\\n", " ") for block in re.findall(r"```\w*\n(.*?)```", text_of(page), flags=re.DOTALL)
-    ]
+    found = re.findall(r"```\w*\n(.*?)```", text_of(page), flags=re.DOTALL)
+    return [block.replace("\\\n", " ") for block in found]
 
 
 def inline_code(page: Path) -> list[str]:
@@ -58,12 +57,15 @@ def block_lines(page: Path) -> list[str]:
     return [line for block in blocks(page) for line in block.splitlines()]
 
 
+COMMAND = re.compile(rf"\bkd_seg ((?:{'|'.join(COMMANDS)})\b.*)")
+
+
 def commands_in(lines: list[str]) -> Iterator[str]:
     """Every ``COMMAND …`` of ``kd_seg`` in these lines, without the comment and the pipe after it."""
     for line in lines:
         for alias, name in ALIASES.items():
             line = line.replace(alias, name)
-        found = re.search(r"\bkd_seg ((?:%s)\b.*)" % "|".join(COMMANDS), line)
+        found = COMMAND.search(line)
         if found is not None:
             yield re.split(r" +#| \| | && |; ", found[1])[0].strip()
 
