@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from distill.config import Config
 from distill.config.keys import alternatives, section_in
-from distill.config.section import FEW, OneOf, Section
+from distill.config.section import OneOf, Section
 
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
 HEAD = """# Keys of a configuration
@@ -87,15 +87,8 @@ def _values(annotation: Any, metadata: list[Any]) -> str:
         return "section"
     for item in metadata:
         if isinstance(item, AfterValidator) and isinstance(item.func, OneOf):
-            return _names(item.func)
+            return " or ".join(f"`{name}`" for name in item.func.names)
     return " ".join([_PLAIN[annotation], *_limits(metadata)])
-
-
-def _names(catalogue: OneOf) -> str:
-    """List the names of a catalogue, or say how many there are."""
-    if len(catalogue.names) > 2 * FEW:
-        return f"name of a {catalogue.what}, one of {len(catalogue.names)}"
-    return " or ".join(f"`{name}`" for name in catalogue.names)
 
 
 def _limits(metadata: list[Any]) -> list[str]:

@@ -41,7 +41,10 @@ DATA_SETS: Final[Mapping[str, DataSet]] = {
     "cityscapes": DataSet("Cityscapes", list_cityscapes, CITYSCAPES_MEAN, CITYSCAPES_STD),
     "bdd10k": DataSet("BDD10K", list_bdd10k, BDD10K_MEAN, BDD10K_STD),
     "folder": DataSet(
-        *("folder", list_folder_split, IMAGENET_MEAN, IMAGENET_STD),
+        "folder",
+        list_folder_split,
+        IMAGENET_MEAN,
+        IMAGENET_STD,
         options=("images", "labels", "classes"),
         splits=(),
     ),

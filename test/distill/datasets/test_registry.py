@@ -45,6 +45,15 @@ def test_every_data_set_has_a_row_in_the_docs(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DATA_SETS)
+def test_every_lister_has_a_test(name: str) -> None:
+    lister = DATA_SETS[name].lister
+    module = lister.__module__
+    file = Path(__file__).with_name(f"test_{module.rpartition('.')[2]}.py")
+    assert file.is_file(), f"no test of {module}"
+    assert module in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
 def test_mean_and_std_are_those_of_rgb_values_from_0_to_1(name: str) -> None:
     data_set = DATA_SETS[name]
     assert len(data_set.mean) == len(data_set.std) == 3
