@@ -1,7 +1,7 @@
 """Which package ("room") may import which, read from the sources; imports inside functions count too.
 
 :data:`ROOMS` lists the rooms of each half from the lowest tier to the highest. A room imports only rooms of
-lower tiers of its own half, and the offline half imports only those rooms of the vehicle half that
+lower tiers of its half, and the offline half imports only those rooms of the vehicle half that
 :data:`VEHICLE_ROOMS` grants it. The vehicle half imports nothing of the offline half.
 """
 
@@ -115,7 +115,7 @@ def _without_deferred(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def room_of(module: str) -> str:
-    """The folder below the half that a module lies in; empty for the few modules beside the rooms."""
+    """The folder below the half that a module lies in; empty for the few modules outside the rooms."""
     parts = module.split(".")
     in_room = len(parts) > 2 or FILES[module].name == "__init__.py"
     return parts[1] if in_room and len(parts) > 1 else ""

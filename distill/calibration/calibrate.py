@@ -52,7 +52,7 @@ class CalibrationResult:
     expected_accuracy: Mapping[str, tuple[float, float]]
     """The range that the vehicle's drift diagnosis takes for normal, by condition."""
     rare: Mapping[Method, Sequence[str]]
-    """The classes that have no parameters of their own, by method."""
+    """The classes with too few pixels for separate parameters, by method."""
 
     def document(self, checkpoint_sha256: str, dataset: str, split: str) -> dict[str, Any]:
         """Return the content of the calibration file, described in docs/model_file.md.

@@ -1,11 +1,11 @@
-"""A temperature for each predicted class: the mask stays, and each class is calibrated by itself.
+"""A temperature for each predicted class: the mask stays, and each class is calibrated separately.
 
 A pixel's logits z are divided by T_k with k = argmax z, see :mod:`distill.models.logit_calibration`. Each
 pixel has one k, so the NLL falls into a sum over the predicted classes, in which each T_k occurs once::
 
     NLL = −1/N Σ_k Σ_{i: argmax z_i = k} log softmax(z_i / T_k)_{y_i}
 
-and each is found by itself, as the common T is.
+and each is found separately, in the same way as the common T.
 """
 
 from __future__ import annotations

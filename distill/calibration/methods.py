@@ -52,7 +52,7 @@ def fit_all(logits: Tensor, labels: Tensor) -> dict[Method, LogitCalibration]:
 
 
 def rare_classes(name: Method, logits: Tensor, labels: Tensor, class_names: Sequence[str]) -> list[str]:
-    """Name the classes that have too few pixels for parameters of their own, and keep the common temperature.
+    """Name the classes that have too few pixels for separate parameters, and keep the common temperature.
 
     :param logits: [N, C]; ``labels``: int64 [N].
     """

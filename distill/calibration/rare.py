@@ -1,4 +1,4 @@
-"""Which classes have too few pixels to find parameters of their own."""
+"""Which classes have too few pixels to find separate parameters for them."""
 
 from __future__ import annotations
 

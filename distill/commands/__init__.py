@@ -1,1 +1,1 @@
-"""One file a command: its arguments and what it prints. Nothing imports a command."""
+"""One file per command: its arguments and what it prints. Nothing imports a command."""

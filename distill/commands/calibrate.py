@@ -111,7 +111,7 @@ def print_comparison(scores: Mapping[str, Scores]) -> None:
 
 
 def print_rare_classes(result: CalibrationResult, classes: int) -> None:
-    """Say which classes had too few pixels for parameters of their own."""
+    """Say which classes had too few pixels for separate parameters."""
     from distill.calibration.methods import METHODS
     from distill.calibration.rare import FEWEST
 

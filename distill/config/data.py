@@ -87,7 +87,7 @@ class SourceConfig(Section):
 
     @property
     def options(self) -> dict[str, Any]:
-        """Arguments of the data set's lister besides root and split, by parameter name."""
+        """Arguments of the data set's lister, without root and split, by parameter name."""
         values = {key: getattr(self, key) for key in DATA_SETS[self.dataset].options}
         if "classes" in values:
             values["classes"] = self.class_map
@@ -131,7 +131,7 @@ class DataConfig(SourceConfig):
     jitter: Fraction = 0.2
     """Strength of the photometric jitter, 0 (none) to 1."""
     workers: Annotated[int, Field(ge=0)] = 4
-    """Processes that load and augment images, for each training process; 0: none besides it."""
+    """Processes that load and augment images, for each training process; 0: the training process does it."""
 
     @model_validator(mode="after")
     def _check_together(self) -> DataConfig:

@@ -110,7 +110,7 @@ def paired_bootstrap(
 ) -> tuple[Difference, Difference]:
     """Compare two models on the same images; return the differences in mIoU and in ECE.
 
-    :param groups: [N], 0…G−1, the group with which each image is drawn; None: each by itself.
+    :param groups: [N], 0…G−1, the group with which each image is drawn; None: each image alone.
     :param draws: R, the number of draws.
     :param level: share of the draws that the interval holds, 0…1.
     :param seed: of the random generator; the same seed gives the same result.

@@ -1,7 +1,7 @@
 """Class-balanced binary cross-entropy of a boundary head.
 
 A pixel is a boundary, y = 1, if the (2r+1)² window around it holds more than one label, r = 2: lines four
-pixels wide (ignored regions count as a label of their own). With z the head's logit, P the number of boundary
+pixels wide (ignored regions count as one more label). With z the head's logit, P the number of boundary
 pixels in the batch and N that of the others::
 
     1/(P + N) · Σ w·BCE(sigmoid z, y),     w = N/(P + N) where y = 1, P/(P + N) where y = 0

@@ -1,6 +1,6 @@
 """Channel-wise angular distillation: match each channel's direction over the positions, not its length.
 
-Equation 3.9 of the thesis (:mod:`distill.losses.lad`) for every channel by itself. Norms are over H·W::
+Equation 3.9 of the thesis (:mod:`distill.losses.lad`) for every channel separately. Norms are over H·W::
 
     1/(B·C) · Σ_b Σ_c ‖F^student_bc/‖F^student_bc‖ − F^teacher_bc/‖F^teacher_bc‖‖²
 

@@ -1,6 +1,6 @@
 """Pixel-wise angular distillation: match the direction of each pixel's feature vector, not its length.
 
-Equation 3.9 of the thesis (:mod:`distill.losses.lad`) for every pixel by itself. Norms are over C::
+Equation 3.9 of the thesis (:mod:`distill.losses.lad`) for every pixel separately. Norms are over C::
 
     1/(B·H·W) · Σ_b Σ_i ‖F^student_bi/‖F^student_bi‖ − F^teacher_bi/‖F^teacher_bi‖‖²
 

@@ -39,7 +39,7 @@ def construct(
     """Make a network of a class that the catalogue names; only its module is imported.
 
     :param network: module and class below :mod:`distill.models`, for example ``pidnet.PidNet``.
-    :param arguments: what the class takes besides.
+    :param arguments: further arguments of the class.
     """
     module, _, name = network.partition(".")
     network_class = getattr(importlib.import_module(f"distill.models.{module}"), name)

@@ -46,7 +46,7 @@ class Model:
     network: str
     """Module and class below :mod:`distill.models`, for example ``pidnet.PidNet``."""
     arguments: Mapping[str, Any]
-    """What the class is called with, besides the number of classes and the weights to start from."""
+    """What the class is called with, in addition to the number of classes and the weights to start from."""
     backbone: str
     """The backbone in words; timm's name where it is one of timm's."""
     deployed_parameters: int

@@ -5,7 +5,7 @@ method                  calibrated logits         source
 ======================= ========================= ==================================================
 ``temperature``         z / T                     Guo et al., *On Calibration of Modern Neural Networks*,
                                                   ICML 2017
-``class_temperature``   z / T_k, k = argmax z     temperature scaling of each predicted class by itself
+``class_temperature``   z / T_k, k = argmax z     temperature scaling of each predicted class
 ``vector``              w ⊙ z + b                 Guo et al. 2017, vector scaling
 ======================= ========================= ==================================================
 

@@ -138,7 +138,7 @@ _UNUSED = {
     *("head.weight", "head.bias"),
     *("decode_head.conv_seg.weight", "decode_head.conv_seg.bias"),
 }
-"""Tensors that a file may hold besides: the ImageNet classifier (Hugging Face's name, the authors'), and a
+"""Further tensors that a file may hold: the ImageNet classifier (Hugging Face's name, the authors'), and a
 layer that the authors' decoder inherits and leaves idle."""
 
 

@@ -37,7 +37,7 @@ def clip_near(points: Doubles) -> Doubles:
 def cover(outlines: Sequence[Doubles], height: int, width: int, grow: float = 0.0) -> npt.NDArray[np.uint8]:
     """Return how much of each pixel convex polygons [n,2] cover together, 0…255.
 
-    Sampled 4 x 4 times a pixel, 2 x 2 times in large pictures. OpenCV fills every sample that the outline
+    Sampled 4 x 4 times per pixel, 2 x 2 times in large pictures. OpenCV fills every sample that the outline
     touches, so the outlines are drawn in by half a sample; then they ``grow`` by a number of pixels.
     """
     factor = 4 if height * width < 20000 else 2

@@ -20,7 +20,7 @@ from distill.models.output import Output, Padding
 from kd_seg_ros.common.classes import IGNORE_ID
 
 OTHER_MAPS = ("pre_logits", "logits")
-"""Maps that every network has besides its named features, and to which a feature loss may be applied."""
+"""Maps that every network has next to its named features; a feature loss may be applied to them, too."""
 
 
 class FeatureShape(NamedTuple):

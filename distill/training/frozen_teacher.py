@@ -32,7 +32,7 @@ class FrozenTeacher:
     Not an nn.Module, and never copied, so that Lightning neither saves, moves nor optimises it, and DDP,
     train() and weight averaging leave it alone.
 
-    :param teacher: a network of this project, or an external one, which chooses its precision by itself.
+    :param teacher: a network of this project, or an external one, which chooses its precision.
     :param cache: keeps its outputs on disk.
     """
 

@@ -1,6 +1,6 @@
 """A rosbag2 that is readable at every moment while it is written, and can be resumed after any interruption.
 
-It grows by parts, files of their own: ``NAME_0.mcap``, ``NAME_1.mcap`` and so on, as ``ros2 bag record``
+It grows by separate files, its parts: ``NAME_0.mcap``, ``NAME_1.mcap`` and so on, as ``ros2 bag record``
 splits a long recording. A part is written in the folder ``.writing``, forced to the disk (fsync) and moved to
 its place; then ``metadata.yaml``, which lists the parts, is replaced at once. So at every moment the folder
 is a whole bag of all parts finished. The writer's own notes stand in the same file (``custom_data``, which

@@ -45,7 +45,7 @@ def run(
     """Measure; :attr:`Result.figures` are milliseconds.
 
     :param size: (height, width) of the camera's images; the file's without.
-    :param rate: of the camera, images a second; the node gets half of them.
+    :param rate: of the camera, images per second; the node gets half of them.
     :param seconds: of each of the two parts.
     """
     say("bare run and Engine, in turn")
@@ -194,7 +194,7 @@ def _text(figures: dict[str, Any]) -> str:
         [
             table([title, "p50, ms", "p99, ms", "above the bare run, p50"], rows),
             f"The node adds {over['node']:.2f} ms ({over['node_percent']:.1f} %); goal: at most "
-            f"{over['allowed']:.2f} ms: {verdict}. It takes {node['cpu_ms']:.1f} ms of processor time a "
+            f"{over['allowed']:.2f} ms: {verdict}. It takes {node['cpu_ms']:.1f} ms of processor time per "
             f"frame ({node['published']} of {node['sent']} published, {node['overwritten']} overwritten).",
             f"Measured on: {machine(rclpy.get_rmw_implementation_identifier(), figures['provider'])}.",
         ]

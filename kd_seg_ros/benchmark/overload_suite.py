@@ -67,7 +67,10 @@ def run(
 def _engine_rate(
     model: Path, provider: str, size: tuple[int, int] | None, seconds: float
 ) -> tuple[tuple[int, int], float]:
-    """Return the camera's size and the engine's frames a second; it ends here, as the node's rival."""
+    """Return the camera's size and how many frames per second the engine reaches.
+
+    The engine is released at the end, so that the node does not share the machine with it.
+    """
     engine = Engine(model, provider)
     size = size or engine.size
     image = random_image(size)

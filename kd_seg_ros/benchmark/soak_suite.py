@@ -61,7 +61,7 @@ def run(
     """Run it; :attr:`Result.passed` is whether nothing grew.
 
     :param frames: that the camera sends.
-    :param rate: of the camera, images a second.
+    :param rate: of the camera, images per second.
     :param plot: PNG of the memory over the frames.
     """
     with Listener() as listener, segmentation_node(model, provider, use_sim_time=True) as node:

@@ -83,7 +83,7 @@ ENCODINGS: Final[dict[str, Encoding]] = {
 }
 """All encodings of ``sensor_msgs/Image`` that are decoded here, by name."""
 
-# More than 8 bits a channel (mono16, bayer_rggb16, 16UC1, 32FC3 …): an unknown range, never guessed at.
+# More than 8 bits per channel (mono16, bayer_rggb16, 16UC1, 32FC3 …): an unknown range, never guessed at.
 _DEEP: Final = re.compile(r"(mono|rgba?|bgra?|bayer_[rgb]{4})16|(16|32|64)[USF]C?\d*")
 
 
@@ -103,14 +103,14 @@ def view_image(msg: Any) -> Picture:
     ``rgb8`` and ``bgr8`` come back as a view of the message's data (no copy, rows ``step`` apart), anything
     else as a new array. The last row may end with its last pixel instead of after ``step`` bytes.
 
-    :raises DecodeError: for a zero size, a wrong ``step``, short data, more than 8 bits a channel or an
+    :raises DecodeError: for a zero size, a wrong ``step``, short data, more than 8 bits per channel or an
         encoding that cannot be converted.
     """
     height, width, encoding = int(msg.height), int(msg.width), str(msg.encoding)
     if height == 0 or width == 0:
         raise DecodeError(f"the image is empty: {width}×{height}")
     if _DEEP.fullmatch(encoding):
-        raise DecodeError(f"encoding {encoding!r} has more than 8 bits a channel; convert it to 8 bits first")
+        raise DecodeError(f"encoding {encoding!r} has more than 8 bits per channel: convert it to 8")
     row = ENCODINGS.get(encoding)
     if row is None:
         return Picture(_decode_by_cv_bridge(msg, encoding), bgr=False)
@@ -150,7 +150,7 @@ def view_compressed(msg: Any) -> Picture:
     if image is None:
         raise DecodeError("the compressed image is damaged")
     if image.dtype != np.uint8:
-        raise DecodeError("the compressed image has more than 8 bits a channel; convert it to 8 bits first")
+        raise DecodeError("the compressed image has more than 8 bits per channel: convert it to 8")
     if image.ndim == 2:
         row = ENCODINGS.get(source)
         if row is not None and row.bayer and row.conversion is not None:

@@ -99,7 +99,7 @@ class SegmentationNode(Node):
 
     @property
     def failure(self) -> str:
-        """Why the node has ended by itself; empty if it has not."""
+        """Why the node has ended without being asked to; empty if it has not."""
         recovery = self._worker.recovery
         return recovery.trouble if recovery.given_up else ""
 

@@ -20,7 +20,7 @@ def sustainable_rate(milliseconds: float, hertz: float | None) -> float:
     """Return the speed, at most 1 = as recorded, at which the network takes :data:`LOAD` of the time.
 
     :param milliseconds: what the network takes for a frame.
-    :param hertz: frames a second as recorded; None where that is not known.
+    :param hertz: frames per second as recorded; None where that is not known.
     """
     return min(1.0, LOAD * 1e3 / (milliseconds * (hertz or 1.0)))
 

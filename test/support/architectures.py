@@ -1,6 +1,6 @@
 """The networks that tests of every architecture run on, taken from the catalogue.
 
-A network that is added to the catalogue is in :data:`SMALLEST`, and so in these tests, by itself.
+A network that is added to the catalogue is in :data:`SMALLEST`, and so in these tests, without another line.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ def same(a: Any, b: Any) -> bool:
     return torch.equal(a, b) if isinstance(a, torch.Tensor) else bool(a == b)
 
 
-def files(beside: Path) -> list[str]:
-    return sorted(path.name for path in beside.parent.iterdir())
+def files_next_to(path: Path) -> list[str]:
+    return sorted(other.name for other in path.parent.iterdir())
 
 
 @pytest.fixture
@@ -54,14 +54,14 @@ def checkpoint(tmp_path: Path) -> Path:
 def test_plain_torch_load_reads_it(checkpoint: Path) -> None:
     assert same(torch.load(checkpoint, weights_only=True), contents())
     assert same(load_checkpoint(checkpoint), contents())
-    assert files(checkpoint) == ["last.ckpt"]
+    assert files_next_to(checkpoint) == ["last.ckpt"]
 
 
 def test_a_new_one_replaces_the_old_and_what_a_killed_process_left(checkpoint: Path) -> None:
     checkpoint.with_name("last.ckpt.tmp").write_bytes(b"half" * 10000)
     save_checkpoint(contents(1), checkpoint)
     assert same(load_checkpoint(checkpoint), contents(1))
-    assert files(checkpoint) == ["last.ckpt"]
+    assert files_next_to(checkpoint) == ["last.ckpt"]
 
 
 def test_every_shorter_file_is_recognised(checkpoint: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_disk_that_is_full_only_at_the_end(checkpoint: Path, monkeypatch: pyte
     with pytest.raises(UserError, match="no space left on device"):
         save_checkpoint(contents(1), checkpoint)
     assert same(load_checkpoint(checkpoint), contents())
-    assert files(checkpoint) == ["last.ckpt"]
+    assert files_next_to(checkpoint) == ["last.ckpt"]
 
 
 def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_files_may_not_grow_beyond_a_limit(checkpoint: Path, limit: int) -> None
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert str(caught.value) == f"cannot write {checkpoint}: file too large; a file already there is kept"
     assert same(load_checkpoint(checkpoint), contents())
-    assert files(checkpoint) == ["last.ckpt"]
+    assert files_next_to(checkpoint) == ["last.ckpt"]
 
 
 def child(code: str, *arguments: object) -> subprocess.Popen[str]:
@@ -220,7 +220,7 @@ def test_killed_in_the_middle_of_a_write(checkpoint: Path) -> None:
     assert same(load_checkpoint(checkpoint), contents())
     save_checkpoint(contents(2), checkpoint)
     assert same(load_checkpoint(checkpoint), contents(2))
-    assert files(checkpoint) == ["last.ckpt"]
+    assert files_next_to(checkpoint) == ["last.ckpt"]
 
 
 def test_the_newest_whole_checkpoint_is_chosen(tmp_path: Path) -> None:

@@ -320,5 +320,5 @@ def test_an_error_in_a_worker_process_is_one_line_too(
     printed = capsys.readouterr()
     error = printed.err.splitlines()[-1]
     assert error.startswith(f"error: {root}")
-    assert printed.out.endswith("\n")  # and on a line of its own, behind the progress bar
+    assert printed.out.endswith("\n")  # and on a separate line after the progress bar
     assert "77" in error

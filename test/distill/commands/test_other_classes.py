@@ -1,4 +1,4 @@
-"""A folder with classes of its own, and unlabelled images beside it, from training to the exported file."""
+"""A folder with other classes, mixed with unlabelled images, from training to the exported file."""
 
 from __future__ import annotations
 

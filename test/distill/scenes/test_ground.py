@@ -11,7 +11,7 @@ KERB = 0.12
 
 
 def plain_street(**changes: object) -> Street:
-    """Two lanes of 3 m, 2 m of sidewalk, grass behind it."""
+    """Two lanes of 3 m, 2 m of sidewalk, then grass."""
 
     def side(sign: int) -> Side:
         return Side(sign, 0.0, 2.0, (Lot(-30, 300, "park", "grass"),))

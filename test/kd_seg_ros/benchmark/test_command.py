@@ -87,7 +87,7 @@ def test_table() -> None:
 
 
 def test_growth_after_the_warm_up_decides() -> None:
-    """Memory that fills up in the first fifth is none; a kilobyte a frame after that is."""
+    """Memory that fills up in the first fifth is none; a kilobyte per frame after that is."""
 
     def samples(leak: float) -> list[tuple[int, Usage]]:
         memory = [100 + min(frame, 2000) / 100 + leak * frame for frame in range(0, 20_000, 100)]
