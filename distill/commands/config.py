@@ -6,13 +6,13 @@ import argparse
 
 from distill.config.overrides import accept_overrides, parse_overrides
 from distill.config.resolved import resolve_config
-from distill.config.shipped import CONFIG_HELP
+from distill.config.shipped import add_config_argument
 from kd_seg_ros.common.command_line import add_json_option, print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options; every key of the configuration is one too."""
-    parser.add_argument("experiment", metavar="EXPERIMENT", help=CONFIG_HELP)
+    add_config_argument(parser, "experiment")
     add_json_option(parser)
     accept_overrides(parser)
 

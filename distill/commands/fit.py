@@ -6,13 +6,13 @@ import argparse
 
 from distill.config import load_config
 from distill.config.overrides import accept_overrides, parse_overrides
-from distill.config.shipped import CONFIG_HELP
+from distill.config.shipped import add_config_argument
 from kd_seg_ros.common.logs import progress_shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options; every key of the configuration is one too."""
-    parser.add_argument("--config", required=True, metavar="EXPERIMENT", help=CONFIG_HELP)
+    add_config_argument(parser, "--config", required=True)
     parser.add_argument("--resume", action="store_true", help="continue the run from its last checkpoint")
     parser.add_argument("--overwrite", action="store_true", help="replace what an earlier run has written")
     accept_overrides(parser)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.share import share_path
@@ -12,9 +13,19 @@ from kd_seg_ros.common.suggest import did_you_mean
 
 FOLDER: Final = "config/distill"
 CONFIG_HELP: Final = "YAML file, or the name of an experiment of this package, e.g. j_rn18_cwd_border"
-"""Help of the argument of a command that takes a configuration, for :func:`find_config`."""
 _SUFFIX: Final = ".yaml"
 _logger = logging.getLogger(__name__)
+
+
+def add_config_argument(parser: argparse.ArgumentParser, name: str, **settings: Any) -> None:
+    """Declare the argument of a command that takes a configuration, for :func:`find_config`.
+
+    :param name: of the argument, ``--config`` or a positional one's.
+    :param settings: what else ``add_argument`` takes.
+    """
+    action = parser.add_argument(name, metavar="EXPERIMENT", help=CONFIG_HELP, **settings)
+    # argcomplete, where it is installed, asks here for the words to offer after this argument.
+    action.completer = _names_to_offer  # type: ignore[attr-defined]
 
 
 def shipped_configs() -> dict[str, Path]:
@@ -51,3 +62,7 @@ def find_config(given: str | Path) -> Path:
         advice = advice or "; `kd_seg experiments` lists those of the thesis"
         raise UserError(f"there is no configuration {str(given)!r}, by path or by name{advice}")
     raise UserError(f"configuration {given} does not exist{advice}")
+
+
+def _names_to_offer(**_: Any) -> list[str]:
+    return list(shipped_configs())

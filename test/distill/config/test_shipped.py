@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import shutil
 import sys
@@ -11,7 +12,7 @@ import pytest
 import yaml
 
 from distill.config import load_config
-from distill.config.shipped import find_config, shipped_configs
+from distill.config.shipped import add_config_argument, find_config, shipped_configs
 from kd_seg_ros.common.errors import UserError
 
 FOLDER = Path(__file__).parents[3] / "config" / "distill"
@@ -87,3 +88,10 @@ def test_an_unknown_name_lists_the_nearest(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=message):
         load_config(given)
+
+
+def test_the_shell_is_offered_the_names() -> None:
+    parser = argparse.ArgumentParser()
+    add_config_argument(parser, "--config")
+    (action,) = [action for action in parser._actions if action.dest == "config"]
+    assert action.completer(prefix="j_", parsed_args=None) == list(shipped_configs())  # type: ignore[attr-defined]
