@@ -96,12 +96,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Frames per second of segment_bag, and of the network alone."
     )
-    parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--provider", choices=PROVIDERS, default="cpu")
-    parser.add_argument("--frames", type=int, default=40, help="a repeat (default: %(default)s)")
-    parser.add_argument("--repeats", type=int, default=5, help="default: %(default)s")
-    parser.add_argument("--compressed", action="store_true", help="JPEG images in the bag")
-    parser.add_argument("--folder", type=Path, help="where to put the bags (default: the system's for such)")
+    parser.add_argument("--model", type=Path, required=True, help="ONNX file of `kd_seg export`")
+    parser.add_argument("--provider", choices=PROVIDERS, default="cpu", help="default: %(default)s")
+    parser.add_argument("--frames", type=int, default=40, help="frames per repeat (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=5, help="number of repeats (default: %(default)s)")
+    parser.add_argument("--compressed", action="store_true", help="write JPEG images into the bag")
+    parser.add_argument("--folder", type=Path, help="folder for the bags (default: a temporary one)")
     return parser
 
 

@@ -31,8 +31,8 @@ STUDENTS = {
 def main() -> None:
     """Train and evaluate whatever is not there yet, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("data", choices=("camvid", "scenes"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("data", choices=("camvid", "scenes"), help="data to train on")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
     parser.add_argument("--write", type=Path, help="put the table between the marks of this document")
     options, overrides = parser.parse_known_args()
     score_of(options.data, f"{options.data}_teacher", f"{options.data}_teacher", 0, overrides)

@@ -87,10 +87,10 @@ def settings(folder: Path) -> Iterator[Setting]:
 def main() -> None:
     """Run all settings ``--repeats`` times, in turn, and print the medians."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--frames", type=int, default=100, help="images a run (default: 100)")
+    parser.add_argument("--frames", type=int, default=100, help="images per run (default: 100)")
     parser.add_argument("--hertz", type=float, default=20.0, help="images per second (default: 20)")
-    parser.add_argument("--repeats", type=int, default=3, help="runs a setting (default: 3)")
-    parser.add_argument("--size", default="1080x1920", help="height x width (default: 1080x1920)")
+    parser.add_argument("--repeats", type=int, default=3, help="runs per setting (default: 3)")
+    parser.add_argument("--size", default="1080x1920", help="height and width, pixels (default: 1080x1920)")
     parser.add_argument("--role", choices=("publish", "subscribe"), help=argparse.SUPPRESS)
     parser.add_argument("--reliability", help=argparse.SUPPRESS)
     parser.add_argument("--jpeg", action="store_true", help=argparse.SUPPRESS)

@@ -33,12 +33,12 @@ def main() -> None:
     """Write the bag, play it several times and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument(
-        "--seconds", type=float, default=10.0, help="length of the bag (1080p: 190 MB a second)"
+        "--seconds", type=float, default=10.0, help="length of the bag (1080p: 190 MB per second)"
     )
-    parser.add_argument("--hertz", type=float, default=30.0)
-    parser.add_argument("--size", default="1080x1920", help="height x width, rgb8")
+    parser.add_argument("--hertz", type=float, default=30.0, help="images per second (default: 30)")
+    parser.add_argument("--size", default="1080x1920", help="height and width, pixels (default: 1080x1920)")
     parser.add_argument("--compress", action="store_true", help="compress the bag by zstd, chunk by chunk")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="how often to play it (default: 3)")
     args = parser.parse_args()
     height, width = map(int, args.size.split("x"))
     os.environ.update(isolated_environment(os.environ))

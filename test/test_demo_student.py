@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from distill.evaluation.evaluated_model import open_onnx
 from distill.metrics import confusion_matrix, mean_iou
 from distill.scenes.render import render_scene
 from kd_seg_ros.common.classes import CLASS_NAMES, NUM_CLASSES
@@ -32,6 +33,12 @@ def test_card_says_plainly_what_it_is(engine: Engine) -> None:
     assert card.agreement["argmax"] >= 0.995
     assert card.config["teacher"]["checkpoint"]  # it was distilled
     assert not any(str(value).startswith("/") for value in card.config["data"].values())
+
+
+def test_it_can_be_evaluated_without_naming_its_data() -> None:
+    data = open_onnx(MODEL, "cpu").data
+    assert data is not None
+    assert data.dataset == "acdc"
 
 
 def test_it_is_a_few_megabytes() -> None:

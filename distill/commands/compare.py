@@ -75,7 +75,7 @@ def print_differences(
 
 def row(found: Difference, higher_is_better: bool) -> list[str]:
     """Return the cells of a difference, in percentage points."""
-    verdict = "could be chance" if found.enough else f"{found.units} are too few to tell"
+    verdict = "could be chance" if found.enough else f"too few to tell: {found.units}"
     if found.certain:
         verdict = "B is better" if (found.low > 0) == higher_is_better else "A is better"
     return [

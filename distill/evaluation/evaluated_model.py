@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from distill.checkpoints.stored_calibration import load_calibration
 from distill.checkpoints.student import deployed, load_student
-from distill.config import DataConfig, parse_config
+from distill.config import DataConfig
 from distill.evaluation.metrics_json import about_model_file
 from distill.evaluation.onnx_predictor import open_engine
 from distill.evaluation.predictors import (
@@ -19,7 +21,6 @@ from distill.evaluation.predictors import (
     torch_segmenter,
 )
 from distill.models.logit_calibration import NONE, LogitCalibration
-from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.card import ModelCard
 
@@ -95,7 +96,8 @@ def _about(path: Path, name: str, calibration: LogitCalibration, parameters: int
 
 
 def _data_of(card: ModelCard) -> DataConfig | None:
+    """Return the data of a card's configuration; its other keys may be those of another version."""
     try:
-        return parse_config(card.config, "the model card").data
-    except UserError:
+        return DataConfig.model_validate(card.config.get("data"))
+    except ValidationError:
         return None

@@ -37,7 +37,7 @@ def test_a_model_of_the_same_skill_could_be_chance(
     runs = [str(write_run(tmp_path / str(seed), seed=seed, images=30)) for seed in (1, 2)]
     for by, full, fog in (
         ("image", "could be chance", "could be chance"),
-        ("sequence", "could be chance", "8 are too few to tell"),
+        ("sequence", "could be chance", "too few to tell: 8"),
     ):
         assert main(["compare", *runs, "--draws", "500", "--by", by]) == 0
         lines = [line for line in capsys.readouterr().out.splitlines() if "mIoU" in line]
