@@ -8,10 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from distill.common.files import write_file
 from distill.common.formats import percent, three_digits
 
@@ -25,20 +21,45 @@ _COLUMNS: Final = ("condition", "class", "labelled_pixels", "iou", "ece_predicte
 
 
 def print_scores(scores: dict[str, dict[str, Any]], class_names: Sequence[str]) -> None:
-    """Print one column per condition: the summary, then the IoU of every class."""
-    table = Table("", *scores)
-    found = list(scores.values())
-    for key, label in _PERCENTS:
-        table.add_row(label, *[percent(values[key]) for values in found])
-    if all(values["auprc"] for values in found):
-        table.add_row("mean AUPRC [%]", *[percent(values["auprc"]["mean"]) for values in found])
-        table.add_row("Brier score", *[three_digits(values["brier"]) for values in found])
-        table.add_row("NLL (nats)", *[three_digits(values["nll"]) for values in found])
-    table.add_row("images", *[str(values["images"]) for values in found])
-    table.add_section()
+    """Print one column per condition: the summary, then the IoU of every class.
+
+    Without the package rich, which a vehicle need not have, the columns are separated by tabs.
+    """
+    head = ["", *scores]
+    summary = _summary_rows(scores)
+    classes = []
     for name in class_names:
-        table.add_row(escape(f"IoU {name}"), *[percent(values["iou"][name]) for values in found])
+        values = [percent(of_condition["iou"][name]) for of_condition in scores.values()]
+        classes.append([f"IoU {name}", *values])
+    try:
+        from rich.console import Console
+        from rich.markup import escape
+        from rich.table import Table
+    except ImportError:
+        for row in [head, *summary, *classes]:
+            print("\t".join(row))
+        return
+    table = Table(*head)
+    for row in summary:
+        table.add_row(*row)
+    table.add_section()
+    for label, *values in classes:
+        table.add_row(escape(label), *values)
     Console().print(table)
+
+
+def _summary_rows(scores: dict[str, dict[str, Any]]) -> list[list[str]]:
+    """Return label and values of the scores over all classes, one column per condition."""
+    found = list(scores.values())
+    rows = []
+    for key, label in _PERCENTS:
+        rows.append([label, *[percent(values[key]) for values in found]])
+    if all(values["auprc"] for values in found):
+        rows.append(["mean AUPRC [%]", *[percent(values["auprc"]["mean"]) for values in found]])
+        rows.append(["Brier score", *[three_digits(values["brier"]) for values in found]])
+        rows.append(["NLL (nats)", *[three_digits(values["nll"]) for values in found]])
+    rows.append(["images", *[str(values["images"]) for values in found]])
+    return rows
 
 
 def write_per_class(path: Path, document: dict[str, Any]) -> None:
