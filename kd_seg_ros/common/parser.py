@@ -58,7 +58,7 @@ class Parser(argparse.ArgumentParser):
         """
         settings.setdefault("formatter_class", HelpFormatter)
         super().__init__(prog, description=description, allow_abbrev=False, add_help=False, **settings)
-        self._general = self.add_argument_group("of every command")
+        self._general = self.add_argument_group("general options")
         self._general.add_argument("-h", "--help", action="help", help="print this help and exit")
         self._general.add_argument(
             "--version",

@@ -120,4 +120,4 @@ def test_help_states_defaults_and_ends_with_the_common_options(parser: Parser) -
     assert "what to run on (default: cpu)" in text
     assert "factors (default: 1.0 1.5)" in text
     assert text.count("default") == 3
-    assert text.rindex("--scales") < text.rindex("of every command:") < text.rindex("--quiet")
+    assert text.rindex("--scales") < text.rindex("general options:") < text.rindex("--quiet")
