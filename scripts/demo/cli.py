@@ -85,7 +85,6 @@ def _run(args: argparse.Namespace, command: str) -> None:
     recording = args.out / "recording"
     remove_bag(recording, args.bag)
     os.environ.update(isolated_environment(os.environ))
-    LOGGER.info(f"replaying through the node at {rate:.3g} times the recorded speed")
     replayed = replay(drive, _NODE, recording, ReplaySettings(args.model, args.provider, rate), args.out)
 
     LOGGER.info("scoring")
