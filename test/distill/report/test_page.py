@@ -66,7 +66,7 @@ def test_without_the_models_the_rest_is_there(
     arguments = ["report", str(trained / "taught"), "--out", str(tmp_path / "out")]
     assert main(arguments) == 0
     note = f"they need the models and the images. {trained / 'taught' / 'best.ckpt'} does not exist."
-    assert note in capsys.readouterr().out
+    assert note in capsys.readouterr().err
     page = Page(tmp_path / "out/report.html")
     assert note in page.text
     assert not {"panels", "worst", "mistakes", "borders"} & set(page.sections)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,7 @@ def test_what_cannot_be_shown_is_refused(make_run: MakeRun, tmp_path: Path) -> N
     with pytest.raises(UserError, match=r"is given 2 times"):
         load_runs([good, good])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match=r"best\.metrics\.json does not exist.*evaluate --checkpoint"):
+    with pytest.raises(UserError, match=r"best\.metrics\.json does not exist.*evaluate --model"):
         load_runs([good, tmp_path / "empty"])
     with pytest.raises(UserError, match="nowhere cannot be read"):
         load_runs([tmp_path / "nowhere"])
@@ -120,7 +121,7 @@ def test_an_empty_split_is_refused(make_run: MakeRun) -> None:
 
 
 def test_mean_iou_of_each_image_is_over_the_classes_of_its_labels(runs: list[Run]) -> None:
-    images = runs[0].images
+    images = deepcopy(runs[0].images)  # the runs are shared by all tests
     for number, found in enumerate(image_miou(images)):
         matrix = images.confusion[number]
         ious = []
