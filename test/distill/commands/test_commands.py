@@ -11,8 +11,8 @@ import onnx
 import pytest
 import torch
 import torchmetrics
-import yaml
 from acdc_tree import write_acdc, write_png
+from trained_runs import train_teacher_and_student
 
 import distill.export.agreement
 import distill.export.export_checkpoint
@@ -25,7 +25,6 @@ from distill.evaluation.predictors import torch_segmenter
 from distill.models.logit_calibration import LogitCalibration
 from kd_seg_ros.inference.engine import Engine
 
-BACKBONE = "mobilenetv4_conv_small_035"
 SIZE = (72, 120)
 
 
@@ -38,27 +37,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def runs(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
     """Folder with a trained teacher and a student distilled from it."""
     folder = tmp_path_factory.mktemp("runs")
-    common: dict[str, Any] = {
-        "out": str(folder),
-        "data": {
-            "root": str(data),
-            "crop": [80, 80],
-            "workers": 0,
-            "description": "noise",
-            "limitations": "all",
-        },
-        "student": {"backbone": BACKBONE, "channels": 8},
-        "training": {"epochs": 1, "batch_size": 4, "accumulate": 1, "learning_rate": 0.02},
-    }
-    distilled = common | {
-        "name": "student",
-        "teacher": {"checkpoint": str(folder / "teacher" / "best.ckpt")},
-        "objective": {"logits": "kl_border", "features": [{"loss": "cwd"}, {"loss": "lad"}, {"loss": "l2"}]},
-    }
-    for config in (common | {"name": "teacher"}, distilled):
-        path = folder / f"{config['name']}.yaml"
-        path.write_text(yaml.safe_dump(config))
-        assert main(["fit", "--config", str(path)]) == 0
+    train_teacher_and_student(folder, data)
     return folder
 
 
