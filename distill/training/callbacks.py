@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import (
     TQDMProgressBar,
 )
 
+from distill.checkpoints.background_io import BackgroundCheckpointIO
 from distill.checkpoints.lightning_io import BEST, LAST
 from distill.config import Config
 
@@ -31,6 +32,17 @@ class ProgressBar(TQDMProgressBar):
         super().on_exception(*args, **kwargs)
         if self._train_progress_bar is not None:
             self._train_progress_bar.close()
+
+
+class WriteFailures(Callback):
+    """Stops training as soon as a checkpoint could not be written, not only when the next one is due."""
+
+    def __init__(self, checkpoints: BackgroundCheckpointIO) -> None:
+        self._checkpoints = checkpoints
+
+    def on_train_batch_end(self, *_: Any, **__: Any) -> None:
+        """Raise UserError if a checkpoint could not be written."""
+        self._checkpoints.raise_failure()
 
 
 def best_checkpoint(config: Config) -> ModelCheckpoint:

@@ -13,15 +13,23 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.io import CheckpointIO
 from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 
-from distill.checkpoints.lightning_io import LAST, AtomicCheckpointIO, checkpoint_to_resume, epochs_done
+from distill.checkpoints.background_io import BackgroundCheckpointIO
+from distill.checkpoints.lightning_io import LAST, checkpoint_to_resume, epochs_done
 from distill.checkpoints.student import build_network
 from distill.common.device import default_device
 from distill.config import Config
 from distill.models.sync_batch_norm import synchronise_batch_norms
 from distill.teachers.configured import describe_teacher, load_teacher
-from distill.training.callbacks import ProgressBar, best_checkpoint, last_checkpoint, other_callbacks
+from distill.training.callbacks import (
+    ProgressBar,
+    WriteFailures,
+    best_checkpoint,
+    last_checkpoint,
+    other_callbacks,
+)
 from distill.training.data_module import SegmentationDataModule
 from distill.training.distillation import Distillation
 from distill.training.resume import check_epochs_left, config_changes, remedy
@@ -52,8 +60,15 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False, *, progre
 
     # Lightning's loop, which knows how many processes train.
     best = best_checkpoint(config)
-    callbacks = [*other_callbacks(config, progress_bar), best, last_checkpoint(config)]
-    trainer = make_trainer(config, callbacks, batches=data.images // config.training.batch_size)
+    checkpoints = BackgroundCheckpointIO()
+    callbacks = [
+        *other_callbacks(config, progress_bar),
+        WriteFailures(checkpoints),
+        best,
+        last_checkpoint(config),
+    ]
+    batches = data.images // config.training.batch_size
+    trainer = make_trainer(config, callbacks, checkpoints, batches)
     data.check_processes(trainer.world_size)
     if trainer.world_size > 1 and config.training.sync_batchnorm:
         student = synchronise_batch_norms(student, trainer.strategy.root_device.type)
@@ -83,13 +98,16 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False, *, progre
             _logger.info(line)
         write_run_config(config)
 
-    _train(trainer, module, data, resumed)
+    _train(trainer, module, data, resumed, checkpoints)
     return Path(best.best_model_path)
 
 
-def make_trainer(config: Config, callbacks: list[Callback], batches: int) -> lightning.Trainer:
+def make_trainer(
+    config: Config, callbacks: list[Callback], checkpoints: CheckpointIO, batches: int
+) -> lightning.Trainer:
     """Return Lightning's loop with the settings of ``training``.
 
+    :param checkpoints: reads and writes them.
     :param batches: number of batches per epoch.
     :raises UserError: for devices that are not there.
     """
@@ -109,7 +127,7 @@ def make_trainer(config: Config, callbacks: list[Callback], batches: int) -> lig
             check_val_every_n_epoch=training.validate_every,
             logger=TensorBoardLogger(config.run_folder, name="", version="tensorboard"),
             callbacks=callbacks,
-            plugins=[AtomicCheckpointIO()],
+            plugins=[checkpoints],
             default_root_dir=config.run_folder,
             num_sanity_val_steps=0,
             log_every_n_steps=min(10, batches),
@@ -155,16 +173,22 @@ def quieten_lightning() -> None:
 
 
 def _train(
-    trainer: lightning.Trainer, module: Distillation, data: SegmentationDataModule, resumed: Path | None
+    trainer: lightning.Trainer,
+    module: Distillation,
+    data: SegmentationDataModule,
+    resumed: Path | None,
+    checkpoints: BackgroundCheckpointIO,
 ) -> None:
     """Run the loop; turn a signal into a shell's exit status and PyTorch's refusals into a remedy."""
     try:
         trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
+        checkpoints.finish()
     except SystemExit as end:  # what Lightning makes of SIGTERM and Ctrl-C, with status 0 and 1
+        checkpoints.wait()
         number = signal.SIGTERM if isinstance(end, SIGTERMException) else signal.SIGINT
         if trainer.is_global_zero:
             saved = (module.config.run_folder / LAST).is_file()
-            then = f"--resume continues from {LAST}" if saved else "nothing is saved yet"
+            then = f"--resume resumes from {LAST}" if saved else "nothing is saved yet"
             _logger.warning("stopped in epoch %d by %s: %s", trainer.current_epoch, number.name, then)
         raise SystemExit(128 + number) from None
     except (RuntimeError, ValueError) as error:
@@ -172,6 +196,8 @@ def _train(
         if advice:
             raise UserError(advice) from error
         raise
+    finally:
+        checkpoints.wait()
 
 
 def _devices_and_nodes(config: Config) -> tuple[int | str, int]:
