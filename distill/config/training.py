@@ -30,6 +30,8 @@ class TrainingConfig(Section):
     """Number format; ``auto``: FP16 mixed precision on a GPU, FP32 on a CPU; ``64-true``: for comparisons."""
     compile: bool = False
     """Compile both networks by torch.compile: minutes at the start, then faster; needs a C++ compiler."""
+    logger: Literal["tensorboard", "csv", "wandb", "mlflow"] = "tensorboard"
+    """Where the curves go: a folder of this name in the run's; wandb and mlflow are packages of their own."""
     gradient_clip: Positive | None = None
     """Greatest norm of the whole gradient, longer ones are shortened to it; null: none are."""
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None

@@ -54,6 +54,7 @@ class Objective(nn.Module):
         config: ObjectiveConfig,
         student: FeatureShapes = NOTHING,
         teacher: FeatureShapes = NOTHING,
+        *,
         immediate: bool = True,
     ) -> None:
         super().__init__()
