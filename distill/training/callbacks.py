@@ -37,7 +37,7 @@ class ProgressBar(TQDMProgressBar):
         """Return the values to show: without the logger's version number, with the time that is left."""
         metrics = super().get_metrics(trainer, *args, **kwargs)
         metrics.pop("v_num", None)
-        batches = trainer.fit_loop.epoch_loop.batch_progress.current.processed
+        batches = trainer.fit_loop.epoch_loop.batch_progress.current.completed
         done = trainer.current_epoch + batches / max(1.0, float(trainer.num_training_batches))
         began, before = self._start
         left = time_left(monotonic() - began, done - before, (trainer.max_epochs or 0) - done)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
 import lightning
 import torch
 from torch import Tensor, nn
+from torch._dynamo.exc import TorchDynamoException
 
 from distill.checkpoints.student import deployed
 from distill.common.distributed import mean_over_processes
@@ -15,6 +17,7 @@ from distill.config import Config
 from distill.metrics import iou_per_class, mean_iou
 from distill.metrics.device_confusion import DeviceConfusion
 from distill.models.network import SegmentationNetwork
+from distill.models.output import Output
 from distill.training.adversary import Adversary
 from distill.training.feature_maps import training_heads
 from distill.training.finite_guard import FiniteGuard, Step
@@ -23,7 +26,9 @@ from distill.training.objective import make_objective
 from distill.training.optimiser import clip_gradients, use_fused
 from distill.training.teacher_cache import TeacherCache
 from kd_seg_ros.common.classes import IGNORE_ID
-from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.errors import UserError, first_line
+
+_logger = logging.getLogger(__name__)
 
 ADVERSARY = "adversary"
 """Key of a checkpoint under which the discriminator and its optimiser are kept."""
@@ -71,6 +76,8 @@ class Distillation(lightning.LightningModule):
 
         They are compiled once per image size: graphs of free size fail in some releases of PyTorch.
         """
+        # An earlier run of the same process may have fallen back to the networks as they are.
+        torch.compiler.set_stance("default")
         self.student.compile(dynamic=False)
         if self.teacher is not None:
             self.teacher.compile(dynamic=False)
@@ -123,9 +130,13 @@ class Distillation(lightning.LightningModule):
     def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
         """Return the loss of one batch (equation 3.2), and log every term."""
         batch["image"] = batch["image"].contiguous(memory_format=torch.channels_last)
-        # The teacher first: what it needs on its way is freed before the student's graph grows.
-        teacher = None if self._frozen_teacher is None else self._frozen_teacher(batch)
-        student = self.student(batch["image"])
+        try:
+            teacher, student = self._outputs(batch)
+        except TorchDynamoException as error:
+            # Nothing has been changed yet: the same step, and all after it, with the networks as they are.
+            torch.compiler.set_stance("force_eager")
+            _logger.warning("training.compile: not compiled, and slower for it: %s", first_line(error))
+            teacher, student = self._outputs(batch)
         progress = min(1.0, self.global_step / self._steps)
         total, terms = self.objective(batch, student, teacher, progress)
         other_values = {}
@@ -141,6 +152,12 @@ class Distillation(lightning.LightningModule):
         to_learn = (batch["labels"] != IGNORE_ID).sum() + batch["distil"].sum()
         self._pixels_to_learn = to_learn + (0 if self._pixels_to_learn is None else self._pixels_to_learn)
         return total
+
+    def _outputs(self, batch: dict[str, Any]) -> tuple[Output | None, Output]:
+        """Return the outputs of the teacher, if there is one, and of the student."""
+        # The teacher first: what it needs on its way is freed before the student's graph grows.
+        teacher = None if self._frozen_teacher is None else self._frozen_teacher(batch)
+        return teacher, self.student(batch["image"])
 
     def _log_terms(
         self,

@@ -15,6 +15,7 @@ import torch
 import yaml
 from acdc_tree import write_acdc
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch._dynamo.exc import TorchDynamoException
 
 from distill.__main__ import main
 from distill.checkpoints.student import load_student
@@ -305,3 +306,32 @@ def test_compiled_networks_keep_their_names_and_outputs() -> None:
         copied = copy.deepcopy(training.student)
     assert list(training.state_dict()) == names
     assert [f"student.{name}" for name in copied.state_dict()] == [n for n in names if "student." in n]
+
+
+def test_without_a_compiler_the_networks_run_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Distillation, "global_step", 0)
+    monkeypatch.setattr(Distillation, "current_epoch", 0)
+    monkeypatch.setattr(Distillation, "log", lambda *_, **__: None)
+    monkeypatch.setattr(Distillation, "log_dict", lambda *_, **__: None)
+    training = module(logits="kl")
+    data = batch(torch.randn(2, 3, 64, 64))
+    training.compile_networks()
+    call = training.student.forward
+
+    def failing(image: torch.Tensor) -> Any:
+        if not torch.compiler.is_compiling() and not stances:
+            stances.append("tried")
+            raise TorchDynamoException("no working C++ compiler\nfor you")
+        return call(image)
+
+    stances: list[str] = []
+    try:
+        with torch.compiler.set_stance("force_eager"):
+            monkeypatch.setattr(training.student, "forward", failing)
+            loss = training.training_step(data, 0)
+    finally:
+        torch.compiler.set_stance("default")
+    assert loss.isfinite()
+    assert caplog.messages == ["training.compile: not compiled, and slower for it: no working C++ compiler"]
