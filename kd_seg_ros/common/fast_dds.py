@@ -1,28 +1,69 @@
-"""Environment variables with which processes pass large images to each other through Fast DDS."""
+"""Settings with which processes pass large images to each other through Fast DDS: of others, and of this one."""
 
 from __future__ import annotations
 
+import ctypes
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from kd_seg_ros.common.share import share_path
 
 PROFILES: Final = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 """Variables that name Fast DDS' file of settings: the one of Fast DDS 3, and that of Fast DDS 2."""
+OWN_CHOICES: Final = (*PROFILES, "FASTDDS_BUILTIN_TRANSPORTS", "ROS_DISCOVERY_SERVER")
+"""Variables by which a user chooses settings or transports of Fast DDS; with one of them nothing is added."""
+OWN_FILES: Final = ("DEFAULT_FASTDDS_PROFILES.xml", "DEFAULT_FASTRTPS_PROFILES.xml")
+"""Settings that Fast DDS finds by itself in the current folder."""
 MEMORY: Final = {"MALLOC_MMAP_THRESHOLD_": "268435456", "MALLOC_TRIM_THRESHOLD_": "1073741824"}
 """Keep the memory of one image for the next instead of giving it back to the kernel."""
+MALLOPT: Final = {"MALLOC_MMAP_THRESHOLD_": -3, "MALLOC_TRIM_THRESHOLD_": -1}
+"""The same settings as numbers of the C library's ``mallopt``, for a process that runs already."""
+SHIPPED: Final = "config/fastdds_large_images.xml"
+SEGMENT_BYTES: Final = 64 * 2**20
+"""Size of the segment of shared memory that the shipped profile gives each process."""
+_FOLDER: Final = Path("/dev/shm")
 
 
-def large_image_environment(environment: Mapping[str, str]) -> dict[str, str]:
+def large_image_environment(environment: Mapping[str, str], processes: int = 1) -> dict[str, str]:
     """Return the variables to add to an environment; those that the user has set are left alone.
 
-    They give large images room in Fast DDS's shared memory (``config/fastdds_large_images.xml``) and in the
-    allocator; both are read when a process starts.
+    They give large images room in Fast DDS's shared memory (``config/fastdds_large_images.xml``), unless
+    another middleware is chosen or the room is not there, and in the allocator; both are read when a process
+    starts.
+
+    :param processes: number of processes that will get these variables.
     """
     added = {name: value for name, value in MEMORY.items() if name not in environment}
-    if not any(name in environment for name in PROFILES):
-        added[_profiles(environment)] = str(share_path("config/fastdds_large_images.xml"))
+    if uses_fast_dds(environment) and not _chosen(environment) and _has_room(processes):
+        added[_profiles(environment)] = str(share_path(SHIPPED))
     return added
+
+
+def prepare_large_images() -> str:
+    """Do the same for this process, before rclpy starts, and for those that it will start.
+
+    :return: what was done, for one line of the log; empty if the user's own settings, or another middleware,
+        leave nothing to do.
+    """
+    _keep_freed_memory()
+    if not uses_fast_dds(os.environ) or _chosen(os.environ):
+        return ""
+    variable = _profiles(os.environ)
+    if not _has_room(1):
+        return (
+            f"large images may get lost: {_FOLDER} has no room for {SEGMENT_BYTES // 2**20} MiB of Fast DDS' "
+            "shared memory, so that its own small setting stays (docs/ros.md, containers and users)"
+        )
+    file = str(share_path(SHIPPED))
+    os.environ[variable] = file
+    return f"large images: Fast DDS uses {file}; set {variable} to choose other settings"
+
+
+def uses_fast_dds(environment: Mapping[str, str]) -> bool:
+    """Return whether the ROS middleware is Fast DDS, as it is where nothing is chosen."""
+    return (environment.get("RMW_IMPLEMENTATION") or "rmw_fastrtps_cpp").startswith("rmw_fastrtps")
 
 
 def large_image_remedy(middleware: str, environment: Mapping[str, str]) -> str:
@@ -38,6 +79,31 @@ def large_image_remedy(middleware: str, environment: Mapping[str, str]) -> str:
         "large images need a larger shared-memory segment on the camera's side: start its driver with "
         f"{_profiles(environment)}=config/fastdds_large_images.xml of this package, or send image/compressed"
     )
+
+
+def _chosen(environment: Mapping[str, str]) -> bool:
+    """Return whether the user has chosen settings of Fast DDS, by a variable or a file in this folder."""
+    return any(name in environment for name in OWN_CHOICES) or any(Path(name).exists() for name in OWN_FILES)
+
+
+def _has_room(processes: int) -> bool:
+    """Return whether the segments of so many processes fit into shared memory."""
+    try:
+        status = os.statvfs(_FOLDER)
+    except OSError:
+        return False
+    # An eighth more: a segment has a head, and its locks and queues lie next to it.
+    return status.f_bavail * status.f_frsize >= processes * SEGMENT_BYTES * 9 // 8
+
+
+def _keep_freed_memory() -> None:
+    """Set :data:`MEMORY` for this process, where its C library is glibc, and for those that it will start."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    for name, value in MEMORY.items():
+        if name not in os.environ:
+            os.environ[name] = value
+            if mallopt is not None:
+                mallopt(MALLOPT[name], int(value))
 
 
 def _profiles(environment: Mapping[str, str]) -> str:
