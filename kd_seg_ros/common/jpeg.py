@@ -160,4 +160,5 @@ def _library() -> ModuleType | None:
     except ImportError:
         LOGGER.warning("damaged JPEG images are not noticed: simplejpeg is missing (pip install simplejpeg)")
         return None
-    return simplejpeg  # type: ignore[no-any-return]
+    module: ModuleType = simplejpeg
+    return module

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -66,7 +66,7 @@ def read_chunks(data: bytes, options: DecodeOptions) -> PngHeader:
     return PngHeader(*size, b"".join(kept), exif)
 
 
-def decode_png(data: bytes, options: DecodeOptions) -> NDArray[np.uint8] | NDArray[np.uint16]:
+def decode_png(data: bytes, options: DecodeOptions) -> NDArray[Any]:
     """Decode to [H, W], [H, W, 3] in BGR or [H, W, 4] in BGRA; uint16 if it has 16 bits per channel.
 
     :raises DecodeError: if the image is damaged, cut short or above the limit.
