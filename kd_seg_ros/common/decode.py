@@ -35,6 +35,7 @@ from kd_seg_ros.common.picture import (
     Picture,
     RGBImage,
     check_size,
+    check_white_level,
     convert,
     demosaic,
     scaled_to_8_bits,
@@ -86,6 +87,7 @@ def _view(msg: Any, encoding: str, height: int, width: int, options: DecodeOptio
     if name in PLANAR:
         return Picture(planar_to_rgb(msg, name, height, width), bgr=False)
     if name in DEEP:
+        check_white_level(options.white_level, f"encoding {encoding!r}")
         row = ENCODINGS[DEEP[name]]
         deep = _pixels(msg, height, width, 2 * row.pixel_bytes)
         return _to_colours(_scaled(msg, deep, height, width, options), row)

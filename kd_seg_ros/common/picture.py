@@ -98,13 +98,18 @@ def scaled_to_8_bits(deep: NDArray[np.uint16], white_level: int, name: str) -> N
     """Bring 16-bit values to 8 bits: round(255 · value / white_level), at most 255.
 
     :param deep: uint16 [H, W] or [H, W, C], in the machine's order of bytes.
-    :param white_level: 1…65535; 0: nobody has said it.
+    :param white_level: 1…65535; 0: it is not known.
     :param name: what the image is called in the error message.
-    :raises DecodeError: if the white level is 0, since the range of the values cannot be guessed.
+    :raises DecodeError: if the white level is not known.
     """
+    check_white_level(white_level, name)
+    return np.asarray(cv2.convertScaleAbs(deep, alpha=255 / white_level), np.uint8)
+
+
+def check_white_level(white_level: int, name: str) -> None:
+    """Raise :class:`DecodeError` for a white level of 0: the range of 16-bit values cannot be guessed."""
     if not white_level:
         raise DecodeError(
             f"{name} has more than 8 bits per channel: set white_level to the value that is white, such as "
             "4095 for a camera of 12 bits, or convert it to 8"
         )
-    return np.asarray(cv2.convertScaleAbs(deep, alpha=255 / white_level), np.uint8)
