@@ -1,4 +1,4 @@
-"""Settings with which processes pass large images to each other through Fast DDS: of others, and of this one."""
+"""Settings with which processes, this one included, pass large images to each other through Fast DDS."""
 
 from __future__ import annotations
 

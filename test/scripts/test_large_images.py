@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -28,7 +29,8 @@ def script() -> Any:
 
 
 @pytest.mark.parametrize(("image", "channels"), [("rgb8", 3), ("mono8", 1)])
-def test_one_run(script: Any, image: str, channels: int) -> None:
+def test_one_run(script: Any, image: str, channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", dict(os.environ))  # it unsets what other tests need
     arguments = argparse.Namespace(frames=4, hertz=20.0, size="30x40")
     result = script._run(script.Setting("as it comes", {}, image, "RELIABLE"), arguments)
     assert result["megabytes"] == 30 * 40 * channels / 1e6
