@@ -8,16 +8,15 @@ reading through the file once.
 from __future__ import annotations
 
 import heapq
-from array import array
 from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from zlib import crc32
 
-import numpy as np
 from rosbags.interfaces import Connection, ConnectionExtRosbag2, MessageDefinition, MessageDefinitionFormat
 
 from kd_seg_ros.bags.compression import LIMIT_BYTES
+from kd_seg_ros.bags.loose_messages import LooseMessages
 from kd_seg_ros.bags.mcap_records import (
     FOOTER_BYTES,
     HEAD_BYTES,
@@ -60,7 +59,7 @@ class McapFile:
         self._schemas: dict[int, Schema] = {}
         self._channels: dict[int, Channel] = {}
         self._chunks: list[ChunkEntry] = []
-        self._loose = _LooseMessages()
+        self._loose = LooseMessages()
         self._statistics: Statistics | None = None
         self._file = path.open("rb")
         try:
@@ -271,32 +270,6 @@ class McapFile:
             ext=ConnectionExtRosbag2(channel.encoding, parsed_offers(channel.offered)),
             owner=self,
         )
-
-
-class _LooseMessages:
-    """Messages that lie in no chunk, kept small: there may be millions."""
-
-    def __init__(self) -> None:
-        self._channels, self._times = array("H"), array("Q")
-        self._offsets, self._lengths = array("Q"), array("Q")
-
-    def add(self, message: StoredMessage) -> None:
-        """Keep where a message lies."""
-        self._channels.append(message.channel)
-        self._times.append(message.time)
-        self._offsets.append(message.offset)
-        self._lengths.append(message.length)
-
-    def span(self) -> list[int]:
-        """Return the first and the last log time, ns; nothing where there are no messages."""
-        return [min(self._times), max(self._times)] if self._times else []
-
-    def by_time(self) -> Iterator[StoredMessage]:
-        """Yield the messages by log time, those of equal times as they lie in the file."""
-        for index in np.argsort(np.array(self._times, np.uint64), kind="stable"):
-            yield StoredMessage(
-                self._channels[index], self._times[index], self._offsets[index], self._lengths[index]
-            )
 
 
 def _may_hold(chunk: ChunkEntry, wanted: Collection[int]) -> bool:

@@ -139,8 +139,8 @@ def _copy_unpacked(path: Path, target: Path, size: int | None) -> None:
 def _no_room(path: Path, size: int, free: int, folder: Path) -> UserError:
     there = f"{folder.parent} has {_text(max(free, 0))} free"
     return UserError(
-        f"{path}: unpacked it takes {_text(size)}, and {there}: set TMPDIR to a place with more room, or unpack "
-        "the bag with `ros2 bag convert`"
+        f"{path}: unpacked it takes {_text(size)}, and {there}: set TMPDIR to a place with more room, or "
+        "unpack the bag with `ros2 bag convert`"
     )
 
 
