@@ -69,12 +69,11 @@ class UnpackedFiles:
 
     def _unpack(self, path: Path) -> Path:
         folder = self._own_folder(path)
-        size = _unpacked_size(path)
         free = shutil.disk_usage(folder).free - _RESERVE_BYTES
-        if size is not None and size > free:
+        size = _unpacked_size(path, free)
+        if size > free:
             raise _no_room(path, size, free, folder)
-        told = "an unknown number of bytes" if size is None else _text(size)
-        LOGGER.info("unpacking %s (%s) into %s", path.name, told, folder.parent)
+        LOGGER.info("unpacking %s (%s) into %s", path.name, _text(size), folder.parent)
         target = folder / f"{len(self._files)}_{path.stem}"
         try:
             _copy_unpacked(path, target, size)
@@ -108,26 +107,31 @@ class UnpackedFiles:
 UNPACKED: Final = UnpackedFiles()
 
 
-def _unpacked_size(path: Path) -> int | None:
-    """Read from a file's head how many bytes it unpacks to; None where it does not say."""
+def _unpacked_size(path: Path, most: int) -> int:
+    """Return how many bytes a file unpacks to: what its head says, or else counted, up to above ``most``."""
     with path.open("rb") as file:
         head = file.read(18)  # the longest head of a frame
     try:
-        return zstd.get_frame_info(head).decompressed_size
-    except zstd.ZstdError as error:
-        raise ValueError(f"the head of the compressed file is damaged: {error}") from error
+        told = zstd.get_frame_info(head).decompressed_size
+        if told is not None:
+            return int(told)
+        size = 0
+        with zstd.open(path, "rb") as source:
+            while size <= most and (block := source.read(_BLOCK_BYTES)):
+                size += len(block)
+        return size
+    except (zstd.ZstdError, EOFError) as error:
+        raise ValueError(f"the compressed file is damaged or cut short: {error}") from error
 
 
-def _copy_unpacked(path: Path, target: Path, size: int | None) -> None:
-    """Unpack a file block by block, and give up before the disk is full."""
+def _copy_unpacked(path: Path, target: Path, size: int) -> None:
+    """Unpack a file block by block; one of more than ``size`` bytes is refused."""
     written = 0
     try:
         with path.open("rb") as packed, zstd.open(packed, "rb") as source, target.open("wb") as out:
             while block := source.read(_BLOCK_BYTES):
                 written += len(block)
-                if size is None and shutil.disk_usage(target.parent).free < _RESERVE_BYTES + len(block):
-                    raise _no_room(path, written, 0, target.parent)
-                if size is not None and written > size:
+                if written > size:
                     raise ValueError(f"it unpacks to more than the {size} bytes that it names")
                 out.write(block)
     except (zstd.ZstdError, EOFError) as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Final
 
 from rosbags.rosbag2 import CompressionMode, StoragePlugin, Writer
 from rosbags.rosbag2.storage_sqlite3 import Sqlite3Writer
@@ -33,7 +33,7 @@ class _SqliteWriter(Sqlite3Writer):
 class BagWriter(Writer):
     """rosbags' writer; the name of the bag's folder must be UTF-8, see :func:`file_stem`."""
 
-    STORAGE_PLUGINS: ClassVar = {**Writer.STORAGE_PLUGINS, StoragePlugin.SQLITE3: _SqliteWriter}
+    STORAGE_PLUGINS = {**Writer.STORAGE_PLUGINS, StoragePlugin.SQLITE3: _SqliteWriter}  # noqa: RUF012
 
 
 def file_stem(folder: Path) -> str:
