@@ -23,7 +23,7 @@ from kd_seg_ros.bags.channels import Channels
 from kd_seg_ros.bags.messages import IMAGE, METADATA_VERSION, header, image_cdr
 from kd_seg_ros.bags.writing import BagWriter
 from kd_seg_ros.common.child_process import python_module
-from kd_seg_ros.common.decode import RGB8
+from kd_seg_ros.common.encodings import RGB8
 from kd_seg_ros.common.ros_environment import isolated_environment
 from kd_seg_ros.playback.timing import read_timing
 

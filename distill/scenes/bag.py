@@ -30,7 +30,7 @@ from kd_seg_ros.bags.messages import (
     string_cdr,
 )
 from kd_seg_ros.bags.writing import BagWriter
-from kd_seg_ros.common.decode import MONO8, RGB8
+from kd_seg_ros.common.encodings import MONO8, RGB8
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.topics import COMPRESSED, CONDITION, LABELS
 

@@ -22,7 +22,7 @@ from kd_seg_ros.bags.bag_metadata import INFORMATION, METADATA
 from kd_seg_ros.bags.channels import Channels
 from kd_seg_ros.bags.messages import IMAGE, METADATA_VERSION, STRING, header, image_cdr, string_cdr
 from kd_seg_ros.bags.writing import STORAGES, BagWriter
-from kd_seg_ros.common.decode import RGB8
+from kd_seg_ros.common.encodings import RGB8
 from kd_seg_ros.faults.mcap_writer import McapLayout, mcap_bytes
 
 CAMERA: Final = "/camera/image_raw"
