@@ -26,6 +26,7 @@ OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.E
 class Activity(Enum):
     """Says what the node does with images."""
 
+    INACTIVE = "inactive: a lifecycle manager has not activated the node"
     RUNNING = "running"
     IDLE = "idle: nobody listens to an output"
     PAUSED = "paused by segmentation/set_enabled"

@@ -17,6 +17,7 @@ from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from kd_seg_ros.common.decode import FLOAT32, Picture
+from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.topics import (
     CONFIDENCE,
     MASK,
@@ -54,7 +55,13 @@ class Outputs:
             offered.append(OVERLAY)
         if settings.output_scale < 1:
             offered.append(SCALED_CAMERA_INFO)
-        self._publishers: dict[str, Publisher] = {topic.name: create_output(node, topic) for topic in offered}
+        self._publishers: dict[str, Publisher] = {}
+        try:
+            for topic in offered:
+                self._publishers[topic.name] = create_output(node, topic)
+        except UserError:
+            self.close()
+            raise
         self._size = (0, 0)
         # One thread each, so that a slow PNG encoder delays neither the overlay nor the next frame.
         self._overlay_thread = LatestJobThread("overlay", self._failed)
@@ -69,6 +76,11 @@ class Outputs:
         """End the threads that make pictures, after those under way."""
         self._overlay_thread.stop()
         self._png_thread.stop()
+
+    def close(self) -> None:
+        """Take back the topics; the threads have ended before."""
+        for publisher in self._publishers.values():
+            self._node.destroy_publisher(publisher)
 
     def heard(self, topic: OutputTopic) -> bool:
         """Return whether anybody subscribes to a topic; False if it is not offered."""

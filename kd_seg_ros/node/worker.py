@@ -62,17 +62,21 @@ class SegmentationWorker:
         self.recovery = Recovery(engine, node.get_logger().error)
         """Starts the engine again after a failure, and says what it is doing."""
         self._mailbox: Mailbox[tuple[float, Image | CompressedImage]] = Mailbox()
-        self._thread = Thread(target=self._work, name="worker")
+        self._thread: Thread | None = None
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread, for the first time or after :meth:`stop`."""
+        self.recovery.resume()
+        self._mailbox = Mailbox()
+        self._thread = Thread(target=self._work, name="worker")
         self._thread.start()
 
     def stop(self) -> None:
         """End after the frame under way."""
         self.recovery.stop()
         self._mailbox.close()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def give(self, message: Image | CompressedImage, arrival: float) -> None:
         """Hand over a new image, without waiting.

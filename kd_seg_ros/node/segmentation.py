@@ -1,0 +1,203 @@
+"""The parts of the node put together: camera images in, class masks and confidence out.
+
+There are three kinds of threads. The executor's thread takes messages and service calls, and runs two timers:
+one watches who listens and which cameras publish, the other reports on ``/diagnostics``. It never waits for
+the network: a new image goes into a mailbox of one slot. The worker (:mod:`kd_seg_ros.node.worker`) takes it
+from there and publishes mask and confidence. Pictures for people (:mod:`kd_seg_ros.node.outputs`) are made in
+threads after that.
+
+A frame that cannot be used is dropped, counted and reported; the node lives on. It ends when the network
+fails for good.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.utilities import get_rmw_implementation_identifier
+from sensor_msgs.msg import CompressedImage, Image
+from std_srvs.srv import SetBool
+
+from kd_seg_ros.common.fast_dds import large_image_remedy
+from kd_seg_ros.common.share import share_path
+from kd_seg_ros.common.topics import SET_ENABLED
+from kd_seg_ros.inference.engine import Engine
+from kd_seg_ros.node.camera import CameraSubscription
+from kd_seg_ros.node.diagnostics import Activity, Limits, State, assess, values
+from kd_seg_ros.node.diagnostics_publisher import DiagnosticsPublisher, Report
+from kd_seg_ros.node.memory import resident_mb
+from kd_seg_ros.node.outputs import Outputs
+from kd_seg_ros.node.parameters import Parameters
+from kd_seg_ros.node.threshold_parameters import ThresholdParameters
+from kd_seg_ros.node.worker import SegmentationWorker
+
+DEMO_MODEL: Final = "resource/demo_student.onnx"
+WATCH_PERIOD_S: Final = 0.25
+"""Seconds between two looks at who listens and which cameras publish."""
+
+
+class Segmentation:
+    """Segments the newest camera image, again and again, on a ROS node of either kind.
+
+    Made inactive: the model is loaded and the outputs are offered, but no image is subscribed to.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        settings: Parameters,
+        diagnostics: DiagnosticsPublisher,
+        on_given_up: Callable[[], None],
+    ) -> None:
+        """Open the model and all topics.
+
+        :param diagnostics: of the node, which may outlive this object.
+        :param on_given_up: called in the worker's thread, as its last act, when the network fails for good.
+        :raises UserError: for a parameter or a model that cannot be used.
+        """
+        self.node = node
+        self._settings = settings
+        self._on_given_up = on_given_up
+        self._diagnostics = diagnostics
+        self._active = False
+        self._enabled = True
+        self._last_image = time.monotonic()
+        self._model = Path(settings.model).expanduser() if settings.model else share_path(DEMO_MODEL)
+        self._engine = Engine(self._model, settings.provider, cuda_graph=settings.cuda_graph)
+        self._engine.warm_up()
+        with ExitStack() as undo:
+            self._make_parts(undo)
+            self._close_parts = undo.pop_all().close
+        self._reported = self._worker.statistics.summary()
+        self._lost = 0
+
+    def _make_parts(self, undo: ExitStack) -> None:
+        """Make topics, service and timers on the node.
+
+        :param undo: takes note of how each is taken back.
+        """
+        node, settings = self.node, self._settings
+        self._thresholds = ThresholdParameters(node, self._engine.card)
+        undo.callback(self._thresholds.close)
+        self._outputs = Outputs(node, settings, self._engine.card.palette)
+        undo.callback(self._outputs.close)
+        self._camera = CameraSubscription(
+            node,
+            self._on_image,
+            compressed=settings.compressed,
+            reliability=settings.reliability,
+            with_info=settings.output_scale < 1,
+        )
+        undo.callback(self._camera.close)
+        self._worker = SegmentationWorker(
+            node, settings, self._engine, self._thresholds, self._outputs, self._camera, self._give_up
+        )
+        undo.callback(node.destroy_service, node.create_service(SetBool, SET_ENABLED, self._set_enabled))
+        wall = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
+        for period, work in ((settings.period_s, self._publish_diagnostics), (WATCH_PERIOD_S, self._watch)):
+            undo.callback(node.destroy_timer, node.create_timer(period, work, clock=wall))
+
+    @property
+    def failure(self) -> str:
+        """Why the network has ended without being asked to; empty if it has not."""
+        recovery = self._worker.recovery
+        return recovery.trouble if recovery.given_up else ""
+
+    @property
+    def description(self) -> str:
+        """What runs and where the images come from, for a line of the log."""
+        network = f"{self._engine.card.name!r} on {self._engine.provider}"
+        return f"model {network}, images from {self._camera.topic}"
+
+    def activate(self) -> None:
+        """Subscribe to the camera as soon as an output is wanted, and start the threads."""
+        self._active = True
+        self._last_image = time.monotonic()
+        self._watch()
+        # Last, since whatever fails above (a signal may end ROS at any moment) must leave no threads running.
+        self._outputs.start()
+        self._worker.start()
+
+    def deactivate(self) -> None:
+        """Leave the camera and end the threads after the frame they are busy with."""
+        if self._active:
+            self._active = False
+            self._camera.update(False)
+            self._worker.stop()
+            self._outputs.stop()
+
+    def close(self) -> None:
+        """Take back all that was made on the node; the model is released with this object."""
+        self.deactivate()
+        self._close_parts()
+
+    def _on_image(self, message: Image | CompressedImage) -> None:
+        self._last_image = time.monotonic()
+        if self._enabled:
+            self._worker.give(message, self._last_image)
+        else:
+            self._worker.statistics.count("paused")
+
+    def _watch(self) -> None:
+        """Subscribe to the camera or leave it, as listeners and publishers come and go."""
+        wanted = self._active and (self._settings.active == "always" or self._outputs.wanted())
+        if wanted and not self._camera.subscribed:
+            self._last_image = time.monotonic()
+        self._camera.update(wanted)
+
+    def _set_enabled(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        if request.data and not self._enabled:
+            self._last_image = time.monotonic()
+        self._enabled = request.data
+        response.success = True
+        response.message = "segmenting" if request.data else "paused; the network stays loaded"
+        return response
+
+    def _activity(self) -> Activity:
+        if not self._active:
+            return Activity.INACTIVE
+        if not self._enabled:
+            return Activity.PAUSED
+        return Activity.RUNNING if self._camera.subscribed else Activity.IDLE
+
+    def _report(self) -> tuple[bytes, str, dict[str, str]]:
+        """Return level, message and values for ``/diagnostics``."""
+        worker = self._worker
+        state = State(
+            activity=self._activity(),
+            topic=self._camera.topic,
+            publishers=self._camera.publishers(),
+            obstacle=self._camera.obstacle(),
+            remedy=large_image_remedy(get_rmw_implementation_identifier(), os.environ),
+            silence_s=time.monotonic() - self._last_image,
+            lost=self._camera.lost,
+            lost_before=self._lost,
+            trouble=worker.recovery.trouble,
+            provider=self._engine.provider,
+            card=self._engine.card,
+            model=str(self._model),
+            sha256=self._engine.sha256,
+            memory_mb=resident_mb(),
+            now=worker.statistics.summary(),
+            before=self._reported,
+            drift=worker.drift.state() if worker.drift else None,
+        )
+        self._reported, self._lost = state.now, state.lost
+        names = ("max_processing_time_ms", "max_image_age_ms", "no_image_timeout_s")
+        limits = Limits(*(float(self.node.get_parameter(f"diagnostics.{name}").value) for name in names))
+        return *assess(state, limits), values(state)
+
+    def _publish_diagnostics(self) -> None:
+        self._diagnostics.publish(Report(self._engine.provider, *self._report()))
+
+    def _give_up(self) -> None:
+        """Make a last report before the node is told; called in the worker's thread."""
+        self._publish_diagnostics()
+        self._on_given_up()
