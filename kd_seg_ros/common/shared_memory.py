@@ -2,7 +2,8 @@
 
 Each participant has a segment ``fastdds_<16 hex digits>`` (``fastrtps_…`` before Fast DDS 3) and next to it a
 lock file, the same name with ``_el``, which its process keeps locked by ``flock`` as long as it lives. A
-process that is killed leaves both; ``fastdds shm clean`` finds them by the free lock, and so does this module.
+process that is killed leaves both; ``fastdds shm clean`` finds them by the free lock, and so does this
+module.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ class Removed:
 def remove_leftovers(folder: Path = FOLDER) -> Removed:
     """Remove the segments of this user's processes that have ended without doing so.
 
-    A segment whose lock is held, whose lock file is missing or only just made, or that belongs to another user
-    stays.
+    A segment stays whose lock is held, whose lock file is missing or was only just made, or that belongs to
+    another user.
     """
     count, size = 0, 0
     for segment in _segments(folder):
@@ -49,7 +50,7 @@ def remove_leftovers(folder: Path = FOLDER) -> Removed:
 
 
 def foreign_owners(folder: Path = FOLDER) -> list[int]:
-    """Return the ids of other users whose segments this process must not write, so that it cannot use them."""
+    """Return the ids of other users whose segments this process may not write, so that it hears nothing."""
     owners = set()
     for segment in _segments(folder):
         status = _status(segment)
@@ -118,7 +119,7 @@ def _remove_if_dead(segment: Path) -> int | None:
 
 
 def _mapped() -> set[int]:
-    """Return the inodes of the shared memory that this process has mapped; empty where /proc does not tell."""
+    """Return the inodes of shared memory that this process has mapped; empty where /proc does not tell."""
     try:
         lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -80,6 +80,9 @@ class ModelCard:
     expected_accuracy: dict[str, list[float]] = field(default_factory=dict)
     """Range of the images' expected accuracy in calibration, by condition; see
     :mod:`kd_seg_ros.inference.drift`."""
+    padding_multiple: int = 0
+    """The resized image is padded with zeros (of normalised colours) to multiples of this, as equally on
+    opposite sides as whole pixels allow; 1: never padded; 0: not known, in files of earlier versions."""
     agreement: dict[str, float] = field(default_factory=dict)
     """How closely the file follows the network in PyTorch, as checked at export."""
     schema: int = SCHEMA_VERSION
@@ -126,6 +129,8 @@ class ModelCard:
         for name in ("mean", "std"):
             self._demand(name, _is_triple(getattr(self, name), _is_number), "three numbers (RGB)")
         self._demand("parameters", _is_whole(self.parameters), "a whole number")
+        multiple = self.padding_multiple
+        self._demand("padding_multiple", _is_whole(multiple) and multiple >= 0, "a whole number, 0 or more")
         self._demand("config", isinstance(self.config, dict), "an object")
         for name in ("miou", "ece_before", "ece_after", "agreement"):
             scores = getattr(self, name)
@@ -155,6 +160,7 @@ class ModelCard:
 
 _OPTIONAL: Final = {
     "limitations",
+    "padding_multiple",
     "miou",
     "ece_before",
     "ece_after",

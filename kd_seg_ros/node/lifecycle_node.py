@@ -56,6 +56,12 @@ class LifecycleSegmentationNode(LifecycleNode):
         self.create_timer(_LOOK_S, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.get_logger().info("waiting to be configured by a lifecycle manager")
 
+    def idleness(self) -> str:
+        """Say why no frame has been segmented since the node was configured; empty if one has."""
+        if self.segmentation is None:
+            return "no frame was segmented: the node is not configured"
+        return self.segmentation.idleness()
+
     def stop(self) -> None:
         """End the threads after the frame they are busy with."""
         if self.segmentation is not None:

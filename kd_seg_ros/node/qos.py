@@ -13,12 +13,25 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.topics import OutputTopic, message_class
+from kd_seg_ros.common.topics import COMPRESSED, OutputTopic, message_class
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
+
+
+def output_name(node: Node, topic: OutputTopic) -> str:
+    """Return the full name of an output, after remapping.
+
+    What is published next to a topic (``segmentation/mask/compressed``) moves with it when it is remapped,
+    as image_transport's topics do, unless a rule names it itself.
+    """
+    resolved: str = node.resolve_topic_name(topic.name)
+    base, ending, _ = topic.name.rpartition(COMPRESSED)
+    if ending and resolved == node.resolve_topic_name(topic.name, only_expand=True):
+        return f"{node.resolve_topic_name(base)}{COMPRESSED}"
+    return resolved
 
 
 def create_output(node: Node, topic: OutputTopic) -> Publisher:
@@ -31,8 +44,9 @@ def create_output(node: Node, topic: OutputTopic) -> Publisher:
     durability = DurabilityPolicy.TRANSIENT_LOCAL if topic.latched else DurabilityPolicy.VOLATILE
     profile = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
     overriding = QoSOverridingOptions.with_default_policies()
+    name = output_name(node, topic)
     try:
-        return node.create_publisher(message_type, topic.name, profile, qos_overriding_options=overriding)
+        return node.create_publisher(message_type, name, profile, qos_overriding_options=overriding)
     except (ParameterException, RuntimeError) as error:
         raise UserError(f"cannot publish {topic.name}: {error}") from error
 

@@ -15,6 +15,7 @@ from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.suggest import did_you_mean, nearest
 from kd_seg_ros.common.topics import COMPRESSED, IMAGE, OUTPUTS
 from kd_seg_ros.node.parameter_names import QOS_OVERRIDES
+from kd_seg_ros.node.qos import output_name
 
 POLICIES: Final = [
     policy.name.lower() for policy in QoSOverridingOptions.with_default_policies().policy_kinds
@@ -41,7 +42,7 @@ def check_overrides(node: Node) -> None:
 
     :raises UserError: with the name at fault and the nearest that exists.
     """
-    outputs = {node.resolve_topic_name(topic.name): topic.name for topic in OUTPUTS}
+    outputs = {output_name(node, topic): topic.name for topic in OUTPUTS}
     base = node.resolve_topic_name(IMAGE)
     inputs = [base, f"{base}{COMPRESSED}"]
     elsewhere = []

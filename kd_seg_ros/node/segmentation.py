@@ -68,6 +68,7 @@ class Segmentation:
         self._diagnostics = diagnostics
         self._active = False
         self._enabled = True
+        self._was_wanted = False
         self._last_image = time.monotonic()
         self._model = Path(settings.model).expanduser() if settings.model else share_path(DEMO_MODEL)
         self._engine = Engine(self._model, settings.provider, cuda_graph=settings.cuda_graph)
@@ -110,6 +111,21 @@ class Segmentation:
         recovery = self._worker.recovery
         return recovery.trouble if recovery.given_up else ""
 
+    def idleness(self) -> str:
+        """Say why no frame has been segmented since the start; empty if one has."""
+        totals = self._worker.statistics.summary().totals
+        if totals.get("published"):
+            return ""
+        if totals.get("received"):
+            counts = ", ".join(f"{count} {event}" for event, count in totals.items())
+            return f"no frame was segmented of the images on {self._camera.topic}: {counts}"
+        if self._was_wanted:
+            return f"no frame was segmented: no image came on {self._camera.topic}"
+        return (
+            "no frame was segmented: nobody listens to an output, and the node works only then "
+            "(active:=always: on every image)"
+        )
+
     @property
     def description(self) -> str:
         """What runs and where the images come from, for a line of the log."""
@@ -150,6 +166,7 @@ class Segmentation:
         wanted = self._active and (self._settings.active == "always" or self._outputs.wanted())
         if wanted and not self._camera.subscribed:
             self._last_image = time.monotonic()
+        self._was_wanted |= wanted
         self._camera.update(wanted)
 
     def _set_enabled(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:

@@ -55,6 +55,10 @@ class SegmentationNode(Node):
         """Why the node has ended without being asked to; empty if it has not."""
         return self.segmentation.failure
 
+    def idleness(self) -> str:
+        """Say why no frame has been segmented since the start; empty if one has."""
+        return self.segmentation.idleness()
+
     def stop(self) -> None:
         """End the threads after the frame they are busy with."""
         self.segmentation.deactivate()
@@ -111,12 +115,17 @@ def _parser() -> Parser:
     parser.add_argument(
         "--expect-frames",
         action="store_true",
-        help="end with a line and status 1 if not one frame has been segmented, as for the replay of a bag",
+        help="end with status 1 if no frame has been segmented: for a replayed bag",
     )
     return parser
 
 
 def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Spin the node until it is told to stop; return the exit status.
+
+    :param options: of :func:`_parser`; with ``expect_frames`` it is an error if no frame has been segmented.
+    :param arguments: the whole command line.
+    """
     executor = SingleThreadedExecutor()  # first: made after a signal, it would complain of its clean-up
     node = LifecycleSegmentationNode(NAME) if options.lifecycle else SegmentationNode(NAME)
     for sentence in files_without(arguments, node.get_fully_qualified_name()):
@@ -129,8 +138,9 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     finally:
         node.stop()
         node.destroy_node()
-    if node.failure:
-        print(f"error: {node.failure}", file=sys.stderr)
+    trouble = node.failure or (node.idleness() if options.expect_frames else "")
+    if trouble:
+        print(f"error: {trouble}", file=sys.stderr)
         return 1
     return 0
 

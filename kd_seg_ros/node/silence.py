@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kd_seg_ros.common.fast_dds import PROFILES, large_image_remedy
+from kd_seg_ros.common.fast_dds import large_image_remedy
 from kd_seg_ros.common.shared_memory import NEEDED
 from kd_seg_ros.common.suggest import nearest
 from kd_seg_ros.common.topics import COMPRESSED
@@ -94,8 +94,8 @@ def _elsewhere(seen: Surroundings) -> str:
     siblings = sorted(name for name in seen.published if name.startswith(f"{base}/"))
     if siblings:
         return (
-            f"only {_list(siblings)} exists, which this node does not read: publish raw or compressed images, "
-            "as by `ros2 run image_transport republish`"
+            f"only {_list(siblings)} exists, which this node does not read: publish raw or compressed "
+            "images, as by `ros2 run image_transport republish`"
         )
     cameras = sorted({*_of_type(seen, RAW_TYPE), *(name.removesuffix(COMPRESSED) for name in packed)})
     if cameras:
@@ -105,7 +105,9 @@ def _elsewhere(seen: Surroundings) -> str:
         return f"images are published on {_list(first)}: remap the image topic, as by image:={best}{more}"
     settings = ", ".join([*unusual_settings(seen.environment), seen.middleware])
     if seen.other_nodes:
-        return f"no image topic is published, though {seen.other_nodes} other nodes are seen: start the camera"
+        return (
+            f"no image topic is published, though {seen.other_nodes} other nodes are seen: start the camera"
+        )
     return (
         f"no other node is seen at all: start the camera, with the settings of this process ({settings}; "
         f"ROS_DOMAIN_ID={seen.environment.get('ROS_DOMAIN_ID') or 0})"
@@ -126,8 +128,8 @@ def _on_the_way(seen: Surroundings) -> str:
         )
     if memory.free is not None and memory.free < NEEDED:
         return (
-            f"/dev/shm has {memory.free / 1e6:.0f} MB left: end what fills it (fastdds shm clean removes what "
-            "killed nodes have left), or give it more room (docker run --shm-size), and start both again"
+            f"/dev/shm has {memory.free / 1e6:.0f} MB left: end what fills it (fastdds shm clean removes "
+            "what killed nodes have left), or give it more room (docker run --shm-size), and start both again"
         )
     if memory.largest_of_others >= LARGE_SEGMENT:
         return f"{hz} The shared memory is large enough; if it sends, start camera and node again"
@@ -136,9 +138,7 @@ def _on_the_way(seen: Surroundings) -> str:
 
 def _of_type(seen: Surroundings, kind: str) -> list[str]:
     """List the published topics of a type, but for those of segmentation nodes."""
-    return [
-        name for name, kinds in seen.published.items() if kind in kinds and "/segmentation/" not in name
-    ]
+    return [name for name, kinds in seen.published.items() if kind in kinds and "/segmentation/" not in name]
 
 
 def _list(names: Sequence[str]) -> str:
