@@ -12,7 +12,6 @@ fails for good.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -21,26 +20,26 @@ from typing import Final
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.utilities import get_rmw_implementation_identifier
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import SetBool
 
-from kd_seg_ros.common.fast_dds import large_image_remedy
 from kd_seg_ros.common.share import share_path
 from kd_seg_ros.common.topics import SET_ENABLED
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.node.camera import CameraSubscription
-from kd_seg_ros.node.diagnostics import Activity, Limits, State, assess, values
-from kd_seg_ros.node.diagnostics_publisher import DiagnosticsPublisher, Report
-from kd_seg_ros.node.memory import resident_mb
+from kd_seg_ros.node.diagnostics import Activity
+from kd_seg_ros.node.diagnostics_publisher import DiagnosticsPublisher
 from kd_seg_ros.node.outputs import Outputs
 from kd_seg_ros.node.parameters import Parameters
+from kd_seg_ros.node.reporting import Activities, Reporting
 from kd_seg_ros.node.threshold_parameters import ThresholdParameters
 from kd_seg_ros.node.worker import SegmentationWorker
 
 DEMO_MODEL: Final = "resource/demo_student.onnx"
 WATCH_PERIOD_S: Final = 0.25
 """Seconds between two looks at who listens and which cameras publish."""
+LOOK_PERIOD_S: Final = 1.0
+"""Seconds between two looks at what keeps results from coming."""
 
 
 class Segmentation:
@@ -69,15 +68,13 @@ class Segmentation:
         self._active = False
         self._enabled = True
         self._was_wanted = False
-        self._last_image = time.monotonic()
+        self._activities = Activities()
         self._model = Path(settings.model).expanduser() if settings.model else share_path(DEMO_MODEL)
         self._engine = Engine(self._model, settings.provider, cuda_graph=settings.cuda_graph)
         self._engine.warm_up()
         with ExitStack() as undo:
             self._make_parts(undo)
             self._close_parts = undo.pop_all().close
-        self._reported = self._worker.statistics.summary()
-        self._lost = 0
 
     def _make_parts(self, undo: ExitStack) -> None:
         """Make topics, service and timers on the node.
@@ -101,8 +98,23 @@ class Segmentation:
             node, settings, self._engine, self._thresholds, self._outputs, self._camera, self._give_up
         )
         undo.callback(node.destroy_service, node.create_service(SetBool, SET_ENABLED, self._set_enabled))
+        self._reporting = Reporting(
+            node,
+            self._engine,
+            str(self._model),
+            settings.compressed,
+            self._camera,
+            self._worker,
+            self._diagnostics,
+            self._activities,
+        )
         wall = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
-        for period, work in ((settings.period_s, self._publish_diagnostics), (WATCH_PERIOD_S, self._watch)):
+        periodic = (
+            (settings.period_s, self._reporting.publish),
+            (LOOK_PERIOD_S, self._reporting.look),
+            (WATCH_PERIOD_S, self._watch),
+        )
+        for period, work in periodic:
             undo.callback(node.destroy_timer, node.create_timer(period, work, clock=wall))
 
     @property
@@ -135,7 +147,6 @@ class Segmentation:
     def activate(self) -> None:
         """Subscribe to the camera as soon as an output is wanted, and start the threads."""
         self._active = True
-        self._last_image = time.monotonic()
         self._watch()
         # Last, since whatever fails above (a signal may end ROS at any moment) must leave no threads running.
         self._outputs.start()
@@ -145,7 +156,7 @@ class Segmentation:
         """Leave the camera and end the threads after the frame they are busy with."""
         if self._active:
             self._active = False
-            self._camera.update(False)
+            self._watch()
             self._worker.stop()
             self._outputs.stop()
 
@@ -155,66 +166,37 @@ class Segmentation:
         self._close_parts()
 
     def _on_image(self, message: Image | CompressedImage) -> None:
-        self._last_image = time.monotonic()
+        now = time.monotonic()
+        self._activities.last_image = now
         if self._enabled:
-            self._worker.give(message, self._last_image)
+            self._worker.give(message, now)
         else:
             self._worker.statistics.count("paused")
 
     def _watch(self) -> None:
         """Subscribe to the camera or leave it, as listeners and publishers come and go."""
         wanted = self._active and (self._settings.active == "always" or self._outputs.wanted())
-        if wanted and not self._camera.subscribed:
-            self._last_image = time.monotonic()
         self._was_wanted |= wanted
         self._camera.update(wanted)
+        self._take_note()
 
     def _set_enabled(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        if request.data and not self._enabled:
-            self._last_image = time.monotonic()
         self._enabled = request.data
+        self._take_note()
         response.success = True
         response.message = "segmenting" if request.data else "paused; the network stays loaded"
         return response
 
-    def _activity(self) -> Activity:
+    def _take_note(self) -> None:
+        """Keep up to date what the node is doing."""
         if not self._active:
-            return Activity.INACTIVE
-        if not self._enabled:
-            return Activity.PAUSED
-        return Activity.RUNNING if self._camera.subscribed else Activity.IDLE
-
-    def _report(self) -> tuple[bytes, str, dict[str, str]]:
-        """Return level, message and values for ``/diagnostics``."""
-        worker = self._worker
-        state = State(
-            activity=self._activity(),
-            topic=self._camera.topic,
-            publishers=self._camera.publishers(),
-            obstacle=self._camera.obstacle(),
-            remedy=large_image_remedy(get_rmw_implementation_identifier(), os.environ),
-            silence_s=time.monotonic() - self._last_image,
-            lost=self._camera.lost,
-            lost_before=self._lost,
-            trouble=worker.recovery.trouble,
-            provider=self._engine.provider,
-            card=self._engine.card,
-            model=str(self._model),
-            sha256=self._engine.sha256,
-            memory_mb=resident_mb(),
-            now=worker.statistics.summary(),
-            before=self._reported,
-            drift=worker.drift.state() if worker.drift else None,
-        )
-        self._reported, self._lost = state.now, state.lost
-        names = ("max_processing_time_ms", "max_image_age_ms", "no_image_timeout_s")
-        limits = Limits(*(float(self.node.get_parameter(f"diagnostics.{name}").value) for name in names))
-        return *assess(state, limits), values(state)
-
-    def _publish_diagnostics(self) -> None:
-        self._diagnostics.publish(Report(self._engine.provider, *self._report()))
+            self._activities.become(Activity.INACTIVE)
+        elif not self._enabled:
+            self._activities.become(Activity.PAUSED)
+        else:
+            self._activities.become(Activity.RUNNING if self._camera.subscribed else Activity.IDLE)
 
     def _give_up(self) -> None:
         """Make a last report before the node is told; called in the worker's thread."""
-        self._publish_diagnostics()
+        self._reporting.publish()
         self._on_given_up()

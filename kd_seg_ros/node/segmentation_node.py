@@ -97,6 +97,8 @@ def main(args: list[str] | None = None) -> int:
         raise
     finally:
         rclpy.try_shutdown()
+        # Python takes its handlers back when it ends: a second SIGHUP would then kill it on its last steps.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         forced_end.ended()
 
 

@@ -18,20 +18,25 @@ _LOOK_S: Final = 0.25
 def end_on_hangup() -> None:
     """Make SIGHUP, which a closing terminal sends, end the program as SIGTERM does.
 
-    Call it in the main thread before any other thread starts. SIGHUP stays ignored where it is, as by
-    ``nohup``.
+    Call it in the main thread. SIGHUP stays ignored where it is, as by ``nohup``.
     """
     if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
         return
-    # rclpy listens to SIGINT and SIGTERM only, in C. A Python handler would wait until the main thread is
-    # back in Python; a thread of its own, to which the blocked signal is handed, need not.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    Thread(target=_pass_on_hangups, name="hangup", daemon=True).start()
+    # rclpy listens to SIGINT and SIGTERM only, in C. A Python handler runs when the main thread is back in
+    # Python, which may take long; but at once Python writes a byte to a pipe, which a thread waits for.
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing)
+    signal.signal(signal.SIGHUP, _nothing)
+    Thread(target=_pass_on_hangups, args=(reading,), name="hangup", daemon=True).start()
 
 
-def _pass_on_hangups() -> None:
-    while True:
-        signal.sigwait({signal.SIGHUP})
+def _nothing(*_: object) -> None:
+    """Do nothing in place of SIGHUP's default, which kills."""
+
+
+def _pass_on_hangups(reading: int) -> None:
+    while os.read(reading, 1):
         os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -71,7 +71,7 @@ def cause(seen: Surroundings) -> str:
     if not seen.publishers:
         return f"nobody publishes it; {_elsewhere(seen)}"
     number = f"{seen.publishers} publisher{'s' if seen.publishers > 1 else ''}"
-    return f"though it has {number}: {seen.obstacle or _on_the_way(seen)}"
+    return f"it has {number}, but {seen.obstacle or _on_the_way(seen)}"
 
 
 def unusual_settings(environment: Mapping[str, str]) -> list[str]:

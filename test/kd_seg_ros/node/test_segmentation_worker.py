@@ -79,6 +79,11 @@ def red(second: int) -> Image:
     return rgb_message(np.full((HEIGHT, WIDTH, 3), (255, 0, 0), np.uint8), second)
 
 
+def reported(node: Any) -> tuple[bytes, str]:
+    report = node._reporting.report()
+    return report.level, report.message
+
+
 def totals(node: Any) -> dict[str, int]:
     return node._worker.statistics.summary().totals
 
@@ -100,10 +105,10 @@ def test_a_frame_that_fails_is_counted_and_the_node_lives_on(held_node: Any) -> 
     held_node._engine.go_on.set()
     held_node._on_image(red(1))
     assert wait_until(lambda: totals(held_node).get("failed") == 1)
-    assert held_node._report()[:2] == (b"\x02", "the network failed on 1 frames")
+    assert reported(held_node) == (b"\x02", "the network failed on 1 frames")
     held_node._on_image(plain(0, 2))
     assert wait_until(lambda: totals(held_node).get("published") == 1)
-    assert held_node._report()[0] == b"\x00"
+    assert reported(held_node)[0] == b"\x00"
     assert held_node._engine.reopened == 0
 
 
@@ -114,7 +119,7 @@ def test_a_lost_device_is_opened_again(held_node: Any) -> None:
         assert wait_until(lambda: sum(totals(held_node).values()) == 2 * second)  # noqa: B023
     assert totals(held_node) == {"received": 8, "failed": 4, "published": 4}
     assert held_node._engine.reopened == 4
-    assert wait_until(lambda: held_node._report()[0] == b"\x00")
+    assert wait_until(lambda: reported(held_node)[0] == b"\x00")
 
 
 def test_a_device_that_stays_lost_ends_the_node(held_node: Any) -> None:
