@@ -109,8 +109,12 @@ def test_silence_is_an_error_that_says_where_images_are(settings: list[str], cli
             client.node.destroy_publisher(publisher)
         camera = client.publisher("image")
         assert client.spin_until(lambda: told("it has 1 publisher, but nothing arrives."))
-        camera.publish(rgb_message(IMAGE))
-        node.wait_for("images come on /activity/image", lambda: client.spin_until(lambda: False, 0.1))
+
+        def send() -> None:
+            camera.publish(rgb_message(IMAGE))
+            client.spin_until(lambda: False, 0.1)
+
+        node.wait_for("images come on /activity/image", send)
 
 
 def test_what_keeps_results_from_coming_is_told_in_the_log(settings: list[str], client: Client) -> None:
