@@ -11,7 +11,7 @@ REPEAT_S: Final = 30.0
 
 
 class Complaint:
-    """Decides when one matter is told in the log."""
+    """Decides when the log mentions one matter."""
 
     def __init__(self, repeat_s: float = REPEAT_S, clock: Callable[[], float] = time.monotonic) -> None:
         """Begin with nothing to tell.

@@ -91,7 +91,7 @@ class Segmentation:
             self._on_image,
             compressed=settings.compressed,
             reliability=settings.reliability,
-            with_info=settings.output_scale < 1,
+            with_info=settings.follows_camera_info(),
         )
         undo.callback(self._camera.close)
         self._worker = SegmentationWorker(
