@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from kd_seg_ros.common.share import share_path
+from kd_seg_ros.common.shared_memory import FOLDER, NEEDED, free_bytes
 
 PROFILES: Final = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 """Variables that name Fast DDS' file of settings: the one of Fast DDS 3, and that of Fast DDS 2."""
@@ -21,9 +22,6 @@ MEMORY: Final = {"MALLOC_MMAP_THRESHOLD_": "268435456", "MALLOC_TRIM_THRESHOLD_"
 MALLOPT: Final = {"MALLOC_MMAP_THRESHOLD_": -3, "MALLOC_TRIM_THRESHOLD_": -1}
 """The same settings as numbers of the C library's ``mallopt``, for a process that runs already."""
 SHIPPED: Final = "config/fastdds_large_images.xml"
-SEGMENT_BYTES: Final = 64 * 2**20
-"""Size of the segment of shared memory that the shipped profile gives each process."""
-_FOLDER: Final = Path("/dev/shm")
 
 
 def large_image_environment(environment: Mapping[str, str], processes: int = 1) -> dict[str, str]:
@@ -53,7 +51,7 @@ def prepare_large_images() -> str:
     variable = _profiles(os.environ)
     if not _has_room(1):
         return (
-            f"large images may get lost: {_FOLDER} has no room for {SEGMENT_BYTES // 2**20} MiB of Fast DDS' "
+            f"large images may get lost: {FOLDER} has no room for {NEEDED // 2**20} MiB of Fast DDS' "
             "shared memory, so that its own small setting stays (docs/ros.md, containers and users)"
         )
     file = str(share_path(SHIPPED))
@@ -88,12 +86,9 @@ def _chosen(environment: Mapping[str, str]) -> bool:
 
 def _has_room(processes: int) -> bool:
     """Return whether the segments of so many processes fit into shared memory."""
-    try:
-        status = os.statvfs(_FOLDER)
-    except OSError:
-        return False
+    free = free_bytes()
     # An eighth more: a segment has a head, and its locks and queues lie next to it.
-    return status.f_bavail * status.f_frsize >= processes * SEGMENT_BYTES * 9 // 8
+    return free is not None and free >= processes * NEEDED * 9 // 8
 
 
 def _keep_freed_memory() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from kd_seg_ros.common import fast_dds
 from kd_seg_ros.common.fast_dds import MEMORY, PROFILES, large_image_environment, prepare_large_images
+from kd_seg_ros.common.shared_memory import NEEDED
 
 FAST_DDS, FAST_RTPS = PROFILES
 
@@ -106,6 +107,6 @@ def test_freed_memory_is_kept_in_this_process() -> None:
 
 def test_what_fast_dds_reads_exists_in_every_layout() -> None:
     assert fast_dds.share_path(fast_dds.SHIPPED).is_file()
-    assert f"<segment_size>{fast_dds.SEGMENT_BYTES}</segment_size>" in (
+    assert f"<segment_size>{NEEDED}</segment_size>" in (
         fast_dds.share_path(fast_dds.SHIPPED).read_text()
     )
