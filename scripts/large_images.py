@@ -3,8 +3,8 @@
 A publisher and a subscriber (both rclpy, depth 1) run for some seconds per row: Fast DDS as it comes, then
 with the package's profile, then over UDP alone, which stands in for another machine (the network itself is
 not measured). The last rows are masks as the node sends them, each with a confidence, to a subscriber of
-depth 10, by a publisher that keeps one message or as many as the node does. The delay is from publishing to the callback; JPEG is encoded once
-and never decoded. CPU is a part of one core.
+depth 10, by a publisher that keeps one message or as many as the node does. The delay is from publishing to
+the callback; JPEG is encoded once and never decoded. CPU is a part of one core.
 """
 
 from __future__ import annotations

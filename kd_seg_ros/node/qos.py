@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
@@ -23,6 +23,7 @@ except ImportError:  # Humble
 DEPTH: Final = 5
 """Messages that an output keeps for subscribers that have lost a part of one. With 1 a message is replaced
 before the lost part is asked for: a subscriber reports a loss when it hears of the next message."""
+
 
 def output_name(node: Node, topic: OutputTopic) -> str:
     """Return the full name of an output, after remapping.

@@ -107,6 +107,4 @@ def test_freed_memory_is_kept_in_this_process() -> None:
 
 def test_what_fast_dds_reads_exists_in_every_layout() -> None:
     assert fast_dds.share_path(fast_dds.SHIPPED).is_file()
-    assert f"<segment_size>{NEEDED}</segment_size>" in (
-        fast_dds.share_path(fast_dds.SHIPPED).read_text()
-    )
+    assert f"<segment_size>{NEEDED}</segment_size>" in (fast_dds.share_path(fast_dds.SHIPPED).read_text())
