@@ -17,7 +17,6 @@ from kd_seg_ros.bags.resume_check import check_resume, fingerprint
 from kd_seg_ros.bags.segmenting import Notes, Output, output_topics, segment, topics_to_copy
 from kd_seg_ros.bags.summary import FrameTable
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.engine import Engine
 
 LOGGER = logging.getLogger(__name__)
@@ -68,7 +67,7 @@ def segment_bag(
         the network fails. What was done before is kept.
     """
     copied = [] if settings.copy is None else topics_to_copy(reader, bag, cameras, settings.copy)
-    command = _command(bag, reader, cameras, model, settings, copied)
+    command = _command(bag, reader, cameras, engine, settings, copied)
     kept = check_resume(settings.out, command, bag, settings.overwrite)
     notes = Notes(**kept) if kept else Notes(command)
     if notes.finished:
@@ -101,14 +100,14 @@ def _command(
     bag: Path,
     reader: Reader,
     cameras: Sequence[CameraTopics],
-    model: Path,
+    engine: Engine,
     settings: SegmentationSettings,
     copied: Sequence[str],
 ) -> dict[str, Any]:
     """Describe a run by all that its output depends on; only a run of the same description is resumed."""
     return {
         "the input": fingerprint(reader, bag),
-        "the model": sha256(model),
+        "the model": engine.sha256,
         "--provider": settings.provider,
         "--topic": [camera.topic for camera in cameras],
         "--copy": list(copied),

@@ -31,7 +31,7 @@ from std_srvs.srv import SetBool
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.fast_dds import large_image_remedy
 from kd_seg_ros.common.parser import Parser
-from kd_seg_ros.common.share import share_path
+from kd_seg_ros.common.share import default_model
 from kd_seg_ros.common.topics import SET_ENABLED
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.node.camera import CameraSubscription
@@ -45,7 +45,6 @@ from kd_seg_ros.node.ros_log_handler import forward_logs
 from kd_seg_ros.node.threshold_parameters import ThresholdParameters
 from kd_seg_ros.node.worker import SegmentationWorker
 
-DEMO_MODEL: Final = "resource/demo_student.onnx"
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 WATCH_PERIOD_S: Final = 0.25
 """Seconds between two looks at who listens and which cameras publish."""
@@ -64,8 +63,13 @@ class SegmentationNode(Node):
         self._settings = declare_parameters(self)
         refuse_unused_overrides(self)
         model = self._settings.model
-        self._model = Path(model).expanduser() if model else share_path(DEMO_MODEL)
-        self._engine = Engine(self._model, self._settings.provider, cuda_graph=self._settings.cuda_graph)
+        self._model = Path(model).expanduser() if model else default_model()
+        self._engine = Engine(
+            self._model,
+            self._settings.provider,
+            cuda_graph=self._settings.cuda_graph,
+            threads=self._settings.threads,
+        )
         thresholds = ThresholdParameters(self, self._engine.card)
         self._engine.warm_up()
 
