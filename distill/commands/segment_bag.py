@@ -70,7 +70,7 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
         engine = Engine(args.model, args.provider, threads=args.threads)
         with interruption.deferred():
             stop = interruption.requested
-            notes = segment_bag(args.bag, reader, cameras, args.model, engine, settings, stop)
+            notes = segment_bag(args.bag, reader, cameras, engine, settings, stop)
     _report(args, notes)
     if interruption.requested():
         return interruption.status

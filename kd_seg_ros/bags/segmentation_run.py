@@ -54,14 +54,13 @@ def segment_bag(
     bag: Path,
     reader: Reader,
     cameras: Sequence[CameraTopics],
-    model: Path,
     engine: Engine,
     settings: SegmentationSettings,
     stop: Callable[[], bool] = lambda: False,
 ) -> Notes:
     """Segment all frames of an open bag that are not segmented yet; return how far it got.
 
-    :param model: file of the engine, by whose SHA-256 a run is resumed with the same model only.
+    :param engine: a run is resumed only with the same model file, by its SHA-256.
     :param stop: asked after every frame; when it says so, what is done is kept and this returns.
     :raises UserError: if the output is in the way or cannot be written, the bag turns out to be damaged, or
         the network fails. What was done before is kept.
