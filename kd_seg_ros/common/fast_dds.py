@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from kd_seg_ros.common.allocator import VARIABLES
 from kd_seg_ros.common.share import share_path
 from kd_seg_ros.common.shared_memory import FOLDER, NEEDED, free_bytes
 
@@ -17,10 +17,8 @@ OWN_CHOICES: Final = (*PROFILES, "FASTDDS_BUILTIN_TRANSPORTS", "ROS_DISCOVERY_SE
 """Variables by which a user chooses settings or transports of Fast DDS; with one of them nothing is added."""
 OWN_FILES: Final = ("DEFAULT_FASTDDS_PROFILES.xml", "DEFAULT_FASTRTPS_PROFILES.xml")
 """Settings that Fast DDS finds by itself in the current folder."""
-MEMORY: Final = {"MALLOC_MMAP_THRESHOLD_": "268435456", "MALLOC_TRIM_THRESHOLD_": "1073741824"}
+MEMORY: Final = VARIABLES
 """Keep the memory of one image for the next instead of giving it back to the kernel."""
-MALLOPT: Final = {"MALLOC_MMAP_THRESHOLD_": -3, "MALLOC_TRIM_THRESHOLD_": -1}
-"""The same settings as numbers of the C library's ``mallopt``, for a process that runs already."""
 SHIPPED: Final = "config/fastdds_large_images.xml"
 
 
@@ -40,12 +38,13 @@ def large_image_environment(environment: Mapping[str, str], processes: int = 1) 
 
 
 def prepare_large_images() -> str:
-    """Do the same for this process, before rclpy starts, and for those that it will start.
+    """Make room in Fast DDS's shared memory for this process, before it makes its first node.
+
+    Processes that it starts later inherit the variable.
 
     :return: what was done, for one line of the log; empty if the user's own settings, or another middleware,
         leave nothing to do.
     """
-    _keep_freed_memory()
     if not uses_fast_dds(os.environ) or _chosen(os.environ):
         return ""
     variable = _profiles(os.environ)
@@ -89,16 +88,6 @@ def _has_room(processes: int) -> bool:
     free = free_bytes()
     # An eighth more: a segment has a head, and its locks and queues lie next to it.
     return free is not None and free >= processes * NEEDED * 9 // 8
-
-
-def _keep_freed_memory() -> None:
-    """Set :data:`MEMORY` for this process, where its C library is glibc, and for those that it will start."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    for name, value in MEMORY.items():
-        if name not in os.environ:
-            os.environ[name] = value
-            if mallopt is not None:
-                mallopt(MALLOPT[name], int(value))
 
 
 def _profiles(environment: Mapping[str, str]) -> str:
