@@ -46,6 +46,13 @@ OUTPUTS: Final[Mapping[str, type[np.generic[Any]]]] = {
 }
 """The outputs, all [H, W], with their types."""
 
+NETWORK_IMAGE: Final = "network.image"
+"""Name, inside the graph, of what the network alone takes: normalised and padded planes, RGB, float16 or
+float32 [1, 3, h, w]. The margins are 0; of an odd one the larger half is below and to the right."""
+NETWORK_LOGITS: Final = "network.logits"
+"""Name, inside the graph, of what the network alone returns: its logits at its own stride, not yet calibrated
+or upsampled, float16 or float32 [1, C, h', w']."""
+
 SCORES: Final = "scores"
 """First part of the names of values inside the graph, see :func:`scores_name`."""
 
