@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -36,12 +37,14 @@ def check_image_sizes(network: SegmentationNetwork, config: Config, validation: 
     :raises UserError: naming the size.
     """
     scale = config.data.working_scale
-    with Image.open(validation.image) as image:
-        whole = round(image.height * scale), round(image.width * scale)
+    sizes = [(config.train_size, "the crops of training")]
+    # An image that cannot be read is reported where it is read.
+    with suppress(OSError), Image.open(validation.image) as image:
+        sizes.append(((round(image.height * scale), round(image.width * scale)), "the images of validation"))
     tensors = (*network.named_parameters(), *network.named_buffers())
     state = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors}
     training = network.training
-    for size, what in ((config.train_size, "the crops of training"), (whole, "the images of validation")):
+    for size, what in sizes:
         try:
             with torch.no_grad():
                 functional_call(network.eval(), state, (torch.empty(1, 3, *size, device="meta"),))

@@ -63,6 +63,7 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False, *, progre
         start_from(student, Path(config.student.checkpoint), config.data.class_names)
     student = student.to(memory_format=torch.channels_last)
     data = SegmentationDataModule(config)
+    check_image_sizes(student, config, data.validation[0])
 
     # Lightning's loop, which knows how many processes train.
     best = best_checkpoint(config)
@@ -76,6 +77,8 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False, *, progre
     batches = data.images // config.training.batch_size
     trainer = make_trainer(config, callbacks, checkpoints, batches)
     data.check_processes(trainer.world_size)
+    check_accumulation(config, batches)
+    check_shared_memory(config, trainer.num_devices)
     if trainer.world_size > 1 and config.training.sync_batchnorm:
         student = synchronise_batch_norms(student, trainer.strategy.root_device.type)
 
@@ -88,11 +91,7 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False, *, progre
     if config.training.compile:
         module.compile_networks()
 
-    # What can be known to fail is found before the folder of an earlier run is touched.
-    check_image_sizes(student, config, data.validation[0])
-    check_accumulation(config, batches)
-    check_shared_memory(config, trainer.num_devices)
-
+    # The run's folder. Only now: a mistake above must not cost the run that is to be overwritten.
     with ExitStack() as stack:
         if trainer.is_global_zero:
             stack.enter_context(locked(config.run_folder))
