@@ -44,6 +44,15 @@ def module(**objective: Any) -> Distillation:
     return Distillation(parse_config(values, "here"), network(), network() if objective else None)
 
 
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a module run without a trainer."""
+    monkeypatch.setattr(Distillation, "global_step", 0)
+    monkeypatch.setattr(Distillation, "current_epoch", 0)
+    monkeypatch.setattr(Distillation, "log", lambda *_, **__: None)
+    monkeypatch.setattr(Distillation, "log_dict", lambda *_, **__: None)
+
+
 def batch(image: torch.Tensor) -> dict[str, Any]:
     labels = torch.randint(0, 19, (len(image), *image.shape[2:]))
     return {
@@ -86,6 +95,31 @@ def test_an_image_that_is_not_finite_is_found_by_its_file() -> None:
     image[1, 0, 5, 5] = float("nan")
     with pytest.raises(UserError, match=r"semantic.*frame0\.png, frame1\.png"):
         module().training_step(batch(image), 0)
+
+
+def test_validation_without_a_labelled_pixel_is_refused() -> None:
+    """There would be no mIoU, and the first epoch's checkpoint would stay the best."""
+    training = module()
+    training.trainer = SimpleNamespace(world_size=1, sanity_checking=False)  # type: ignore[assignment]
+    training._confusion.update(torch.full((4, 4), 255), torch.zeros(4, 4, dtype=torch.int64))
+    with pytest.raises(UserError, match="every pixel of the validation labels is ignored"):
+        training.on_validation_epoch_end()
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize(("ignored", "distil", "refused"), [(64, 0, True), (64, 64, False), (63, 0, False)])
+def test_an_epoch_without_anything_to_learn_from_is_refused(ignored: int, distil: int, refused: bool) -> None:
+    """Unlabelled images leave all of their pixels to the teacher: they are no mistake."""
+    training, data = module(), batch(torch.randn(2, 3, 64, 64))
+    data["labels"][:, :ignored] = 255
+    data["distil"][:, distil:] = False
+    training.training_step(data, 0)
+    training.training_step(data, 1)
+    if not refused:
+        training.on_train_epoch_end()
+        return
+    with pytest.raises(UserError, match="every pixel of the training labels is ignored"):
+        training.on_train_epoch_end()
 
 
 def test_the_teacher_is_hidden_and_shared_by_copies() -> None:
@@ -308,13 +342,10 @@ def test_compiled_networks_keep_their_names_and_outputs() -> None:
     assert [f"student.{name}" for name in copied.state_dict()] == [n for n in names if "student." in n]
 
 
+@pytest.mark.usefixtures("alone")
 def test_without_a_compiler_the_networks_run_as_they_are(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(Distillation, "global_step", 0)
-    monkeypatch.setattr(Distillation, "current_epoch", 0)
-    monkeypatch.setattr(Distillation, "log", lambda *_, **__: None)
-    monkeypatch.setattr(Distillation, "log_dict", lambda *_, **__: None)
     training = module(logits="kl")
     data = batch(torch.randn(2, 3, 64, 64))
     training.compile_networks()

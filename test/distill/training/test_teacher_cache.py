@@ -126,7 +126,7 @@ def test_two_runs_may_write_one_file_at_the_same_time(config: Config) -> None:
     contents = [load_file(file) for file in files]
 
     def fill(_: int) -> None:
-        for _ in range(10):
+        for _ in range(3):
             for file, tensors in zip(files, contents, strict=True):
                 _write(file, tensors)
 
