@@ -1,7 +1,7 @@
 """Calls into a library that may never return, such as a network that holds an endless loop.
 
-Python answers a signal only when the main thread is back from such a call. Here a thread is told of the signal
-at once. It gives the call some seconds to end by itself, then asks the library to end it.
+Python answers a signal only when the main thread is back from such a call. Here a thread is told of the
+signal at once. It gives the call some seconds to end by itself, then asks the library to end it.
 """
 
 from __future__ import annotations
