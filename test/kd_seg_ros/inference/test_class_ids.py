@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from kd_seg_ros.inference.class_ids import ClassIds
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.errors import EngineError
 
-FEW = {"class_names": ("road", "car"), "palette": ((0, 0, 0), (1, 1, 1))}
+FEW: dict[str, Any] = {"class_names": ("road", "car"), "palette": ((0, 0, 0), (1, 1, 1))}
 
 
 def test_known_ids_and_the_ignore_id_stay() -> None:
