@@ -89,15 +89,15 @@ def test_opens_with_or_without_room_for_a_copy(
 
 THREADS = """
 import os, sys
+os.sched_setaffinity(0, {int(sys.argv[2])})
 from pathlib import Path
 from kd_seg_ros.inference.engine import Engine
-os.sched_setaffinity(0, {int(sys.argv[2])})
 before = len(os.listdir("/proc/self/task"))
 engine = Engine(sys.argv[1], "cpu", threads=int(sys.argv[3]))
 engine.warm_up()
 tasks = list(Path("/proc/self/task").iterdir())
-lines = [line for task in tasks for line in (task / "status").read_text().splitlines()]
-print(len(tasks) - before, *sorted({line.split()[1] for line in lines if line.startswith("Cpus_allowed_list")}))
+texts = [(task / "status").read_text() for task in tasks]
+print(len(tasks) - before, *sorted({text.split("Cpus_allowed_list:")[1].split()[0] for text in texts}))
 """
 
 
