@@ -30,6 +30,7 @@ from kd_seg_ros.common.command_line import add_json_option, fail, print_json, ru
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.option_types import positive, topic
 from kd_seg_ros.common.ros_environment import isolate_this_process
+from kd_seg_ros.common.share import DEMO_MODEL, share_path
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.providers import PROVIDERS
 
@@ -90,7 +91,7 @@ def _check(args: argparse.Namespace) -> None:
     import rclpy  # noqa: F401 (whether it is there)
 
     if args.attach is None and args.model is None:
-        raise UserError("--model FILE is needed, or --attach NAMESPACE for a node that runs already")
+        args.model = share_path(DEMO_MODEL)  # as the node itself does
     if args.lock_step and args.rate != 1.0:
         raise UserError(
             "--rate has no meaning with --lock-step: frames are sent as fast as they are answered"
@@ -153,7 +154,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         metavar="FILE",
-        help="ONNX file, as `kd_seg export` writes it, for the node that is started here",
+        help="ONNX file, as `kd_seg export` writes it, for the node that is started here (default: the demo "
+        "student shipped with the package)",
     )
     add("--provider", choices=tuple(PROVIDERS), default="cuda", help="what the network runs on")
     add(

@@ -24,6 +24,7 @@ from kd_seg_ros.bags.video import pictures_of, writer_for
 from kd_seg_ros.common.command_line import add_json_option, print_json, run_command
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.option_types import share, topic
+from kd_seg_ros.common.share import DEMO_MODEL, share_path
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.providers import PROVIDERS
@@ -50,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, interruption: Interruption) -> int:
+    args.model = args.model or share_path(DEMO_MODEL)
     settings = SegmentationSettings(
         out=args.out,
         provider=args.provider,
@@ -167,7 +169,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add = parser.add_argument
     add("bag", type=Path, metavar="BAG", help="rosbag2 to read: its folder, or one .mcap or .db3 file")
-    add("--model", type=Path, required=True, metavar="FILE", help="ONNX file, as `kd_seg export` writes it")
+    add(
+        "--model",
+        type=Path,
+        metavar="FILE",
+        help="ONNX file, as `kd_seg export` writes it (default: the demo student shipped with the package)",
+    )
     add("--out", type=Path, required=True, metavar="BAG", help="rosbag2 folder to write")
     add("--provider", choices=tuple(PROVIDERS), default="cuda", help="what the network runs on")
     add(

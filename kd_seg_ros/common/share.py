@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Final
 
 from kd_seg_ros.common.errors import UserError
 
 PACKAGE = "kd_seg_ros"
+DEMO_MODEL: Final = "resource/demo_student.onnx"
+"""The model file that is used where none is named."""
 
 
 def share_path(relative: str) -> Path:

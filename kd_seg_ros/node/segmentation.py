@@ -23,7 +23,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import SetBool
 
-from kd_seg_ros.common.share import share_path
+from kd_seg_ros.common.share import DEMO_MODEL, share_path
 from kd_seg_ros.common.topics import SET_ENABLED
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.node.camera import CameraSubscription
@@ -35,7 +35,6 @@ from kd_seg_ros.node.reporting import Activities, Reporting
 from kd_seg_ros.node.threshold_parameters import ThresholdParameters
 from kd_seg_ros.node.worker import SegmentationWorker
 
-DEMO_MODEL: Final = "resource/demo_student.onnx"
 WATCH_PERIOD_S: Final = 0.25
 """Seconds between two looks at who listens and which cameras publish."""
 LOOK_PERIOD_S: Final = 1.0

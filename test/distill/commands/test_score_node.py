@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 from pathlib import Path
@@ -26,6 +27,7 @@ from demo_drive import (
 )
 from tiny_model import write_tiny_model
 
+from distill.commands import score_node
 from distill.commands.score_node import main
 from kd_seg_ros.inference.engine import Engine
 
@@ -151,8 +153,18 @@ def complaint(capsys: pytest.CaptureFixture[str], bag: Path, *options: object, s
     return line
 
 
+def test_without_a_model_the_shipped_one_is_used_as_by_the_node() -> None:
+    args = argparse.Namespace(
+        attach=None, model=None, lock_step=False, rate=1.0, recording=None, out=None, provider="cpu"
+    )
+    score_node._check(args)
+    assert args.model.name == "demo_student.onnx"
+    args.attach, args.model = "/front", None
+    score_node._check(args)
+    assert args.model is None
+
+
 def test_mistakes(tmp_path: Path, model: Path, bag: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "--model FILE is needed, or --attach" in complaint(capsys, bag, status=2)
     given = ["--model", model]
     assert "--rate has no meaning" in complaint(capsys, bag, *given, "--lock-step", "--rate", 2, status=2)
     assert "exists already" in complaint(capsys, bag, *given, "--recording", tmp_path, status=2)
