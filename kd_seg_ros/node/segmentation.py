@@ -23,7 +23,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import SetBool
 
-from kd_seg_ros.common.share import DEMO_MODEL, share_path
+from kd_seg_ros.common.share import default_model
 from kd_seg_ros.common.topics import SET_ENABLED
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.node.camera import CameraSubscription
@@ -68,8 +68,10 @@ class Segmentation:
         self._enabled = True
         self._was_wanted = False
         self._activities = Activities()
-        self._model = Path(settings.model).expanduser() if settings.model else share_path(DEMO_MODEL)
-        self._engine = Engine(self._model, settings.provider, cuda_graph=settings.cuda_graph)
+        self._model = Path(settings.model).expanduser() if settings.model else default_model()
+        self._engine = Engine(
+            self._model, settings.provider, cuda_graph=settings.cuda_graph, threads=settings.threads
+        )
         self._engine.warm_up()
         with ExitStack() as undo:
             self._make_parts(undo)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 from pathlib import Path
@@ -153,15 +152,12 @@ def complaint(capsys: pytest.CaptureFixture[str], bag: Path, *options: object, s
     return line
 
 
-def test_without_a_model_the_shipped_one_is_used_as_by_the_node() -> None:
-    args = argparse.Namespace(
-        attach=None, model=None, lock_step=False, rate=1.0, recording=None, out=None, provider="cpu"
-    )
-    score_node._check(args)
-    assert args.model.name == "demo_student.onnx"
-    args.attach, args.model = "/front", None
-    score_node._check(args)
-    assert args.model is None
+def test_the_demo_student_unless_told_otherwise(
+    bag: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert score_node.default_model().name == "demo_student.onnx"
+    monkeypatch.setattr(score_node, "default_model", lambda: Path("another.onnx"))
+    assert "another.onnx: no such model file" in complaint(capsys, bag, status=2)
 
 
 def test_mistakes(tmp_path: Path, model: Path, bag: Path, capsys: pytest.CaptureFixture[str]) -> None:
