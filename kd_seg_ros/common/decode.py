@@ -30,6 +30,7 @@ from kd_seg_ros.common.encodings import (
 )
 from kd_seg_ros.common.errors import first_line
 from kd_seg_ros.common.picture import (
+    DECODE_DEFAULTS,
     DecodeError,
     DecodeOptions,
     Picture,
@@ -41,8 +42,6 @@ from kd_seg_ros.common.picture import (
     scaled_to_8_bits,
 )
 from kd_seg_ros.common.yuv_planes import planar_to_rgb
-
-_DEFAULTS: Final = DecodeOptions()
 
 _OTHER_FORMATS: Final = {
     b"RIFF": "a WebP or AVI",
@@ -57,17 +56,17 @@ _OTHER_FORMATS: Final = {
 """First bytes of what senders put into compressed messages by mistake."""
 
 
-def decode_image(msg: Any, options: DecodeOptions = _DEFAULTS) -> RGBImage:
+def decode_image(msg: Any, options: DecodeOptions = DECODE_DEFAULTS) -> RGBImage:
     """Decode a ``sensor_msgs/Image`` to RGB, see :func:`view_image`."""
     return view_image(msg, options).rgb()
 
 
-def decode_compressed(msg: Any, options: DecodeOptions = _DEFAULTS) -> RGBImage:
+def decode_compressed(msg: Any, options: DecodeOptions = DECODE_DEFAULTS) -> RGBImage:
     """Decode a ``sensor_msgs/CompressedImage`` to RGB, see :func:`view_compressed`."""
     return view_compressed(msg, options).rgb()
 
 
-def view_image(msg: Any, options: DecodeOptions = _DEFAULTS) -> Picture:
+def view_image(msg: Any, options: DecodeOptions = DECODE_DEFAULTS) -> Picture:
     """Decode a ``sensor_msgs/Image``.
 
     ``rgb8`` and ``bgr8`` come back as a view of the message's data (no copy, rows ``step`` apart), anything
@@ -101,7 +100,7 @@ def _view(msg: Any, encoding: str, height: int, width: int, options: DecodeOptio
     return _to_colours(_pixels(msg, height, width, row.pixel_bytes), row)
 
 
-def view_compressed(msg: Any, options: DecodeOptions = _DEFAULTS) -> Picture:
+def view_compressed(msg: Any, options: DecodeOptions = DECODE_DEFAULTS) -> Picture:
     """Decode a ``sensor_msgs/CompressedImage`` that holds a JPEG or a PNG.
 
     The content decides between the two. ``format`` (``"jpeg"``, or ``"rgb8; jpeg compressed bgr8"`` as
