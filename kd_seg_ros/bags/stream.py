@@ -11,8 +11,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final
 
-from rosbags.rosbag2 import Reader
-
+from kd_seg_ros.bags.bag_reader import BagReader
 from kd_seg_ros.bags.cameras import CameraTopics, connections_of
 from kd_seg_ros.bags.messages import COMPRESSED_IMAGE, IMAGE, STORE, stamp_of
 from kd_seg_ros.bags.pipeline import parallel_map, prefetched
@@ -79,7 +78,7 @@ class DecodedStep:
 
 
 def decoded_steps(
-    reader: Reader,
+    reader: BagReader,
     cameras: Sequence[CameraTopics],
     copied: Collection[str],
     skip: int,
@@ -98,7 +97,7 @@ def decoded_steps(
 
 
 def frames(
-    reader: Reader, cameras: Sequence[CameraTopics], decoding: DecodeOptions
+    reader: BagReader, cameras: Sequence[CameraTopics], decoding: DecodeOptions
 ) -> Generator[DecodedFrame, None, None]:
     """Yield the frames alone, those that cannot be decoded among them."""
     with closing(decoded_steps(reader, cameras, (), 0, decoding)) as steps:
@@ -106,7 +105,7 @@ def frames(
 
 
 def _steps(
-    reader: Reader, cameras: Sequence[CameraTopics], copied: Collection[str], skip: int
+    reader: BagReader, cameras: Sequence[CameraTopics], copied: Collection[str], skip: int
 ) -> Generator[Step, None, None]:
     by_topic = {camera.topic: camera for camera in cameras}
     connections = connections_of(reader, {*by_topic, *copied})
