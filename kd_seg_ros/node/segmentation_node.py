@@ -16,10 +16,11 @@ import rclpy
 from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.utilities import remove_ros_args
+from rclpy.utilities import get_rmw_implementation_identifier, remove_ros_args
 
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.parser import Parser
+from kd_seg_ros.common.shared_memory import Removed, remove_leftovers
 from kd_seg_ros.node.diagnostics_publisher import DiagnosticsPublisher
 from kd_seg_ros.node.lifecycle_node import LifecycleSegmentationNode
 from kd_seg_ros.node.parameter_declaration import declare_parameters
@@ -128,10 +129,18 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     :param options: of :func:`_parser`; with ``expect_frames`` it is an error if no frame has been segmented.
     :param arguments: the whole command line.
     """
+    removed = (
+        remove_leftovers() if get_rmw_implementation_identifier().startswith("rmw_fastrtps") else Removed()
+    )
     executor = SingleThreadedExecutor()  # first: made after a signal, it would complain of its clean-up
     node = LifecycleSegmentationNode(NAME) if options.lifecycle else SegmentationNode(NAME)
     for sentence in files_without(arguments, node.get_fully_qualified_name()):
         node.get_logger().warning(sentence)
+    if removed.segments:
+        node.get_logger().info(
+            f"removed from /dev/shm what {removed.segments} killed processes had left: "
+            f"{removed.megabytes:.0f} MB"
+        )
     try:
         rclpy.spin(node, executor=executor)
     except Exception:
