@@ -92,13 +92,13 @@ def test_real_processes_one_killed_and_one_alive(monkeypatch: pytest.MonkeyPatch
         for process in (alive, killed):
             process.wait_for("up")
         kept, left = segments_of(alive.pid), segments_of(killed.pid)
-        assert len(kept) == len(left) == 1
-        assert all(path.stat().st_size > 64 * 2**20 for path in left)
+        assert kept
+        assert max(path.stat().st_size for path in left) > 64 * 2**20
         remove_leftovers()
         assert all(path.exists() for path in left), "its owner lives"
         os.kill(killed.pid, 9)
         killed.wait()
-        assert remove_leftovers().segments >= 1
+        assert remove_leftovers().segments >= len(left)
         assert not any(path.exists() for path in left)
-        assert kept[0].exists()
+        assert all(path.exists() for path in kept)
         assert largest_of_others() >= 64 * 2**20
