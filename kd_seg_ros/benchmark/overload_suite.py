@@ -2,7 +2,7 @@
 
 The sustainable rate is what the node publishes with a camera that never lets it wait. Then the camera runs at
 0.5, 1, 2 and 4 times that, once with a node that takes whatever image is there and once with one that waits
-for a fresher one (``wait_for_fresher_image``). The goal, for the latter: however fast the camera is, no result
+for a fresher one (``wait_for_fresher_image``). The goal for the latter: however fast the camera, no result
 is older than two frame times when it arrives. Without the wait the bound is a frame time and a camera period,
 to which the way to and from the node is added: two frame times and more, if the camera is hardly faster than
 the network.
