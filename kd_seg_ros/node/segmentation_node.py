@@ -19,6 +19,7 @@ from rclpy.node import Node
 from rclpy.utilities import remove_ros_args
 
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.fast_dds import prepare_large_images
 from kd_seg_ros.common.parser import Parser
 from kd_seg_ros.common.shared_memory import remove_leftovers
 from kd_seg_ros.node.diagnostics_publisher import DiagnosticsPublisher
@@ -129,8 +130,11 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     """
     removed = remove_leftovers()
     executor = SingleThreadedExecutor()  # first: made after a signal, it would complain of its clean-up
+    prepared = prepare_large_images()  # Fast DDS reads its settings when the first node is made
     kind = LifecycleSegmentationNode if options.lifecycle else SegmentationNode
     node = kind(NAME, arguments)
+    if prepared:
+        node.get_logger().info(prepared)
     if removed.segments:
         node.get_logger().info(
             f"removed from /dev/shm what {removed.segments} killed processes had left: "
