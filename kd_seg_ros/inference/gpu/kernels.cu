@@ -170,7 +170,8 @@ extern "C" __global__ void answer(
 #if CLASSES <= KEPT_CLASSES
     scores[c] = score;
 #endif
-    if (c == 0 || score > top || top != top) {  // whatever is a number is larger than what is none
+    const bool first_number = top != top && score == score;  // whatever is a number is larger than what is none
+    if (c == 0 || score > top || first_number) {
       top = score;
       found = c;
     }

@@ -40,15 +40,18 @@ class KernelParameters:
         count = len(card.class_names)
         scale, shift, inverse = np.ones(count), np.zeros(count), np.ones(count)
         method = card.calibration.get("method", "temperature")
-        values = card.calibration.get("parameters", {})
-        if method == "temperature":
-            scale /= values.get("temperature", card.temperature)
-        elif method == "class_temperature":
-            inverse /= np.array(values["temperatures"])
-        elif method == "vector":
-            scale, shift = np.array(values["weights"]), np.array(values["biases"])
-        else:
-            raise NotFusedError(f"the kernels do not know the calibration {method!r}")
+        values = card.calibration.get("parameters", {"temperature": card.temperature})
+        try:
+            if method == "temperature":
+                scale /= values["temperature"]
+            elif method == "class_temperature":
+                inverse /= np.array(values["temperatures"])
+            elif method == "vector":
+                scale, shift = np.array(values["weights"]), np.array(values["biases"])
+            else:
+                raise NotFusedError(f"the kernels do not know the calibration {method!r}")
+        except KeyError as error:
+            raise NotFusedError(f"the calibration {method!r} lacks {error}") from error
         arrays = [np.ascontiguousarray(array, np.float32) for array in (normalisation, scale, shift, inverse)]
         if any(len(array) != count for array in arrays[1:]):
             raise NotFusedError(f"the calibration {method!r} is not one of {count} classes")
