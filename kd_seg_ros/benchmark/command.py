@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from kd_seg_ros.benchmark.gpu_suite import OtherRuntime
 from kd_seg_ros.benchmark.marks import marked, write_between_marks
 from kd_seg_ros.benchmark.result import Result
 from kd_seg_ros.common.child_process import ProcessError
@@ -101,11 +102,14 @@ def add_arguments(parser: argparse.ArgumentParser, suites: Mapping[str, str] = S
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Run one suite; return 1 for a soak that was not flat or a process that failed, otherwise 0."""
+def run(args: argparse.Namespace, other_runtime: OtherRuntime | None = None) -> int:
+    """Run one suite; return 1 for a soak that was not flat or a process that failed, otherwise 0.
+
+    :param other_runtime: what suite gpu compares the engine's network with.
+    """
     check_destination(args)
     try:
-        result = run_suite(args)
+        result = run_suite(args, other_runtime)
     except ProcessError as error:
         return fail(str(error), status=1)
     return put_out(result, args)
@@ -128,9 +132,10 @@ def put_out(result: Result, args: argparse.Namespace) -> int:
     return 0 if result.passed else 1
 
 
-def run_suite(args: argparse.Namespace) -> Result:
+def run_suite(args: argparse.Namespace, other_runtime: OtherRuntime | None = None) -> Result:
     """Run one suite of :data:`SUITES`, in a ROS domain that no other program uses.
 
+    :param other_runtime: what suite gpu compares the engine's network with.
     :raises UserError: for options that do not fit, or what the suite lacks on this machine.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end like Ctrl-C, children too
@@ -143,7 +148,7 @@ def run_suite(args: argparse.Namespace) -> Result:
             from kd_seg_ros.benchmark import gpu_suite
 
             floor = gpu_suite.Floor(*args.work, *args.peak) if args.work else gpu_suite.Floor()
-            return gpu_suite.run(models, floor, args.seconds, LOGGER.info)
+            return gpu_suite.run(models, floor, args.seconds, LOGGER.info, other_runtime)
         return _run_with_ros(args, models[0])
 
 

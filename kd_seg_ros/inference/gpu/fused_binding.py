@@ -11,6 +11,7 @@ millisecond at 1080p, for a second buffer and a second thread of control.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Final
 
 import numpy as np
@@ -79,6 +80,12 @@ class FusedBinding:
         self._answer(outputs)
         self._device.synchronize()
 
+    def run_network(self) -> None:
+        """Run the network alone on whatever is in its buffers, to measure it."""
+        self._device.activate()
+        self._session.run_with_iobinding(self._network, self._options)
+        self._device.synchronize()
+
     def run_kernels(
         self, image: NDArray[np.uint8], bgr: bool, logits: NDArray[Any], outputs: OutputArrays
     ) -> NDArray[Any]:
@@ -108,6 +115,10 @@ class FusedBinding:
         for name in ("_plan", "_constants", "_network", "_session"):
             vars(self).pop(name, None)
         self._device.close()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):  # at the interpreter's end much is gone already
+            self.close()
 
     def _prepare(self, image: NDArray[np.uint8], bgr: bool, levels: MinConfidenceLevels | None) -> None:
         """Queue all that comes before the network."""

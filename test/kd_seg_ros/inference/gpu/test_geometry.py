@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from surrounded_network import Kind, card
+from distill.benchmarks.one_convolution import Kind, card
 
 from distill.export.interpolation import Padding
 from kd_seg_ros.inference.gpu.geometry import Geometry

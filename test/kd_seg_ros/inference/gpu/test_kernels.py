@@ -9,7 +9,7 @@ import onnxruntime as ort
 import pytest
 from host_device import HostDevice, half_of
 from numpy.typing import NDArray
-from surrounded_network import Kind, card, model_file
+from distill.benchmarks.one_convolution import Kind, card, model_file
 
 from distill.common.calibration_methods import CLASS_TEMPERATURE, PARAMETERS, TEMPERATURE, VECTOR
 from distill.models.logit_calibration import LogitCalibration

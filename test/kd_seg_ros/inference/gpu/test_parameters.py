@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from surrounded_network import MEAN, STD, Kind, card
+from distill.benchmarks.one_convolution import MEAN, STD, Kind, card
 
 from distill.common.calibration_methods import PARAMETERS
 from kd_seg_ros.inference.gpu.parameters import KernelParameters, NotFusedError

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from surrounded_network import Kind, card, model_file
+from distill.benchmarks.one_convolution import Kind, card, model_file
 from tiny_model import build
 
 from kd_seg_ros.inference.contract import IMAGE, NETWORK_IMAGE, NETWORK_LOGITS, OUTPUTS

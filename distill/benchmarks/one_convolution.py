@@ -1,9 +1,13 @@
-"""A model file of every kind around a network of one convolution, which needs no PyTorch to be made."""
+"""Model files of every kind around a network of one convolution: quickly made, and quickly run anywhere.
+
+They are what the engine's ways to run a file are compared on.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import onnx
@@ -15,7 +19,9 @@ from distill.models.logit_calibration import LogitCalibration
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.contract import METADATA_KEY, OPSET
 
-MEAN, STD = (0.4, 0.45, 0.5), (0.2, 0.25, 0.3)
+MEAN: Final = (0.4, 0.45, 0.5)
+"""Of red, green and blue, 0…1, as is :data:`STD`."""
+STD: Final = (0.2, 0.25, 0.3)
 
 
 @dataclass(frozen=True)
@@ -23,14 +29,19 @@ class Kind:
     """What kind of file it is."""
 
     size: tuple[int, int] = (40, 52)
+    """Height and width of the camera's image."""
     classes: int = 5
     stride: int = 4
     """The network's: its logits are so many times smaller than what it sees."""
     scale: float = 1.0
+    """The network sees the image resized by this factor,"""
     multiple: int = 1
+    """padded to multiples of this."""
     half: bool = True
+    """The network is in half precision."""
     calibration: LogitCalibration | None = None
     dynamic: bool = False
+    """The file takes images of any size."""
 
 
 def model_file(kind: Kind) -> bytes:
@@ -53,6 +64,7 @@ def model_file(kind: Kind) -> bytes:
 
 
 def write_model(path: Path, kind: Kind) -> Path:
+    """Write a model file; return its path."""
     path.write_bytes(model_file(kind))
     return path
 
@@ -76,6 +88,7 @@ def network(kind: Kind, size: tuple[int | str, int | str], low: tuple[int | str,
 
 
 def card(kind: Kind) -> ModelCard:
+    """Return the file's model card."""
     names = tuple(f"class {number}" for number in range(kind.classes))
     calibration = kind.calibration
     return ModelCard(
