@@ -11,9 +11,8 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from kd_seg_ros.benchmark.gpu_suite import OtherRuntime
 from kd_seg_ros.benchmark.marks import marked, write_between_marks
 from kd_seg_ros.benchmark.result import Result
 from kd_seg_ros.common.child_process import ProcessError
@@ -23,6 +22,9 @@ from kd_seg_ros.common.option_types import count, image_size, positive
 from kd_seg_ros.common.ros_environment import isolate_this_process
 from kd_seg_ros.common.share import share_path
 from kd_seg_ros.inference.providers import PROVIDERS
+
+if TYPE_CHECKING:
+    from kd_seg_ros.benchmark.gpu_suite import OtherRuntime
 
 LOGGER = logging.getLogger(__name__)
 SUITES: Final[dict[str, str]] = {
