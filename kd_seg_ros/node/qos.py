@@ -14,7 +14,7 @@ from rclpy.subscription import Subscription
 
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.suggest import did_you_mean
-from kd_seg_ros.common.topics import OUTPUTS, OutputTopic, message_class
+from kd_seg_ros.common.topics import COMPRESSED, OUTPUTS, OutputTopic, message_class
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
@@ -27,6 +27,19 @@ ROS: Final = ("/parameter_events", "/rosout", "/clock")
 """Topics that rclpy itself makes for a node; their overrides are its business."""
 
 
+def output_name(node: Node, topic: OutputTopic) -> str:
+    """Return the full name of an output, after remapping.
+
+    What is published next to a topic (``segmentation/mask/compressed``) moves with it when it is remapped,
+    as image_transport's topics do, unless a rule names it itself.
+    """
+    resolved: str = node.resolve_topic_name(topic.name)
+    base, ending, _ = topic.name.rpartition(COMPRESSED)
+    if ending and resolved == node.resolve_topic_name(topic.name, only_expand=True):
+        return f"{node.resolve_topic_name(base)}{COMPRESSED}"
+    return resolved
+
+
 def create_output(node: Node, topic: OutputTopic) -> Publisher:
     """Publish a topic reliably, depth 1; ``qos_overrides.<topic>.publisher.*`` parameters may change that.
 
@@ -37,8 +50,9 @@ def create_output(node: Node, topic: OutputTopic) -> Publisher:
     durability = DurabilityPolicy.TRANSIENT_LOCAL if topic.latched else DurabilityPolicy.VOLATILE
     profile = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
     overriding = QoSOverridingOptions.with_default_policies()
+    name = output_name(node, topic)
     try:
-        return node.create_publisher(message_type, topic.name, profile, qos_overriding_options=overriding)
+        return node.create_publisher(message_type, name, profile, qos_overriding_options=overriding)
     except (ParameterException, RuntimeError) as error:
         raise UserError(f"cannot publish {topic.name}: {error}") from error
 
@@ -50,7 +64,7 @@ def refuse_unused_overrides(node: Node) -> None:
 
     :raises UserError: with the name at fault and the nearest that exists.
     """
-    topics = [node.resolve_topic_name(topic.name) for topic in OUTPUTS]
+    topics = [output_name(node, topic) for topic in OUTPUTS]
     policies = [policy.name.lower() for policy in QoSOverridingOptions.with_default_policies().policy_kinds]
     known = []
     for topic in topics:

@@ -103,6 +103,21 @@ class SegmentationNode(Node):
         recovery = self._worker.recovery
         return recovery.trouble if recovery.given_up else ""
 
+    def idleness(self) -> str:
+        """Say why no frame has been segmented since the start; empty if one has."""
+        totals = self._worker.statistics.summary().totals
+        if totals.get("published"):
+            return ""
+        if totals.get("received"):
+            counts = ", ".join(f"{count} {event}" for event, count in totals.items())
+            return f"no frame was segmented of the images on {self._camera.topic}: {counts}"
+        if self._camera.subscribed:
+            return f"no frame was segmented: no image came on {self._camera.topic}"
+        return (
+            "no frame was segmented: nobody listens to an output, and the node works only then "
+            "(active:=always: on every image)"
+        )
+
     def stop(self) -> None:
         """End the threads after the frame they are busy with."""
         self._worker.stop()
@@ -172,13 +187,19 @@ class SegmentationNode(Node):
 def main(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM.
 
-    :return: 0; 2 for a mistake in what the user gave; 1 if the network fails for good.
+    :return: 0; 2 for a mistake in what the user gave; 1 if the network fails for good, or if no frame was
+        segmented with ``--expect-frames``.
     """
     parser = Parser(
         "segmentation_node",
         "Segment camera images. Parameters and topics are set in the usual ROS 2 way, after "
         "--ros-args; see config/segmentation.yaml and launch/segment.launch.py.",
         quiet=False,
+    )
+    parser.add_argument(
+        "--expect-frames",
+        action="store_true",
+        help="end with status 1 if no frame has been segmented: for a replayed bag",
     )
     # rclpy's own handler ends the node. If Python's ran after it, Ctrl-C would raise KeyboardInterrupt
     # wherever the program is, and a second signal (launch sends one after the terminal's) would break the
@@ -187,14 +208,14 @@ def main(args: list[str] | None = None) -> int:
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     try:
-        parser.read(remove_ros_args(sys.argv if args is None else args)[1:])
+        options = parser.read(remove_ros_args(sys.argv if args is None else args)[1:])
         rclpy.init(args=args)
     except (UserError, RuntimeError) as error:  # RuntimeError: what follows --ros-args is wrong
         return _refuse(error)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     try:
-        return _run()
+        return _run(options.expect_frames)
     except Exception as error:
         if not rclpy.ok():
             return 0  # told to stop, perhaps while still starting
@@ -205,7 +226,11 @@ def main(args: list[str] | None = None) -> int:
         rclpy.try_shutdown()
 
 
-def _run() -> int:
+def _run(expect_frames: bool) -> int:
+    """Spin the node until it is told to stop; return the exit status.
+
+    :param expect_frames: it is an error if no frame has been segmented until then.
+    """
     executor = SingleThreadedExecutor()  # first: made after a signal, it would complain of its clean-up
     node = SegmentationNode()
     try:
@@ -216,8 +241,9 @@ def _run() -> int:
     finally:
         node.stop()
         node.destroy_node()
-    if node.failure:
-        print(f"error: {node.failure}", file=sys.stderr)
+    trouble = node.failure or (node.idleness() if expect_frames else "")
+    if trouble:
+        print(f"error: {trouble}", file=sys.stderr)
         return 1
     return 0
 

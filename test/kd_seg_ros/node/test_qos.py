@@ -13,8 +13,13 @@ from rclpy.node import Node  # noqa: E402
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, ReliabilityPolicy  # noqa: E402
 
 from kd_seg_ros.common.errors import UserError  # noqa: E402
-from kd_seg_ros.common.topics import MASK, OUTPUTS, OutputTopic  # noqa: E402
-from kd_seg_ros.node.qos import create_output, matching_reliability, refuse_unused_overrides  # noqa: E402
+from kd_seg_ros.common.topics import MASK, MASK_PNG, OUTPUTS, OutputTopic  # noqa: E402
+from kd_seg_ros.node.qos import (  # noqa: E402
+    create_output,
+    matching_reliability,
+    output_name,
+    refuse_unused_overrides,
+)
 
 RELIABLE, BEST_EFFORT = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT
 
@@ -62,6 +67,31 @@ def test_outputs_can_be_overridden_by_parameters(context: Context) -> None:
     group = "qos_overrides./segmentation/mask.publisher"
     found = offered(context, False, f"{group}.reliability:=best_effort", f"{group}.depth:=3")
     assert found == (BEST_EFFORT, DurabilityPolicy.VOLATILE, HistoryPolicy.KEEP_LAST, 3)
+
+
+@pytest.mark.parametrize(
+    ("rules", "mask", "picture"),
+    [
+        ([], "/car/segmentation/mask", "/car/segmentation/mask/compressed"),
+        (["segmentation/mask:=classes"], "/car/classes", "/car/classes/compressed"),
+        (["segmentation/mask:=/classes"], "/classes", "/classes/compressed"),
+        (["segmentation/mask/compressed:=png"], "/car/segmentation/mask", "/car/png"),
+        (["segmentation/mask:=classes", "segmentation/mask/compressed:=/png"], "/car/classes", "/png"),
+    ],
+)
+def test_what_belongs_to_a_remapped_output_moves_with_it(
+    context: Context, rules: list[str], mask: str, picture: str
+) -> None:
+    arguments = ["--ros-args", "-r", "__ns:=/car"]
+    for rule in rules:
+        arguments += ["-r", rule]
+    node = Node("tester", context=context, cli_args=arguments, use_global_arguments=False)
+    try:
+        assert output_name(node, MASK) == mask
+        assert output_name(node, MASK_PNG) == picture
+        assert create_output(node, MASK_PNG).topic_name == picture
+    finally:
+        node.destroy_node()
 
 
 @pytest.mark.parametrize("override", ["reliability:=sometimes", "depth:=many"])
