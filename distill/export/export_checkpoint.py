@@ -52,6 +52,6 @@ def export_checkpoint(
         pairs = labelled_images(relocated(config.data, root), limit)
 
     model = deployed(network, config, calibration_of(document) if document else NONE)
-    card = trained_card(config, document, size, network.deployed_parameters())
+    card = trained_card(config, document, size, network.deployed_parameters(), network.padding_multiple)
     proto = to_dynamic_onnx(model) if dynamic else to_onnx(model, size)
     return write_verified(proto, card, out, model, pairs, provider)

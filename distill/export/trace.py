@@ -19,11 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from distill.export.interpolation import Upsampling, upsampling
+from distill.export.interpolation import Padding
 from distill.export.surround import shape_of, surround, surround_dynamic
 from distill.models.deployed import DeployedModel
 from distill.models.network import SegmentationNetwork
-from distill.models.output import pad_to_multiple
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.inference.contract import OPSET
 
@@ -34,7 +33,6 @@ class _Logits(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        self.multiple = network.padding_multiple if isinstance(network, SegmentationNetwork) else 1
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits [1, C, h', w'] of a normalised image [1, 3, h, w], padded to multiples."""
@@ -44,31 +42,15 @@ class _Logits(nn.Module):
         return logits
 
 
-class _Padded(nn.Module):
-    """A network that pads its image itself."""
-
-    def __init__(self, network: _Logits) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Return logits [1, C, h', w'] of a normalised image [1, 3, h, w]."""
-        logits: Tensor = self.network(pad_to_multiple(image, self.network.multiple)[0])
-        return logits
-
-
 def to_onnx(model: DeployedModel, size: tuple[int, int], half: bool = True) -> onnx.ModelProto:
     """Make the model of a file for images of ``size`` = (H, W), with its network in half precision."""
     network = _network(model, half)
     working = model.working_size(size)
-    traced = _trace(_Padded(network).eval(), working)
-    # One matrix per axis does three steps: upsampling to the padded size, cropping, resizing to the image.
-    matrices = []
-    for low, side, image in zip(shape_of(traced.graph.output[0])[2:], working, size, strict=True):
-        extra = -side % network.multiple
-        matrices.append(upsampling(low, side + extra, extra // 2, side, image))
+    padding = Padding.to_multiples(working, padding_multiple(model))
+    traced = _trace(network, padding.padded)
+    resizing = padding.upsampling(shape_of(traced.graph.output[0])[2:], size)
     mean, std = model.mean.flatten().tolist(), model.std.flatten().tolist()
-    return surround(traced, mean, std, Upsampling(*matrices), model.calibration)
+    return surround(traced, mean, std, padding, resizing, model.calibration)
 
 
 def to_dynamic_onnx(model: DeployedModel, half: bool = True) -> onnx.ModelProto:
@@ -77,12 +59,13 @@ def to_dynamic_onnx(model: DeployedModel, half: bool = True) -> onnx.ModelProto:
     :raises UserError: if the network cannot be traced for any size.
     """
     network = _network(model, half)
-    height = network.multiple * Dim("h", min=1, max=2**12)
-    width = network.multiple * Dim("w", min=1, max=2**12)
+    multiple = padding_multiple(model)
+    height = multiple * Dim("h", min=1, max=2**12)
+    width = multiple * Dim("w", min=1, max=2**12)
     name = type(model.network).__name__
     remedy = "export it for the camera's size, without --dynamic"
     try:
-        traced = _trace(network, (2 * network.multiple, 3 * network.multiple), ({2: height, 3: width},))
+        traced = _trace(network, (2 * multiple, 3 * multiple), ({2: height, 3: width},))
     except Exception as error:  # whatever stops the tracing
         raise UserError(
             f"{name} cannot be traced for images of any size ({first_line(error)}): {remedy}"
@@ -91,7 +74,13 @@ def to_dynamic_onnx(model: DeployedModel, half: bool = True) -> onnx.ModelProto:
     if any(shape_of(traced.graph.output[0])[2:]):
         raise UserError(f"{name} works with sizes that are fixed when it is traced: {remedy}")
     mean, std = model.mean.flatten().tolist(), model.std.flatten().tolist()
-    return surround_dynamic(traced, mean, std, model.working_scale, network.multiple, model.calibration)
+    return surround_dynamic(traced, mean, std, model.working_scale, multiple, model.calibration)
+
+
+def padding_multiple(model: DeployedModel) -> int:
+    """Return of what the sides of the network's padded image are multiples in a file; 1: it is not padded."""
+    network = model.network
+    return network.padding_multiple if isinstance(network, SegmentationNetwork) else 1
 
 
 def _network(model: DeployedModel, half: bool) -> _Logits:
