@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -79,8 +79,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     names = [part.name for part in PARTS]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("gpu_checks.md"), help="Markdown file to write")
-    parser.add_argument("--files", type=Path, help="folder of model files, NAME.onnx; missing ones are made there")
-    parser.add_argument("--seconds", type=float, default=2.0, help="measure each row for so long (default: 2)")
+    parser.add_argument(
+        "--files", type=Path, help="folder of model files, NAME.onnx; missing ones are made there"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=2.0, help="measure each row for so long (default: 2)"
+    )
     parser.add_argument("--limit", type=float, default=470.0, help="seconds for everything (default: 470)")
     parser.add_argument("--parts", nargs="+", choices=names, default=names, help="run these only")
     parser.add_argument("--part", choices=names, help=argparse.SUPPRESS)
@@ -186,9 +190,7 @@ def correctness(files: Path, provider: str) -> tuple[str, bool]:
     return result.text, result.passed
 
 
-def engine_table(
-    files: Path, names: Sequence[str], seconds: float, all_variants: bool
-) -> tuple[str, bool]:
+def engine_table(files: Path, names: Sequence[str], seconds: float, all_variants: bool) -> tuple[str, bool]:
     """Measure networks; with ``all_variants``, in every way they can be run."""
     from distill.benchmarks.torch_network import catalogue_network
     from distill.models.catalogue import MODELS

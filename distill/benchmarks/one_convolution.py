@@ -69,7 +69,9 @@ def write_model(path: Path, kind: Kind) -> Path:
     return path
 
 
-def network(kind: Kind, size: tuple[int | str, int | str], low: tuple[int | str, int | str]) -> onnx.ModelProto:
+def network(
+    kind: Kind, size: tuple[int | str, int | str], low: tuple[int | str, int | str]
+) -> onnx.ModelProto:
     """Return one convolution of 5×5 pixels: float [1, 3, h, w] → logits [1, C, h / stride, w / stride]."""
     dtype = np.float16 if kind.half else np.float32
     element = TensorProto.FLOAT16 if kind.half else TensorProto.FLOAT
@@ -108,6 +110,8 @@ def card(kind: Kind) -> ModelCard:
         created="",
         config={},
         config_hash="",
-        calibration={"method": calibration.method, "parameters": calibration.parameters()} if calibration else {},
+        calibration={"method": calibration.method, "parameters": calibration.parameters()}
+        if calibration
+        else {},
         padding_multiple=kind.multiple,
     )

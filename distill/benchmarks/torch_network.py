@@ -35,7 +35,9 @@ def exported_network(card: ModelCard) -> Ways:
     try:
         student = Config.model_validate(card.config).student
     except ValueError as error:
-        raise UserError(f"PyTorch is not measured: the model card tells no network ({first_line(error)})") from error
+        raise UserError(
+            f"PyTorch is not measured: the model card tells no network ({first_line(error)})"
+        ) from error
     network = build(
         student.model, len(card.class_names), backbone=student.backbone, channels=student.channels
     )

@@ -41,7 +41,8 @@ class FakeDriver:
 
     CUstream_flags = SimpleNamespace(CU_STREAM_NON_BLOCKING=1)
     CUdevice_attribute = SimpleNamespace(
-        CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR="major", CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR="minor"
+        CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR="major",
+        CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR="minor",
     )
 
     def __init__(self) -> None:
@@ -72,63 +73,63 @@ class FakeDriver:
 
         return call
 
-    def _cuDeviceGet(self, ordinal: int) -> str:  # noqa: N802
+    def _cuDeviceGet(self, ordinal: int) -> str:
         return f"gpu {ordinal}"
 
-    def _cuDevicePrimaryCtxRetain(self, _device: str) -> str:  # noqa: N802
+    def _cuDevicePrimaryCtxRetain(self, _device: str) -> str:
         self.contexts += 1
         return "context"
 
-    def _cuDevicePrimaryCtxRelease(self, _device: str) -> None:  # noqa: N802
+    def _cuDevicePrimaryCtxRelease(self, _device: str) -> None:
         self.contexts -= 1
 
-    def _cuDeviceGetAttribute(self, attribute: str, _device: str) -> int:  # noqa: N802
+    def _cuDeviceGetAttribute(self, attribute: str, _device: str) -> int:
         return {"major": 9, "minor": 0}[attribute]
 
-    def _cuStreamCreate(self, _flags: int) -> int:  # noqa: N802
+    def _cuStreamCreate(self, _flags: int) -> int:
         self.streams += 1
         return 4711
 
-    def _cuStreamDestroy(self, _stream: int) -> None:  # noqa: N802
+    def _cuStreamDestroy(self, _stream: int) -> None:
         self.streams -= 1
 
-    def _cuModuleLoadData(self, code: bytes) -> ctypes.CDLL:  # noqa: N802
+    def _cuModuleLoadData(self, code: bytes) -> ctypes.CDLL:
         self.modules += 1
         return library(eval(code))  # what fake_code() wrote
 
-    def _cuModuleUnload(self, _module: Any) -> None:  # noqa: N802
+    def _cuModuleUnload(self, _module: Any) -> None:
         self.modules -= 1
 
-    def _cuModuleGetFunction(self, module: ctypes.CDLL, name: bytes) -> tuple[bytes, ctypes.CDLL]:  # noqa: N802
+    def _cuModuleGetFunction(self, module: ctypes.CDLL, name: bytes) -> tuple[bytes, ctypes.CDLL]:
         return name, module
 
-    def _cuLaunchKernel(self, function: tuple[bytes, ctypes.CDLL], *arguments: Any) -> None:  # noqa: N802
+    def _cuLaunchKernel(self, function: tuple[bytes, ctypes.CDLL], *arguments: Any) -> None:
         grid, block, (shared, stream, pointers, extra) = arguments[:3], arguments[3:6], arguments[6:]
         assert (grid[2], block[2], shared, stream, extra) == (1, 1, 0, 4711, 0)
         shape = (ctypes.c_int * 4)(*grid[:2], *block[:2])
         assert function[1].launch(function[0], shape, ctypes.c_void_p(pointers)) == 0
 
-    def _cuMemcpyHtoDAsync(self, target: int, source: int, size: int, _stream: int) -> None:  # noqa: N802
+    def _cuMemcpyHtoDAsync(self, target: int, source: int, size: int, _stream: int) -> None:
         ctypes.memmove(target, source, size)
 
     _cuMemcpyDtoHAsync = _cuMemcpyHtoDAsync
 
-    def _cuMemHostAlloc(self, size: int, _flags: int) -> int:  # noqa: N802
+    def _cuMemHostAlloc(self, size: int, _flags: int) -> int:
         memory = (ctypes.c_uint8 * size)()
         start = ctypes.addressof(memory)
         self.allocated[start] = memory
         return start
 
-    def _cuMemFreeHost(self, start: int) -> None:  # noqa: N802
+    def _cuMemFreeHost(self, start: int) -> None:
         del self.allocated[start]
 
-    def _cuMemHostRegister(self, start: int, size: int, _flags: int) -> Status | None:  # noqa: N802
+    def _cuMemHostRegister(self, start: int, size: int, _flags: int) -> Status | None:
         if start in self.registered:
             return Status.CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED
         self.registered[start] = size
         return None
 
-    def _cuMemHostUnregister(self, start: int) -> None:  # noqa: N802
+    def _cuMemHostUnregister(self, start: int) -> None:
         del self.registered[start]
 
 

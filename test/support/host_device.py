@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ def compiler() -> str:
     pytest.skip("no C++ compiler: on Debian and Ubuntu, apt install g++")
 
 
-@lru_cache(maxsize=None)
+@cache
 def library(macros: tuple[tuple[str, int], ...]) -> ctypes.CDLL:
     """Compile the kernels; the libraries are kept for the user, by content, so that it is done once."""
     command = [compiler(), "-std=c++14", "-O0", "-Wall", "-Wextra", "-shared", "-fPIC"]

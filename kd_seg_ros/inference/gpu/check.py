@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
+from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.contract import (
     CHANNELS,

@@ -7,6 +7,7 @@ CUDA, which PyTorch brings along as well; CuPy would have been 100 MB and one pa
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 from collections.abc import Mapping
 from typing import Any, Final
@@ -34,6 +35,7 @@ class CudaDevice:
     """The first GPU; see :class:`~kd_seg_ros.inference.gpu.device.Device` for what its methods do."""
 
     name = "cuda"
+    _open = False
 
     def __init__(self, staged: bool = False) -> None:
         """Open it and make a stream.
@@ -49,7 +51,6 @@ class CudaDevice:
                 "pip install 'kd_seg_ros[cuda]'"
             ) from error
         self._driver: Any = driver
-        self._open = False
         self._modules: dict[bytes, Any] = {}
         self._staged = staged
         self._staging: tuple[int, NDArray[np.uint8]] | None = None
@@ -141,6 +142,10 @@ class CudaDevice:
         if hasattr(self, "_stream"):
             self._attempt("cuStreamDestroy", self._stream)
         self._attempt("cuDevicePrimaryCtxRelease", self._gpu)
+
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):  # at the interpreter's end much is gone already
+            self.close()
 
     def _capability(self) -> int:
         """Return the GPU's compute capability, 90 for 9.0."""

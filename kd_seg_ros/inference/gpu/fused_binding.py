@@ -11,13 +11,12 @@ millisecond at 1080p, for a second buffer and a second thread of control.
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
+from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.binding import OutputArrays
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.contract import NETWORK_IMAGE, NETWORK_LOGITS, PROBABILITY
@@ -45,7 +44,9 @@ class FusedBinding:
         """
         self._device = device
         self._session = session
-        self._card = card
+        self.card = card
+        self.provider: str = session.get_providers()[0]
+        """ONNX Runtime's name of what the network runs on."""
         image, logits = session.get_inputs()[0], session.get_outputs()[0]
         if image.type not in _TYPES or logits.type not in _TYPES:
             raise NotFusedError(f"the kernels do not know networks of {image.type} and {logits.type}")
@@ -111,14 +112,16 @@ class FusedBinding:
 
     def close(self) -> None:
         """Free the device's memory; nothing can be run afterwards."""
-        # The buffers are the session's memory, and the session uses the device's stream.
-        for name in ("_plan", "_constants", "_network", "_session"):
-            vars(self).pop(name, None)
+        self._release()
         self._device.close()
 
+    def _release(self) -> None:
+        """Let go of the buffers, which are the session's memory, and of the session, which uses the stream."""
+        for name in ("_plan", "_constants", "_network", "_session"):
+            vars(self).pop(name, None)
+
     def __del__(self) -> None:
-        with contextlib.suppress(Exception):  # at the interpreter's end much is gone already
-            self.close()
+        self._release()  # before the device, which closes itself
 
     def _prepare(self, image: NDArray[np.uint8], bgr: bool, levels: MinConfidenceLevels | None) -> None:
         """Queue all that comes before the network."""
@@ -145,7 +148,7 @@ class FusedBinding:
 
     def _make_plan(self, size: Size) -> Plan:
         """Make the plan for images of (height, width), and bind the network to its buffers."""
-        geometry = Geometry.of_image(size, self._card)
+        geometry = Geometry.of_image(size, self.card)
         wanted = [1, 3, *geometry.padded]
         shape = self._image_shape
         if len(shape) != 4 or any(isinstance(a, int) and a != b for a, b in zip(shape, wanted, strict=True)):
@@ -153,9 +156,11 @@ class FusedBinding:
         network_image = Memory(self._device).empty(tuple(wanted), self._image_type)
         self._network.bind_ortvalue_input(NETWORK_IMAGE, network_image)
         logits = self._bind_logits()
-        classes = len(self._card.class_names)
+        classes = len(self.card.class_names)
         if len(logits.shape()) != 4 or logits.shape()[:2] != [1, classes]:
-            raise NotFusedError(f"the network answers {logits.shape()}, but has {classes} classes by its card")
+            raise NotFusedError(
+                f"the network answers {logits.shape()}, but has {classes} classes by its card"
+            )
         halves = self._image_type is np.float16, self._logits_type is np.float16
         return make_plan(self._device, geometry, network_image, logits, halves, self._constants)
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
+from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.contract import CONFIDENCE, MASK, OUTPUTS, PROBABILITY
 from kd_seg_ros.inference.gpu.device import Argument, Device, Launch, address
-from kd_seg_ros.inference.gpu.geometry import Geometry, Size
+from kd_seg_ros.inference.gpu.geometry import Geometry
 from kd_seg_ros.inference.gpu.parameters import KernelParameters, NotFusedError
 from kd_seg_ros.inference.gpu.taps import Taps
 

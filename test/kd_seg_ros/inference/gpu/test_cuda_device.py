@@ -10,8 +10,8 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 from fake_driver import FakeDriver, fake_code
-from distill.benchmarks.one_convolution import Kind, card, model_file
 
+from distill.benchmarks.one_convolution import Kind, card, model_file
 from kd_seg_ros.inference.contract import OUTPUTS
 from kd_seg_ros.inference.gpu import cuda_device
 from kd_seg_ros.inference.gpu.check import difference

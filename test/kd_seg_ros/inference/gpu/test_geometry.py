@@ -3,7 +3,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from distill.benchmarks.one_convolution import Kind, card
-
 from distill.export.interpolation import Padding
 from kd_seg_ros.inference.gpu.geometry import Geometry
 

@@ -9,8 +9,8 @@ import onnxruntime as ort
 import pytest
 from host_device import HostDevice, half_of
 from numpy.typing import NDArray
-from distill.benchmarks.one_convolution import Kind, card, model_file
 
+from distill.benchmarks.one_convolution import Kind, card, model_file
 from distill.common.calibration_methods import CLASS_TEMPERATURE, PARAMETERS, TEMPERATURE, VECTOR
 from distill.models.logit_calibration import LogitCalibration
 from kd_seg_ros.inference.contract import IMAGE, NETWORK_LOGITS, OUTPUTS
@@ -101,7 +101,9 @@ def test_single_precision_strides_scales_padding_and_open_sizes(kind: Kind) -> N
     check(kernels, kernels.random_logits(), clear=0.999, rounding=1e-3 if kind.dynamic else 1e-5)
 
 
-@pytest.mark.parametrize("kind", [ODD, Kind(size=(37, 53), scale=0.7, multiple=8, dynamic=True), Kind(half=False)])
+@pytest.mark.parametrize(
+    "kind", [ODD, Kind(size=(37, 53), scale=0.7, multiple=8, dynamic=True), Kind(half=False)]
+)
 @pytest.mark.parametrize("bgr", [False, True])
 def test_the_networks_image(kind: Kind, bgr: bool) -> None:
     kernels = Kernels(kind)
@@ -172,7 +174,7 @@ def test_probability_is_left_alone_unless_wanted() -> None:
 
 def test_half_precision_of_the_host_is_numpys() -> None:
     """What the comparisons above stand on."""
-    macros = {name: 1 for name in ("IMAGE_ROW_TAPS", "IMAGE_COLUMN_TAPS", "ROW_TAPS", "COLUMN_TAPS")}
+    macros = dict.fromkeys(("IMAGE_ROW_TAPS", "IMAGE_COLUMN_TAPS", "ROW_TAPS", "COLUMN_TAPS"), 1)
     macros |= {"CLASSES": 5, "IMAGE_HALF": 1, "LOGITS_HALF": 1}
     finite = np.arange(0x7C00, dtype=np.uint16).view(np.float16)[::7].astype(np.float32)
     between = (finite[1:] + finite[:-1]) / 2

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from distill.benchmarks.one_convolution import MEAN, STD, Kind, card
 
+from distill.benchmarks.one_convolution import MEAN, STD, Kind, card
 from distill.common.calibration_methods import PARAMETERS
 from kd_seg_ros.inference.gpu.parameters import KernelParameters, NotFusedError
 
@@ -31,7 +31,9 @@ def test_each_calibration_sets_its_own_numbers_and_leaves_the_others_neutral() -
         ("vector", {"weights": [2, 3], "biases": [-1, 1]}, ([2, 3], [-1, 1], neutral[2])),
     ):
         found = parameters(method, values)
-        for array, numbers in zip((found.scale, found.shift, found.inverse_temperature), expected, strict=True):
+        for array, numbers in zip(
+            (found.scale, found.shift, found.inverse_temperature), expected, strict=True
+        ):
             assert array.dtype == np.float32
             np.testing.assert_array_equal(array, numbers)
         assert set(values) == set(PARAMETERS[method])

@@ -6,9 +6,9 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from distill.benchmarks.one_convolution import Kind, card, model_file
 from tiny_model import build
 
+from distill.benchmarks.one_convolution import Kind, card, model_file
 from kd_seg_ros.inference.contract import IMAGE, NETWORK_IMAGE, NETWORK_LOGITS, OUTPUTS
 from kd_seg_ros.inference.gpu.parameters import NotFusedError
 from kd_seg_ros.inference.gpu.split_file import SplitFile

@@ -19,7 +19,9 @@ def matrix(taps: Taps, source: int) -> NDArray[np.float64]:
     return found
 
 
-@pytest.mark.parametrize(("source", "target"), [(5, 17), (17, 5), (216, 1080), (1, 4), (7, 7), (12, 1), (2, 3)])
+@pytest.mark.parametrize(
+    ("source", "target"), [(5, 17), (17, 5), (216, 1080), (1, 4), (7, 7), (12, 1), (2, 3)]
+)
 def test_one_resizing_is_the_model_files(source: int, target: int) -> None:
     taps = bilinear_taps(source, target)
     np.testing.assert_allclose(matrix(taps, source), bilinear(source, target), atol=1e-12)
