@@ -10,12 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Final
 
-from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 
-from kd_seg_ros.common.decode import FLOAT32, MONO8
+from kd_seg_ros.common.encodings import FLOAT32, MONO8
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.picture import MAX_MEGAPIXELS, TURNS, DecodeOptions
 from kd_seg_ros.common.suggest import did_you_mean
 from kd_seg_ros.inference.providers import PROVIDERS
 
@@ -24,8 +25,8 @@ def _parameter(
     default: Any,
     description: str,
     *,
-    choices: tuple[str, ...] = (),
-    limits: tuple[float, float] | None = None,
+    choices: tuple[str, ...] | tuple[int, ...] = (),
+    limits: tuple[float, float] | tuple[int, int] | None = None,
     live: bool = False,
     group: str = "",
 ) -> Any:
@@ -77,6 +78,24 @@ class Parameters:
         "Encoding of segmentation/confidence: mono8 is round(255 * probability), 32FC1 the probability.",
         choices=(MONO8, FLOAT32),
     )
+    rotate: int = _parameter(
+        0,
+        "Degrees by which each image is turned clockwise before it is segmented, for a camera mounted upside "
+        "down or on its side. Mask, confidence and overlay are upright then, and the camera's camera_info, "
+        "where there is one, is published to fit as segmentation/camera_info.",
+        choices=TURNS,
+    )
+    white_level: int = _parameter(
+        0,
+        "Value of 16-bit images (mono16, bayer_rggb16 and the like) that becomes 255: 1023, 4095 or 16383 of "
+        "cameras of 10, 12 or 14 bits, 65535 where the bits are shifted to the top. 0: they are refused.",
+        limits=(0, 65535),
+    )
+    max_image_megapixels: float = _parameter(
+        MAX_MEGAPIXELS,
+        "Images of more pixels, in millions, are dropped and counted before memory is taken for them.",
+        limits=(0.001, 1000.0),
+    )
     output_scale: float = _parameter(
         1.0,
         "Size of mask and confidence as a part of the image's, by nearest neighbour. Below 1.0 the camera's "
@@ -126,6 +145,14 @@ class Parameters:
         live=True,
         group="diagnostics",
     )
+
+    def decoding(self) -> DecodeOptions:
+        """Return how images are decoded."""
+        return DecodeOptions(self.max_image_megapixels, self.white_level, self.rotate)
+
+    def follows_camera_info(self) -> bool:
+        """Return whether the maps differ from the image so that they need a calibration of their own."""
+        return self.output_scale < 1 or self.rotate != 0
 
 
 CLASS_GROUP: Final = "class_min_confidence"
@@ -178,12 +205,16 @@ def class_parameter(class_name: str) -> str:
 def descriptor(item: Field[Any]) -> ParameterDescriptor:
     """Describe one field of :class:`Parameters` to ROS."""
     limits = item.metadata["limits"]
-    ranges = [FloatingPointRange(from_value=limits[0], to_value=limits[1])] if limits else []
+    ranges: dict[str, Any] = {}
+    if limits and isinstance(item.default, float):
+        ranges["floating_point_range"] = [FloatingPointRange(from_value=limits[0], to_value=limits[1])]
+    elif limits:
+        ranges["integer_range"] = [IntegerRange(from_value=limits[0], to_value=limits[1], step=1)]
     return ParameterDescriptor(
         description=item.metadata["description"],
         additional_constraints=_requirement(item),
         read_only=not item.metadata["live"],
-        floating_point_range=ranges,
+        **ranges,
     )
 
 
@@ -191,9 +222,10 @@ def _requirement(item: Field[Any]) -> str:
     """Say what values a parameter can have, for its descriptor and for error messages."""
     choices, limits = item.metadata["choices"], item.metadata["limits"]
     if choices:
-        return f"one of {', '.join(choices)}"
+        return f"one of {', '.join(map(str, choices))}"
     if limits:
-        return f"a number with a decimal point, {limits[0]} to {limits[1]}"
+        kind = "a number with a decimal point" if isinstance(item.default, float) else "a whole number"
+        return f"{kind}, {limits[0]} to {limits[1]}"
     return "true or false" if isinstance(item.default, bool) else "a string"
 
 

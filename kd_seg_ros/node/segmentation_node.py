@@ -77,7 +77,7 @@ class SegmentationNode(Node):
             self._on_image,
             compressed=self._settings.compressed,
             reliability=self._settings.reliability,
-            with_info=self._settings.output_scale < 1,
+            with_info=self._settings.follows_camera_info(),
         )
         self._worker = SegmentationWorker(
             self, self._settings, self._engine, thresholds, self._outputs, self._camera, self._give_up

@@ -11,7 +11,8 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from kd_seg_ros.common.decode import DecodeError, view_compressed, view_image
+from kd_seg_ros.common.decode import view_compressed, view_image
+from kd_seg_ros.common.picture import DecodeError
 from kd_seg_ros.inference.drift import DriftMonitor
 from kd_seg_ros.inference.engine import Engine, EngineError
 from kd_seg_ros.inference.thresholds import apply_min_confidence
@@ -50,6 +51,7 @@ class SegmentationWorker:
         """
         self._node = node
         self._compressed = settings.compressed
+        self._decoding = settings.decoding()
         self._engine = engine
         self._thresholds = thresholds
         self._outputs = outputs
@@ -113,7 +115,8 @@ class SegmentationWorker:
     def _segment(self, arrival: float, message: Image | CompressedImage) -> None:
         """Decode an image, run the network, publish the answer, and record how long each step took."""
         start = time.monotonic()
-        picture = view_compressed(message) if self._compressed else view_image(message)
+        view = view_compressed if self._compressed else view_image
+        picture = view(message, self._decoding)
         size = picture.pixels.shape[:2]
         self._warn_of_resizing(size)
         decoded = time.monotonic()

@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -113,7 +114,7 @@ def test_a_network_compiled_for_a_device(tmp_path: Path) -> None:
     ],
 )
 def test_a_tensor_that_claims_more_than_the_file_holds(
-    tmp_path: Path, dims: list[int], content: dict[str, object], message: str
+    tmp_path: Path, dims: list[int], content: dict[str, Any], message: str
 ) -> None:
     tensor = TensorProto(name="w", dims=dims, data_type=TensorProto.FLOAT, **content)
     path = write(tmp_path / "a.onnx", lambda model: model.graph.initializer.append(tensor))
