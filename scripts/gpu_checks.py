@@ -1,8 +1,8 @@
-"""Everything that needs an NVIDIA GPU to be checked and measured, in one run: python scripts/gpu_checks.py --out FILE.
+"""Check and measure all that needs an NVIDIA GPU, in one run: python scripts/gpu_checks.py --out FILE.
 
 In this order: that the engine with its kernels answers as the CPU does, with every calibration; the table of
-the engine's options; further networks; a training step; suite ``models``. Each part runs in a process of its own,
-with a time limit, so that none takes another down; the report says which ran, and is written after each.
+the engine's options; further networks; a training step; suite ``models``. Each part runs in a process of its
+own, with a time limit, so that none takes another down; the report says which ran, and is written after each.
 Exit status 1 if a part failed, 2 without a GPU.
 """
 

@@ -1,7 +1,8 @@
-"""Whether the engine answers on a GPU what it answers on the CPU, with every calibration and in every way to call it.
+"""Whether the engine answers on a GPU as on the CPU: with every calibration, and called in every way.
 
 Compared are whole files: the network's own rounding is in the figures as well. The kernels around the network
-are compared with the file's nodes on the same logits whenever a file is opened (:mod:`kd_seg_ros.inference.gpu.check`).
+are compared with the file's nodes on the same logits whenever a file is opened
+(:mod:`kd_seg_ros.inference.gpu.check`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Suite ``gpu``: the engine on an NVIDIA GPU, in every way it can be run, next to what is possible.
 
-End to end: from an image in the computer's memory to mask and confidence there. Next to it, in turn with it,
-the network alone on the GPU's own buffers, and the same pre- and post-processing by OpenCV and NumPy. The floor
-of a frame is the larger of operations / peak rate and bytes / bandwidth, of numbers the caller gives.
+End to end: from an image in the computer's memory to mask and confidence there. Next to it, in turn with
+it, the network alone on the GPU's own buffers; and the same pre- and post-processing by OpenCV and NumPy. The
+floor of a frame is the larger of operations / peak rate and bytes / bandwidth, of numbers the caller gives.
 """
 
 from __future__ import annotations

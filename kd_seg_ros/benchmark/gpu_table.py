@@ -35,8 +35,8 @@ def text(rows: Sequence[dict[str, Any]]) -> str:
         if "host_ms" in row:
             notes.append(_comparison(row))
     explained = (
-        "From an image in the computer's memory to the maps there. *Network alone*: on the GPU's own buffers, "
-        "in turn with it; *around it*: the difference of the medians."
+        "From an image in the computer's memory to the maps there. *Network alone*: on the GPU's own "
+        "buffers, in turn with it; *around it*: the difference of the medians."
     )
     return "\n\n".join([table(_HEAD, lines), explained, *notes, f"Measured on: {machine()}."])
 

@@ -83,8 +83,8 @@ class Engine:
             None: wherever that is possible.
         :param nhwc: on CUDA, keep feature maps with the channels last and add biases inside convolutions.
         :param threads: threads that compute on the CPU; 0: one for each core that this process may use.
-        :param kernels: on CUDA, let kernels of our own do the work before and after the network, where that is
-            possible (:mod:`kd_seg_ros.inference.gpu`); else the file's own nodes do it.
+        :param kernels: on CUDA, let kernels of our own do the work before and after the network, where that
+            is possible (:mod:`kd_seg_ros.inference.gpu`); else the file's own nodes do it.
         :param staged: with them, copy images to page-locked memory first.
         :raises EngineError: if the file is missing, damaged, not one of ours or without a model card, or
             if the provider does not start.

@@ -49,7 +49,7 @@ class OpenedModel:
     provider: str
     """ONNX Runtime's name of the provider in use."""
     session: ort.InferenceSession | None
-    """Of the whole file; None where kernels do the work around the network, which alone has a session then."""
+    """Of the whole file; None where kernels do the work around the network, which has its own."""
     binding: HostBinding | DeviceBinding | FusedBinding
 
     @property

@@ -65,7 +65,8 @@ class SegmentationNode(Node):
         refuse_unused_overrides(self)
         model = self._settings.model
         self._model = Path(model).expanduser() if model else share_path(DEMO_MODEL)
-        self._engine = Engine(self._model, self._settings.provider, cuda_graph=self._settings.cuda_graph)
+        graph = None if self._settings.cuda_graph else False  # None: wherever it is possible
+        self._engine = Engine(self._model, self._settings.provider, cuda_graph=graph)
         thresholds = ThresholdParameters(self, self._engine.card)
         self._engine.warm_up()
 

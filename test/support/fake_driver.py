@@ -1,3 +1,4 @@
+# ruff: noqa: N802 (the driver's own names)
 """The functions of ``cuda.bindings.driver`` that the project calls, on the host's memory.
 
 Each call is checked against the signature that the real package documents, where that is installed. Kernels
@@ -112,7 +113,8 @@ class FakeDriver:
     def _cuMemcpyHtoDAsync(self, target: int, source: int, size: int, _stream: int) -> None:
         ctypes.memmove(target, source, size)
 
-    _cuMemcpyDtoHAsync = _cuMemcpyHtoDAsync
+    def _cuMemcpyDtoHAsync(self, target: int, source: int, size: int, _stream: int) -> None:
+        ctypes.memmove(target, source, size)
 
     def _cuMemHostAlloc(self, size: int, _flags: int) -> int:
         memory = (ctypes.c_uint8 * size)()

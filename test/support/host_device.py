@@ -1,4 +1,4 @@
-"""A device of the kernels without a GPU: the host's memory, and the same source compiled by a C++ compiler."""
+"""A device of the kernels without a GPU: the host's memory, and the same source compiled as C++."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Comparing the kernels with the nodes of the model file that they take the place of, when a model is opened.
 
-The nodes run on the CPU, once, on random numbers. What the model card does not tell rightly, or the compiler or
-the kernels do wrongly, is found here: the file's own nodes do the work then.
+The nodes run on the CPU, once, on random numbers. What the model card tells wrongly, or the compiler or the
+kernels do wrongly, is found here: the file's own nodes do the work then.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """An NVIDIA GPU by its driver: one stream of copies and kernels next to the network's.
 
-ONNX Runtime and this module share the GPU's primary context, as all users of CUDA's runtime do; the buffers are
-ONNX Runtime's. cuda-bindings is NVIDIA's own binding of driver and compiler, one package for every version of
-CUDA, which PyTorch brings along as well; CuPy would have been 100 MB and one package for each version.
+ONNX Runtime and this module share the GPU's primary context, as all users of CUDA's runtime do; the buffers
+are ONNX Runtime's. cuda-bindings is NVIDIA's own binding of driver and compiler: one package for all versions
+of CUDA, which PyTorch brings along as well. CuPy would be 100 MB, and another package for each version.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -104,7 +105,7 @@ class CudaDevice:
         self.synchronize()  # the GPU may still read the image before
         data = source.reshape(-1).view(np.uint8)
         edges = [source.nbytes * piece // STAGING_PIECES for piece in range(STAGING_PIECES + 1)]
-        for first, last in zip(edges, edges[1:], strict=False):
+        for first, last in pairwise(edges):
             np.copyto(staging[first:last], data[first:last])
             self._call("cuMemcpyHtoDAsync", target + first, start + first, last - first, self._stream)
 

@@ -1,7 +1,7 @@
 """What the kernels run on: memory, a queue of work, and functions that are launched over a grid of threads.
 
-:class:`Device` is all that :mod:`kd_seg_ros.inference.gpu.fused_binding` knows of CUDA. The tests have a second
-one, which runs the same kernels on the host.
+:class:`Device` is all that :mod:`kd_seg_ros.inference.gpu.fused_binding` knows of CUDA. The tests have a
+second one, which runs the same kernels on the host.
 """
 
 from __future__ import annotations

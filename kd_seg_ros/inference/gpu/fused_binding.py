@@ -5,8 +5,8 @@ network in ONNX Runtime, the two kernels that make the maps, the maps to the hos
 end. All buffers stay where they are from frame to frame, as a CUDA graph needs it.
 
 The next image is not uploaded while the network works on this one: the worker takes the newest image when a
-frame is done, so that an image sent ahead would often be an old one by then. It would spare the upload, half a
-millisecond at 1080p, for a second buffer and a second thread of control.
+frame is done, so that an image sent ahead would often be an old one by then. It would spare the upload, half
+a millisecond at 1080p, for a second buffer and a second thread of control.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TYPES: Final[dict[str, type[np.generic]]] = {"tensor(float16)": np.float16, "te
 
 
 class FusedBinding:
-    """Takes the place of :class:`~kd_seg_ros.inference.binding.HostBinding`; one thread at a time may use it."""
+    """Takes the place of :class:`~kd_seg_ros.inference.binding.HostBinding`; one thread at a time uses it."""
 
     takes_bgr = True
 
@@ -116,7 +116,7 @@ class FusedBinding:
         self._device.close()
 
     def _release(self) -> None:
-        """Let go of the buffers, which are the session's memory, and of the session, which uses the stream."""
+        """Let go of the buffers, which are the session's memory, and then of the session."""
         for name in ("_plan", "_constants", "_network", "_session"):
             vars(self).pop(name, None)
 
@@ -158,9 +158,7 @@ class FusedBinding:
         logits = self._bind_logits()
         classes = len(self.card.class_names)
         if len(logits.shape()) != 4 or logits.shape()[:2] != [1, classes]:
-            raise NotFusedError(
-                f"the network answers {logits.shape()}, but has {classes} classes by its card"
-            )
+            raise NotFusedError(f"the network answers {logits.shape()}, but its card has {classes} classes")
         halves = self._image_type is np.float16, self._logits_type is np.float16
         return make_plan(self._device, geometry, network_image, logits, halves, self._constants)
 

@@ -1,4 +1,4 @@
-"""The sizes that an image goes through, from the camera to the network and back, as the model card tells them."""
+"""The sizes that an image goes through, from the camera to the network and back, by the model card."""
 
 from __future__ import annotations
 

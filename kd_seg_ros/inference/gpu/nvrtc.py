@@ -1,7 +1,7 @@
 """Compiling the kernels for the GPU at hand, by NVIDIA's run-time compiler (NVRTC), when a model is opened.
 
-It takes half a second. The result is kept in memory, so that opening the engine again after a failure does not
-compile again.
+It takes half a second. The result is kept in memory, so that opening the engine again after a failure does
+not compile again.
 """
 
 from __future__ import annotations

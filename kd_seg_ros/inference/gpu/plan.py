@@ -51,7 +51,7 @@ class Constants:
         self.shift = memory.put(parameters.shift)
         self.inverse_temperature = memory.put(parameters.inverse_temperature)
         self.levels = memory.put(np.zeros(256, np.uint8))
-        """Lowest confidence by class, see :mod:`kd_seg_ros.inference.thresholds`; changes from time to time."""
+        """Lowest confidence by class, see :mod:`kd_seg_ros.inference.thresholds`; they may change."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ class SplitFile:
     network: bytes
     """From the network's image to its logits."""
     after: bytes
-    """From the logits to the maps; in a file of open size, of which it needs the size, also from the image."""
+    """From the logits to the maps; in a file of open size also from the image, of which it needs the size."""
 
     @classmethod
     def of_file(cls, data: bytes) -> SplitFile:

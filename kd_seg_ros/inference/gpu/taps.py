@@ -1,4 +1,4 @@
-"""Bilinear resizing of one axis as a table: for each sample of the result, which samples it reads and how much.
+"""Bilinear resizing of one axis as a table: which samples each sample of the result reads, and how much.
 
 Sample i of a resizing from n to N samples with half-pixel centres reads the source at x_i::
 

@@ -46,7 +46,9 @@ class HeldEngine:
     def reopen(self) -> None:
         self.reopened += 1
 
-    def segment(self, image: np.ndarray, *, bgr: bool, out: Prediction) -> Prediction:
+    def segment(
+        self, image: np.ndarray, *, bgr: bool, out: Prediction, min_confidence: object
+    ) -> Prediction:
         self.running.set()
         assert self.go_on.wait(30)
         if image[0, 0, 0] == 255:

@@ -144,7 +144,7 @@ def test_extreme_logits(half: bool) -> None:
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_no_number_has_no_confidence(bad: float) -> None:
-    """As in the file's nodes, a pixel that reads such a logit has confidence 0; its class is one of the model's."""
+    """As by the file's nodes, a pixel that reads such a logit has confidence 0; its class is the model's."""
     kernels = Kernels(Kind(size=(8, 12), stride=1))
     logits = kernels.random_logits()
     logits[0, 2, 3, 4] = bad

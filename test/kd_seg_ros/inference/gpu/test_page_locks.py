@@ -59,7 +59,7 @@ def test_new_arrays_each_time_are_never_locked() -> None:
     system = System()
     locks = PageLocks(system.lock, system.unlock)
     arrays = [np.zeros(100, np.uint8) for _ in range(20)]
-    assert not any([locks.use(array) for array in arrays])
+    assert not sum(locks.use(array) for array in arrays)
     assert sys.getrefcount(arrays[0]) < sys.getrefcount(arrays[-1])
 
 
@@ -68,5 +68,5 @@ def test_refused_memory_is_asked_for_once() -> None:
     system.refuses = True
     locks = PageLocks(system.lock, system.unlock)
     array = np.zeros(100, np.uint8)
-    assert not any([locks.use(array) for _ in range(5)])
+    assert not sum(locks.use(array) for _ in range(5))
     assert system.calls == 1
