@@ -120,7 +120,7 @@ def _parameters(where: str, parameters: dict[Any, Any]) -> dict[str, Any]:
     """Check that the node has such parameters, and that every value is one that a ROS parameter can have."""
     if not parameters:
         return {}
-    from kd_seg_ros.node.parameters import (
+    from kd_seg_ros.node.parameter_names import (
         refuse_unknown_names,  # needs rclpy, which a list without parameters does not
     )
 

@@ -17,6 +17,7 @@ from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from kd_seg_ros.common.encodings import FLOAT32
+from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.picture import Picture
 from kd_seg_ros.common.topics import (
     CONFIDENCE,
@@ -55,7 +56,13 @@ class Outputs:
             offered.append(OVERLAY)
         if settings.follows_camera_info():
             offered.append(SCALED_CAMERA_INFO)
-        self._publishers: dict[str, Publisher] = {topic.name: create_output(node, topic) for topic in offered}
+        self._publishers: dict[str, Publisher] = {}
+        try:
+            for topic in offered:
+                self._publishers[topic.name] = create_output(node, topic)
+        except UserError:
+            self.close()
+            raise
         self._image_size = (0, 0)
         self._size = (0, 0)
         # One thread each, so that a slow PNG encoder delays neither the overlay nor the next frame.
@@ -71,6 +78,11 @@ class Outputs:
         """End the threads that make pictures, after those under way."""
         self._overlay_thread.stop()
         self._png_thread.stop()
+
+    def close(self) -> None:
+        """Take back the topics; the threads have ended before."""
+        for publisher in self._publishers.values():
+            self._node.destroy_publisher(publisher)
 
     def heard(self, topic: OutputTopic) -> bool:
         """Return whether anybody subscribes to a topic; False if it is not offered."""

@@ -39,7 +39,7 @@ def parameters_of(node: Any, namespace: str = "/", tmp_path: Path | None = None)
     rclpy = pytest.importorskip("rclpy")
     import dds  # noqa: F401  (isolated domain)
 
-    from kd_seg_ros.node.parameters import declare_parameters
+    from kd_seg_ros.node.parameter_declaration import declare_parameters
 
     arguments = ["--ros-args", "-r", f"__ns:={namespace}"]
     for number, item in enumerate(node.parameters):
