@@ -184,7 +184,8 @@ def correctness(files: Path, provider: str) -> tuple[str, bool]:
     """Compare the engine with the CPU."""
     from distill.benchmarks import gpu_correctness
 
-    models = [path for path in (files / f"{name}.onnx" for name in MAIN) if path.exists()]
+    paths = [files / f"{name}.onnx" for name in MAIN]
+    models = [path for path in paths if path.exists()]
     with tempfile.TemporaryDirectory() as folder:
         result = gpu_correctness.run(Path(folder), provider, models, kernels=provider == "cuda")
     return result.text, result.passed

@@ -24,7 +24,8 @@ def network_image(image: NDArray[np.uint8], card: ModelCard, geometry: Geometry)
     resized = np.asarray(image, np.uint8)
     if geometry.working != geometry.image:
         resized = np.asarray(cv2.resize(image, geometry.working[::-1]), np.uint8)
-    normalised = (resized.astype(np.float32) / 255 - np.float32(card.mean)) / np.float32(card.std)
+    mean, std = np.array(card.mean, np.float32), np.array(card.std, np.float32)
+    normalised = (resized.astype(np.float32) / 255 - mean) / std
     padding = [(0, 0)]
     for before, working, padded in zip(geometry.before, geometry.working, geometry.padded, strict=True):
         padding.append((before, padded - working - before))
