@@ -47,12 +47,15 @@ class HeldEngine:
     def reopen(self) -> None:
         self.reopened += 1
 
-    def segment(self, image: np.ndarray, *, bgr: bool, out: Prediction, min_confidence: object) -> Prediction:
+    def segment(
+        self, image: np.ndarray, *, bgr: bool, out: Prediction, min_confidence: MinConfidenceLevels
+    ) -> Prediction:
         self.running.set()
         assert self.go_on.wait(30)
         if image[0, 0, 0] == 255:
             raise EngineError("device lost") if image[0, 0, 1] == 255 else RuntimeError("a mistake of ours")
         out.mask[...], out.confidence[...] = tiny_model.expected(image)
+        apply_min_confidence(out.mask, out.confidence, min_confidence, self.card.ignore_id)
         return out
 
 
