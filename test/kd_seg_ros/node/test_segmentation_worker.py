@@ -20,6 +20,10 @@ from sensor_msgs.msg import Image  # noqa: E402
 
 from kd_seg_ros.common.topics import OVERLAY  # noqa: E402
 from kd_seg_ros.inference.engine import EngineError, Prediction  # noqa: E402
+from kd_seg_ros.inference.thresholds import (  # noqa: E402
+    MinConfidenceLevels,
+    apply_min_confidence,
+)
 from kd_seg_ros.node import outputs, recovery, segmentation  # noqa: E402
 from kd_seg_ros.node.segmentation_node import SegmentationNode  # noqa: E402
 

@@ -104,7 +104,7 @@ def test_where_locked_and_unlocked_memory_meet_nothing_is_locked_any_more(driver
         device.download(target, source.ctypes.data)
     assert not driver.registered
     driver.failing.clear()
-    driver._cuMemcpyDtoHAsync = refuses_locked_memory  # type: ignore[method-assign]
+    driver._cuMemcpyDtoHAsync = refuses_locked_memory  # type: ignore[assignment, method-assign]
     target[:] = 0
     device.download(target, source.ctypes.data)
     device.download(target, source.ctypes.data)
