@@ -33,7 +33,7 @@ def test_bloom_reads_every_change(script: Any) -> None:
     markdown = (ROOT / "CHANGELOG.md").read_text().replace("(unreleased)", "(2030-01-02)")
     wanted = [line for line in markdown.splitlines() if line.startswith("- ")]
     found = changelog.populate_changelog_from_rst(changelog.Changelog(), script.as_rst(markdown))
-    entries = [entry for _, _, content in found.foreach_version() for entry in content]
+    entries = [entry for _, _, content in found.foreach_version() for part in content for entry in part]
     assert len(entries) == len(wanted) > 30
 
 
