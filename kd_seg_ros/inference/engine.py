@@ -6,6 +6,7 @@ A file is compared with the contract when it is opened (:mod:`kd_seg_ros.inferen
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from kd_seg_ros.common.errors import first_line
 from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.class_ids import ClassIds
 from kd_seg_ros.inference.contract import IMAGE, OUTPUTS
 from kd_seg_ros.inference.errors import EngineError
 from kd_seg_ros.inference.gpu.fused_binding import FusedBinding
@@ -134,8 +136,21 @@ class Engine:
             raise EngineError(f"{self._path} has changed since it was opened")
 
     def warm_up(self) -> None:
-        """Run once on a black image: the first run allocates memory and chooses algorithms."""
-        self.segment(np.zeros((*self.size, 3), np.uint8))
+        """Run once on noise: the first run allocates memory and chooses algorithms.
+
+        :raises EngineError: if it fails, or if the mask holds class ids that the card does not name.
+        """
+        noise = np.random.default_rng(0).integers(0, 256, (*self.size, 3), dtype=np.uint8)
+        self.class_ids.strict = True
+        try:
+            self.segment(noise)
+        finally:
+            self.class_ids.strict = False
+
+    @cached_property
+    def class_ids(self) -> ClassIds:
+        """What finds pixels of classes that the card does not name, and counts the masks that had some."""
+        return ClassIds(self._path, self.card)
 
     def segment(
         self,
@@ -189,12 +204,13 @@ class Engine:
         if bgr and not binding.takes_bgr:
             image, bgr = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), False
         try:
-            if isinstance(binding, FusedBinding):
+            if isinstance(binding, FusedBinding):  # whose masks hold the card's ids only
                 binding.run(np.ascontiguousarray(image), bgr, out.arrays(), levels)
                 return
             binding.run(np.ascontiguousarray(image), bgr, out.arrays())
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
             raise self._failure(error) from error
+        self.class_ids.clean(out.mask)  # before thresholds give many pixels an id beyond the classes
         if levels is not None:
             apply_min_confidence(out.mask, out.confidence, levels, self.card.ignore_id)
 
