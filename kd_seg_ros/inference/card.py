@@ -83,6 +83,8 @@ class ModelCard:
     padding_multiple: int = 0
     """The resized image is padded with zeros (of normalised colours) to multiples of this, as equally on
     opposite sides as whole pixels allow; 1: never padded; 0: not known, in files of earlier versions."""
+    single_precision: tuple[str, ...] = ()
+    """Layers of the network that stay in single precision, because half precision cannot hold them."""
     agreement: dict[str, float] = field(default_factory=dict)
     """How closely the file follows the network in PyTorch, as checked at export."""
     schema: int = SCHEMA_VERSION
@@ -131,6 +133,9 @@ class ModelCard:
         self._demand("parameters", _is_whole(self.parameters), "a whole number")
         multiple = self.padding_multiple
         self._demand("padding_multiple", _is_whole(multiple) and multiple >= 0, "a whole number, 0 or more")
+        layers = self.single_precision
+        ok = isinstance(layers, tuple) and all(isinstance(layer, str) for layer in layers)
+        self._demand("single_precision", ok, "a list of names")
         self._demand("config", isinstance(self.config, dict), "an object")
         for name in ("miou", "ece_before", "ece_after", "agreement"):
             scores = getattr(self, name)
@@ -161,6 +166,7 @@ class ModelCard:
 _OPTIONAL: Final = {
     "limitations",
     "padding_multiple",
+    "single_precision",
     "miou",
     "ece_before",
     "ece_after",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from acdc_tree import write_png
 
-from distill.export.check_images import noise_images, plain_images
+from distill.export.check_images import common_size, noise_images, plain_images
 from kd_seg_ros.common.errors import UserError
 
 
@@ -34,3 +34,9 @@ def test_what_holds_no_image_is_refused(tmp_path: Path) -> None:
         plain_images(tmp_path, 1)
     with pytest.raises(UserError, match=r"--images .*nowhere is not a folder"):
         plain_images(tmp_path / "nowhere", 1)
+
+
+def test_the_size_of_most_images() -> None:
+    pairs = [(np.zeros((*size, 3), np.uint8), None) for size in ((4, 6), (3, 3), (3, 3), (4, 6), (9, 9))]
+    assert common_size(pairs) == (4, 6)
+    assert common_size(pairs[1:3]) == (3, 3)

@@ -122,7 +122,7 @@ def test_cut_at_the_borders_of_the_network_the_parts_do_what_the_whole_does(kind
 def test_the_borders_are_described_in_the_file(kind: str, sides: tuple[int, int]) -> None:
     found = {value.name: value.type.tensor_type for value in file(kind, half=True).graph.value_info}
     assert found.keys() == {NETWORK_IMAGE, NETWORK_LOGITS}
-    shapes = {name: [side.dim_value for side in kind.shape.dim] for name, kind in found.items()}
-    assert shapes[NETWORK_IMAGE] == [1, 3, *sides]
-    assert shapes[NETWORK_LOGITS] == [1, CLASSES, *(side // 8 for side in sides)]
-    assert {kind.elem_type for kind in found.values()} == {TensorProto.FLOAT16}
+    low = [side // 8 for side in sides]
+    for name, shape in ((NETWORK_IMAGE, [1, 3, *sides]), (NETWORK_LOGITS, [1, CLASSES, *low])):
+        assert [side.dim_value for side in found[name].shape.dim] == shape
+        assert found[name].elem_type == TensorProto.FLOAT16
