@@ -42,9 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replay and score; return 1 if a part of the replay fails."""
+    """Replay and score; return 1 if a part of the replay fails, or a file of the bag cannot be read."""
     try:
-        content = _replay_and_score(args)
+        content, complete = _replay_and_score(args)
     except ProcessError as error:
         return fail(str(error), 1)
     if args.out:
@@ -53,11 +53,11 @@ def run(args: argparse.Namespace) -> int:
         print_json(content)
     else:
         print(describe(content))
-    return 0
+    return 0 if complete else 1
 
 
-def _replay_and_score(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the content of metrics.json."""
+def _replay_and_score(args: argparse.Namespace) -> tuple[dict[str, Any], bool]:
+    """Return the content of metrics.json, and whether all files of the bag could be read."""
     _check(args)
     class_names, name = _model(args)
     drive = survey(args.bag, args.topic, args.labels_topic, args.condition_topic, len(class_names))
@@ -81,7 +81,8 @@ def _replay_and_score(args: argparse.Namespace) -> dict[str, Any]:
             raise ProcessError(f"the node answered none of the labelled frames: {_reasons(replayed)}")
         scores = score(recording, outputs, drive, answered, class_names)
     figures = replay_document(replayed, drive, answered)
-    return document(scores, drive, args.model, name or replayed.after["model"], figures)
+    found = document(scores, drive, args.model, name or replayed.after["model"], figures)
+    return found, not drive.left_out
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -37,7 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Segment, then make the video and score; return 0, or 130 or 143 when a signal interrupted it."""
+    """Segment, then make the video and score; return the exit status.
+
+    It is 1 if a file of the bag cannot be read and was left out, 130 or 143 after a signal, otherwise 0.
+    """
     with Interruption() as interruption:
         try:
             return _run(args, interruption)
@@ -69,6 +72,7 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
         with interruption.deferred():
             stop = interruption.requested
             notes = segment_bag(args.bag, reader, cameras, args.model, engine, settings, stop)
+        left_out = list(reader.left_out)
     _report(args, notes)
     if interruption.requested():
         return interruption.status
@@ -85,7 +89,7 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
     if args.json:
         counts = {"frames": notes.frames, "undecodable": notes.undecodable}
         print_json({"out": str(args.out), **counts, "scores": scores})
-    return 0
+    return 1 if left_out else 0
 
 
 def _check_one_camera(args: argparse.Namespace, cameras: list[CameraTopics]) -> None:

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from rosbags.rosbag2 import Reader
 
+from kd_seg_ros.bags.bag_reader import BagReader
 from kd_seg_ros.bags.cameras import CameraTopics, connections_of
 from kd_seg_ros.bags.headers import read_header
 from kd_seg_ros.bags.messages import IMAGE, STORE, byte_map, stamp_of, stamp_text
@@ -107,7 +107,7 @@ class TopicLabels:
         self._files.close()
 
     @cached_property
-    def _reader(self) -> Reader:
+    def _reader(self) -> BagReader:
         return self._files.enter_context(open_bag(self._source))
 
 

@@ -138,7 +138,7 @@ def _in_real_time(
     command = player_command(drive.bag, drive.topic, settings.rate, before["topic"], table)
     LOGGER.info("replaying to %s at %.3g times the recorded speed", before["topic"], settings.rate)
     with ChildProcess("player", [sys.executable, *command], folder / "player.log") as player:
-        replay_in_real_time(recorder, player, watch, len(drive.frames))
+        replay_in_real_time(recorder, player, watch, len(drive.frames), bool(drive.left_out))
     published = read_timing(table)
     # Frames stand in the bag's order both in the drive and in the table.
     sent = {stamp: message.published_ns for stamp, message in zip(drive.frames, published, strict=False)}

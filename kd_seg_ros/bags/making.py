@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rosbags.rosbag2 import Writer
 
 from kd_seg_ros.bags.camera_calibration import CameraCalibration, uncalibrated
 from kd_seg_ros.bags.cameras import CameraTopics
@@ -34,9 +33,11 @@ from kd_seg_ros.bags.messages import (
     string_cdr,
 )
 from kd_seg_ros.bags.pictures import Picture
-from kd_seg_ros.bags.resumable_bag import STORAGES
-from kd_seg_ros.common.decode import MONO8, RGB8, DecodeError, RGBImage, decode_compressed
+from kd_seg_ros.bags.writing import STORAGES, BagWriter, file_stem
+from kd_seg_ros.common.decode import decode_compressed
+from kd_seg_ros.common.encodings import MONO8, RGB8
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.picture import DecodeError, RGBImage
 from kd_seg_ros.common.topics import COMPRESSED, CONDITION, FRAME_NAME, LABELS
 
 START_S = 1_700_000_000
@@ -83,16 +84,15 @@ def make_bag(
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(making, ignore_errors=True)
         count = 0
-        with Writer(
-            making / out.name, version=METADATA_VERSION, storage_plugin=STORAGES[recording.storage]
-        ) as bag:
+        whole = making / file_stem(out)
+        with BagWriter(whole, version=METADATA_VERSION, storage_plugin=STORAGES[recording.storage]) as bag:
             bag.set_custom_data("source", "kd_seg_ros make_bag")
             write = Channels(bag)
             for picture in pictures:
                 _record(picture, recording, write)
                 count += 1
                 on_frame()
-        (making / out.name).replace(out)
+        whole.replace(out)
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
         raise UserError(f"{out} cannot be written: {reason}") from error

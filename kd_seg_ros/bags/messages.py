@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
-from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 
+from kd_seg_ros.bags.bag_reader import BagReader
 from kd_seg_ros.bags.reading import messages
-from kd_seg_ros.common.decode import MONO8
+from kd_seg_ros.common.encodings import MONO8
 from kd_seg_ros.common.errors import UserError, first_line
 
 IMAGE: Final = "sensor_msgs/msg/Image"
@@ -42,7 +42,7 @@ RELIABLE: Final = Qos(
 """Quality of service that bags written here offer when they are replayed."""
 
 
-def parsed_messages(reader: Reader, topics: Collection[str]) -> Iterator[tuple[str, int, Any]]:
+def parsed_messages(reader: BagReader, topics: Collection[str]) -> Iterator[tuple[str, int, Any]]:
     """Yield topic, log time (ns) and message in the order of time.
 
     :raises UserError: if the bag turns out to be damaged.

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rosbags.rosbag2 import Reader
-
+from kd_seg_ros.bags.bag_reader import BagReader
 from kd_seg_ros.bags.cameras import CameraTopics
 from kd_seg_ros.bags.progress import Progress
 from kd_seg_ros.bags.resumable_bag import ResumableBag
@@ -53,7 +52,7 @@ class SegmentationSettings:
 
 def segment_bag(
     bag: Path,
-    reader: Reader,
+    reader: BagReader,
     cameras: Sequence[CameraTopics],
     model: Path,
     engine: Engine,
@@ -99,7 +98,7 @@ def segment_bag(
 
 def _command(
     bag: Path,
-    reader: Reader,
+    reader: BagReader,
     cameras: Sequence[CameraTopics],
     model: Path,
     settings: SegmentationSettings,

@@ -14,15 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from rosbags.rosbag2 import Reader
-
+from kd_seg_ros.bags.bag_reader import BagReader
 from kd_seg_ros.bags.cameras import CameraTopics
 from kd_seg_ros.bags.messages import IMAGE, RELIABLE, STORE, image_cdr
 from kd_seg_ros.bags.pipeline import BackgroundWorker
 from kd_seg_ros.bags.resumable_bag import ResumableBag, Topic
 from kd_seg_ros.bags.stream import DEPTH, DecodedFrame, DecodedStep, decoded_steps
 from kd_seg_ros.bags.summary import FrameTable
-from kd_seg_ros.common.decode import BGR8, MONO8
+from kd_seg_ros.common.encodings import BGR8, MONO8
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine, Prediction
@@ -34,7 +33,7 @@ _FEWEST, _MOST = 10, 300
 
 
 def topics_to_copy(
-    reader: Reader, bag: Path, cameras: Sequence[CameraTopics], wanted: Sequence[str]
+    reader: BagReader, bag: Path, cameras: Sequence[CameraTopics], wanted: Sequence[str]
 ) -> list[str]:
     """Return the topics of the input to copy, sorted.
 
@@ -148,7 +147,7 @@ class Output:
 
 
 def segment(
-    reader: Reader,
+    reader: BagReader,
     cameras: Sequence[CameraTopics],
     copied: Sequence[str],
     engine: Engine,
@@ -211,7 +210,7 @@ def part_length(frames: int) -> int:
 
 
 def output_topics(
-    reader: Reader, cameras: Sequence[CameraTopics], copied: Sequence[str], overlay: bool
+    reader: BagReader, cameras: Sequence[CameraTopics], copied: Sequence[str], overlay: bool
 ) -> list[Topic]:
     """List what the output has: maps, overlay and copies under their own names."""
     names: list[str] = []
@@ -227,7 +226,7 @@ def output_topics(
 _NO_DIGEST: Final = "RIHS01_" + 64 * "0"
 
 
-def _copied_topic(reader: Reader, name: str) -> Topic:
+def _copied_topic(reader: BagReader, name: str) -> Topic:
     """Describe a topic as its bag does; what an older bag does not say comes from the types known here."""
     found = [c for c in reader.connections if c.topic == name]
     connection = next((c for c in found if c.msgcount), found[0])

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
-from rosbags.rosbag2 import Reader
-
+from kd_seg_ros.bags.bag_reader import BagReader
 from kd_seg_ros.bags.cameras import CameraTopics, connections_of
 from kd_seg_ros.bags.messages import COMPRESSED_IMAGE, IMAGE, STORE, stamp_of
 from kd_seg_ros.bags.pipeline import parallel_map, prefetched
 from kd_seg_ros.bags.reading import messages
-from kd_seg_ros.common.decode import DecodeError, RGBImage, decode_compressed, decode_image
+from kd_seg_ros.common.decode import decode_compressed, decode_image
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.picture import DecodeError, RGBImage
 
 DEPTH: Final = 4
 """Number of frames that are read ahead, decoded ahead and waiting to be written, each."""
@@ -77,7 +77,7 @@ class DecodedStep:
 
 
 def decoded_steps(
-    reader: Reader, cameras: Sequence[CameraTopics], copied: Collection[str], skip: int
+    reader: BagReader, cameras: Sequence[CameraTopics], copied: Collection[str], skip: int
 ) -> Generator[DecodedStep, None, None]:
     """Yield the bag step by step; reading and decoding run ahead in threads.
 
@@ -90,14 +90,14 @@ def decoded_steps(
         yield from parallel_map(_decode_step, steps, workers, DEPTH)
 
 
-def frames(reader: Reader, cameras: Sequence[CameraTopics]) -> Generator[DecodedFrame, None, None]:
+def frames(reader: BagReader, cameras: Sequence[CameraTopics]) -> Generator[DecodedFrame, None, None]:
     """Yield the frames alone, those that cannot be decoded among them."""
     with closing(decoded_steps(reader, cameras, (), 0)) as steps:
         yield from (step.frame for step in steps if step.frame)
 
 
 def _steps(
-    reader: Reader, cameras: Sequence[CameraTopics], copied: Collection[str], skip: int
+    reader: BagReader, cameras: Sequence[CameraTopics], copied: Collection[str], skip: int
 ) -> Generator[Step, None, None]:
     by_topic = {camera.topic: camera for camera in cameras}
     connections = connections_of(reader, {*by_topic, *copied})

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from rclpy.node import Node
     from rclpy.publisher import Publisher
     from rosbags.interfaces import Connection
-    from rosbags.rosbag2 import Reader
+
+    from kd_seg_ros.bags.bag_reader import BagReader
 
 __all__ = ["add_arguments", "main", "run"]
 
@@ -53,13 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Play the bag until its end or a signal; return 0."""
+    """Play the bag until its end or a signal; return 0, or 1 if a file of it was left out."""
     with open_bag(args.bag) as reader:
         _run(reader, args)
-    return 0
+        return 1 if reader.left_out else 0
 
 
-def _run(reader: Reader, args: argparse.Namespace) -> None:
+def _run(reader: BagReader, args: argparse.Namespace) -> None:
     stop = StopRequest()
     connections = chosen_connections(reader, _topics(reader, args.topics))
     if args.clock is not None:
@@ -90,7 +91,7 @@ def _run(reader: Reader, args: argparse.Namespace) -> None:
         say(player.timing.summary())
 
 
-def _topics(reader: Reader, wanted: Sequence[str] | None) -> list[str] | None:
+def _topics(reader: BagReader, wanted: Sequence[str] | None) -> list[str] | None:
     """Return the topics to play; an image topic may be named with or without ``/compressed``."""
     if wanted is None:
         return None
@@ -119,7 +120,7 @@ def _play(player: Player, ahead: ReadAhead, begin: int, args: argparse.Namespace
 
 
 def _rounds(
-    reader: Reader, connections: Sequence[Connection], begin: int, end: int, loop: bool
+    reader: BagReader, connections: Sequence[Connection], begin: int, end: int, loop: bool
 ) -> Iterator[Recorded | None]:
     """Yield the messages from ``begin`` to before ``end``, and None after each round.
 
@@ -134,7 +135,7 @@ def _rounds(
             return
 
 
-def _held(reader: Reader, connections: Sequence[Connection], begin: int) -> list[Recorded]:
+def _held(reader: BagReader, connections: Sequence[Connection], begin: int) -> list[Recorded]:
     latched = [c for c in connections if is_latched([c])]
     if begin == reader.start_time or not latched:
         return []
@@ -145,7 +146,7 @@ def _held(reader: Reader, connections: Sequence[Connection], begin: int) -> list
     return [message for kept in last.values() for message in kept]
 
 
-def _part(reader: Reader, args: argparse.Namespace) -> tuple[int, int]:
+def _part(reader: BagReader, args: argparse.Namespace) -> tuple[int, int]:
     """Return the bag times (ns) between which to play."""
     begin = reader.start_time + round(args.start_offset * 1e9)
     if begin >= reader.end_time:
@@ -156,7 +157,7 @@ def _part(reader: Reader, args: argparse.Namespace) -> tuple[int, int]:
     return begin, min(begin + round(args.playback_duration * 1e9) + 1, reader.end_time)
 
 
-def _remapping(reader: Reader, rules: Sequence[str]) -> list[str]:
+def _remapping(reader: BagReader, rules: Sequence[str]) -> list[str]:
     """Turn ``old:=new`` into arguments of ROS."""
     topics = {c.topic for c in reader.connections} | {"/clock"}
     for rule in rules:

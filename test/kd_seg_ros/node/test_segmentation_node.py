@@ -184,6 +184,7 @@ def test_reliability_follows_the_publishers(settings: list[str], client: Client)
 @pytest.mark.parametrize("client", ["car/front"], indirect=True)
 def test_namespace_remapping_compressed_and_float_confidence(settings: list[str], client: Client) -> None:
     confidences, masks = client.collect("segmentation/confidence"), client.collect("classes")
+    pictures = client.collect("classes/compressed", CompressedImage)  # moves with the mask
     options = ["-p", "compressed:=true", "-p", "confidence_encoding:=32FC1", "-p", "reliability:=reliable"]
     remapping = ["-r", "image:=/cameras/front/image_raw", "-r", "segmentation/mask:=classes"]
     with running_node("car/front", *settings, *options, *remapping):
@@ -194,13 +195,16 @@ def test_namespace_remapping_compressed_and_float_confidence(settings: list[str]
         message.header.stamp.sec, message.header.frame_id = 3, "front"
         mask = client.ask(camera, message, masks)
         client.ask(camera, message, confidences)
+        client.ask(camera, message, pictures)
+    lossless = cv2.imdecode(np.frombuffer(pictures[0].data, np.uint8), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(lossless, expected(image)[0])
     np.testing.assert_array_equal(as_array(mask), expected(image)[0])
     assert confidences[0].header == mask.header == message.header
     assert confidences[0].encoding == "32FC1"
     np.testing.assert_allclose(as_array(confidences[0]), image[..., 1] / 255, rtol=1e-6)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ends_cleanly_while_frames_arrive(settings: list[str], number: signal.Signals) -> None:
     namespace = f"ending_{number.name.lower()}"
     client = Client(namespace)
@@ -218,6 +222,31 @@ def test_ends_cleanly_while_frames_arrive(settings: list[str], number: signal.Si
     finally:
         client.close()
     assert not [line for line in node.lines if "Traceback" in line or "Error" in line or "[ERROR]" in line]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ([], "no frame was segmented: nobody listens to an output"),
+        (["-p", "active:=always"], "no frame was segmented: no image came on /nothing/image"),
+    ],
+)
+def test_a_bag_without_effect_ends_with_status_1(
+    settings: list[str], options: list[str], reason: str
+) -> None:
+    arguments = ["--expect-frames", "--ros-args", "-r", "__ns:=/nothing", *settings, *options]
+    node = start_node(*arguments)
+    node.wait_for("ready:")
+    assert node.stop() == 1
+    assert node.lines[-1].startswith(f"error: {reason}")
+
+
+@pytest.mark.parametrize("client", ["expecting"], indirect=True)
+def test_frames_that_were_expected_came(settings: list[str], client: Client) -> None:
+    masks = client.collect("segmentation/mask")
+    node = start_node("--expect-frames", "--ros-args", "-r", "__ns:=/expecting", *settings)
+    client.ask(client.publisher("image"), rgb_message(picture(0)), masks)
+    assert node.stop() == 0
 
 
 @pytest.mark.parametrize("topic", ["segmentation/mask", "/diagnostics"])

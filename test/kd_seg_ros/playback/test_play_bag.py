@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from drive_bag import START, STORE, write_bag
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
+from kd_seg_ros.bags.bag_reader import BagReader
 from kd_seg_ros.bags.reading import image_topics, messages, open_bag
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.playback.play_bag import main
@@ -155,7 +156,7 @@ def test_what_may_help_is_said(tmp_path: Path) -> None:
     storage.write_bytes(storage.read_bytes()[:-200])
     with open_or_refuse(tmp_path / "bag") as complaint:
         assert "`mcap recover" in str(complaint)
-    (tmp_path / "bag" / "metadata.yaml").unlink()
+    (tmp_path / "bag" / "metadata.yaml").write_text("")
     with open_or_refuse(tmp_path / "bag") as complaint:
         assert "`ros2 bag reindex`" in str(complaint)
 
@@ -184,6 +185,6 @@ def test_damage_found_while_playing_is_a_user_error(tmp_path: Path, monkeypatch:
         raise ValueError("bad chunk\nat 7")
         yield
 
-    monkeypatch.setattr(Reader, "messages", broken)
+    monkeypatch.setattr(BagReader, "messages", broken)
     with open_bag(tmp_path / "bag") as reader, pytest.raises(UserError, match=r"is damaged: bad chunk$"):
         list(messages(reader, reader.connections))
