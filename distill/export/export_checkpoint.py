@@ -20,6 +20,9 @@ from distill.export.verified_export import VerifiedFile, check, check_destinatio
 from distill.models.deployed import DeployedModel
 from distill.models.logit_calibration import NONE
 
+SEARCH_IMAGES = 4
+"""On so many images layers are looked for that half precision cannot hold, where it fails on the images."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -64,7 +67,8 @@ def export_checkpoint(
     card = trained_card(config, document, size, network.deployed_parameters(), network.padding_multiple)
     proto = to_dynamic_onnx(model) if dynamic else to_onnx(model, size)
     agreement = check(proto, card, out, model, pairs, provider)
-    if single := _in_single_precision(model, size, pairs, agreement):
+    single = _in_single_precision(model, size, pairs, agreement)
+    if single:
         _logger.info("%d layers stay in single precision: %s", len(single), ", ".join(single))
         card = replace(card, single_precision=single)
         proto = to_dynamic_onnx(model, single=single) if dynamic else to_onnx(model, size, single=single)
@@ -78,14 +82,14 @@ def _in_single_precision(
 ) -> tuple[str, ...]:
     """Return the layers that must stay in single precision; none if the file agrees without that.
 
-    They are looked for on the altered images whose classes agree too little, or on all of them if the file
-    fails on the images themselves.
+    They are looked for on the altered images whose classes agree too little, and on some of the images
+    themselves if the file fails on those.
     """
-    kinds = agreement.weak()
-    if agreement.failures() and not kinds:
-        kinds = list(agreement.altered)
-    if not kinds:
-        return ()
     altered = altered_images(pairs)
-    images = [torch.from_numpy(brought_to(altered[kind], size)) for kind in kinds]
-    return layers_in_single(model, images, MIN_ARGMAX)
+    images = [altered[kind] for kind in agreement.weak()]
+    if replace(agreement, altered={}).failures():
+        images += [image for image, _ in pairs[:SEARCH_IMAGES]]
+    if not images:
+        return ()
+    tensors = [torch.from_numpy(brought_to(image, size)) for image in images]
+    return layers_in_single(model, tensors, MIN_ARGMAX)

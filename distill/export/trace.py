@@ -24,11 +24,16 @@ from distill.export.half_precision import to_half
 from distill.export.interpolation import Padding
 from distill.export.same_padding import same_padding_of_multiples
 from distill.export.surround import shape_of, surround, surround_dynamic
+from distill.export.time_limit import OutOfTime, processor_time_limit
 from distill.models.deployed import DeployedModel
 from distill.models.folding import folded
 from distill.models.network import SegmentationNetwork
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.inference.contract import OPSET
+
+TRACING_SECONDS = 300
+"""Processor time after which tracing for any size is given up. A backbone of a thousand nodes takes some 50 s
+of an AMD EPYC; what explodes does not end."""
 
 
 class _Logits(nn.Module):
@@ -74,9 +79,15 @@ def to_dynamic_onnx(model: DeployedModel, half: bool = True, single: Sequence[st
     width = multiple * Dim("w", min=1, max=2**12)
     name = type(model.network).__name__
     remedy = "export it for the camera's size, without --dynamic"
+    example = (2 * multiple, 3 * multiple)
     try:
-        with same_padding_of_multiples():
-            traced = _trace(network, (2 * multiple, 3 * multiple), ({2: height, 3: width},))
+        with same_padding_of_multiples(), processor_time_limit(TRACING_SECONDS):
+            traced = _trace(network, example, ({2: height, 3: width},))
+    except OutOfTime:
+        raise UserError(
+            f"tracing {name} for images of any size had not ended after {TRACING_SECONDS} s of processor "
+            f"time: {remedy}"
+        ) from None
     except Exception as error:  # whatever stops the tracing
         raise UserError(
             f"{name} cannot be traced for images of any size ({first_line(error)}): {remedy}"
