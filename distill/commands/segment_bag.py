@@ -21,9 +21,10 @@ from kd_seg_ros.bags.segmented_frames import segmented_frames
 from kd_seg_ros.bags.segmenting import Notes
 from kd_seg_ros.bags.text_topic import condition_texts
 from kd_seg_ros.bags.video import pictures_of, writer_for
-from kd_seg_ros.common.command_line import add_json_option, print_json, run_command
+from kd_seg_ros.common.command_line import add_json_option, add_threads_option, print_json, run_command
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.option_types import share, topic
+from kd_seg_ros.common.share import default_model
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.providers import PROVIDERS
@@ -50,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, interruption: Interruption) -> int:
+    args.model = args.model or default_model()
     settings = SegmentationSettings(
         out=args.out,
         provider=args.provider,
@@ -68,10 +70,10 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
         if args.condition_topic:
             condition_texts(args.bag, cameras[0], args.condition_topic)  # refused before any work is done
         labels = _labels(args, cameras[0])
-        engine = Engine(args.model, args.provider)
+        engine = Engine(args.model, args.provider, threads=args.threads)
         with interruption.deferred():
             stop = interruption.requested
-            notes = segment_bag(args.bag, reader, cameras, args.model, engine, settings, stop)
+            notes = segment_bag(args.bag, reader, cameras, engine, settings, stop)
         left_out = list(reader.left_out)
     _report(args, notes)
     if interruption.requested():
@@ -167,9 +169,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add = parser.add_argument
     add("bag", type=Path, metavar="BAG", help="rosbag2 to read: its folder, or one .mcap or .db3 file")
-    add("--model", type=Path, required=True, metavar="FILE", help="ONNX file, as `kd_seg export` writes it")
+    add(
+        "--model",
+        type=Path,
+        metavar="FILE",
+        help="ONNX file, as `kd_seg export` writes it (default: the demo student)",
+    )
     add("--out", type=Path, required=True, metavar="BAG", help="rosbag2 folder to write")
     add("--provider", choices=tuple(PROVIDERS), default="cuda", help="what the network runs on")
+    add_threads_option(parser)
     add(
         "--topic",
         action="append",

@@ -16,7 +16,6 @@ from kd_seg_ros.bags.resume_check import check_resume, fingerprint
 from kd_seg_ros.bags.segmenting import Notes, Output, output_topics, segment, topics_to_copy
 from kd_seg_ros.bags.summary import FrameTable
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.engine import Engine
 
 LOGGER = logging.getLogger(__name__)
@@ -54,20 +53,19 @@ def segment_bag(
     bag: Path,
     reader: BagReader,
     cameras: Sequence[CameraTopics],
-    model: Path,
     engine: Engine,
     settings: SegmentationSettings,
     stop: Callable[[], bool] = lambda: False,
 ) -> Notes:
     """Segment all frames of an open bag that are not segmented yet; return how far it got.
 
-    :param model: file of the engine, by whose SHA-256 a run is resumed with the same model only.
+    :param engine: a run is resumed only with the same model file, by its SHA-256.
     :param stop: asked after every frame; when it says so, what is done is kept and this returns.
     :raises UserError: if the output is in the way or cannot be written, the bag turns out to be damaged, or
         the network fails. What was done before is kept.
     """
     copied = [] if settings.copy is None else topics_to_copy(reader, bag, cameras, settings.copy)
-    command = _command(bag, reader, cameras, model, settings, copied)
+    command = _command(bag, reader, cameras, engine, settings, copied)
     kept = check_resume(settings.out, command, bag, settings.overwrite)
     notes = Notes(**kept) if kept else Notes(command)
     if notes.finished:
@@ -100,14 +98,14 @@ def _command(
     bag: Path,
     reader: BagReader,
     cameras: Sequence[CameraTopics],
-    model: Path,
+    engine: Engine,
     settings: SegmentationSettings,
     copied: Sequence[str],
 ) -> dict[str, Any]:
     """Describe a run by all that its output depends on; only a run of the same description is resumed."""
     return {
         "the input": fingerprint(reader, bag),
-        "the model": sha256(model),
+        "the model": engine.sha256,
         "--provider": settings.provider,
         "--topic": [camera.topic for camera in cameras],
         "--copy": list(copied),

@@ -20,7 +20,7 @@ from kd_seg_ros.common.command_line import add_json_option, fail, print_json
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.option_types import count, image_size, positive
 from kd_seg_ros.common.ros_environment import isolate_this_process
-from kd_seg_ros.common.share import share_path
+from kd_seg_ros.common.share import default_model
 from kd_seg_ros.inference.providers import PROVIDERS
 
 LOGGER = logging.getLogger(__name__)
@@ -31,7 +31,6 @@ SUITES: Final[dict[str, str]] = {
     "gpu": "the engine on an NVIDIA GPU",
 }
 """Name → what is measured."""
-DEMO: Final = "resource/demo_student.onnx"
 TINY: Final = "tiny"
 SECONDS: Final = 20.0
 SOAK_HZ: Final = 100.0
@@ -165,7 +164,7 @@ def _models(args: argparse.Namespace, folder: Path) -> list[Path]:
     """Return the files to measure; the tiny one is made in ``folder``."""
     if not args.model:
         tiny = args.suite == "soak"
-        return [_tiny(args, folder)] if tiny else [share_path(DEMO)]
+        return [_tiny(args, folder)] if tiny else [default_model()]
     return [_tiny(args, folder) if str(model) == TINY else model for model in args.model]
 
 

@@ -20,6 +20,7 @@ from typing import Any, Final, Protocol, cast
 
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.logs import terminal_logging
+from kd_seg_ros.common.option_types import count
 from kd_seg_ros.common.parser import Parser
 
 USER_ERROR: Final = 2
@@ -128,6 +129,17 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
     """Declare ``--json``: the result as JSON instead of a table."""
     parser.add_argument(
         "--json", action="store_true", help="print the result as JSON, and nothing else on standard output"
+    )
+
+
+def add_threads_option(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--threads``: how many threads compute on the CPU."""
+    parser.add_argument(
+        "--threads",
+        type=count,
+        default=0,
+        metavar="N",
+        help="threads that compute on the CPU (default: one for each core that the process is allowed on)",
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from kd_seg_ros.common.allocator import VARIABLES
 from kd_seg_ros.common.share import share_path
 
 PROFILES: Final = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 """Variables that name Fast DDS' file of settings: the one of Fast DDS 3, and that of Fast DDS 2."""
-MEMORY: Final = {"MALLOC_MMAP_THRESHOLD_": "268435456", "MALLOC_TRIM_THRESHOLD_": "1073741824"}
+MEMORY: Final = VARIABLES
 """Keep the memory of one image for the next instead of giving it back to the kernel."""
 
 

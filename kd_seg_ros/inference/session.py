@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from kd_seg_ros.common.allocator import keep_large_blocks
 from kd_seg_ros.common.cores import own_cores
 from kd_seg_ros.common.errors import first_line
 from kd_seg_ros.common.onnx_runtime import ort
@@ -53,6 +54,7 @@ def open_session(file: OnnxFile, settings: SessionSettings, check: Check) -> ort
     provider = settings.provider
     if provider not in PROVIDERS:
         raise EngineError(f"unknown provider {provider!r}: choose one of {', '.join(PROVIDERS)}")
+    keep_large_blocks()  # every image is a large block
     settings = settings.for_file(file)
     if provider == "cpu":
         return _load_on_cpu(file, settings)

@@ -53,6 +53,12 @@ class Parameters:
         "With provider cuda: record the GPU's work for one frame and replay it, which spares launching "
         "hundreds of kernels. Not for model files of open size.",
     )
+    threads: int = _parameter(
+        0,
+        "Threads that compute on the CPU, on the cores that the process is allowed on. 0: one for each of "
+        "these cores.",
+        limits=(0, 1024),
+    )
     compressed: bool = _parameter(
         False, "Subscribe to image/compressed (sensor_msgs/CompressedImage) instead of image."
     )

@@ -23,6 +23,7 @@ from kd_seg_ros.bags.reading import (
     not_among,
     open_bag,
 )
+from kd_seg_ros.common.allocator import keep_large_blocks
 from kd_seg_ros.common.command_line import run_command
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.stop_request import StopRequest
@@ -187,6 +188,7 @@ def _start_ros(argv: list[str], stack: ExitStack) -> Node:
 
     stack.callback(rclpy.try_shutdown)
     try:
+        keep_large_blocks()
         rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:  # its classes for wrong arguments differ between releases
         raise UserError(f"ROS 2 did not start, see --ros-args: {first_line(error)}") from error
