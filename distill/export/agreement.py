@@ -164,8 +164,10 @@ def measure_altered(
         mask = torch.from_numpy(of_file(image)[0].astype(np.int64))
         probabilities = of_network(image).exp().cpu()
         best, expected = probabilities.max(0)
-        of_mask = probabilities.gather(0, mask[None])[0]
-        same, nearly = mask == expected, best - of_mask < UNDECIDED
+        # A file that has overflowed may answer with a class that there is not.
+        exists = mask < len(probabilities)
+        of_mask = probabilities.gather(0, torch.where(exists, mask, 0)[None])[0]
+        same, nearly = mask == expected, exists & (best - of_mask < UNDECIDED)
         found[kind] = AlteredAgreement(float(same.float().mean()), float((same | nearly).float().mean()))
     return found
 

@@ -30,6 +30,7 @@ class File:
         ([0, 1, 1, 2], 0.75, 1.0),
         ([0, 1, 2, 2], 0.75, 0.75),
         ([1, 1, 1, 2], 0.5, 0.75),
+        ([3, 1, 0, 2], 0.75, 0.75),
     ],
 )
 def test_a_pixel_between_two_classes_may_be_either(

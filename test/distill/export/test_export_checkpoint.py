@@ -24,7 +24,10 @@ def test_layers_at_fault_are_found_kept_and_named(
 ) -> None:
     write_png(tmp_path / "images" / "a.png", patches())
     network = Stretched(factor).eval()
-    monkeypatch.setattr(module, "load_student", lambda _: (network, Config(name="stretched")))
+    config = Config.model_validate(
+        {"name": "stretched", "data": {"root": "nowhere"}, "student": {"backbone": "resnet18"}}
+    )
+    monkeypatch.setattr(module, "load_student", lambda _: (network, config))
     monkeypatch.setattr(module, "read_calibration_document", lambda _: None)
     out = tmp_path / "x.onnx"
     written = export_checkpoint(tmp_path / "x.ckpt", out, images=tmp_path / "images")
