@@ -28,6 +28,7 @@ from kd_seg_ros.common.child_process import ProcessError
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.command_line import add_json_option, add_threads_option, fail, print_json, run_command
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.fast_dds import prepare_large_images
 from kd_seg_ros.common.option_types import positive, topic
 from kd_seg_ros.common.ros_environment import isolate_this_process
 from kd_seg_ros.common.share import default_model
@@ -68,6 +69,9 @@ def _replay_and_score(args: argparse.Namespace) -> tuple[dict[str, Any], bool]:
     LOGGER.info(f"{drive.bag}: {len(drive.frames)} frames on {drive.topic}, {labelled} of them labelled")
     if args.attach is None:
         isolate_this_process()
+    prepared = prepare_large_images()
+    if prepared:
+        LOGGER.info(prepared)
     from distill.drives.replay import ReplaySettings, replay  # ROS, which reads the environment
 
     outputs = _outputs(args)

@@ -22,6 +22,7 @@ from kd_seg_ros.bags.segmenting import Notes
 from kd_seg_ros.bags.text_topic import condition_texts
 from kd_seg_ros.bags.video import pictures_of, writer_for
 from kd_seg_ros.common.command_line import add_json_option, add_threads_option, print_json, run_command
+from kd_seg_ros.common.decode_arguments import add_decode_arguments, decode_options
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.option_types import share, topic
 from kd_seg_ros.common.share import default_model
@@ -61,6 +62,7 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
         storage=args.storage,
         compress=args.compress,
         csv=args.csv,
+        decoding=decode_options(args),
         overwrite=args.overwrite,
     )
     write_video = writer_for(args.video) if args.video else None
@@ -108,9 +110,9 @@ def _labels(args: argparse.Namespace, camera: CameraTopics) -> Labels | None:
     args.no_auprc = args.no_auprc or not all_scores_possible()
     labels: Labels
     if args.acdc:
-        labels = AcdcLabels(args.bag, camera, args.acdc)
+        labels = AcdcLabels(args.bag, camera, args.acdc, args.rotate)
     else:
-        labels = TopicLabels(args.bag, camera, args.labels_topic)
+        labels = TopicLabels(args.bag, camera, args.labels_topic, args.rotate)
     if labels.unused:
         LOGGER.warning(
             f"{labels.unused} labels belong to no image: no image on {camera.topic} has their header stamp"
@@ -123,7 +125,9 @@ def _video(
 ) -> None:
     hertz = notes.rate(camera.topic)
     progress = Progress("video", notes.frames - notes.undecodable)
-    with closing(segmented_frames(args.bag, camera, args.out, args.condition_topic)) as found:
+    with closing(
+        segmented_frames(args.bag, camera, args.out, args.condition_topic, decode_options(args))
+    ) as found:
         write(
             pictures_of(found, palette, hertz, progress.step), args.video, min(max(hertz or 1.0, 1.0), 60.0)
         )
@@ -136,7 +140,9 @@ def _scores(
 ) -> dict[str, Any]:
     metrics = args.metrics or args.out / "metrics.json"
     progress = Progress("scoring", notes.frames - notes.undecodable)
-    with closing(segmented_frames(args.bag, camera, args.out, args.condition_topic)) as found:
+    with closing(
+        segmented_frames(args.bag, camera, args.out, args.condition_topic, decode_options(args))
+    ) as found:
         provider = None if args.no_auprc else args.provider
         document = score(found, labels, args.model, card, metrics, provider, progress.step)
     progress.close()
@@ -205,6 +211,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="compress the MCAP file's chunks by zstd, which every MCAP reader understands",
     )
+    add_decode_arguments(parser, rotate=True)
     add("--overwrite", action="store_true", help="replace what an earlier run has written")
     add("--csv", type=Path, metavar="FILE", help="write a table with one line per frame")
     add(

@@ -113,6 +113,12 @@ def jpeg(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return data.reshape(-1).astype(np.uint8, copy=False)
 
 
+def png(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Compress a picture, uint8 [H, W, 3], without loss; return the bytes of a file."""
+    _, data = cv2.imencode(".png", rgb[..., ::-1])
+    return data.reshape(-1).astype(np.uint8, copy=False)
+
+
 def string_cdr(text: str) -> bytes:
     """Serialise a text as ``std_msgs/String``."""
     return bytes(STORE.serialize_cdr(STORE.types[STRING](data=text), STRING))

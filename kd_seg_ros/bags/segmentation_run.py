@@ -16,6 +16,7 @@ from kd_seg_ros.bags.resume_check import check_resume, fingerprint
 from kd_seg_ros.bags.segmenting import Notes, Output, output_topics, segment, topics_to_copy
 from kd_seg_ros.bags.summary import FrameTable
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.picture import DECODE_DEFAULTS, DecodeOptions
 from kd_seg_ros.inference.engine import Engine
 
 LOGGER = logging.getLogger(__name__)
@@ -41,6 +42,8 @@ class SegmentationSettings:
     """Compress the chunks of an MCAP file by zstd."""
     csv: Path | None = None
     """Table to write, one line per frame."""
+    decoding: DecodeOptions = DECODE_DEFAULTS
+    """How images are decoded and turned."""
     overwrite: bool = False
     """Replace what an earlier run has written."""
 
@@ -83,7 +86,17 @@ def segment_bag(
         table = FrameTable(settings.csv, engine.card, notes.csv_bytes) if settings.csv else None
         output = Output(out, notes, engine.card, table, settings.overlay)
         try:
-            segment(reader, cameras, copied, engine, output, settings.min_confidence, stop, progress.step)
+            segment(
+                reader,
+                cameras,
+                copied,
+                engine,
+                output,
+                settings.min_confidence,
+                settings.decoding,
+                stop,
+                progress.step,
+            )
         except UserError as error:
             done = out.notes["frames"]
             raise UserError(f"{error} (frames 1 to {done} of {total} are in {settings.out})") from error
@@ -111,6 +124,9 @@ def _command(
         "--copy": list(copied),
         "--overlay": settings.overlay,
         "--min-confidence": settings.min_confidence,
+        "--rotate": settings.decoding.rotate,
+        "--white-level": settings.decoding.white_level,
+        "--max-image-megapixels": settings.decoding.max_megapixels,
         "--storage": settings.storage,
         "--compress": settings.compress,
         "--csv": str(settings.csv.resolve()) if settings.csv else "",

@@ -23,6 +23,7 @@ from kd_seg_ros.bags.stream import DEPTH, DecodedFrame, DecodedStep, decoded_ste
 from kd_seg_ros.bags.summary import FrameTable
 from kd_seg_ros.common.encodings import BGR8, MONO8
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.picture import DECODE_DEFAULTS, DecodeOptions
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine, Prediction
 from kd_seg_ros.inference.overlay import blend
@@ -153,6 +154,7 @@ def segment(
     engine: Engine,
     output: Output,
     min_confidence: float = 0.0,
+    decoding: DecodeOptions = DECODE_DEFAULTS,
     stop: Callable[[], bool] = lambda: False,
     on_frame: Callable[[], None] = lambda: None,
 ) -> bool:
@@ -160,6 +162,7 @@ def segment(
 
     :param copied: topics to copy.
     :param min_confidence: pixels below it lose their class.
+    :param decoding: how images are decoded.
     :param stop: asked after every frame; when it says so, what is done is kept and this returns.
     :raises UserError: if the bag turns out to be damaged, the network fails or the output cannot be written.
         What was done before is kept; in the last case, what was committed.
@@ -169,7 +172,8 @@ def segment(
     levels = min_confidence_levels(min_confidence)
     reached = False
     try:
-        with closing(decoded_steps(reader, cameras, copied, output.notes.messages)) as steps:
+        skip = output.notes.messages
+        with closing(decoded_steps(reader, cameras, copied, skip, decoding)) as steps:
             for step in steps:
                 writer.put(partial(output.add, step, *_predict(step.frame, engine, levels)))
                 if step.frame:

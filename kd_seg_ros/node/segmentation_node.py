@@ -19,6 +19,7 @@ from rclpy.node import Node
 from rclpy.utilities import remove_ros_args
 
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.fast_dds import prepare_large_images
 from kd_seg_ros.common.parser import Parser
 from kd_seg_ros.node.diagnostics_publisher import DiagnosticsPublisher
 from kd_seg_ros.node.lifecycle_node import LifecycleSegmentationNode
@@ -129,7 +130,10 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     :param arguments: the whole command line.
     """
     executor = SingleThreadedExecutor()  # first: made after a signal, it would complain of its clean-up
+    prepared = prepare_large_images()  # Fast DDS reads its settings when the first node is made
     node = LifecycleSegmentationNode(NAME) if options.lifecycle else SegmentationNode(NAME)
+    if prepared:
+        node.get_logger().info(prepared)
     for sentence in files_without(arguments, node.get_fully_qualified_name()):
         node.get_logger().warning(sentence)
     try:

@@ -26,6 +26,7 @@ from kd_seg_ros.bags.reading import (
 from kd_seg_ros.common.allocator import keep_large_blocks
 from kd_seg_ros.common.command_line import run_command
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.fast_dds import prepare_large_images
 from kd_seg_ros.common.stop_request import StopRequest
 from kd_seg_ros.playback import keyboard
 from kd_seg_ros.playback.keyboard import Keyboard
@@ -72,6 +73,7 @@ def _run(reader: BagReader, args: argparse.Namespace) -> None:
     sys.setswitchinterval(_SWITCH_S)
     with ExitStack() as stack:
         table = _create(args.timing, stack)
+        prepared = prepare_large_images()
         node = _start_ros([*remapping, *args.ros_arguments], stack)
         publishers = create_publishers(node, connections, overrides)
         connections = [c for c in connections if c.topic in publishers]
@@ -80,6 +82,8 @@ def _run(reader: BagReader, args: argparse.Namespace) -> None:
         stack.callback(ahead.close)
         keys = stack.enter_context(Keyboard(not args.disable_keyboard_controls))
         say = _silent if args.quiet else node.get_logger().info
+        if prepared:
+            say(prepared)
         player = Player(lambda m: publishers[m.topic].publish(m.raw), keys, clock, stop, say)
         if table is not None:
             stack.callback(player.timing.write, table)
