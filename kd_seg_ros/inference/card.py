@@ -11,7 +11,7 @@ import itertools
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Final
 
 from kd_seg_ros.common.errors import UserError, first_line
@@ -122,8 +122,9 @@ class ModelCard:
                 f"this software reads version {SCHEMA_VERSION}: export the model again"
             )
         known = {f.name for f in fields(cls)}
-        required = {f.name for f in fields(cls)} - _OPTIONAL
-        if missing := sorted(required - values.keys()):
+        required = {f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING}
+        missing = sorted(required - values.keys())
+        if missing:
             raise CardError(f"the model card lacks {', '.join(missing)}")
         # A later minor version may add fields; those this version does not know are left out.
         card = cls(**{key: _freeze(value) for key, value in values.items() if key in known})
@@ -187,20 +188,6 @@ _TEXTS: Final = (
     *("name", "dataset", "package_version", "created", "config_hash", "limitations"),
     *("digest", "digest_method"),
 )
-_OPTIONAL: Final = {
-    "digest",
-    "digest_method",
-    "limitations",
-    "padding_multiple",
-    "single_precision",
-    "miou",
-    "ece_before",
-    "ece_after",
-    "agreement",
-    "calibration",
-    "reliability",
-    "expected_accuracy",
-}
 
 
 def _freeze(value: Any) -> Any:
