@@ -56,7 +56,7 @@ def plain_images(folder: Path, limit: int) -> list[Pair]:
     return [(read_image(path), None) for path in paths[:limit]]
 
 
-def common_size(pairs: list[Pair]) -> tuple[int, int]:
+def common_size(pairs: Sequence[Pair]) -> tuple[int, int]:
     """Return the (H, W) that most of the images have; of several, the one that comes first."""
     sizes = Counter(image.shape[:2] for image, _ in pairs)
     ((height, width), _count), *_ = sizes.most_common(1)

@@ -41,7 +41,7 @@ def network(path: Path, last: str = "", opset: int = 18, **changes: Any) -> Path
     convolved = ["conv" if last else "mask"]
     nodes = [helper.make_node("Conv", ["image", "w"], convolved, strides=[STRIDE] * 2, pads=[1, 1, 1, 1])]
     if last:
-        attributes = {} if last == "Sigmoid" else {"axis": 1}
+        attributes: dict[str, Any] = {} if last == "Sigmoid" else {"axis": 1}
         nodes.append(helper.make_node(last, ["conv"], ["mask"], **attributes))
     nodes += [helper.make_node("Identity", ["mask"], [name]) for name in settings["outputs"][1:]]
     output = TensorProto.INT64 if last == "ArgMax" else settings["dtype"]

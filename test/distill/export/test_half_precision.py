@@ -7,12 +7,12 @@ import pytest
 import torch
 from onnx import TensorProto
 from stretched_network import Stretched, patches
+from torch import nn
 
 from distill.benchmarks.models import MEAN, STD
 from distill.export.half_precision import layers_in_single
 from distill.export.trace import to_onnx
 from distill.models.deployed import DeployedModel
-from kd_seg_ros.common.classes import NUM_CLASSES
 
 SIZE = (64, 96)
 
@@ -29,8 +29,10 @@ def test_only_what_leaves_the_range_is_kept(factor: float, expected: set[str]) -
 def test_a_file_with_layers_in_single_precision_does_what_the_network_does() -> None:
     network = model(1e6)
     expected = network(torch.from_numpy(patches()))[0].numpy()
-    shares, kinds = {}, {}
-    for single in ((), ("large", "small")):
+    shares: dict[tuple[str, ...], float] = {}
+    kinds: dict[tuple[str, ...], list[int]] = {}
+    choices: list[tuple[str, ...]] = [(), ("large", "small")]
+    for single in choices:
         proto = to_onnx(network, SIZE, single=single)
         session = onnx.reference.ReferenceEvaluator(proto)
         shares[single] = float((session.run(["mask"], {"image": patches()})[0] == expected).mean())
@@ -45,7 +47,9 @@ def test_a_file_with_layers_in_single_precision_does_what_the_network_does() -> 
 def test_half_precision_that_is_not_at_fault_keeps_nothing() -> None:
     """Rounding alone flips pixels between equal classes; no layer helps against that."""
     undecided = model(1.0)
-    with torch.no_grad():
-        undecided.network.last.weight.zero_()
-    undecided.network.last.bias.data = 1e-4 * torch.randn(NUM_CLASSES)
+    last = undecided.network.get_submodule("last")
+    assert isinstance(last, nn.Conv2d)
+    assert last.bias is not None
+    nn.init.zeros_(last.weight)
+    nn.init.normal_(last.bias, std=1e-4)
     assert layers_in_single(undecided, [torch.from_numpy(patches())], 1.1) == ()
