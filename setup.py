@@ -40,6 +40,9 @@ setup(
         'onnxruntime-gpu>=1.23.2; platform_machine == "x86_64" and sys_platform == "linux"',
         'onnxruntime>=1.23.2; platform_machine != "x86_64" or sys_platform != "linux"',
         "rosbags>=0.11",
+        "apsw",  # SQLite with the settings that the Python library lacks; rosbags needs it, too
+        "lz4",
+        'backports.zstd; python_version < "3.14"',
         "simplejpeg>=1.8",  # libjpeg-turbo's decoder, which tells damaged images from whole ones
         "PyYAML>=6",
     ],

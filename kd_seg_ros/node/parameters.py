@@ -74,6 +74,12 @@ class Parameters:
         "always: run on every image.",
         choices=("auto", "always"),
     )
+    wait_for_fresher_image: bool = _parameter(
+        True,
+        "Where images come faster than the network takes them: let an image pass that has waited for more "
+        "than half a camera period, if the next is due in less. The oldest results are fresher by about a "
+        "fifth, and there are about a tenth fewer.",
+    )
     confidence_encoding: str = _parameter(
         MONO8,
         "Encoding of segmentation/confidence: mono8 is round(255 * probability), 32FC1 the probability.",
