@@ -20,6 +20,7 @@ from typing import Any, Final, Protocol, cast
 
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.logs import terminal_logging
+from kd_seg_ros.common.long_calls import end_long_calls_on_signals
 from kd_seg_ros.common.option_types import count
 from kd_seg_ros.common.parser import Parser
 
@@ -98,6 +99,7 @@ def _run(prog: str, text: str, module: str, arguments: Sequence[str] | None) -> 
     command.add_arguments(parser)
     offer_completion(parser)
     args = parser.read(sys.argv[1:] if arguments is None else arguments)
+    end_long_calls_on_signals()
     with terminal_logging(args.quiet):
         return int(command.run(args))
 

@@ -6,6 +6,7 @@ A file is compared with the contract (:mod:`kd_seg_ros.inference.contract`) when
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from kd_seg_ros.common.errors import first_line
 from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.binding import DeviceBinding, HostBinding
 from kd_seg_ros.inference.card import CardError, ModelCard
+from kd_seg_ros.inference.class_ids import ClassIds
 from kd_seg_ros.inference.contract import IMAGE, METADATA_KEY, OUTPUTS
 from kd_seg_ros.inference.digest import check_digest
 from kd_seg_ros.inference.errors import EngineError
@@ -139,8 +141,21 @@ class Engine:
             raise EngineError(f"{self._path} has changed since it was opened")
 
     def warm_up(self) -> None:
-        """Run once on a black image: the first run allocates memory and chooses algorithms."""
-        self.segment(np.zeros((*self.size, 3), np.uint8))
+        """Run once on noise: the first run allocates memory and chooses algorithms.
+
+        :raises EngineError: if it fails, or if the mask holds class ids that the card does not name.
+        """
+        noise = np.random.default_rng(0).integers(0, 256, (*self.size, 3), dtype=np.uint8)
+        self.class_ids.strict = True
+        try:
+            self.segment(noise)
+        finally:
+            self.class_ids.strict = False
+
+    @cached_property
+    def class_ids(self) -> ClassIds:
+        """What finds pixels of classes that the card does not name, and counts the masks that had some."""
+        return ClassIds(self._path, self.card)
 
     def segment(
         self,
@@ -177,6 +192,7 @@ class Engine:
         if not direct:
             for target, source in zip(out.arrays().values(), found.arrays().values(), strict=True):
                 cv2.resize(source, target.shape[::-1], dst=target, interpolation=cv2.INTER_NEAREST_EXACT)
+        self.class_ids.clean(out.mask)
         return out
 
     def _run_into(self, out: Prediction, image: NDArray[np.uint8], bgr: bool) -> None:

@@ -54,8 +54,15 @@ def open_session(file: OnnxFile, settings: SessionSettings, check: Check) -> ort
     provider = settings.provider
     if provider not in PROVIDERS:
         raise EngineError(f"unknown provider {provider!r}: choose one of {', '.join(PROVIDERS)}")
-    keep_large_blocks()  # every image is a large block
-    settings = settings.for_file(file)
+    session = _open(file, settings.for_file(file), check)
+    # Every image is a large block. Not before: what opening the file took for a moment goes to the kernel.
+    keep_large_blocks()
+    return session
+
+
+def _open(file: OnnxFile, settings: SessionSettings, check: Check) -> ort.InferenceSession:
+    """Start a session as :func:`open_session` does."""
+    provider = settings.provider
     if provider == "cpu":
         return _load_on_cpu(file, settings)
     if provider != AUTO:
