@@ -1,8 +1,10 @@
 """ament_python package: ``colcon build`` on a ROS 2 machine, ``pip install .[ros]`` without one."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.develop import develop
 
 PACKAGE = "kd_seg_ros"
 ROOT = Path(__file__).parent
@@ -14,7 +16,20 @@ def share(folder: str, *patterns: str) -> tuple[str, list[str]]:
     return (str(Path("share") / PACKAGE / folder), files)
 
 
+class Develop(develop):
+    """What ``colcon build --symlink-install`` runs.
+
+    Its scripts would name the Python that runs colcon, mostly the system's. Like those of a plain build
+    (setup.cfg) they are to start with whatever Python is active: the system's, or a virtual environment's.
+    """
+
+    def write_script(self, script_name: str, contents: str, *arguments: object, **options: object) -> None:
+        contents = re.sub(r"\A#!.*", "#!/usr/bin/env python3", contents)
+        super().write_script(script_name, contents, *arguments, **options)
+
+
 setup(
+    cmdclass={"develop": Develop},
     name=PACKAGE,
     version="0.1.0",
     packages=find_packages(include=["kd_seg_ros", "kd_seg_ros.*", "distill", "distill.*"]),
@@ -127,11 +142,11 @@ setup(
     entry_points={
         "console_scripts": [
             "kd_seg = distill.__main__:main",
-            "segmentation_node = kd_seg_ros.node.segmentation_node:main",
-            "play_bag = kd_seg_ros.playback.play_bag:main",
-            "segment_bag = distill.commands.segment_bag:main",
-            "make_bag = distill.commands.make_bag:main",
-            "score_node = distill.commands.score_node:main",
+            "segmentation_node = kd_seg_ros.common.executables:segmentation_node",
+            "play_bag = kd_seg_ros.common.executables:play_bag",
+            "segment_bag = distill.__main__:segment_bag",
+            "make_bag = distill.__main__:make_bag",
+            "score_node = distill.__main__:score_node",
         ],
     },
 )
