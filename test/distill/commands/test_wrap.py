@@ -41,7 +41,7 @@ def network(path: Path, last: str = "", opset: int = 18, **changes: Any) -> Path
     convolved = ["conv" if last else "mask"]
     nodes = [helper.make_node("Conv", ["image", "w"], convolved, strides=[STRIDE] * 2, pads=[1, 1, 1, 1])]
     if last:
-        attributes = {} if last == "Sigmoid" else {"axis": 1}
+        attributes: dict[str, Any] = {} if last == "Sigmoid" else {"axis": 1}
         nodes.append(helper.make_node(last, ["conv"], ["mask"], **attributes))
     nodes += [helper.make_node("Identity", ["mask"], [name]) for name in settings["outputs"][1:]]
     output = TensorProto.INT64 if last == "ArgMax" else settings["dtype"]
@@ -255,6 +255,7 @@ def test_one_of_several_outputs(tmp_path: Path) -> None:
         ({}, ("--model", "{folder}/classes.yaml"), "is neither a checkpoint"),
         ({}, ("--classes", "{folder}/two.yaml"), "4 classes, but --classes names 2"),
         ({}, ("--classes", "{folder}/none.yaml"), "must hold `classes:`"),
+        ({}, ("--classes", "{folder}/one.yaml"), "there must be 2 to 255 different names"),
         ({}, ("--images", "{folder}/none"), "is not a folder"),
         ({}, ("--out", "{folder}/x.pt"), "ends in .onnx"),
     ],
@@ -269,6 +270,7 @@ def test_mistakes_end_in_one_line(
     (tmp_path / "classes.yaml").write_text("classes: [road, car, sky, fog]\n")
     (tmp_path / "two.yaml").write_text("classes: [road, car]\n")
     (tmp_path / "none.yaml").write_text("names: [road, car]\n")
+    (tmp_path / "one.yaml").write_text("classes: [road]")
     command = ["wrap", "--model", str(network(tmp_path / "net.onnx", **changes))]
     command += ["--classes", str(tmp_path / "classes.yaml"), "--out", str(tmp_path / "out.onnx")]
     assert main([*command, *(option.format(folder=tmp_path) for option in options)]) == 2
