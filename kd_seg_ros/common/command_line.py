@@ -40,6 +40,9 @@ REMEDIES: Final[dict[tuple[str, ...], str]] = {
         *("pydantic", "safetensors", "PIL", "scipy", "tqdm", "matplotlib", "jinja2"),
     ): "install the offline half: pip install 'kd_seg_ros[distill]'",
     ("transformers",): "pip install 'kd_seg_ros[teachers]'",
+    ("cv2",): "apt install python3-opencv, or pip install opencv-python-headless",
+    ("numpy",): "apt install python3-numpy, or pip install numpy",
+    ("yaml",): "apt install python3-yaml, or pip install PyYAML",
     ("onnxruntime",): "pip install onnxruntime-gpu, or onnxruntime where there is no NVIDIA GPU",
 }
 """Packages that may be missing on a machine → what to do."""
@@ -83,14 +86,24 @@ def end_cleanly(prog: str, action: Callable[[], int]) -> int:
         if remedy is None:
             raise
         if isinstance(error, ModuleNotFoundError):
-            return fail(f"{prog} needs the Python package {error.name}: {remedy}")
-        return fail(f"{prog}: {first_line(error)}: {remedy}")
+            return fail(f"{prog} needs the Python package {error.name}: {remedy}{_python_in_use()}")
+        return fail(f"{prog}: {first_line(error)}: {remedy}{_python_in_use()}")
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of `kd_seg … | head` has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _python_in_use() -> str:
+    """Name the Python that lacks a package: often it is not the one that the package was installed for."""
+    if sys.prefix != sys.base_prefix:
+        return f" (the Python in use is {sys.executable})"
+    return (
+        f" (the Python in use is {sys.executable}, without a virtual environment: if one has the package, "
+        "activate it by `source ITS_FOLDER/bin/activate`)"
+    )
 
 
 def _run(prog: str, text: str, module: str, arguments: Sequence[str] | None) -> int:
