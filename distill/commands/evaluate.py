@@ -75,9 +75,9 @@ def run(args: argparse.Namespace) -> int:
     from distill.data.evaluation_images import choose_frames
     from distill.evaluation.evaluate import check_options, evaluate
     from distill.evaluation.evaluated_model import open_checkpoint, open_onnx
-    from distill.evaluation.evaluated_run import write_run
     from distill.evaluation.evaluation import ScoreOptions
     from distill.evaluation.metrics_json import metrics_document
+    from distill.evaluation.run_files import write_run
     from distill.evaluation.score_table import print_scores
     from distill.evaluation.views import Views
 
