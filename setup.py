@@ -40,6 +40,7 @@ setup(
         'onnxruntime-gpu>=1.23.2; platform_machine == "x86_64" and sys_platform == "linux"',
         'onnxruntime>=1.23.2; platform_machine != "x86_64" or sys_platform != "linux"',
         "rosbags>=0.11",
+        "simplejpeg>=1.8",  # libjpeg-turbo's decoder, which tells damaged images from whole ones
         "PyYAML>=6",
     ],
     extras_require={

@@ -4,155 +4,161 @@ An argument that is not given leaves the value of ``params_file`` as it is.
 """
 
 import os
-import shutil
 from pathlib import Path
-from typing import Any
 
-from ament_index_python.packages import get_package_share_directory, get_packages_with_prefixes
+from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
 from launch.action import Action
-from launch.actions import (
-    DeclareLaunchArgument,
-    ExecuteProcess,
-    OpaqueFunction,
-    RegisterEventHandler,
-    Shutdown,
-)
-from launch.event_handlers import OnProcessIO
-from launch.events.process import ProcessIO
+from launch.actions import OpaqueFunction
 from launch.substitutions import LaunchConfiguration
-from launch_ros.actions import Node
 
 from kd_seg_ros.common.fast_dds import large_image_environment
-from kd_seg_ros.inference.providers import PROVIDERS
-from kd_seg_ros.launching.launch_actions import PACKAGE, rviz_action, segmentation_action
+from kd_seg_ros.common.share import PACKAGE
+from kd_seg_ros.launching.arguments import (
+    ACTIVE,
+    FLAG,
+    LIFECYCLE,
+    LOG_LEVEL,
+    PROVIDER,
+    REQUIRED,
+    RESPAWN,
+    SIM_TIME,
+    Argument,
+    declare,
+    read,
+    started_itself,
+)
+from kd_seg_ros.launching.launch_actions import NodeProcess, rviz_action, segmentation_action
+from kd_seg_ros.launching.launch_end import LaunchEnd
+from kd_seg_ros.launching.names import (
+    check_image_topic,
+    check_name,
+    check_namespace,
+    existing_file,
+    full_namespace,
+    full_topic,
+    read_yaml,
+)
+from kd_seg_ros.launching.replay import StartWhenReady, check_camera, find_bag, replay_action
 
 CONFIG = Path(get_package_share_directory(PACKAGE)) / "config"
-FLAG = ("", "true", "false", "True", "False")
 
-ARGUMENTS = [
-    DeclareLaunchArgument(
-        "model", default_value="", description="ONNX model file. Empty: as in params_file (the demo student)."
+ARGUMENTS = (
+    Argument("model", "ONNX model file. Empty: as in params_file (the demo student)."),
+    Argument(
+        "image", "Image topic, without /compressed. A relative name lies in the namespace.", default="image"
     ),
-    DeclareLaunchArgument(
-        "image",
-        default_value="image",
-        description="Image topic, without /compressed. A relative name lies in the namespace.",
+    PROVIDER,
+    Argument(
+        "params_file", "YAML file with the node's parameters.", default=str(CONFIG / "segmentation.yaml")
     ),
-    DeclareLaunchArgument(
-        "provider",
-        default_value="",
-        choices=["", *PROVIDERS],
-        description="Where the network runs; auto: CPU if no GPU starts. Empty: as in params_file (cuda).",
-    ),
-    DeclareLaunchArgument(
-        "params_file",
-        default_value=str(CONFIG / "segmentation.yaml"),
-        description="YAML file with the node's parameters.",
-    ),
-    DeclareLaunchArgument("namespace", default_value="", description="Namespace of the node and its topics."),
-    DeclareLaunchArgument(
-        "use_sim_time",
-        default_value="",
-        choices=FLAG,
-        description="Take the time from /clock; with bag, also publish it. Empty: as in params_file (false).",
-    ),
-    DeclareLaunchArgument(
+    Argument("namespace", "Namespace of the node and its topics."),
+    Argument("name", "Name of the node.", default="segmentation"),
+    SIM_TIME,
+    Argument(
         "compressed",
-        default_value="",
+        "Subscribe to the image topic's /compressed. Empty: as in params_file (false), "
+        "but true with a bag that has nothing else.",
         choices=FLAG,
-        description="Subscribe to the image topic's /compressed. Empty: as in params_file (false).",
     ),
-    DeclareLaunchArgument(
-        "overlay",
-        default_value="",
-        choices=FLAG,
-        description="Offer segmentation/overlay. Empty: as in params_file (true).",
-    ),
-    DeclareLaunchArgument(
+    Argument("overlay", "Offer segmentation/overlay. Empty: as in params_file (true).", choices=FLAG),
+    ACTIVE,
+    LIFECYCLE,
+    LOG_LEVEL,
+    RESPAWN,
+    REQUIRED,
+    Argument(
         "bag",
-        default_value="",
-        description="rosbag2 to replay once the node is ready; its end ends the launch. Empty: none.",
+        "rosbag2 to replay once the node is ready, with its /clock if use_sim_time is true; its end ends the "
+        "launch, with status 1 if nothing was segmented. Empty: none.",
     ),
-    DeclareLaunchArgument(
-        "rviz",
-        default_value="",
-        choices=FLAG,
-        description="Open RViz with the node's pictures. Empty: false.",
-    ),
-]
+    Argument("rviz", "Open RViz with the node's pictures. Empty: false.", choices=FLAG),
+)
 
 
 def generate_launch_description() -> LaunchDescription:
-    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=_processes)])
+    return LaunchDescription([*declare(ARGUMENTS), OpaqueFunction(function=_processes)])
 
 
 def _processes(context: LaunchContext) -> list[Action]:
-    """Return what is to be started: the node, and on request RViz and the bag."""
-    given = {argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS}
+    """Check all arguments; return what is to be started: the node, and on request RViz and a bag."""
+    given = read(context, ARGUMENTS, __file__)
+    params_file = existing_file("params_file", given["params_file"])
+    read_yaml(params_file, "params_file:=FILE names a YAML file of parameters")
+    _check_names(given)
+    bag = find_bag(given["bag"]) if given["bag"] else None
+    pushed = LaunchConfiguration("ros_namespace", default="").perform(context)
+    namespace = full_namespace(pushed, given["namespace"])
+    if bag and started_itself(__file__):
+        topic = full_topic(namespace, given["name"], given["image"])
+        given["compressed"] = check_camera(bag, topic, given["compressed"])
     environment = large_image_environment(os.environ)  # no more than the user has left open
+    end = LaunchEnd(
+        1,
+        required=given["required"] == "true",
+        respawn=given["respawn"] == "true",
+        replay=bag is not None,
+    )
+    process = NodeProcess(
+        environment,
+        end.after_node,
+        respawn=given["respawn"] == "true",
+        lifecycle=given["lifecycle"] == "true",
+        expect_frames=bag is not None,
+        log_levels=_log_levels(given, namespace),
+    )
     node = segmentation_action(
+        process,
         namespace=given["namespace"],
+        name=given["name"],
         image=given["image"],
-        params_file=given["params_file"],
+        params_file=params_file,
         parameters=_parameters(given),
-        environment=environment,
-        # A bag without a listener is of no use. Without a bag the launch may hold other things, which run on.
-        on_exit=Shutdown(reason="the segmentation node has ended") if given["bag"] else None,
     )
     started: list[Action] = [node]
-    if _is_true(given["rviz"]):
+    if given["rviz"] == "true":
         started.append(
             rviz_action(
                 config=str(CONFIG / "segmentation.rviz"),
                 namespace=given["namespace"],
                 image=given["image"],
-                use_sim_time=_is_true(given["use_sim_time"]),
+                use_sim_time=given["use_sim_time"] == "true",
                 environment=environment,
             )
         )
-    if not given["bag"]:
+    if bag is None:
         return started
-    replay = _replay(
-        given,
-        additional_env=environment,
-        output="screen",
-        on_exit=Shutdown(reason="the bag has ended"),
-    )
-    return [_when_ready(node, replay), *started]
+    replay = replay_action(bag, given["use_sim_time"] == "true", environment, end.after_replay)
+    return [StartWhenReady(replay).handler(node), *started]
 
 
-def _is_true(text: str) -> bool:
-    return text.lower() == "true"
+def _check_names(given: dict[str, str]) -> None:
+    """Refuse, by a UserError, names that ROS would refuse later, or in several lines."""
+    check_image_topic(f"image:={given['image']}", given["image"], "compressed:=true")
+    check_name(f"name:={given['name']}", given["name"])
+    if given["namespace"].strip("/"):
+        check_namespace(f"namespace:={given['namespace']}", given["namespace"].rstrip("/"))
+
+
+def _log_levels(given: dict[str, str], namespace: str) -> tuple[str, ...]:
+    """Return the levels of the node's process; a bag waits for a line that the node logs as information."""
+    if not given["log_level"]:
+        return ()
+    if not given["bag"]:
+        return (given["log_level"],)
+    logger = f"{namespace}/{given['name']}".strip("/").replace("/", ".")
+    return given["log_level"], f"{logger}:=info"
 
 
 def _parameters(given: dict[str, str]) -> dict[str, bool | str]:
     """Return the node's parameters among the launch arguments that were given, in the node's types."""
-    text = {name: given[name] for name in ("model", "provider") if given[name]}
-    flags = ("use_sim_time", "compressed", "overlay")
-    return {**text, **{name: _is_true(given[name]) for name in flags if given[name]}}
-
-
-def _replay(given: dict[str, str], **process: Any) -> ExecuteProcess:
-    """Play the bag by ``ros2 bag play`` where it is installed, else by this package's ``play_bag``."""
-    arguments = [given["bag"], *(["--clock"] if _is_true(given["use_sim_time"]) else [])]
-    if shutil.which("ros2") and "ros2bag" in get_packages_with_prefixes():
-        return ExecuteProcess(cmd=["ros2", "bag", "play", *arguments], **process)
-    return Node(package=PACKAGE, executable="play_bag", arguments=arguments, **process)
-
-
-def _when_ready(node: Node, replay: ExecuteProcess) -> RegisterEventHandler:
-    """Return the handler that starts the replay when the node says that it is ready.
-
-    Loading a model takes seconds, or minutes.
-    """
-    started = False
-
-    def start(event: ProcessIO) -> list[Action]:
-        nonlocal started
-        if started or b"ready:" not in event.text:
-            return []
-        started = True
-        return [replay]
-
-    return RegisterEventHandler(OnProcessIO(target_action=node, on_stdout=start, on_stderr=start))
+    parameters: dict[str, bool | str] = {}
+    if given["model"]:
+        parameters["model"] = str(existing_file("model", given["model"]))
+    for name in ("provider", "active"):
+        if given[name]:
+            parameters[name] = given[name]
+    for name in ("use_sim_time", "compressed", "overlay"):
+        if given[name]:
+            parameters[name] = given[name] == "true"
+    return parameters

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from kd_seg_ros.common.child_process import ChildProcess  # noqa: E402
-from kd_seg_ros.common.decode import RGB8  # noqa: E402
+from kd_seg_ros.common.encodings import RGB8  # noqa: E402
 from kd_seg_ros.common.fast_dds import MEMORY, PROFILES, large_image_environment  # noqa: E402
 from kd_seg_ros.common.ros_environment import DISCOVERY, DOMAIN, isolated_domain  # noqa: E402
 

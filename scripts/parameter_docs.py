@@ -12,7 +12,8 @@ PAGE = Path(__file__).parent.parent / "docs" / "parameters.md"
 HEAD = """# Parameters of segmentation_node
 
 Generated from the node's descriptors by `python scripts/parameter_docs.py`; `ros2 param describe` shows the
-same. Names that do not exist are refused at start. `live` ones can be changed while the node runs
+same. At start, a name that is nearly one of these is refused; other names are ignored with a warning, since a
+vehicle sets parameters for all its nodes in one place. `live` ones can be changed while the node runs
 (`ros2 param set`), the others are refused. A dot separates a group from a name: in a YAML file the group is a
 key that holds the names. `<class>` is the name of one of the model's classes with underscores for spaces.
 

@@ -22,7 +22,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from kd_seg_ros.bags.channels import Channels
 from kd_seg_ros.bags.messages import IMAGE, METADATA_VERSION, header, image_cdr
 from kd_seg_ros.common.child_process import python_module
-from kd_seg_ros.common.decode import RGB8
+from kd_seg_ros.common.encodings import RGB8
 from kd_seg_ros.common.ros_environment import isolated_environment
 from kd_seg_ros.playback.timing import read_timing
 

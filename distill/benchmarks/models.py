@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import onnxruntime as ort
 import torch
 from tqdm import tqdm
 
@@ -30,6 +29,7 @@ from kd_seg_ros.benchmark.result import Result, table
 from kd_seg_ros.common.classes import CLASS_NAMES, IGNORE_ID, PALETTE
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.logs import progress_shown
+from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine
 

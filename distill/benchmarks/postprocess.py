@@ -15,15 +15,17 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from kd_seg_ros.benchmark.machine import machine
 from kd_seg_ros.benchmark.result import Result, table
 from kd_seg_ros.benchmark.statistics import interleaved, spread
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.contract import OPSET, OUTPUTS
-from kd_seg_ros.inference.session import SessionSettings, open_session
+from kd_seg_ros.inference.onnx_file import read_onnx_file
+from kd_seg_ros.inference.session import open_session
+from kd_seg_ros.inference.settings import SessionSettings
 
 CLASSES: Final = 19
 LOGITS: Final = (216, 384)
@@ -125,7 +127,7 @@ def in_graph(
     with TemporaryDirectory() as folder:
         path = Path(folder) / "postprocess.onnx"
         path.write_bytes(proto.SerializeToString())
-        session = open_session(path, SessionSettings(provider), lambda _: False)
+        session = open_session(read_onnx_file(path), SessionSettings(provider), lambda _: False)
     return partial(_run, session)
 
 

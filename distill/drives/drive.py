@@ -24,8 +24,9 @@ from kd_seg_ros.bags.messages import (
 from kd_seg_ros.bags.reading import chosen_connections, messages, open_bag
 from kd_seg_ros.bags.text_topic import condition_texts
 from kd_seg_ros.common.classes import IGNORE_ID
-from kd_seg_ros.common.decode import RGBImage, decode_compressed, decode_image
+from kd_seg_ros.common.decode import decode_compressed, decode_image
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.picture import RGBImage
 from kd_seg_ros.common.topics import LABELS
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class Drive:
     def images(self, stamps: Collection[int]) -> Iterator[tuple[int, RGBImage]]:
         """Yield header stamp (ns) and RGB image, uint8 [H, W, 3], of these frames, in the bag's order.
 
-        :raises kd_seg_ros.common.decode.DecodeError: if an image is not usable; the node drops those.
+        :raises kd_seg_ros.common.picture.DecodeError: if an image is not usable; the node drops those.
         """
         kind = COMPRESSED_IMAGE if self.compressed else IMAGE
         decode = decode_compressed if self.compressed else decode_image

@@ -15,7 +15,8 @@ from distill.drives.output_topics import OutputTopics
 from kd_seg_ros.bags.messages import byte_map, parsed_messages, stamp_of, stamp_text
 from kd_seg_ros.bags.reading import open_bag
 from kd_seg_ros.common.child_process import ProcessError
-from kd_seg_ros.common.decode import FLOAT32, RGBImage
+from kd_seg_ros.common.encodings import FLOAT32
+from kd_seg_ros.common.picture import RGBImage
 
 T = TypeVar("T")
 

@@ -19,8 +19,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from distill.evaluation.predictors import Predictor
-from kd_seg_ros.inference.contract import SCORES, scores_name
-from kd_seg_ros.inference.engine import Engine, EngineError
+from kd_seg_ros.inference.contract import METADATA_KEY, SCORES, scores_name
+from kd_seg_ros.inference.digest import seal, to_be_sealed
+from kd_seg_ros.inference.engine import Engine, EngineError, read_card
+from kd_seg_ros.inference.onnx_file import read_onnx_file
 
 
 class ScoringEngine(Engine):
@@ -58,8 +60,12 @@ def open_engine(path: Path, provider: str) -> tuple[Engine, Predictor | None]:
 def _write_with_scores(path: Path, copy: Path) -> bool:
     """Copy a file with its scores as an output; return False, with nothing written, if it has none."""
     try:
-        proto = onnx.load(path)
-    except Exception:  # protobuf's and the system's errors; the engine says what is wrong
+        file = read_onnx_file(path)
+        card = read_card(file)
+        proto = onnx.load_from_string(file.content)
+    except Exception:  # the engine says what is wrong
+        return False
+    if card is None:
         return False
     values = {name for node in proto.graph.node for name in node.output}
     stripes = sum(name.startswith(f"{SCORES}.") for name in values)
@@ -71,5 +77,6 @@ def _write_with_scores(path: Path, copy: Path) -> bool:
     elif SCORES not in values:
         return False
     proto.graph.output.append(onnx.helper.make_tensor_value_info(SCORES, onnx.TensorProto.FLOAT, None))
-    onnx.save(proto, copy)
+    onnx.helper.set_model_props(proto, {METADATA_KEY: to_be_sealed(card).to_json()})
+    copy.write_bytes(seal(proto.SerializeToString()))
     return True

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 from onnx import version_converter
@@ -21,7 +20,11 @@ from torch import Tensor, nn
 from distill.export.surround import shape_of
 from distill.models.output import Output, upsample
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.contract import OPSET
+from kd_seg_ros.inference.errors import EngineError
+from kd_seg_ros.inference.onnx_file import read_onnx_file
+from kd_seg_ros.inference.session import session_options
 
 DTYPES: dict[int, type[np.generic]] = {
     onnx.TensorProto.FLOAT: np.float32,
@@ -84,8 +87,10 @@ def _load(path: Path) -> onnx.ModelProto:
     if not path.is_file():
         raise UserError(f"--model {path} {'is not a file' if path.exists() else 'does not exist'}")
     try:
-        return onnx.load(path)
-    except Exception as error:  # protobuf's and the system's errors
+        return onnx.load_from_string(read_onnx_file(path).content)
+    except EngineError as error:
+        raise UserError(f"--model {error}") from error
+    except Exception as error:  # protobuf's errors
         raise UserError(f"--model {path} is not a readable ONNX file: {first_line(error)}") from error
 
 
@@ -176,10 +181,12 @@ class OnnxModule(nn.Module):
         """Open the file; raises UserError if ONNX Runtime cannot."""
         super().__init__()
         self._path, self._image, self._logits = path, image, logits
-        options = ort.SessionOptions()
+        options = session_options()
         options.log_severity_level = 4  # all there is to say is in the exceptions
         try:
-            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(
+                read_onnx_file(path).content, options, providers=["CPUExecutionProvider"]
+            )
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
             raise UserError(f"--model {path}: ONNX Runtime cannot run it: {first_line(error)}") from error
         # It tells in what precision the network takes its images.

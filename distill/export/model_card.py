@@ -19,6 +19,7 @@ from kd_seg_ros.common.classes import IGNORE_ID
 from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.contract import METADATA_KEY
+from kd_seg_ros.inference.digest import seal, to_be_sealed
 
 EXTERNAL_LIMITATIONS: Final = (
     "A network from elsewhere: its accuracy and calibration were not measured by this software."
@@ -112,9 +113,9 @@ def external_card(
 
 
 def save_with_card(proto: onnx.ModelProto, card: ModelCard, path: Path) -> None:
-    """Put the card into a model's metadata and write the model; raises OSError."""
-    onnx.helper.set_model_props(proto, {METADATA_KEY: card.to_json()})
-    path.write_bytes(proto.SerializeToString(deterministic=True))
+    """Put the card, with the file's digest, into a model's metadata and write the model; raises OSError."""
+    onnx.helper.set_model_props(proto, {METADATA_KEY: to_be_sealed(card).to_json()})
+    path.write_bytes(seal(proto.SerializeToString(deterministic=True)))
 
 
 def _now() -> str:

@@ -29,7 +29,7 @@ from kd_seg_ros.bags.messages import (
     jpeg,
     string_cdr,
 )
-from kd_seg_ros.common.decode import MONO8, RGB8
+from kd_seg_ros.common.encodings import MONO8, RGB8
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.topics import COMPRESSED, CONDITION, LABELS
 

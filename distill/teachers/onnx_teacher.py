@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
@@ -26,7 +25,10 @@ from distill.common.class_mapping import map_classes
 from distill.teachers.external import ExternalTeacher, InputSize, Normalisation, TeacherOptions
 from kd_seg_ros.common.classes import CLASS_NAMES, NUM_CLASSES
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.contract import CONFIDENCE, MASK, METADATA_KEY
+from kd_seg_ros.inference.onnx_file import read_onnx_file
+from kd_seg_ros.inference.session import session_options
 
 DTYPES: dict[str, Any] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 """NumPy's type for each of ONNX Runtime's names of a type that a teacher may take and return."""
@@ -136,11 +138,13 @@ def open_session(path: Path, device: torch.device) -> ort.InferenceSession:
 
 
 def _start(path: Path, providers: list[Any]) -> ort.InferenceSession:
-    options = ort.SessionOptions()
+    options = session_options()
     options.log_severity_level = 4  # fatal: whatever else there is to say is in the exceptions
     # enable_fallback=0 closes the retry on the CPU here, disable_fallback() the one while running. Single
     # nodes may run on the CPU: computing a free shape does so by design.
-    session = ort.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
+    session = ort.InferenceSession(
+        read_onnx_file(path).content, options, providers=providers, enable_fallback=0
+    )
     session.disable_fallback()
     return session
 
@@ -150,6 +154,8 @@ def _open_file(path: Path) -> ort.InferenceSession:
         raise UserError(f"teacher.onnx: {path} {'is not a file' if path.exists() else 'does not exist'}")
     try:
         return _start(path, ["CPUExecutionProvider"])
+    except UserError:
+        raise
     except Exception as error:  # ONNX Runtime's exceptions share no narrower base
         raise UserError(f"{path} is not a readable ONNX file: {first_line(error)}") from error
 

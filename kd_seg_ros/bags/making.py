@@ -35,8 +35,10 @@ from kd_seg_ros.bags.messages import (
 )
 from kd_seg_ros.bags.pictures import Picture
 from kd_seg_ros.bags.resumable_bag import STORAGES
-from kd_seg_ros.common.decode import MONO8, RGB8, DecodeError, RGBImage, decode_compressed
+from kd_seg_ros.common.decode import decode_compressed
+from kd_seg_ros.common.encodings import MONO8, RGB8
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.picture import DecodeError, RGBImage
 from kd_seg_ros.common.topics import COMPRESSED, CONDITION, FRAME_NAME, LABELS
 
 START_S = 1_700_000_000

@@ -13,7 +13,7 @@ from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 
 from kd_seg_ros.bags.reading import messages
-from kd_seg_ros.common.decode import MONO8
+from kd_seg_ros.common.encodings import MONO8
 from kd_seg_ros.common.errors import UserError, first_line
 
 IMAGE: Final = "sensor_msgs/msg/Image"

@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 
 from kd_seg_ros.common.conditions import CONDITIONS
-from kd_seg_ros.common.decode import RGBImage
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.picture import RGBImage
 
 SUFFIXES: Final = (".png", ".jpg", ".jpeg")
 

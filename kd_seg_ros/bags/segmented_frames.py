@@ -15,8 +15,8 @@ from kd_seg_ros.bags.messages import byte_map, parsed_messages, stamp_of, stamp_
 from kd_seg_ros.bags.reading import open_bag
 from kd_seg_ros.bags.stream import frames
 from kd_seg_ros.bags.text_topic import TextTopic, condition_texts
-from kd_seg_ros.common.decode import RGBImage
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.picture import RGBImage
 from kd_seg_ros.common.topics import FRAME_NAME
 
 

@@ -22,7 +22,7 @@ from kd_seg_ros.bags.pipeline import BackgroundWorker
 from kd_seg_ros.bags.resumable_bag import ResumableBag, Topic
 from kd_seg_ros.bags.stream import DEPTH, DecodedFrame, DecodedStep, decoded_steps
 from kd_seg_ros.bags.summary import FrameTable
-from kd_seg_ros.common.decode import BGR8, MONO8
+from kd_seg_ros.common.encodings import BGR8, MONO8
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine, Prediction

@@ -16,8 +16,9 @@ from kd_seg_ros.bags.cameras import CameraTopics, connections_of
 from kd_seg_ros.bags.messages import COMPRESSED_IMAGE, IMAGE, STORE, stamp_of
 from kd_seg_ros.bags.pipeline import parallel_map, prefetched
 from kd_seg_ros.bags.reading import messages
-from kd_seg_ros.common.decode import DecodeError, RGBImage, decode_compressed, decode_image
+from kd_seg_ros.common.decode import decode_compressed, decode_image
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.picture import DecodeError, RGBImage
 
 DEPTH: Final = 4
 """Number of frames that are read ahead, decoded ahead and waiting to be written, each."""

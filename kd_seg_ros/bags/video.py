@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from kd_seg_ros.bags.segmented_frames import SegmentedFrame
-from kd_seg_ros.common.decode import RGBImage
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.picture import RGBImage
 from kd_seg_ros.inference.overlay import Palette, blend
 
 PANEL_WIDTH: Final = 640

@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from kd_seg_ros.bags.headers import read_header
+from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.common.stop_request import StopRequest
 from kd_seg_ros.inference.contract import CONFIDENCE, IMAGE, MASK
+from kd_seg_ros.inference.onnx_file import read_onnx_file
 from kd_seg_ros.inference.providers import PROVIDERS
-from kd_seg_ros.inference.session import SessionSettings, open_session
+from kd_seg_ros.inference.session import open_session
+from kd_seg_ros.inference.settings import SessionSettings
 
 
 def random_image(size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -38,7 +40,9 @@ class BareRun:
 
         :param size: (height, width), of its input.
         """
-        self._session = open_session(path, SessionSettings(provider), lambda _: True)  # the engine's options
+        self._session = open_session(
+            read_onnx_file(path), SessionSettings(provider), lambda _: True
+        )  # the engine's options
         self._binding = self._session.io_binding()
         self._image = random_image(size)
         self.arrays = {name: np.empty(size, np.uint8) for name in (MASK, CONFIDENCE)}

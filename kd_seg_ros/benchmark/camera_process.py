@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from kd_seg_ros.benchmark.bare_run import random_image
 from kd_seg_ros.benchmark.faults import JumpingClock, bad_images
-from kd_seg_ros.common.decode import RGB8
+from kd_seg_ros.common.encodings import RGB8
 from kd_seg_ros.common.stop_request import StopRequest
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
+
+from kd_seg_ros.common.onnx_runtime import ort
 
 
 def machine(*more: str) -> str:
@@ -21,7 +22,7 @@ def machine(*more: str) -> str:
         f"Python {platform.python_version()}",
         f"NumPy {np.__version__}",
         f"OpenCV {cv2.__version__}",
-        f"ONNX Runtime {onnxruntime.__version__}",
+        f"ONNX Runtime {ort.__version__}",
         *more,
     ]
     return ", ".join(parts)

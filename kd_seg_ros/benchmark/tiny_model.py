@@ -15,6 +15,7 @@ from kd_seg_ros.common.classes import CLASS_NAMES, IGNORE_ID, PALETTE
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.inference.card import RELIABILITY, ModelCard
 from kd_seg_ros.inference.contract import CONFIDENCE, IMAGE, MASK, METADATA_KEY, OPSET, OUTPUTS, PROBABILITY
+from kd_seg_ros.inference.digest import seal, to_be_sealed
 
 
 def write_tiny_model(path: Path, size: tuple[int, int]) -> Path:
@@ -23,7 +24,6 @@ def write_tiny_model(path: Path, size: tuple[int, int]) -> Path:
     :raises UserError: if the package ``onnx`` is not installed.
     """
     try:
-        import onnx
         from onnx import TensorProto, helper, numpy_helper
     except ImportError as error:
         raise UserError(
@@ -53,8 +53,8 @@ def write_tiny_model(path: Path, size: tuple[int, int]) -> Path:
     initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
     graph = helper.make_graph(nodes, "tiny", image, maps, initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
-    helper.set_model_props(model, {METADATA_KEY: _card(size).to_json()})
-    onnx.save(model, str(path))
+    helper.set_model_props(model, {METADATA_KEY: to_be_sealed(_card(size)).to_json()})
+    path.write_bytes(seal(model.SerializeToString()))
     return path
 
 

@@ -77,7 +77,7 @@ LABEL_INFO: Final = OutputTopic(
 SCALED_CAMERA_INFO: Final = OutputTopic(
     "segmentation/camera_info",
     "sensor_msgs/msg/CameraInfo",
-    "the camera's calibration for the smaller maps; with `output_scale` below 1.0",
+    "the camera's calibration for maps that are smaller or turned; with `output_scale` below 1.0 or `rotate`",
     activates=False,
 )
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
+from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.contract import BGR, CHANNELS, IMAGE, OUTPUTS, RGB
 
 OutputArrays = Mapping[str, NDArray[Any]]

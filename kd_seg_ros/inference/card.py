@@ -85,6 +85,11 @@ class ModelCard:
     opposite sides as whole pixels allow; 1: never padded; 0: not known, in files of earlier versions."""
     agreement: dict[str, float] = field(default_factory=dict)
     """How closely the file follows the network in PyTorch, as checked at export."""
+    digest: str = ""
+    """Tells whether the file is still as written, see :mod:`kd_seg_ros.inference.digest`; empty in files from
+    before there were digests."""
+    digest_method: str = ""
+    """How ``digest`` is computed, in words; empty without one."""
     schema: int = SCHEMA_VERSION
 
     def to_json(self) -> str:
@@ -118,7 +123,7 @@ class ModelCard:
         return card
 
     def _check(self) -> None:
-        for name in ("name", "dataset", "package_version", "created", "config_hash", "limitations"):
+        for name in _TEXTS:
             self._demand(name, isinstance(getattr(self, name), str), "text")
         for name in ("height", "width"):
             value = getattr(self, name)
@@ -158,7 +163,13 @@ class ModelCard:
             raise CardError(f"the model card's {name} must be {what}, not {getattr(self, name)!r:.60}")
 
 
+_TEXTS: Final = (
+    *("name", "dataset", "package_version", "created", "config_hash", "limitations"),
+    *("digest", "digest_method"),
+)
 _OPTIONAL: Final = {
+    "digest",
+    "digest_method",
     "limitations",
     "padding_multiple",
     "miou",

@@ -11,16 +11,19 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from kd_seg_ros.common.errors import first_line
-from kd_seg_ros.common.files import sha256
+from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.binding import DeviceBinding, HostBinding
 from kd_seg_ros.inference.card import CardError, ModelCard
 from kd_seg_ros.inference.contract import IMAGE, METADATA_KEY, OUTPUTS
+from kd_seg_ros.inference.digest import check_digest
+from kd_seg_ros.inference.errors import EngineError
+from kd_seg_ros.inference.onnx_file import OnnxFile, read_onnx_file
 from kd_seg_ros.inference.providers import AUTO, PROVIDERS
-from kd_seg_ros.inference.session import EngineError, SessionSettings, open_session
+from kd_seg_ros.inference.session import open_session
+from kd_seg_ros.inference.settings import SessionSettings
 
 __all__ = ["Engine", "EngineError", "Prediction", "SessionSettings"]
 
@@ -72,19 +75,26 @@ class Engine:
     """SHA-256 of the file, hexadecimal."""
 
     def __init__(
-        self, path: str | Path, provider: str = "cuda", *, cuda_graph: bool = False, nhwc: bool = False
+        self,
+        path: str | Path,
+        provider: str = "cuda",
+        *,
+        cuda_graph: bool = False,
+        nhwc: bool = True,
+        threads: int = 0,
     ) -> None:
         """Open a model file.
 
         :param provider: ``cuda``, ``tensorrt`` or ``cpu``: that one or an error. ``auto``: ``cuda`` if it
             starts, else ``cpu`` with a warning in the log.
         :param cuda_graph: record the GPU's work for one frame and replay it (``cuda``, a file of fixed size).
-        :param nhwc: keep feature maps with the channels last on CUDA.
+        :param nhwc: on CUDA, keep feature maps with the channels last and add biases inside convolutions.
+        :param threads: threads that compute on the CPU; 0: one for each core that this process may use.
         :raises EngineError: if the file is missing, damaged, not one of ours or without a model card, or
             if the provider does not start.
         """
         self._path = Path(path)
-        self._settings = SessionSettings(provider, cuda_graph, nhwc)
+        self._settings = SessionSettings(provider, cuda_graph, nhwc, threads=threads)
         self._open()
 
     def _open(self) -> None:
@@ -100,13 +110,15 @@ class Engine:
         settings, path = self._settings, self._path
         if settings.cuda_graph and settings.provider != "cuda":
             raise EngineError(f"a CUDA graph needs provider 'cuda', not {settings.provider!r}")
-        session = open_session(path, settings, lambda found: _check_contract(path, found)[1])
-        self.sha256 = sha256(path)
+        file = read_onnx_file(path)
+        self.sha256 = file.sha256
+        card = read_card(file)
+        session = open_session(file, settings, lambda found: _check_contract(path, found, card)[1])
         self.provider = session.get_providers()[0]
         if settings.provider == AUTO:
             # Chosen once: a GPU that is lost later is started again, not replaced by the CPU.
             self._settings = replace(settings, provider=_name_of(self.provider))
-        self.size, self.dynamic, self.card = _check_contract(path, session)
+        self.size, self.dynamic, self.card = _check_contract(path, session, card)
         if settings.cuda_graph and self.dynamic:
             raise EngineError(f"{path}: a CUDA graph needs a file of fixed size")
         self._session = session
@@ -213,7 +225,25 @@ def _resize_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np
     return cv2.resize(image, size[::-1], interpolation=interpolation)  # type: ignore[return-value]
 
 
-def _check_contract(path: Path, session: ort.InferenceSession) -> tuple[tuple[int, int], bool, ModelCard]:
+def read_card(file: OnnxFile) -> ModelCard | None:
+    """Return the card of a file that is as it was written; None if there is none.
+
+    :raises EngineError: for a card that cannot be used, or a damaged file.
+    """
+    text = file.text(METADATA_KEY)
+    if text is None:
+        return None
+    try:
+        card = ModelCard.from_json(text)
+    except CardError as error:
+        raise EngineError(f"{file.path}: {error}") from error
+    check_digest(file, card)
+    return card
+
+
+def _check_contract(
+    path: Path, session: ort.InferenceSession, card: ModelCard | None
+) -> tuple[tuple[int, int], bool, ModelCard]:
     """Compare the file's tensors and card with the contract; raises EngineError.
 
     :return: height and width by the card, whether the file takes other sizes as well, and the card.
@@ -225,13 +255,8 @@ def _check_contract(path: Path, session: ort.InferenceSession) -> tuple[tuple[in
             f"{path}: not a kd_seg_ros model: its inputs are {list(inputs)} and its outputs "
             f"{[tensor.name for tensor in session.get_outputs()]}, not {[IMAGE]} and {list(OUTPUTS)}"
         )
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-    if text is None:
+    if card is None:
         raise EngineError(f"{path}: the file has no model card: write it with `kd_seg export`")
-    try:
-        card = ModelCard.from_json(text)
-    except CardError as error:
-        raise EngineError(f"{path}: {error}") from error
     size = (card.height, card.width)
     sides = found[IMAGE].shape[:2]
     dynamic = len(sides) == 2 and not any(isinstance(side, int) for side in sides)

@@ -12,17 +12,24 @@ import contextlib
 import ctypes
 import io
 import logging
-import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-import onnxruntime as ort
+import numpy as np
 
-from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.cores import own_cores
+from kd_seg_ros.common.errors import first_line
+from kd_seg_ros.common.onnx_runtime import ort
+from kd_seg_ros.inference.errors import EngineError, ProviderError
+from kd_seg_ros.inference.onnx_file import OnnxFile
+from kd_seg_ros.inference.provider_options import provider_options, unknown_option
 from kd_seg_ros.inference.providers import AUTO, PROVIDERS
+from kd_seg_ros.inference.settings import SessionSettings
+
+__all__ = ["EngineError", "ProviderError", "SessionSettings", "open_session"]
 
 _FATAL: Final = 4
 _ERROR: Final = 3
@@ -31,63 +38,35 @@ _WARNING: Final = 2
 
 _log = logging.getLogger(__name__)
 
-
-class EngineError(UserError):
-    """A model that cannot be opened or run as asked."""
-
-
-class ProviderError(EngineError):
-    """A provider that does not start, or cannot run a file that is all right."""
-
-    def __init__(self, reason: str, remedy: str = "") -> None:
-        """Say what is wrong, and what the user can do about it."""
-        super().__init__(f"{reason}: {remedy}" if remedy else reason)
-        self.reason = reason
+Check = Callable[[ort.InferenceSession], bool]
+"""Returns whether a file is of open size; raises EngineError if it is not one of ours."""
 
 
-@dataclass(frozen=True)
-class SessionSettings:
-    """How a network is run."""
-
-    provider: str = "cuda"
-    """A key of :data:`~kd_seg_ros.inference.providers.PROVIDERS`."""
-    cuda_graph: bool = False
-    """On CUDA, record the kernels of one frame and replay them: no launch costs, files of fixed size only."""
-    nhwc: bool = False
-    """On CUDA, keep feature maps with the channels last, the layout of tensor cores."""
-
-
-def open_session(
-    path: Path, settings: SessionSettings, check: Callable[[ort.InferenceSession], bool]
-) -> ort.InferenceSession:
+def open_session(file: OnnxFile, settings: SessionSettings, check: Check) -> ort.InferenceSession:
     """Start a session on the provider asked for, and on no other.
 
     One exception: what a file of open size computes of its image's size, a few numbers, may stay on the CPU.
 
-    :param check: returns whether a file is of open size; raises EngineError if it is not one of ours.
     :raises ProviderError: if the provider does not start or cannot run the file; never for ``auto``.
-    :raises EngineError: if the file is missing or damaged, or the provider is unknown.
+    :raises EngineError: if ONNX Runtime cannot read the file, or the provider is unknown.
     """
     provider = settings.provider
     if provider not in PROVIDERS:
         raise EngineError(f"unknown provider {provider!r}: choose one of {', '.join(PROVIDERS)}")
-    if not path.is_file():
-        raise EngineError(f"{path}: {'this is not a file' if path.exists() else 'no such model file'}")
+    settings = settings.for_file(file)
     if provider == "cpu":
-        return _load_on_cpu(path)
+        return _load_on_cpu(file, settings)
     if provider != AUTO:
-        return _open_on_gpu(path, settings, check)
+        return _open_on_gpu(file, settings, check)
     try:
-        return _open_on_gpu(path, replace(settings, provider="cuda"), check)
+        return _open_on_gpu(file, replace(settings, provider="cuda"), check)
     except ProviderError as error:
-        session = _load_on_cpu(path)
+        session = _load_on_cpu(file, settings)
         _log.warning("running on the CPU: %s", error.reason)
         return session
 
 
-def _open_on_gpu(
-    path: Path, settings: SessionSettings, check: Callable[[ort.InferenceSession], bool]
-) -> ort.InferenceSession:
+def _open_on_gpu(file: OnnxFile, settings: SessionSettings, check: Check) -> ort.InferenceSession:
     """Start a session on a GPU, see :func:`open_session`."""
     provider = settings.provider
     wanted = PROVIDERS[provider][0]
@@ -97,17 +76,17 @@ def _open_on_gpu(
             "install onnxruntime-gpu in place of onnxruntime, or choose provider 'cpu'",
         )
     complaint = _preload_cuda()
-    session, refusal = _try(path, settings, gpu_only=True)
+    session, refusal = _try(file, settings, gpu_only=True)
     if session is not None:
         return session
     # Whose fault is it? ONNX Runtime says the same of a provider that did not load and of one that
     # lacks a kernel, so look at the file first, then at the provider with the CPU to help it out.
-    open_size = check(_load_on_cpu(path))
-    session, why = _try(path, settings, gpu_only=False)
+    open_size = check(_load_on_cpu(file, settings))
+    session, why = _try(file, settings, gpu_only=False)
     if session is not None and open_size:
         return session
     if session is not None:
-        raise ProviderError(f"{path}: {wanted} cannot run every node of this file: {refusal}")
+        raise ProviderError(f"{file.path}: {wanted} cannot run every node of this file: {refusal}")
     raise ProviderError(
         f"provider {provider!r} did not start ({complaint or why})",
         f"{wanted} needs an NVIDIA driver and {_libraries(provider)}; "
@@ -115,17 +94,78 @@ def _open_on_gpu(
     )
 
 
-def _try(path: Path, settings: SessionSettings, gpu_only: bool) -> tuple[ort.InferenceSession | None, str]:
+def _try(
+    file: OnnxFile, settings: SessionSettings, gpu_only: bool
+) -> tuple[ort.InferenceSession | None, str]:
     """Start a session on the provider asked for; return None and the reason if it does not start."""
     try:
         with _silenced():
-            session = _start(path, settings, gpu_only)
+            session = _start_with_known_options(file, settings, gpu_only)
+            if _fuses(settings) and session.get_providers()[0] == "CUDAExecutionProvider":
+                session = _without_fusion_if_refused(session, file, settings, gpu_only)
     except Exception as error:  # ONNX Runtime's exceptions share no narrower base
         return None, first_line(error)
     found = session.get_providers()[0]
     if found != PROVIDERS[settings.provider][0]:
         return None, _missing_driver() or "its libraries could not be loaded"
     return session, ""
+
+
+def _start_with_known_options(
+    file: OnnxFile, settings: SessionSettings, gpu_only: bool
+) -> ort.InferenceSession:
+    """Start a session; an option that this ONNX Runtime is too old to know is left out, with a line."""
+    while True:
+        try:
+            return _start(file.content, settings, file.sha256, gpu_only)
+        except Exception as error:
+            name = unknown_option(error, settings, file.sha256)
+            if name is None:
+                raise
+            _log.info("ONNX Runtime %s does not know %s: left out", ort.__version__, name)
+            settings = replace(settings, left_out=settings.left_out | {name})
+
+
+def _fuses(settings: SessionSettings) -> bool:
+    return settings.nhwc and settings.fuse_conv_bias
+
+
+def _without_fusion_if_refused(
+    session: ort.InferenceSession, file: OnnxFile, settings: SessionSettings, gpu_only: bool
+) -> ort.InferenceSession:
+    """Run once, and start again without ``fuse_conv_bias`` where cuDNN refuses: only a run tells."""
+    try:
+        _run_on_zeros(session)
+    except Exception as error:
+        if "cudnn" not in str(error).lower():
+            raise
+        _log.warning(
+            "this GPU or version cannot add biases inside convolutions, running without fuse_conv_bias: %s",
+            first_line(error),
+        )
+        return _start_with_known_options(file, replace(settings, fuse_conv_bias=False), gpu_only)
+    return session
+
+
+def _run_on_zeros(session: ort.InferenceSession) -> None:
+    """Run a session on inputs that are 0; open sides get :data:`_OPEN_SIDE` pixels."""
+    feeds = {}
+    for tensor in session.get_inputs():
+        shape = [side if isinstance(side, int) else _OPEN_SIDE for side in tensor.shape]
+        feeds[tensor.name] = np.zeros(shape, _DTYPES.get(tensor.type, np.float32))
+    options = ort.RunOptions()
+    options.log_severity_level = _FATAL
+    options.add_run_config_entry("gpu_graph_id", "-1")  # no CUDA graph of this run: its buffers go away
+    session.run(None, feeds, options)
+
+
+_OPEN_SIDE: Final = 256
+_DTYPES: Final[dict[str, Any]] = {
+    "tensor(uint8)": np.uint8,
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(int64)": np.int64,
+}
 
 
 @contextlib.contextmanager
@@ -147,21 +187,23 @@ def _missing_driver() -> str:
     return ""
 
 
-def _load_on_cpu(path: Path) -> ort.InferenceSession:
+def _load_on_cpu(file: OnnxFile, settings: SessionSettings) -> ort.InferenceSession:
     """Start a session on the CPU; raises EngineError if the file is damaged."""
+    settings = replace(settings, provider="cpu")
     try:
         # A full or read-only disk costs the speed only; whatever else is wrong comes up again below.
         with contextlib.suppress(Exception), TemporaryDirectory() as folder:
-            return _start(with_casts(path, Path(folder)), SessionSettings("cpu"))
-        return _start(path, SessionSettings("cpu"))
+            return _start(str(with_casts(file.content, Path(folder))), settings)
+        return _start(file.content, settings)
     except Exception as error:
         raise EngineError(
-            f"{path}: not a readable ONNX file (damaged, cut short or of another kind): {first_line(error)}"
+            f"{file.path}: not a readable ONNX file (damaged, cut short or of another kind): "
+            f"{first_line(error)}"
         ) from error
 
 
-def with_casts(path: Path, folder: Path) -> Path:
-    """Copy a file into ``folder``, with the conversions to single precision that the CPU's kernels need.
+def with_casts(content: bytes, folder: Path) -> Path:
+    """Write a file into ``folder``, with the conversions to single precision that the CPU's kernels need.
 
     ONNX Runtime inserts them around every node in half precision, but only after it has folded constants. So
     it does not see later that the bounds of a Clip are constant, leaves it apart from its Conv, and brings
@@ -169,54 +211,42 @@ def with_casts(path: Path, folder: Path) -> Path:
 
     :raises Exception: ONNX Runtime's, if the file cannot be read or the copy not be written.
     """
-    options = _options()
+    options = session_options()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(folder / "with_casts.onnx")
-    ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     return folder / "with_casts.onnx"
 
 
-def _options() -> ort.SessionOptions:
+def session_options(threads: int = 0) -> ort.SessionOptions:
+    """Return the options of every session.
+
+    :param threads: how many threads compute; 0: one for each core that this process may use.
+    """
     options = ort.SessionOptions()
     options.log_severity_level = _ERROR
+    # Left to itself ONNX Runtime starts a thread per core of the machine, each tied to its core, wherever
+    # this process is pinned to. Threads of a number that was given inherit the process' cores.
+    options.intra_op_num_threads = threads or own_cores()
     return options
 
 
-def _start(path: Path, settings: SessionSettings, gpu_only: bool = False) -> ort.InferenceSession:
+def _start(
+    model: bytes | str, settings: SessionSettings, sha256: str = "", gpu_only: bool = False
+) -> ort.InferenceSession:
     """Create a session; with ``gpu_only``, refuse a file of which any node would run on the CPU."""
-    options = _options()
+    options = session_options(settings.threads)
     # Otherwise the CPU provider's threads spin on after a run, on cores that decoding and publishing need.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     if PROVIDERS[settings.provider][0] != "CPUExecutionProvider":
         options.log_severity_level = _FATAL  # whatever is wrong comes as an exception as well
     if gpu_only:
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-    providers = [(name, _provider_options(name, settings)) for name in PROVIDERS[settings.provider]]
+    providers = [(name, provider_options(name, settings, sha256)) for name in PROVIDERS[settings.provider]]
     # enable_fallback=0 closes the retry on the CPU here, disable_fallback() the one while running.
-    session = ort.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
+    session = ort.InferenceSession(model, options, providers=providers, enable_fallback=0)
     session.disable_fallback()
     return session
-
-
-def _provider_options(name: str, settings: SessionSettings) -> dict[str, Any]:
-    if name == "CUDAExecutionProvider":
-        # TF32 would round the logits' interpolation to 10 bits; the network itself is in half precision.
-        return {
-            "enable_cuda_graph": int(settings.cuda_graph),
-            "prefer_nhwc": int(settings.nhwc),
-            "use_tf32": 0,
-        }
-    if name == "CPUExecutionProvider":
-        return {}
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kd_seg_ros" / "tensorrt"
-    cache.mkdir(parents=True, exist_ok=True)
-    return {
-        "trt_fp16_enable": True,  # the network is in half precision as exported
-        "trt_engine_cache_enable": True,  # building the engine takes minutes, once per file and GPU
-        "trt_engine_cache_path": str(cache),
-        "trt_timing_cache_enable": True,
-        "trt_timing_cache_path": str(cache),
-    }
 
 
 def _preload_cuda() -> str:

@@ -5,21 +5,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
-from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.suggest import did_you_mean
+from kd_seg_ros.common.topics import OUTPUTS
 from kd_seg_ros.inference.providers import PROVIDERS
+from kd_seg_ros.launching.names import check_image_topic, check_namespace, existing_file, read_yaml
 
 SETTINGS: Final = ("model", "provider", "params_file", "parameters")
 """Keys that a camera may have, or share with the others in ``defaults``."""
-_NAMESPACE: Final = re.compile(r"/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
+QOS: Final = "qos_overrides"
+"""The group of parameters that override the quality of service of outputs, by topic."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,7 @@ def read_cameras(path: str | Path) -> list[CameraEntry]:
     :raises UserError: with the file, the camera and the key at fault.
     """
     path = Path(path).expanduser()
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise UserError(f"{path}: {reason}: cameras:=FILE names a YAML list of cameras") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"line {mark.line + 1}: " if mark else ""
-        reason = getattr(error, "problem", None) or first_line(error)
-        raise UserError(f"{path}: {place}not YAML: {reason}") from error
+    content = read_yaml(path, "cameras:=FILE names a YAML list of cameras")
     _check_keys(str(path), content, ("defaults", "cameras"))
     defaults = content.get("defaults") or {}
     _check_keys(f"{path}: defaults", defaults, SETTINGS)
@@ -71,28 +62,31 @@ def _camera(path: Path, number: int, entry: Any, defaults: dict[str, Any]) -> Ca
     where = f"{path}: camera {entry['name']!r}" if named else f"{path}: camera number {number}"
     _check_keys(where, entry, ("name", "image", *SETTINGS))
     name = _text(where, entry, "name")
-    if name is None or not _NAMESPACE.fullmatch(name):
-        raise UserError(f"{where}: 'name' must be a ROS namespace such as front or car/front, not {name!r}")
+    if name is None:
+        raise UserError(f"{where}: 'name' is missing: give the camera's namespace")
+    check_namespace(f"{where}: 'name'", name)
     image = _text(where, entry, "image")
     if not image:
         raise UserError(f"{where}: 'image' is missing: give the camera's image topic")
-    if image.endswith("/compressed"):
-        raise UserError(
-            f"{where}: 'image' is the topic without /compressed: write {image.removesuffix('/compressed')} "
-            "and compressed: true among the parameters"
-        )
+    check_image_topic(f"{where}: 'image'", image, "compressed: true among the parameters")
     settings = {**defaults, **entry}
     parameters = _parameters(where, {**_mapping(path, defaults), **_mapping(where, entry)})
     model = _text(where, settings, "model")
     if model:
-        parameters["model"] = str(_file(where, path, "model", model))
+        parameters["model"] = str(existing_file(f"{where}: 'model'", model, path.absolute().parent))
     provider = _text(where, settings, "provider")
     if provider:
         if provider not in PROVIDERS:
-            raise UserError(f"{where}: 'provider' must be one of {', '.join(PROVIDERS)}, not {provider!r}")
+            raise UserError(
+                f"{where}: 'provider' must be one of {', '.join(PROVIDERS)}, not {provider!r}"
+                f"{did_you_mean(provider, PROVIDERS)}"
+            )
         parameters["provider"] = provider
     params_file = _text(where, settings, "params_file")
-    file = _file(where, path, "params_file", params_file) if params_file else None
+    file = None
+    if params_file:
+        file = existing_file(f"{where}: 'params_file'", params_file, path.absolute().parent)
+        read_yaml(file, "'params_file' names a YAML file of parameters")
     return CameraEntry(name, image, file, parameters)
 
 
@@ -114,14 +108,6 @@ def _text(where: str, content: dict[str, Any], key: str) -> str | None:
     return value
 
 
-def _file(where: str, path: Path, key: str, name: str) -> Path:
-    """Return the path of a file that the list names; raises UserError if it is missing."""
-    file = path.absolute().parent / Path(name).expanduser()
-    if not file.is_file():
-        raise UserError(f"{where}: {key!r}: {file}: no such file")
-    return file
-
-
 def _mapping(where: str | Path, content: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters of a camera or of the defaults; raises UserError if they are no mapping."""
     parameters = content.get("parameters") or {}
@@ -134,15 +120,41 @@ def _parameters(where: str, parameters: dict[Any, Any]) -> dict[str, Any]:
     """Check that the node has such parameters, and that every value is one that a ROS parameter can have."""
     if not parameters:
         return {}
-    from kd_seg_ros.node.parameters import (
+    from kd_seg_ros.node.parameter_names import (
         refuse_unknown_names,  # needs rclpy, which a list without parameters does not
     )
 
+    _check_overrides(where, parameters.get(QOS) or {})
     try:
         refuse_unknown_names(_names(parameters))
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
     return _checked_values(where, parameters)
+
+
+def absolute_overrides(parameters: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+    """Return a camera's parameters with the full names of the topics in ``qos_overrides``, as ROS needs them.
+
+    :param namespace: the node's, absolute.
+    """
+    if QOS not in parameters:
+        return dict(parameters)
+    overrides = {}
+    for topic, policies in parameters[QOS].items():
+        full = topic if topic.startswith("/") else f"{namespace.rstrip('/')}/{topic}"
+        overrides[full] = policies
+    return {**parameters, QOS: overrides}
+
+
+def _check_overrides(where: str, overrides: Any) -> None:
+    """Check the relative names under ``qos_overrides``; what a full name belongs to, the node decides."""
+    if not isinstance(overrides, dict):
+        raise UserError(f"{where}: {QOS!r} must be a mapping of topics to policies, not {overrides!r}")
+    outputs = [topic.name for topic in OUTPUTS]
+    for topic in overrides:
+        if not str(topic).startswith("/") and topic not in outputs:
+            advice = did_you_mean(str(topic), outputs) or f"; there are {', '.join(outputs)}"
+            raise UserError(f"{where}: {QOS!r}: the node has no output {topic!r}{advice}")
 
 
 def _names(parameters: dict[Any, Any], group: str = "") -> list[str]:

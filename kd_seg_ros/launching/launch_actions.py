@@ -3,54 +3,84 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ament_index_python.packages import get_packages_with_prefixes
 
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.share import PACKAGE
 from kd_seg_ros.common.topics import IMAGE, OUTPUTS
 
 if TYPE_CHECKING:
     from launch.action import Action
+    from launch.events.process import ProcessExited
+    from launch.launch_context import LaunchContext
     from launch_ros.actions import Node
 
-PACKAGE = "kd_seg_ros"
+RESPAWN_DELAY_S: Final = 2.0
+"""Seconds after which a node that has ended is started again."""
+
+
+@dataclass(frozen=True)
+class NodeProcess:
+    """How the process of a segmentation node is started, apart from its topics and parameters."""
+
+    environment: Mapping[str, str]
+    """Variables that are added to those of the launch."""
+    on_exit: Callable[[ProcessExited, LaunchContext], list[Action]]
+    """Called when the process has ended; returns what happens then."""
+    respawn: bool = False
+    """Start it again after it has ended."""
+    lifecycle: bool = False
+    """Start the lifecycle variant of the node."""
+    expect_frames: bool = False
+    """It is to end with status 1 if it has segmented nothing."""
+    log_levels: tuple[str, ...] = ()
+    """Each ``LEVEL`` or ``LOGGER:=LEVEL``; nothing: ROS 2's default, info."""
 
 
 def segmentation_action(
+    process: NodeProcess,
     *,
     namespace: str,
     image: str,
-    params_file: str,
+    params_file: Path,
     parameters: Mapping[str, Any],
-    environment: Mapping[str, str],
-    on_exit: Action | None = None,
+    name: str = "segmentation",
 ) -> Node:
     """Return the action that starts the node.
 
     :param image: image topic without ``/compressed``; a relative one lies in the namespace.
+    :param params_file: file that exists; launch itself would only warn of one that does not.
     :param parameters: values by name; they win over those of ``params_file``.
-    :param environment: variables that are added to those of the launch.
-    :param on_exit: what happens when the node has ended.
-    :raises UserError: if ``params_file`` is not there; launch itself would only warn, and use the defaults.
     """
     from launch_ros.actions import Node
 
-    file = Path(params_file).expanduser()
-    if not file.is_file():
-        raise UserError(f"params_file: {file}: no such file")
+    ros_arguments = []
+    for level in process.log_levels:
+        ros_arguments += ["--log-level", level]
+    arguments = []
+    if process.lifecycle:
+        arguments.append("--lifecycle")
+    if process.expect_frames:
+        arguments.append("--expect-frames")
     return Node(
         package=PACKAGE,
         executable="segmentation_node",
-        name="segmentation",
+        name=name,
         namespace=namespace,
-        parameters=[str(file), *([as_given(parameters)] if parameters else [])],
+        parameters=[str(params_file), *([as_given(parameters)] if parameters else [])],
         remappings=[(IMAGE, image)],
-        additional_env=dict(environment),
+        arguments=arguments,
+        ros_arguments=ros_arguments or None,
+        additional_env=dict(process.environment),
         output="screen",
-        on_exit=on_exit,
+        on_exit=process.on_exit,
+        respawn=process.respawn,
+        respawn_delay=RESPAWN_DELAY_S,
     )
 
 

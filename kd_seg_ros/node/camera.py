@@ -44,6 +44,7 @@ class CameraSubscription:
         self._images: Subscription | None = None
         self._lost_events = 0
         self._gaps = LostMessageCounter()
+        self._infos: Subscription | None = None
         self.info: CameraInfo | None = None
         """The camera's newest calibration; None before the first."""
         base = node.resolve_topic_name(IMAGE)  # remapping image moves what belongs to it along with it
@@ -52,7 +53,7 @@ class CameraSubscription:
             info_topic = node.resolve_topic_name(f"{base.rpartition('/')[0]}/{CAMERA_INFO}")
             # Best effort hears reliable publishers, too.
             profile = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-            node.create_subscription(CameraInfo, info_topic, self._on_info, profile)
+            self._infos = node.create_subscription(CameraInfo, info_topic, self._on_info, profile)
 
     @property
     def lost(self) -> int:
@@ -101,6 +102,12 @@ class CameraSubscription:
             self._node.get_logger().info(f"{self.topic}: subscribing as {name}, like its publishers")
             self._leave()
             self._images = self._subscribe(reliability)
+
+    def close(self) -> None:
+        """End all subscriptions."""
+        self._leave()
+        if self._infos is not None:
+            self._node.destroy_subscription(self._infos)
 
     def _found(self) -> list[Any]:
         """Describe the topic's publishers."""

@@ -20,12 +20,17 @@ EVENTS: Final = ("received", "overwritten", "rejected", "failed", "published", "
 not be decoded; ``failed``: the network failed on it; ``paused``: it came while the node was switched off, and
 is not counted as received."""
 
+STEADY: Final = 0.1
+"""Largest change of a delay, as a part of it, that clocks which differ by a fixed time explain better than a
+network does."""
+
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
 
 class Activity(Enum):
     """Says what the node does with images."""
 
+    INACTIVE = "inactive: a lifecycle manager has not activated the node"
     RUNNING = "running"
     IDLE = "idle: nobody listens to an output"
     PAUSED = "paused by segmentation/set_enabled"
@@ -52,8 +57,8 @@ class State:
     """Full name of the image topic."""
     publishers: int
     """Number of the image topic's publishers."""
-    obstacle: str
-    """Why the publishers cannot be heard; empty if they can."""
+    silence_cause: str
+    """Why no image comes, and what to do; read only if the silence is too long."""
     remedy: str
     """What to do against large images that do not come through."""
     silence_s: float
@@ -64,6 +69,10 @@ class State:
     """Value of ``lost`` at the last report."""
     trouble: str
     """What is being done about a network that fails; empty while it works."""
+    rejection: str
+    """Why the last images were rejected; empty if the last was good."""
+    stamps_ahead: str
+    """Says that the images' stamps lie in the future, and why; empty if they do not."""
     provider: str
     """ONNX Runtime's name of what the network really runs on."""
     card: ModelCard
@@ -135,12 +144,10 @@ def _errors(state: State, limits: Limits) -> list[tuple[bytes, str]]:
     elif failed:
         found.append(f"the network failed on {failed} frames")
     if state.activity is Activity.RUNNING and 0 < limits.no_image_s < state.silence_s:
-        silence = f"no image on {state.topic} for {state.silence_s:.0f} s"
-        if state.publishers:
-            number = f"{state.publishers} publisher{'s' if state.publishers > 1 else ''}"
-            found.append(f"{silence}, though it has {number}: {state.obstacle or state.remedy}")
-        else:
-            found.append(f"{silence}: nobody publishes it")
+        found.append(f"no image on {state.topic} for {state.silence_s:.0f} s: {state.silence_cause}")
+    rejected = _since(state, "rejected")
+    if rejected and state.rejection and not _since(state, "published"):
+        found.append(f"all {rejected} frames were rejected, the last because: {state.rejection}")
     return [(ERROR, text) for text in found]
 
 
@@ -148,8 +155,10 @@ def _warnings(state: State, limits: Limits) -> list[tuple[bytes, str]]:
     """List what makes a report a warning."""
     found = []
     rejected = _since(state, "rejected")
-    if rejected:
+    if rejected and (_since(state, "published") or not state.rejection):
         found.append(f"{rejected} frames could not be decoded")
+    if state.stamps_ahead:
+        found.append(state.stamps_ahead)
     received = _since(state, "received")
     lost = state.lost - state.lost_before
     if lost > received:
@@ -160,7 +169,8 @@ def _warnings(state: State, limits: Limits) -> list[tuple[bytes, str]]:
     ):
         p95 = state.now.percentiles.get(quantity, (0.0, 0.0, 0.0))[1]
         if 0 < limit < p95:
-            found.append(f"{name} {p95:.1f} ms (95th percentile), more than {limit:g} ms")
+            text = f"{name} {p95:.1f} ms (95th percentile), more than {limit:g} ms"
+            found.append(text + (_share_of_node(state) if quantity == "image_age_ms" else ""))
     drift = state.drift
     if drift is not None and drift.outside:
         found.append(
@@ -168,6 +178,19 @@ def _warnings(state: State, limits: Limits) -> list[tuple[bytes, str]]:
             f"{drift.low:.1%} to {drift.high:.1%} there"
         )
     return [(WARN, text) for text in found]
+
+
+def _share_of_node(state: State) -> str:
+    """Say whose part of an image's age is large: the node's, the way's, or that of clocks that differ."""
+    age_p50, _, age_p99 = state.now.percentiles["image_age_ms"]
+    latency_p50, latency_p95, latency_p99 = state.now.percentiles.get("latency_ms", (0.0, 0.0, 0.0))
+    before, varies = age_p50 - latency_p50, age_p99 - age_p50
+    if before < latency_p50:
+        return ""  # most of it is the node's own
+    text = f"; the node takes {latency_p95:.1f} ms of it, the rest lies before: the way from the camera"
+    if varies < STEADY * before + (latency_p99 - latency_p50):
+        return f"{text}, or clocks that differ, since it hardly varies (camera behind, this machine ahead)"
+    return text
 
 
 def _since(state: State, event: str) -> int:

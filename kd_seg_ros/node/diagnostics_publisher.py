@@ -7,7 +7,8 @@ several cameras differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -18,38 +19,43 @@ from kd_seg_ros.common.topics import DIAGNOSTICS
 TASK: Final = "segmentation"
 _FULL_NAME: Final = "diagnostic_updater.use_fqn"
 
-Report = Callable[[], tuple[bytes, str, Mapping[str, str]]]
-"""Function that returns level, message and values."""
+
+@dataclass(frozen=True)
+class Report:
+    """The content of a message."""
+
+    hardware: str
+    """The message's ``hardware_id``."""
+    level: bytes
+    """One of the levels of ``diagnostic_msgs/DiagnosticStatus``."""
+    message: str
+    values: Mapping[str, str]
 
 
 class DiagnosticsPublisher:
-    """Publishes a report whenever :meth:`publish` is called."""
+    """Publishes a report whenever :meth:`publish` is called; one for the life of a node."""
 
-    def __init__(self, node: Node, hardware: str, report: Report) -> None:
-        """Make the topic.
-
-        :param hardware: the message's ``hardware_id``.
-        :param report: asked for the content of each message.
-        """
+    def __init__(self, node: Node) -> None:
+        """Make the topic."""
         self._node = node
-        self._hardware = hardware
-        self._report = report
+        self._report: Report | None = None
         self._updater = self._make_updater()
         if self._updater is None:
             self._publisher = node.create_publisher(DiagnosticArray, DIAGNOSTICS, 1)
 
-    def publish(self) -> None:
-        """Ask for a report and publish it."""
+    def publish(self, report: Report) -> None:
+        """Publish a report."""
+        self._report = report
         if self._updater is not None:
+            self._updater.setHardwareID(report.hardware)
             self._updater.force_update()
             return
-        level, message, values = self._report()
         status = DiagnosticStatus(
-            level=level,
+            level=report.level,
             name=f"{self._node.get_fully_qualified_name()}: {TASK}",
-            message=message,
-            hardware_id=self._hardware,
-            values=[KeyValue(key=key, value=value) for key, value in values.items()],
+            message=report.message,
+            hardware_id=report.hardware,
+            values=[KeyValue(key=key, value=value) for key, value in report.values.items()],
         )
         array = DiagnosticArray(status=[status])
         array.header.stamp = self._node.get_clock().now().to_msg()
@@ -69,13 +75,15 @@ class DiagnosticsPublisher:
         timer = getattr(updater, "timer", None)
         if timer is not None:  # runs on the node's clock, which stands still with that of a paused bag
             timer.cancel()
-        updater.setHardwareID(self._hardware)
+        updater.setHardwareID("none")
         updater.add(TASK, self._fill)
         return updater
 
     def _fill(self, status: Any) -> Any:
-        level, message, values = self._report()
-        status.summary(level, message)
-        for key, value in values.items():
+        """Copy the newest report into the updater's message."""
+        if self._report is None:
+            return status
+        status.summary(self._report.level, self._report.message)
+        for key, value in self._report.values.items():
             status.add(key, value)
         return status

@@ -34,3 +34,7 @@ class LabelInfoPublisher:
         self._message.header.stamp = self._node.get_clock().now().to_msg()
         self._message.threshold = threshold
         self._publisher.publish(self._message)
+
+    def close(self) -> None:
+        """Take back the topic."""
+        self._node.destroy_publisher(self._publisher)

@@ -18,12 +18,15 @@ class LatestJobThread:
 
         :param failed: called, in the thread, with the exception that a job raises.
         """
+        self._name = name
         self._failed = failed
         self._mailbox: Mailbox[Job] = Mailbox()
-        self._thread = Thread(target=self._work, name=name)
+        self._thread: Thread | None = None
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread, for the first time or after :meth:`stop`."""
+        self._mailbox = Mailbox()
+        self._thread = Thread(target=self._work, name=self._name)
         self._thread.start()
 
     def give(self, job: Job) -> None:
@@ -33,7 +36,8 @@ class LatestJobThread:
     def stop(self) -> None:
         """End after the job under way."""
         self._mailbox.close()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def _work(self) -> None:
         while True:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from kd_seg_ros.common.decode import BGR8, FLOAT32, MONO8
+from kd_seg_ros.common.encodings import BGR8, FLOAT32, MONO8
 
 _ENCODINGS: Final = {("uint8", 1): MONO8, ("uint8", 3): BGR8, ("float32", 1): FLOAT32}
 """Encoding by the type of the pixels' values and their number per pixel."""

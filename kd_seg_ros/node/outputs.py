@@ -16,7 +16,9 @@ from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
-from kd_seg_ros.common.decode import FLOAT32, Picture
+from kd_seg_ros.common.encodings import FLOAT32
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.picture import Picture
 from kd_seg_ros.common.topics import (
     CONFIDENCE,
     MASK,
@@ -28,7 +30,7 @@ from kd_seg_ros.common.topics import (
 )
 from kd_seg_ros.inference.engine import Prediction
 from kd_seg_ros.inference.overlay import Palette, blend
-from kd_seg_ros.node.camera_info import scaled_camera_info
+from kd_seg_ros.node.camera_info import output_camera_info
 from kd_seg_ros.node.latest_job_thread import LatestJobThread
 from kd_seg_ros.node.messages import image_message, mapped_image, png_message
 from kd_seg_ros.node.parameters import Parameters
@@ -52,9 +54,16 @@ class Outputs:
         offered = [MASK, MASK_PNG, CONFIDENCE]
         if settings.overlay:
             offered.append(OVERLAY)
-        if settings.output_scale < 1:
+        if settings.follows_camera_info():
             offered.append(SCALED_CAMERA_INFO)
-        self._publishers: dict[str, Publisher] = {topic.name: create_output(node, topic) for topic in offered}
+        self._publishers: dict[str, Publisher] = {}
+        try:
+            for topic in offered:
+                self._publishers[topic.name] = create_output(node, topic)
+        except UserError:
+            self.close()
+            raise
+        self._image_size = (0, 0)
         self._size = (0, 0)
         # One thread each, so that a slow PNG encoder delays neither the overlay nor the next frame.
         self._overlay_thread = LatestJobThread("overlay", self._failed)
@@ -70,6 +79,11 @@ class Outputs:
         self._overlay_thread.stop()
         self._png_thread.stop()
 
+    def close(self) -> None:
+        """Take back the topics; the threads have ended before."""
+        for publisher in self._publishers.values():
+            self._node.destroy_publisher(publisher)
+
     def heard(self, topic: OutputTopic) -> bool:
         """Return whether anybody subscribes to a topic; False if it is not offered."""
         publisher = self._publishers.get(topic.name)
@@ -82,8 +96,10 @@ class Outputs:
     def buffers(self, image_size: tuple[int, int]) -> Prediction:
         """Return the arrays inside the next messages, to be written to.
 
-        :param image_size: (height, width) in pixels; the arrays are smaller by ``output_scale``.
+        :param image_size: (height, width) in pixels, after turning; the arrays are smaller by
+            ``output_scale``.
         """
+        self._image_size = image_size
         scale = self._settings.output_scale
         size = max(1, round(image_size[0] * scale)), max(1, round(image_size[1] * scale))
         if size != self._size:
@@ -111,11 +127,25 @@ class Outputs:
             if self.heard(topic):  # publishing 2 MB to nobody takes a millisecond all the same
                 message.header = header
                 self._publishers[topic.name].publish(message)
-        scaled_info = self._publishers.get(SCALED_CAMERA_INFO.name)
-        if scaled_info and camera_info is not None and camera_info.width and camera_info.height:
-            scaled = scaled_camera_info(camera_info, self._size)
-            scaled.header = header
-            scaled_info.publish(scaled)
+        if SCALED_CAMERA_INFO.name in self._publishers and camera_info is not None:
+            self._publish_camera_info(header, camera_info)
+
+    def _publish_camera_info(self, header: Header, camera_info: CameraInfo) -> None:
+        """Publish the calibration of the maps, made from the camera's, unless that says nothing."""
+        if not camera_info.width or not camera_info.height:
+            return
+        degrees = self._settings.rotate
+        size = self._image_size if degrees in (0, 180) else self._image_size[::-1]
+        info = output_camera_info(camera_info, size, degrees, self._size)
+        if info is None:
+            self._node.get_logger().warning(
+                f"no {SCALED_CAMERA_INFO.name}: the camera's camera_info is for images of "
+                f"{camera_info.width}×{camera_info.height}, not {size[1]}×{size[0]}",
+                once=True,
+            )
+            return
+        info.header = header
+        self._publishers[SCALED_CAMERA_INFO.name].publish(info)
 
     def publish_on_demand(self, header: Header, picture: Picture) -> None:
         """Hand what takes long to the threads for it, if somebody listens."""

@@ -1,22 +1,18 @@
 """The node's parameters: one table of names, types, defaults, limits and meanings.
 
-:func:`declare_parameters` declares them and refuses what rclpy lets pass: values outside a list of
-choices, and names that no parameter has. :func:`declare_class_thresholds` adds those of the model's classes.
+:mod:`kd_seg_ros.node.parameter_declaration` declares them on a ROS node, and
+:mod:`kd_seg_ros.node.parameter_names` judges the names that a user gives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field
 from typing import Any, Final
 
-from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
-from rclpy.exceptions import ParameterException
-from rclpy.node import Node
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
-from kd_seg_ros.common.decode import FLOAT32, MONO8
-from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.suggest import did_you_mean
+from kd_seg_ros.common.encodings import FLOAT32, MONO8
+from kd_seg_ros.common.picture import MAX_MEGAPIXELS, TURNS, DecodeOptions
 from kd_seg_ros.inference.providers import PROVIDERS
 
 
@@ -24,8 +20,8 @@ def _parameter(
     default: Any,
     description: str,
     *,
-    choices: tuple[str, ...] = (),
-    limits: tuple[float, float] | None = None,
+    choices: tuple[str, ...] | tuple[int, ...] = (),
+    limits: tuple[float, float] | tuple[int, int] | None = None,
     live: bool = False,
     group: str = "",
 ) -> Any:
@@ -77,6 +73,24 @@ class Parameters:
         "Encoding of segmentation/confidence: mono8 is round(255 * probability), 32FC1 the probability.",
         choices=(MONO8, FLOAT32),
     )
+    rotate: int = _parameter(
+        0,
+        "Degrees by which each image is turned clockwise before it is segmented, for a camera mounted upside "
+        "down or on its side. Mask, confidence and overlay are upright then, and the camera's camera_info, "
+        "where there is one, is published to fit as segmentation/camera_info.",
+        choices=TURNS,
+    )
+    white_level: int = _parameter(
+        0,
+        "Value of 16-bit images (mono16, bayer_rggb16 and the like) that becomes 255: 1023, 4095 or 16383 of "
+        "cameras of 10, 12 or 14 bits, 65535 where the bits are shifted to the top. 0: they are refused.",
+        limits=(0, 65535),
+    )
+    max_image_megapixels: float = _parameter(
+        MAX_MEGAPIXELS,
+        "Images of more pixels, in millions, are dropped and counted before memory is taken for them.",
+        limits=(0.001, 1000.0),
+    )
     output_scale: float = _parameter(
         1.0,
         "Size of mask and confidence as a part of the image's, by nearest neighbour. Below 1.0 the camera's "
@@ -127,47 +141,31 @@ class Parameters:
         group="diagnostics",
     )
 
+    def decoding(self) -> DecodeOptions:
+        """Return how images are decoded."""
+        return DecodeOptions(self.max_image_megapixels, self.white_level, self.rotate)
+
+    def follows_camera_info(self) -> bool:
+        """Return whether the maps differ from the image so that they need a calibration of their own."""
+        return self.output_scale < 1 or self.rotate != 0
+
 
 CLASS_GROUP: Final = "class_min_confidence"
 """Group of the thresholds of single classes."""
 
-_ELSEWHERE: Final = (
-    "use_sim_time",
-    "start_type_description_service",
-    "qos_overrides.",
-    "diagnostic_updater.",
-    f"{CLASS_GROUP}.",
+CLASS_THRESHOLD: Final[Field[Any]] = _parameter(
+    0.0,
+    "Likewise for the pixels of this class alone; the higher of this and min_confidence counts.",
+    limits=(0.0, 1.0),
+    live=True,
 )
-"""Parameters, and groups of them (a dot at the end), that are declared by rclpy, by diagnostic_updater or by
-:func:`declare_class_thresholds`."""
+"""Describes the threshold of any one class."""
 
 
 def full_name(item: Field[Any]) -> str:
     """Return the name of a parameter with its group, as ROS knows it."""
     group = item.metadata["group"]
     return f"{group}.{item.name}" if group else item.name
-
-
-def declare_parameters(node: Node) -> Parameters:
-    """Declare all parameters on ``node`` and return their values.
-
-    :raises UserError: for a value of the wrong type or out of range, or a name that is not known.
-    """
-    refuse_unknown_names(node._parameter_overrides)  # rclpy ignores values for undeclared parameters
-    return Parameters(**{item.name: _declare_one(node, full_name(item), item) for item in fields(Parameters)})
-
-
-def declare_class_thresholds(node: Node, class_names: Sequence[str]) -> list[str]:
-    """Declare ``class_min_confidence.<class>`` for each class and return the parameters' names.
-
-    :raises UserError: for a value out of range, or the name of a class that the model does not know.
-    """
-    names = [class_parameter(name) for name in class_names]
-    given = [name for name in node._parameter_overrides if name.startswith(f"{CLASS_GROUP}.")]
-    _refuse_others(given, names)
-    for name in names:
-        _declare_one(node, name, CLASS_THRESHOLD)
-    return names
 
 
 def class_parameter(class_name: str) -> str:
@@ -178,61 +176,25 @@ def class_parameter(class_name: str) -> str:
 def descriptor(item: Field[Any]) -> ParameterDescriptor:
     """Describe one field of :class:`Parameters` to ROS."""
     limits = item.metadata["limits"]
-    ranges = [FloatingPointRange(from_value=limits[0], to_value=limits[1])] if limits else []
+    ranges: dict[str, Any] = {}
+    if limits and isinstance(item.default, float):
+        ranges["floating_point_range"] = [FloatingPointRange(from_value=limits[0], to_value=limits[1])]
+    elif limits:
+        ranges["integer_range"] = [IntegerRange(from_value=limits[0], to_value=limits[1], step=1)]
     return ParameterDescriptor(
         description=item.metadata["description"],
-        additional_constraints=_requirement(item),
+        additional_constraints=requirement(item),
         read_only=not item.metadata["live"],
-        floating_point_range=ranges,
+        **ranges,
     )
 
 
-def _requirement(item: Field[Any]) -> str:
+def requirement(item: Field[Any]) -> str:
     """Say what values a parameter can have, for its descriptor and for error messages."""
     choices, limits = item.metadata["choices"], item.metadata["limits"]
     if choices:
-        return f"one of {', '.join(choices)}"
+        return f"one of {', '.join(map(str, choices))}"
     if limits:
-        return f"a number with a decimal point, {limits[0]} to {limits[1]}"
+        kind = "a number with a decimal point" if isinstance(item.default, float) else "a whole number"
+        return f"{kind}, {limits[0]} to {limits[1]}"
     return "true or false" if isinstance(item.default, bool) else "a string"
-
-
-def _declare_one(node: Node, name: str, item: Field[Any]) -> Any:
-    """Declare a parameter and return its value; raises UserError for a wrong type or a value out of range."""
-    try:
-        value = node.declare_parameter(name, item.default, descriptor(item)).value
-    except ParameterException as error:  # wrong type, or out of range
-        value = node._parameter_overrides[name].value
-        raise UserError(f"parameter {name!r} must be {_requirement(item)}, not {value!r}") from error
-    if item.metadata["choices"] and value not in item.metadata["choices"]:
-        raise UserError(f"parameter {name!r} must be {_requirement(item)}, not {value!r}")
-    return value
-
-
-def refuse_unknown_names(names: Iterable[str]) -> None:
-    """Raise UserError for the first name that no parameter of the node can have, with the nearest one."""
-    given = [name for name in names if not _is_elsewhere(name)]
-    _refuse_others(given, [full_name(item) for item in fields(Parameters)])
-
-
-def _is_elsewhere(name: str) -> bool:
-    """Return whether a parameter is one of :data:`_ELSEWHERE`, or in one of its groups."""
-    groups = tuple(other for other in _ELSEWHERE if other.endswith("."))
-    return name in _ELSEWHERE or name.startswith(groups)
-
-
-def _refuse_others(given: Sequence[str], known: Sequence[str]) -> None:
-    """Raise UserError for the first given name that is not known."""
-    for name in given:
-        if name not in known:
-            advice = did_you_mean(name, known) or f"; there are {', '.join(known)}"
-            raise UserError(f"unknown parameter {name!r}{advice}")
-
-
-CLASS_THRESHOLD: Final[Field[Any]] = _parameter(
-    0.0,
-    "Likewise for the pixels of this class alone; the higher of this and min_confidence counts.",
-    limits=(0.0, 1.0),
-    live=True,
-)
-"""Describes the threshold of any one class."""

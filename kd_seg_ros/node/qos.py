@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any
 
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
@@ -13,18 +13,12 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.suggest import did_you_mean
-from kd_seg_ros.common.topics import COMPRESSED, OUTPUTS, OutputTopic, message_class
+from kd_seg_ros.common.topics import COMPRESSED, OutputTopic, message_class
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
-
-PREFIX: Final = "qos_overrides."
-"""Beginning of the names of parameters that override a topic's quality of service."""
-ROS: Final = ("/parameter_events", "/rosout", "/clock")
-"""Topics that rclpy itself makes for a node; their overrides are its business."""
 
 
 def output_name(node: Node, topic: OutputTopic) -> str:
@@ -55,29 +49,6 @@ def create_output(node: Node, topic: OutputTopic) -> Publisher:
         return node.create_publisher(message_type, name, profile, qos_overriding_options=overriding)
     except (ParameterException, RuntimeError) as error:
         raise UserError(f"cannot publish {topic.name}: {error}") from error
-
-
-def refuse_unused_overrides(node: Node) -> None:
-    """Refuse ``qos_overrides`` that no output reads: rclpy would pass over them.
-
-    Overrides of outputs that are not offered with the present parameters are accepted.
-
-    :raises UserError: with the name at fault and the nearest that exists.
-    """
-    topics = [output_name(node, topic) for topic in OUTPUTS]
-    policies = [policy.name.lower() for policy in QoSOverridingOptions.with_default_policies().policy_kinds]
-    known = []
-    for topic in topics:
-        known += [f"{PREFIX}{topic}.publisher.{policy}" for policy in policies]
-    for name in node._parameter_overrides:
-        ours = name.startswith(PREFIX) and not name.startswith(tuple(f"{PREFIX}{topic}." for topic in ROS))
-        if ours and name not in known:
-            # All names begin and end alike, so that only a slip of a few letters is worth an offer.
-            advice = did_you_mean(name, known, alike=0.85) or "."
-            raise UserError(
-                f"unknown parameter {name!r}{advice} There are {', '.join(policies)} of each output; the "
-                "image topic has the parameter reliability, and keeps the newest image only"
-            )
 
 
 def create_input(

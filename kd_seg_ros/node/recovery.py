@@ -33,6 +33,10 @@ class Recovery:
         """End a pause under way, without another attempt."""
         self._stopping.set()
 
+    def resume(self) -> None:
+        """Allow attempts again after :meth:`stop`."""
+        self._stopping.clear()
+
     def worked(self) -> None:
         """Take note that the engine works: a frame was segmented."""
         self._attempts, self.trouble = 0, ""

@@ -1,221 +1,94 @@
-"""The ROS 2 node: camera images in, class masks and confidence out.
+"""The program ``segmentation_node``: the ROS node in its two kinds, and its command line.
 
-There are three kinds of threads. The executor's thread takes messages and service calls, and runs two timers:
-one watches who listens and which cameras publish, the other reports on ``/diagnostics``. It never waits for
-the network: a new image goes into a mailbox of one slot. The worker (:mod:`kd_seg_ros.node.worker`) takes it
-from there and publishes mask and confidence. Pictures for people (:mod:`kd_seg_ros.node.outputs`) are made in
-threads after that.
-
-A frame that cannot be used is dropped, counted and reported; the node lives on. It ends when the network
-fails for good.
+The plain node segments from its start to its end. The other kind is a managed node: a lifecycle manager says
+when it loads the model and when it subscribes (:mod:`kd_seg_ros.node.lifecycle_node`).
 """
 
 from __future__ import annotations
 
-import os
+import argparse
 import signal
 import sys
-import time
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Final
 
 import rclpy
-from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.utilities import get_rmw_implementation_identifier, remove_ros_args
-from sensor_msgs.msg import CompressedImage, Image
-from std_srvs.srv import SetBool
+from rclpy.utilities import remove_ros_args
 
-from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.fast_dds import large_image_remedy
+from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.parser import Parser
-from kd_seg_ros.common.share import share_path
-from kd_seg_ros.common.topics import SET_ENABLED
-from kd_seg_ros.inference.engine import Engine
-from kd_seg_ros.node.camera import CameraSubscription
-from kd_seg_ros.node.diagnostics import Activity, Limits, State, assess, values
 from kd_seg_ros.node.diagnostics_publisher import DiagnosticsPublisher
-from kd_seg_ros.node.memory import resident_mb
-from kd_seg_ros.node.outputs import Outputs
-from kd_seg_ros.node.parameters import declare_parameters
-from kd_seg_ros.node.qos import refuse_unused_overrides
+from kd_seg_ros.node.lifecycle_node import LifecycleSegmentationNode
+from kd_seg_ros.node.parameter_declaration import declare_parameters
+from kd_seg_ros.node.parameter_files import files_without
+from kd_seg_ros.node.qos_overrides import check_overrides
 from kd_seg_ros.node.ros_log_handler import forward_logs
-from kd_seg_ros.node.threshold_parameters import ThresholdParameters
-from kd_seg_ros.node.worker import SegmentationWorker
+from kd_seg_ros.node.segmentation import Segmentation
+from kd_seg_ros.node.signals import ForcedEnd, end_on_hangup
 
-DEMO_MODEL: Final = "resource/demo_student.onnx"
+NAME: Final = "segmentation"
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-WATCH_PERIOD_S: Final = 0.25
-"""Seconds between two looks at who listens and which cameras publish."""
 
 
 class SegmentationNode(Node):
-    """Segments the newest camera image, again and again."""
+    """Segments from its start to its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         """Open the model and all topics; the worker runs from here on.
 
         :raises UserError: for a parameter or a model that cannot be used.
         """
-        super().__init__("segmentation")
+        super().__init__(name)
         forward_logs(self.get_logger())
-        self._settings = declare_parameters(self)
-        refuse_unused_overrides(self)
-        model = self._settings.model
-        self._model = Path(model).expanduser() if model else share_path(DEMO_MODEL)
-        self._engine = Engine(self._model, self._settings.provider, cuda_graph=self._settings.cuda_graph)
-        thresholds = ThresholdParameters(self, self._engine.card)
-        self._engine.warm_up()
-
-        self._enabled = True
-        self._last_image = time.monotonic()
-        self._outputs = Outputs(self, self._settings, self._engine.card.palette)
-        self._camera = CameraSubscription(
-            self,
-            self._on_image,
-            compressed=self._settings.compressed,
-            reliability=self._settings.reliability,
-            with_info=self._settings.output_scale < 1,
-        )
-        self._worker = SegmentationWorker(
-            self, self._settings, self._engine, thresholds, self._outputs, self._camera, self._give_up
-        )
-        self.create_service(SetBool, SET_ENABLED, self._set_enabled)
-
-        self._reported = self._worker.statistics.summary()
-        self._lost = 0
-        self._diagnostics = DiagnosticsPublisher(self, self._engine.provider, self._report)
-        wall = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
-        self.create_timer(self._settings.period_s, self._diagnostics.publish, clock=wall)
-        self.create_timer(WATCH_PERIOD_S, self._watch, clock=wall)
-        self._watch()
-        # Last, since whatever fails above (a signal may end ROS at any moment) must leave no threads running.
-        self._outputs.start()
-        self._worker.start()
-        network = f"{self._engine.card.name!r} on {self._engine.provider}"
-        self.get_logger().info(f"ready: model {network}, images from {self._camera.topic}")
+        settings = declare_parameters(self)
+        check_overrides(self)
+        diagnostics = DiagnosticsPublisher(self)
+        self.segmentation = Segmentation(self, settings, diagnostics, self.context.try_shutdown)
+        self.segmentation.activate()
+        self.get_logger().info(f"ready: {self.segmentation.description}")
 
     @property
     def failure(self) -> str:
         """Why the node has ended without being asked to; empty if it has not."""
-        recovery = self._worker.recovery
-        return recovery.trouble if recovery.given_up else ""
+        return self.segmentation.failure
 
     def idleness(self) -> str:
         """Say why no frame has been segmented since the start; empty if one has."""
-        totals = self._worker.statistics.summary().totals
-        if totals.get("published"):
-            return ""
-        if totals.get("received"):
-            counts = ", ".join(f"{count} {event}" for event, count in totals.items())
-            return f"no frame was segmented of the images on {self._camera.topic}: {counts}"
-        if self._camera.subscribed:
-            return f"no frame was segmented: no image came on {self._camera.topic}"
-        return (
-            "no frame was segmented: nobody listens to an output, and the node works only then "
-            "(active:=always: on every image)"
-        )
+        return self.segmentation.idleness()
 
     def stop(self) -> None:
         """End the threads after the frame they are busy with."""
-        self._worker.stop()
-        self._outputs.stop()
+        self.segmentation.deactivate()
         forward_logs(None)
-
-    def _on_image(self, message: Image | CompressedImage) -> None:
-        self._last_image = time.monotonic()
-        if self._enabled:
-            self._worker.give(message, self._last_image)
-        else:
-            self._worker.statistics.count("paused")
-
-    def _watch(self) -> None:
-        """Subscribe to the camera or leave it, as listeners and publishers come and go."""
-        wanted = self._settings.active == "always" or self._outputs.wanted()
-        if wanted and not self._camera.subscribed:
-            self._last_image = time.monotonic()
-        self._camera.update(wanted)
-
-    def _set_enabled(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        if request.data and not self._enabled:
-            self._last_image = time.monotonic()
-        self._enabled = request.data
-        response.success = True
-        response.message = "segmenting" if request.data else "paused; the network stays loaded"
-        return response
-
-    def _activity(self) -> Activity:
-        if not self._enabled:
-            return Activity.PAUSED
-        return Activity.RUNNING if self._camera.subscribed else Activity.IDLE
-
-    def _report(self) -> tuple[bytes, str, dict[str, str]]:
-        """Return level, message and values for ``/diagnostics``."""
-        worker = self._worker
-        state = State(
-            activity=self._activity(),
-            topic=self._camera.topic,
-            publishers=self._camera.publishers(),
-            obstacle=self._camera.obstacle(),
-            remedy=large_image_remedy(get_rmw_implementation_identifier(), os.environ),
-            silence_s=time.monotonic() - self._last_image,
-            lost=self._camera.lost,
-            lost_before=self._lost,
-            trouble=worker.recovery.trouble,
-            provider=self._engine.provider,
-            card=self._engine.card,
-            model=str(self._model),
-            sha256=self._engine.sha256,
-            memory_mb=resident_mb(),
-            now=worker.statistics.summary(),
-            before=self._reported,
-            drift=worker.drift.state() if worker.drift else None,
-        )
-        self._reported, self._lost = state.now, state.lost
-        names = ("max_processing_time_ms", "max_image_age_ms", "no_image_timeout_s")
-        limits = Limits(*(float(self.get_parameter(f"diagnostics.{name}").value) for name in names))
-        return *assess(state, limits), values(state)
-
-    def _give_up(self) -> None:
-        """End the node, after a last report; called in the worker's thread."""
-        self._diagnostics.publish()
-        self.context.try_shutdown()  # ends main()
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node until SIGINT or SIGTERM.
+    """Run the node until SIGINT, SIGTERM or SIGHUP.
 
-    :return: 0; 2 for a mistake in what the user gave; 1 if the network fails for good, or if no frame was
+    :return: 0; 2 for a mistake in what the user gave; 1 if the network fails for good, or if nothing was
         segmented with ``--expect-frames``.
     """
-    parser = Parser(
-        "segmentation_node",
-        "Segment camera images. Parameters and topics are set in the usual ROS 2 way, after "
-        "--ros-args; see config/segmentation.yaml and launch/segment.launch.py.",
-        quiet=False,
-    )
-    parser.add_argument(
-        "--expect-frames",
-        action="store_true",
-        help="end with status 1 if no frame has been segmented: for a replayed bag",
-    )
+    arguments = sys.argv if args is None else args
     # rclpy's own handler ends the node. If Python's ran after it, Ctrl-C would raise KeyboardInterrupt
     # wherever the program is, and a second signal (launch sends one after the terminal's) would break the
     # clean-up. Signals that come before rclpy listens wait until it does.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    end_on_hangup()
     try:
-        options = parser.read(remove_ros_args(sys.argv if args is None else args)[1:])
+        options = _parser().read(remove_ros_args(arguments)[1:])
         rclpy.init(args=args)
     except (UserError, RuntimeError) as error:  # RuntimeError: what follows --ros-args is wrong
         return _refuse(error)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    forced_end = ForcedEnd()
     try:
-        return _run(options.expect_frames)
+        return _run(options, arguments)
     except Exception as error:
         if not rclpy.ok():
             return 0  # told to stop, perhaps while still starting
@@ -224,15 +97,41 @@ def main(args: list[str] | None = None) -> int:
         raise
     finally:
         rclpy.try_shutdown()
+        # Python takes its handlers back when it ends: a second SIGHUP would then kill it on its last steps.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        forced_end.ended()
 
 
-def _run(expect_frames: bool) -> int:
+def _parser() -> Parser:
+    parser = Parser(
+        "segmentation_node",
+        "Segment camera images. Parameters and topics are set in the usual ROS 2 way, after "
+        "--ros-args; see config/segmentation.yaml and launch/segment.launch.py.",
+        quiet=False,
+    )
+    parser.add_argument(
+        "--lifecycle",
+        action="store_true",
+        help="start as a managed node, which a lifecycle manager configures and activates",
+    )
+    parser.add_argument(
+        "--expect-frames",
+        action="store_true",
+        help="end with status 1 if no frame has been segmented: for a replayed bag",
+    )
+    return parser
+
+
+def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Spin the node until it is told to stop; return the exit status.
 
-    :param expect_frames: it is an error if no frame has been segmented until then.
+    :param options: of :func:`_parser`; with ``expect_frames`` it is an error if no frame has been segmented.
+    :param arguments: the whole command line.
     """
     executor = SingleThreadedExecutor()  # first: made after a signal, it would complain of its clean-up
-    node = SegmentationNode()
+    node = LifecycleSegmentationNode(NAME) if options.lifecycle else SegmentationNode(NAME)
+    for sentence in files_without(arguments, node.get_fully_qualified_name()):
+        node.get_logger().warning(sentence)
     try:
         rclpy.spin(node, executor=executor)
     except Exception:
@@ -241,7 +140,7 @@ def _run(expect_frames: bool) -> int:
     finally:
         node.stop()
         node.destroy_node()
-    trouble = node.failure or (node.idleness() if expect_frames else "")
+    trouble = node.failure or (node.idleness() if options.expect_frames else "")
     if trouble:
         print(f"error: {trouble}", file=sys.stderr)
         return 1
@@ -249,7 +148,7 @@ def _run(expect_frames: bool) -> int:
 
 
 def _refuse(error: Exception) -> int:
-    print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
+    print(f"error: {first_line(error)}", file=sys.stderr)
     return 2
 
 

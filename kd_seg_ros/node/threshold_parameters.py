@@ -11,7 +11,7 @@ from kd_seg_ros.common.topics import LABEL_INFO
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.thresholds import MinConfidenceLevels, min_confidence_levels
 from kd_seg_ros.node.label_info import LabelInfoPublisher
-from kd_seg_ros.node.parameters import declare_class_thresholds
+from kd_seg_ros.node.parameter_declaration import declare_class_thresholds
 
 
 class ThresholdParameters:
@@ -26,6 +26,7 @@ class ThresholdParameters:
 
         :raises UserError: for a value out of range or a class the model does not know.
         """
+        self._node = node
         names = ["min_confidence", *declare_class_thresholds(node, card.class_names)]
         self._values = {name: float(node.get_parameter(name).value) for name in names}
         self._label_info: LabelInfoPublisher | None = None
@@ -35,6 +36,12 @@ class ThresholdParameters:
             node.get_logger().warning(f"vision_msgs is not installed: no {LABEL_INFO.name}")
         self._apply()
         node.add_on_set_parameters_callback(self._on_set)
+
+    def close(self) -> None:
+        """Take back the topic; the parameters stay, with their values."""
+        self._node.remove_on_set_parameters_callback(self._on_set)
+        if self._label_info:
+            self._label_info.close()
 
     def _on_set(self, parameters: list[Any]) -> SetParametersResult:
         """Take over new values, whose type and range rclpy has checked before."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from threading import Thread
-from typing import Final
+from typing import Final, NamedTuple
 
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from kd_seg_ros.common.decode import DecodeError, view_compressed, view_image
+from kd_seg_ros.common.decode import view_compressed, view_image
+from kd_seg_ros.common.picture import DecodeError
 from kd_seg_ros.inference.drift import DriftMonitor
 from kd_seg_ros.inference.engine import Engine, EngineError
 from kd_seg_ros.inference.thresholds import apply_min_confidence
@@ -21,10 +22,19 @@ from kd_seg_ros.node.mailbox import Mailbox
 from kd_seg_ros.node.outputs import Outputs
 from kd_seg_ros.node.parameters import Parameters
 from kd_seg_ros.node.recovery import Recovery
+from kd_seg_ros.node.stamps import StampCheck
 from kd_seg_ros.node.threshold_parameters import ThresholdParameters
 
 WARNING_PERIOD_S: Final = 5.0
 """Seconds between two warnings of one kind about frames."""
+
+
+class Rejections(NamedTuple):
+    """Images that could not be decoded, one after the other."""
+
+    number: int
+    reason: str
+    """Why the last of them was rejected."""
 
 
 class SegmentationWorker:
@@ -50,6 +60,7 @@ class SegmentationWorker:
         """
         self._node = node
         self._compressed = settings.compressed
+        self._decoding = settings.decoding()
         self._engine = engine
         self._thresholds = thresholds
         self._outputs = outputs
@@ -59,20 +70,28 @@ class SegmentationWorker:
         """What happened to the frames, and how long it took; may be read from any thread."""
         self.drift = DriftMonitor.of_card(engine.card, settings.drift_window)
         """Watches the confidence; None if the card does not say what calibration saw."""
+        self.stamps = StampCheck()
+        """Compares the images' stamps with the node's clock."""
+        self.rejections = Rejections(0, "")
+        """The images rejected since the last good one; replaced as a whole."""
         self.recovery = Recovery(engine, node.get_logger().error)
         """Starts the engine again after a failure, and says what it is doing."""
         self._mailbox: Mailbox[tuple[float, Image | CompressedImage]] = Mailbox()
-        self._thread = Thread(target=self._work, name="worker")
+        self._thread: Thread | None = None
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread, for the first time or after :meth:`stop`."""
+        self.recovery.resume()
+        self._mailbox = Mailbox()
+        self._thread = Thread(target=self._work, name="worker")
         self._thread.start()
 
     def stop(self) -> None:
         """End after the frame under way."""
         self.recovery.stop()
         self._mailbox.close()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def give(self, message: Image | CompressedImage, arrival: float) -> None:
         """Hand over a new image, without waiting.
@@ -98,6 +117,7 @@ class SegmentationWorker:
             self.recovery.worked()
         except DecodeError as error:
             self.statistics.count("rejected")
+            self.rejections = Rejections(self.rejections.number + 1, str(error))
             logger.warning(f"frame dropped: {error}", throttle_duration_sec=WARNING_PERIOD_S)
         except EngineError as error:
             self.statistics.count("failed")
@@ -113,7 +133,8 @@ class SegmentationWorker:
     def _segment(self, arrival: float, message: Image | CompressedImage) -> None:
         """Decode an image, run the network, publish the answer, and record how long each step took."""
         start = time.monotonic()
-        picture = view_compressed(message) if self._compressed else view_image(message)
+        view = view_compressed if self._compressed else view_image
+        picture = view(message, self._decoding)
         size = picture.pixels.shape[:2]
         self._warn_of_resizing(size)
         decoded = time.monotonic()
@@ -129,6 +150,7 @@ class SegmentationWorker:
         published = time.monotonic()
 
         # Mask and confidence are out: what follows delays the next frame at most.
+        self.rejections = Rejections(0, "")
         self.statistics.count("published")
         self.statistics.record("decode_ms", 1e3 * (decoded - start))
         self.statistics.record("inference_ms", 1e3 * (inferred - decoded))
@@ -141,9 +163,12 @@ class SegmentationWorker:
 
     def _record_age(self, header: Header) -> None:
         stamp = header.stamp.sec * 10**9 + header.stamp.nanosec
-        if stamp:  # 0: the camera does not say
-            age = (self._node.get_clock().now().nanoseconds - stamp) * 1e-6
-            self.statistics.record("image_age_ms", max(age, 0.0))  # time jumps back when a bag loops
+        now = self._node.get_clock().now().nanoseconds
+        if not stamp or not now:
+            return  # the camera does not say, or simulated time has not begun
+        self.stamps.note(1e-9 * stamp, 1e-9 * now)
+        if now >= stamp:  # else time has jumped back or the clocks differ: no age is better than a wrong one
+            self.statistics.record("image_age_ms", 1e-6 * (now - stamp))
 
     def _warn_of_resizing(self, size: tuple[int, int]) -> None:
         if self._engine.dynamic or size == self._engine.size:

@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Final
 
 from distill.drives.drive import Drive
-from kd_seg_ros.common.decode import DecodeError
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.picture import DecodeError
 from kd_seg_ros.inference.engine import Engine
 
 LOAD: Final = 0.7

@@ -15,7 +15,7 @@ from distill.common.pictures import confidence_colours, data_uri, jpeg_uri, png_
 from distill.drives.drive import Drive
 from distill.drives.node_process import STAGES
 from distill.drives.recording import AnsweredFrame
-from kd_seg_ros.common.decode import RGBImage
+from kd_seg_ros.common.picture import RGBImage
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.overlay import Palette, colorize
 

@@ -11,6 +11,8 @@ import pytest
 import yaml
 from ament_prefix import ROOT, install_prefix
 
+from kd_seg_ros.common.errors import UserError
+
 pytest.importorskip("ament_index_python")
 
 FILE = ROOT / "launch" / "multi_camera.launch.py"
@@ -30,7 +32,10 @@ def cameras(tmp_path: Path) -> str:
         {
             "name": "rear",
             "image": "image_raw",
-            "parameters": {"compressed": True, "qos_overrides": {"b": "1e3"}},
+            "parameters": {
+                "compressed": True,
+                "qos_overrides": {"segmentation/mask": {"publisher": {"reliability": "1e3"}}},
+            },
         },
     ]
     file = tmp_path / "list.yaml"
@@ -61,11 +66,14 @@ def test_a_node_for_every_camera(launch: Callable[..., list[Any]], cameras: str,
         )
         assert node.parameters[0] == str(tmp_path / "share/kd_seg_ros/config/segmentation.yaml")
         assert node.output == "screen"
-        assert node.on_exit is None, "one camera's end is not that of the others"
     assert (front.namespace, front.remappings) == ("front", [("image", "/front/image_raw")])
     assert (rear.namespace, rear.remappings) == ("rear", [("image", "image_raw")])
     assert plain(front.parameters[1]) == {"overlay": False, "provider": "cpu"}
-    assert plain(rear.parameters[1]) == {"overlay": False, "compressed": True, "qos_overrides": {"b": "1e3"}}
+    assert plain(rear.parameters[1]) == {
+        "overlay": False,
+        "compressed": True,
+        "qos_overrides": {"/rear/segmentation/mask": {"publisher": {"reliability": "1e3"}}},
+    }
 
 
 def test_arguments_win_over_the_list(launch: Callable[..., list[Any]], cameras: str) -> None:
@@ -74,6 +82,8 @@ def test_arguments_win_over_the_list(launch: Callable[..., list[Any]], cameras: 
     for node in (front, rear):
         values = plain(node.parameters[1])
         assert (values["provider"], values["use_sim_time"]) == ("tensorrt", True)
+    (mask,) = plain(rear.parameters[1])["qos_overrides"]
+    assert mask == "/car/rear/segmentation/mask", "moves with the node"
 
 
 def test_all_nodes_pass_large_images_the_same_way(launch: Callable[..., list[Any]], cameras: str) -> None:
@@ -86,8 +96,6 @@ def test_all_nodes_pass_large_images_the_same_way(launch: Callable[..., list[Any
 
 def test_a_mistake_is_one_line_of_the_launch(launch: Callable[..., list[Any]], tmp_path: Path) -> None:
     """Launch prints an action's exception as one line: "Caught exception in launch (…): MESSAGE"."""
-    from kd_seg_ros.common.errors import UserError
-
     file = tmp_path / "list.yaml"
     file.write_text("cameras: [{name: front}]")
     with pytest.raises(UserError, match="'image' is missing"):
@@ -96,10 +104,23 @@ def test_a_mistake_is_one_line_of_the_launch(launch: Callable[..., list[Any]], t
 
 def test_arguments(launch: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = launch_stand_in.load(FILE, monkeypatch).entities[:-1]
-    assert [argument.name for argument in arguments] == ["cameras", "namespace", "provider", "use_sim_time"]
+    names = ["cameras", "namespace", "provider", "use_sim_time", "active"]
+    names += ["lifecycle", "log_level", "respawn", "required"]
+    assert [argument.name for argument in arguments] == names
     assert all(argument.description.endswith(".") for argument in arguments)
-    with pytest.raises(ValueError, match="is none of"):
+    with pytest.raises(UserError, match="provider:=gpu: must be one of auto"):
         launch(cameras="x", provider="gpu")
+    with pytest.raises(UserError, match="namespace:=1st: must be a ROS namespace"):
+        launch(namespace="1st")
+
+
+def test_all_processes_are_started_alike(launch: Callable[..., list[Any]], cameras: str) -> None:
+    for node in launch(
+        cameras=cameras, lifecycle="true", log_level="warn", respawn="true", active="always", namespace="car"
+    ):
+        assert (node.arguments, node.ros_arguments) == (["--lifecycle"], ["--log-level", "warn"])
+        assert node.respawn is True
+        assert plain(node.parameters[1])["active"] == "always"
 
 
 def test_the_shipped_example_starts(launch: Callable[..., list[Any]]) -> None:

@@ -39,7 +39,7 @@ def parameters_of(node: Any, namespace: str = "/", tmp_path: Path | None = None)
     rclpy = pytest.importorskip("rclpy")
     import dds  # noqa: F401  (isolated domain)
 
-    from kd_seg_ros.node.parameters import declare_parameters
+    from kd_seg_ros.node.parameter_declaration import declare_parameters
 
     arguments = ["--ros-args", "-r", f"__ns:={namespace}"]
     for number, item in enumerate(node.parameters):
@@ -72,9 +72,15 @@ def test_arguments(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "provider",
         "params_file",
         "namespace",
+        "name",
         "use_sim_time",
         "compressed",
         "overlay",
+        "active",
+        "lifecycle",
+        "log_level",
+        "respawn",
+        "required",
         "bag",
         "rviz",
     ]
@@ -93,7 +99,7 @@ def test_by_default_the_shipped_file_alone_sets_the_parameters(
     assert node.namespace == ""
     assert node.parameters == [str(prefix / "share/kd_seg_ros/config/segmentation.yaml")]
     assert node.remappings == [("image", "image")]
-    assert node.on_exit is None, "it may be part of a larger launch"
+    assert (node.arguments, node.ros_arguments, node.respawn) == ([], [], False)
     assert parameters_of(node) == (Parameters(), False)
 
 
@@ -123,16 +129,68 @@ def test_a_file_of_parameters_that_is_not_there_is_refused(
     assert node.parameters[0] == str(tmp_path / "mine.yaml")
 
 
-def test_text_is_not_read_as_yaml(launch: Callable[..., list[Any]]) -> None:
+def test_text_is_not_read_as_yaml(
+    launch: Callable[..., list[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "1e3").touch()
     (node,) = launch(model="1e3")
     assert node.parameters[1]["model"].value == "1e3"
     assert node.parameters[1]["model"].value_type is str
 
 
-@pytest.mark.parametrize("given", [{"provider": "gpu"}, {"compressed": "yes"}, {"use_sim_time": "1"}])
-def test_wrong_choices_are_refused(launch: Callable[..., list[Any]], given: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="is none of"):
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"provider": "gpu"}, "provider:=gpu: must be one of auto, cuda, tensorrt, cpu$"),
+        ({"provider": "tensort"}, "did you mean 'tensorrt'?"),
+        ({"compressed": "yes"}, "compressed:=yes: must be one of true, false"),
+        ({"use_sim_time": "1"}, "use_sim_time:=1: must be one of true, false"),
+        ({"respawn": "treu"}, "respawn:=treu: must be one of true, false; did you mean 'true'?"),
+        ({"active": "allways"}, "active:=allways: must be one of auto, always; did you mean 'always'?"),
+        ({"log_level": "dbug"}, "log_level:=dbug: must be one of debug, .*; did you mean 'debug'?"),
+        ({"name": "front camera"}, "name:=front camera: must be a node's name"),
+        ({"namespace": "front-left"}, "namespace:=front-left: must be a ROS namespace"),
+        ({"image": "/camera//image"}, "image:=/camera//image: must be a ROS topic"),
+        ({"image": "/camera/compressed"}, "write /camera and compressed:=true"),
+        ({"model": "none.onnx"}, "model: none.onnx: no such file"),
+        ({"model": "/"}, "model: /: is a folder"),
+        ({"model": "~nobody_of_this_name/x.onnx"}, "model: ~nobody_of_this_name/x.onnx: "),
+        ({"bag": "~/none"}, "bag:=~/none: no such bag"),
+    ],
+)
+def test_wrong_values_are_refused_before_anything_starts(
+    launch: Callable[..., list[Any]], given: dict[str, str], complaint: str
+) -> None:
+    with pytest.raises(UserError, match=complaint.replace("?", "[?]")) as caught:
         launch(**given)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_params_file_that_is_no_yaml(launch: Callable[..., list[Any]], tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("/**:\n  a: [")
+    with pytest.raises(UserError, match=r"mine.yaml: line \d: not YAML"):
+        launch(params_file=str(tmp_path / "mine.yaml"))
+
+
+def test_an_argument_that_was_mistyped(
+    launch: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Launch passes over what no file declares. Included, the words are for the file that includes it."""
+    assert launch(modle="x.onnx")
+    monkeypatch.setattr("sys.argv", ["ros2", "launch", "kd_seg_ros", "segment.launch.py", "modle:=x.onnx"])
+    with pytest.raises(UserError, match=r"modle:=x.onnx: there is no argument 'modle'; did you mean 'model'"):
+        launch(modle="x.onnx")
+    assert launch(**{"launch-prefix": "gdb"})
+
+
+def test_how_the_process_is_started(launch: Callable[..., list[Any]]) -> None:
+    (node,) = launch(name="fog", active="always", lifecycle="true", log_level="fog:=debug", respawn="True")
+    assert (node.name, node.arguments) == ("fog", ["--lifecycle"])
+    assert node.ros_arguments == ["--log-level", "fog:=debug"]
+    assert node.parameters[1]["active"].value == "always"
+    assert node.respawn is True
+    assert node.respawn_delay > 0
 
 
 @pytest.mark.parametrize(
@@ -164,10 +222,20 @@ def test_the_users_own_settings_stay(
     assert node.additional_env == {"MALLOC_MMAP_THRESHOLD_": "268435456"}
 
 
-def test_a_bag_is_replayed_once_the_node_is_ready(launch: Callable[..., list[Any]]) -> None:
-    handler, node = launch(bag="/drives/fog", image="/camera/image_raw", namespace="front")
+@pytest.fixture
+def bag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A bag in the home folder, as the user names it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "fog").mkdir()
+    return "~/fog"
+
+
+def test_a_bag_is_replayed_once_the_node_is_ready(
+    launch: Callable[..., list[Any]], bag: str, tmp_path: Path
+) -> None:
+    handler, node = launch(bag=bag, image="/camera/image_raw", namespace="front")
     assert node.remappings == [("image", "/camera/image_raw")]
-    assert node.on_exit is not None, "without the node the bag is of no use"
+    assert node.arguments == ["--expect-frames"], "0 frames segmented are a failure of the launch"
     events = handler.event_handler
     assert events.target_action is node
     say = launch_stand_in.ProcessIO
@@ -175,28 +243,33 @@ def test_a_bag_is_replayed_once_the_node_is_ready(launch: Callable[..., list[Any
     (replay,) = events.on_stderr(say(b"[INFO] [front.segmentation]: ready: model 'x'\n"))
     assert not events.on_stdout(say(b"ready: again\n")), "once"
     assert (replay.package, replay.executable) == ("kd_seg_ros", "play_bag")
-    assert replay.arguments == ["/drives/fog"]
+    assert replay.arguments == [str(tmp_path / "fog")]
     assert replay.additional_env == node.additional_env
     assert replay.on_exit is not None
 
 
-def test_sim_time_comes_from_the_bag(launch: Callable[..., list[Any]]) -> None:
-    handler, _ = launch(bag="fog", use_sim_time="true")
+def test_the_line_a_bag_waits_for_is_logged_at_any_level(launch: Callable[..., list[Any]], bag: str) -> None:
+    _, node = launch(bag=bag, log_level="error", namespace="/car/front", name="fog")
+    assert node.ros_arguments == ["--log-level", "error", "--log-level", "car.front.fog:=info"]
+
+
+def test_sim_time_comes_from_the_bag(launch: Callable[..., list[Any]], bag: str, tmp_path: Path) -> None:
+    handler, _ = launch(bag=bag, use_sim_time="true")
     (replay,) = handler.event_handler.on_stderr(launch_stand_in.ProcessIO(b"ready: "))
-    assert replay.arguments == ["fog", "--clock"]
+    assert replay.arguments == [str(tmp_path / "fog"), "--clock"]
 
 
 def test_ros2_bag_is_preferred_where_installed(
-    launch: Callable[..., list[Any]], prefix: Path, monkeypatch: pytest.MonkeyPatch
+    launch: Callable[..., list[Any]], bag: str, prefix: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (prefix / "share/ament_index/resource_index/packages/ros2bag").touch()
     program = prefix / "bin" / "ros2"
     program.parent.mkdir()
     program.touch(0o755)
     monkeypatch.setenv("PATH", str(program.parent))
-    handler, _ = launch(bag="fog", use_sim_time="True")
+    handler, _ = launch(bag=bag, use_sim_time="True")
     (replay,) = handler.event_handler.on_stdout(launch_stand_in.ProcessIO(b"ready: "))
-    assert replay.cmd == ["ros2", "bag", "play", "fog", "--clock"]
+    assert replay.cmd == ["ros2", "bag", "play", str(prefix / "fog"), "--clock"]
 
 
 def test_play_bag_understands_these_arguments() -> None:

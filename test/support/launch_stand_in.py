@@ -8,8 +8,10 @@ attributes; substitutions are plain text.
 from __future__ import annotations
 
 import importlib.util
+import operator
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,8 +24,11 @@ class Action:
 
 
 class LaunchContext:
-    def __init__(self, given: dict[str, str]) -> None:
+    is_shutdown = False
+
+    def __init__(self, given: dict[str, str], argv: list[str] | None = None) -> None:
         self.launch_configurations = dict(given)
+        self.argv = argv or []
 
 
 class LaunchDescription:
@@ -32,11 +37,13 @@ class LaunchDescription:
 
 
 class LaunchConfiguration:
-    def __init__(self, variable_name: str) -> None:
-        self.variable_name = variable_name
+    def __init__(self, variable_name: str, *, default: str | None = None) -> None:
+        self.variable_name, self.default = variable_name, default
 
     def perform(self, context: LaunchContext) -> str:
-        return context.launch_configurations[self.variable_name]
+        if self.default is None:
+            return context.launch_configurations[self.variable_name]
+        return context.launch_configurations.get(self.variable_name, self.default)
 
 
 class DeclareLaunchArgument(Action):
@@ -61,6 +68,44 @@ class Shutdown(Action):
         self.reason = reason
 
 
+class Event:
+    """Base of all events."""
+
+
+class ShutdownEvent(Event):
+    def __init__(self, *, due_to_sigint: bool = False) -> None:
+        self.due_to_sigint = due_to_sigint
+
+
+class ShutdownProcess(Event):
+    def __init__(self, *, process_matcher: Callable[[Action], bool]) -> None:
+        self.process_matcher = process_matcher
+
+
+class ProcessExited(Event):
+    def __init__(self, action: Action, returncode: int, process_name: str = "segmentation_node-1") -> None:
+        self.action, self.returncode, self.process_name = action, returncode, process_name
+
+
+def matches_action(target: Action) -> Callable[[Action], bool]:
+    return partial(operator.is_, target)
+
+
+class EmitEvent(Action):
+    def __init__(self, *, event: Event) -> None:
+        self.event = event
+
+
+class EventHandler:
+    def __init__(self, *, matcher: Callable[[Event], bool], entities: Any) -> None:
+        self.matcher, self.entities = matcher, entities
+
+
+class OnShutdown:
+    def __init__(self, *, on_shutdown: Any) -> None:
+        self.on_shutdown = on_shutdown
+
+
 class ExecuteProcess(Action):
     def __init__(
         self,
@@ -68,9 +113,12 @@ class ExecuteProcess(Action):
         cmd: list[str],
         additional_env: dict[str, str] | None = None,
         output: str = "log",
-        on_exit: Action | None = None,
+        on_exit: Any = None,
+        respawn: bool = False,
+        respawn_delay: float | None = None,
     ) -> None:
         self.cmd, self.additional_env, self.output, self.on_exit = cmd, additional_env, output, on_exit
+        self.respawn, self.respawn_delay = respawn, respawn_delay
 
 
 class Node(ExecuteProcess):
@@ -84,11 +132,13 @@ class Node(ExecuteProcess):
         parameters: list[Any] | None = None,
         remappings: list[tuple[str, str]] | None = None,
         arguments: list[str] | None = None,
+        ros_arguments: list[str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(cmd=[executable, *(arguments or [])], **kwargs)
         self.package, self.executable, self.name, self.namespace = package, executable, name, namespace
         self.parameters, self.remappings, self.arguments = parameters or [], remappings or [], arguments or []
+        self.ros_arguments = ros_arguments or []
 
 
 class ParameterValue:
@@ -107,17 +157,21 @@ class OnProcessIO:
 
 
 class RegisterEventHandler(Action):
-    def __init__(self, event_handler: OnProcessIO) -> None:
+    def __init__(self, event_handler: Any) -> None:
         self.event_handler = event_handler
 
 
 _MODULES: dict[str, list[Any]] = {
     "launch": [LaunchContext, LaunchDescription],
     "launch.action": [Action],
-    "launch.actions": [DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, RegisterEventHandler, Shutdown],
-    "launch.event_handlers": [OnProcessIO],
-    "launch.events": [],
-    "launch.events.process": [ProcessIO],
+    "launch.actions": [
+        *(DeclareLaunchArgument, EmitEvent, ExecuteProcess, OpaqueFunction, RegisterEventHandler, Shutdown),
+    ],
+    "launch.event": [Event],
+    "launch.event_handler": [EventHandler],
+    "launch.event_handlers": [OnProcessIO, OnShutdown],
+    "launch.events": [matches_action],
+    "launch.events.process": [ProcessExited, ProcessIO, ShutdownProcess],
     "launch.substitutions": [LaunchConfiguration],
     "launch_ros": [],
     "launch_ros.actions": [Node],
@@ -125,12 +179,17 @@ _MODULES: dict[str, list[Any]] = {
 }
 
 
-def load(file: Path, monkeypatch: pytest.MonkeyPatch) -> LaunchDescription:
-    """Import a launch file over the stand-ins and return its description."""
+def install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let imports of the launch modules find the stand-ins."""
     for name, contents in _MODULES.items():
         module = ModuleType(name)
         module.__dict__.update({item.__name__: item for item in contents})
         monkeypatch.setitem(sys.modules, name, module)
+
+
+def load(file: Path, monkeypatch: pytest.MonkeyPatch) -> LaunchDescription:
+    """Import a launch file over the stand-ins and return its description."""
+    install(monkeypatch)
     spec = importlib.util.spec_from_file_location("launch_file", file)
     assert spec is not None
     assert spec.loader is not None
@@ -142,7 +201,8 @@ def load(file: Path, monkeypatch: pytest.MonkeyPatch) -> LaunchDescription:
 
 def run(description: LaunchDescription, **given: str) -> list[Any]:
     """Go through the description as ``ros2 launch`` would with these arguments; return what it starts."""
-    context, started = LaunchContext(given), []
+    words = [f"{name}:={value}" for name, value in given.items()]
+    context, started = LaunchContext(given, words), []
     for entity in description.entities:
         if isinstance(entity, DeclareLaunchArgument):
             if entity.default_value is not None:

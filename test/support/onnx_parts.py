@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import onnxruntime as ort
 from onnx import helper
 
 from distill.export.graph import GraphBuilder
+from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.contract import OPSET
 
 

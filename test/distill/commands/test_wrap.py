@@ -8,13 +8,13 @@ from typing import Any
 import cv2
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 import scipy.special
 from onnx import TensorProto, helper, numpy_helper
 
 from distill.__main__ import main
 from kd_seg_ros.common.classes import PALETTE
+from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.engine import Engine
 
 CLASSES = 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -17,7 +18,8 @@ def test_a_card_is_read_back_from_the_files_metadata(tmp_path: Path) -> None:
     save_with_card(tiny_model.build(8, 12, None), card, tmp_path / "model.onnx")
     (entry,) = onnx.load(tmp_path / "model.onnx").metadata_props
     assert entry.key == "kd_seg_ros.card"
-    assert ModelCard.from_json(entry.value) == card
+    found = ModelCard.from_json(entry.value)
+    assert replace(found, digest="", digest_method="") == card
 
 
 def test_the_card_of_an_external_network_names_its_file(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 import tiny_model
 import torch
@@ -27,6 +26,7 @@ from distill.models.deployed import DeployedModel
 from distill.models.network import Maps, SegmentationNetwork
 from kd_seg_ros.common.classes import NUM_CLASSES
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.engine import Engine
 
 SIZE = (97, 131)

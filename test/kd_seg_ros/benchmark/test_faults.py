@@ -9,7 +9,8 @@ rclpy = pytest.importorskip("rclpy")
 
 from kd_seg_ros.benchmark.camera_process import image_message  # noqa: E402
 from kd_seg_ros.benchmark.faults import JUMP_S, JumpingClock, bad_images  # noqa: E402
-from kd_seg_ros.common.decode import DecodeError, decode_image  # noqa: E402
+from kd_seg_ros.common.decode import decode_image  # noqa: E402
+from kd_seg_ros.common.picture import DecodeError  # noqa: E402
 
 
 def test_the_good_image_is_decoded_and_the_bad_ones_are_not() -> None:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from kd_seg_ros.common.decode import DecodeError, decode_compressed
+from kd_seg_ros.common.decode import decode_compressed
+from kd_seg_ros.common.picture import DecodeError, DecodeOptions
 
 RGB = np.random.default_rng(1).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 ALPHA = np.full((6, 8, 1), 7, np.uint8)
@@ -62,9 +63,34 @@ def test_compressed_mosaic() -> None:
     assert result.shape == (8, 8, 3)
 
 
-def test_deep_png_is_refused() -> None:
-    with pytest.raises(DecodeError, match="more than 8 bits"):
-        decode_compressed(compressed(RGB.astype(np.uint16) * 257, ".png", "rgb16; png compressed bgr16"))
+@pytest.mark.parametrize("extension", [".jpg", ".png"])
+@pytest.mark.parametrize("fmt", ["bayer_rggb8; jpeg compressed mono8", "bayer_grbg8; png compressed mono8"])
+def test_a_mosaic_that_was_made_grey_before_compression_stays_grey(extension: str, fmt: str) -> None:
+    grey = cv2.resize(RGB[..., 0], (64, 48), interpolation=cv2.INTER_CUBIC)
+    result = decode_compressed(compressed(grey, extension, fmt))
+    np.testing.assert_array_equal(
+        result, decode_compressed(compressed(grey, extension, "mono8; x compressed "))
+    )
+    assert (np.ptp(result, axis=2) == 0).all()
+    assert np.abs(result[..., 0].astype(int) - grey).mean() < 2
+
+
+def test_16_bit_png_is_refused_unless_a_value_is_called_white() -> None:
+    deep = compressed(RGB[..., ::-1].astype(np.uint16) * 16, ".png", "rgb16; png compressed bgr16")
+    with pytest.raises(DecodeError, match=r"more than 8 bits.*set white_level"):
+        decode_compressed(deep)
+    np.testing.assert_array_equal(decode_compressed(deep, DecodeOptions(white_level=4080)), RGB)
+    mosaic = np.tile(np.array([[100, 200], [50, 100]], np.uint16) * 16, (4, 4))
+    msg = compressed(mosaic, ".png", "bayer_grbg16; png compressed ")
+    assert (decode_compressed(msg, DecodeOptions(white_level=4080)) == (200, 100, 50)).all()
+
+
+@pytest.mark.parametrize("extension", [".jpg", ".png"])
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_images_are_turned_clockwise(extension: str, degrees: int) -> None:
+    msg = compressed(RGB, extension, "x")
+    turned = decode_compressed(msg, DecodeOptions(rotate=degrees))
+    np.testing.assert_array_equal(turned, np.rot90(decode_compressed(msg), -degrees // 90))
 
 
 @pytest.mark.parametrize("extension", [".jpg", ".png"])
@@ -77,6 +103,12 @@ def test_truncated(extension: str, kept: float) -> None:
         decode_compressed(msg)
 
 
+def test_a_compressed_depth_is_no_image() -> None:
+    msg = compressed(RGB[..., 0], ".png", "16UC1; compressedDepth png")
+    with pytest.raises(DecodeError, match="holds depths"):
+        decode_compressed(msg)
+
+
 def test_zeros_after_the_end_of_a_jpeg_do_no_harm() -> None:
     msg = compressed(RGB, ".jpg", "jpeg")
     reference = decode_compressed(msg)
@@ -84,7 +116,9 @@ def test_zeros_after_the_end_of_a_jpeg_do_no_harm() -> None:
     np.testing.assert_array_equal(decode_compressed(msg), reference)
 
 
-@pytest.mark.parametrize("data", [b"", b"no image", b"BM" + bytes(100), b"\xff\xd8\xff\xda\xff\xd9"])
+@pytest.mark.parametrize(
+    "data", [b"", b"no image", b"BM" + bytes(100), b"RIFF0000WEBP", b"\xff\xd8\xff\xda\xff\xd9", b"\xff\xd8"]
+)
 def test_neither_jpeg_nor_png(data: bytes) -> None:
     with pytest.raises(DecodeError, match=r"neither JPEG nor PNG|damaged|cannot be decoded"):
         decode_compressed(SimpleNamespace(format="jpeg", data=array.array("B", data)))

@@ -6,12 +6,12 @@ import contextlib
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 import tiny_model
 from numpy.typing import NDArray
 
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.engine import Engine, EngineError
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from kd_seg_ros.inference.session import SessionSettings, open_session, with_casts
+from kd_seg_ros.common.onnx_runtime import ort
+from kd_seg_ros.inference.onnx_file import read_onnx_file
+from kd_seg_ros.inference.session import open_session, with_casts
+from kd_seg_ros.inference.settings import SessionSettings
 
 CHANNELS = 16
 """ONNX Runtime's blocked layout needs a multiple of eight or sixteen."""
@@ -58,7 +60,7 @@ def test_activations_in_half_precision_become_part_of_their_convolutions(
     options = ort.SessionOptions()
     options.log_severity_level = 3  # it warns that the result is for this machine only
     options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
-    copy = with_casts(half_precision, tmp_path)
+    copy = with_casts(half_precision.read_bytes(), tmp_path)
     ort.InferenceSession(str(copy), options, providers=["CPUExecutionProvider"])
     kinds = [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node]
     assert kinds.count("Conv") == 3
@@ -73,7 +75,7 @@ def test_opens_with_or_without_room_for_a_copy(
     if writable:
         scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    session = open_session(half_precision, SessionSettings("cpu"), lambda _: False)
+    session = open_session(read_onnx_file(half_precision), SessionSettings("cpu"), lambda _: False)
     assert session.get_modelmeta().custom_metadata_map == {"card": "kept"}
     image = np.random.default_rng(1).normal(size=(1, CHANNELS, 12, 20)).astype(np.float32)
     (expected,) = list(ReferenceEvaluator(str(half_precision)).run(None, {"image": image}))

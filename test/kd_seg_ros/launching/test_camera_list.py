@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.launching.camera_list import CameraEntry, read_cameras
+from kd_seg_ros.launching.camera_list import CameraEntry, absolute_overrides, read_cameras
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "config" / "cameras.yaml"
 FRONT = {"name": "front", "image": "image_raw"}
@@ -30,7 +30,7 @@ def test_the_shipped_example() -> None:
     assert rear.parameters["compressed"] is True
     assert rear.parameters["min_confidence"] == 0.0
     assert rear.parameters["qos_overrides"] == {
-        "/rear/segmentation/mask": {"publisher": {"reliability": "best_effort"}}
+        "segmentation/mask": {"publisher": {"reliability": "best_effort"}}
     }
 
 
@@ -73,6 +73,16 @@ def test_paths_are_relative_to_the_list(tmp_path: Path, monkeypatch: pytest.Monk
         assert {camera.parameters["model"] for camera in read_cameras(path)} == {str(home / "own.onnx")}
 
 
+def test_overrides_move_with_the_namespace() -> None:
+    policies = {"publisher": {"depth": 3}}
+    parameters = {"overlay": False, "qos_overrides": {"segmentation/mask": policies, "/tf": policies}}
+    assert absolute_overrides(parameters, "/car/rear") == {
+        "overlay": False,
+        "qos_overrides": {"/car/rear/segmentation/mask": policies, "/tf": policies},
+    }
+    assert absolute_overrides({"overlay": True}, "/") == {"overlay": True}
+
+
 def cameras(*entries: Any, **rest: Any) -> dict[str, Any]:
     return {"cameras": list(entries), **rest}
 
@@ -90,7 +100,7 @@ def cameras(*entries: Any, **rest: Any) -> dict[str, Any]:
         (cameras(FRONT, FRONT), "two cameras are named 'front'"),
         (cameras(FRONT, {**FRONT, "name": "/front"}), "two cameras are named 'front'"),
         (cameras({"name": "front"}), "camera 'front': 'image' is missing"),
-        (cameras({"image": "x"}), "camera number 1: 'name' must be a ROS namespace"),
+        (cameras({"image": "x"}), "camera number 1: 'name' is missing"),
         (cameras({**FRONT, "name": "front camera"}), "not 'front camera'"),
         (cameras({**FRONT, "name": "1st"}), "not '1st'"),
         (cameras({**FRONT, "name": 7}), "camera number 1: 'name' must be text, not 7"),
@@ -104,8 +114,16 @@ def cameras(*entries: Any, **rest: Any) -> dict[str, Any]:
             "parameter 'overlay' has no value that ROS knows",
         ),
         (
-            cameras({**FRONT, "parameters": {"qos_overrides": {"b": [1, None]}}}),
-            "parameter 'b' has no value",
+            cameras({**FRONT, "parameters": {"qos_overrides": {"/b": [1, None]}}}),
+            "parameter '/b' has no value",
+        ),
+        (
+            cameras({**FRONT, "parameters": {"qos_overrides": {"segmentation/maks": {}}}}),
+            "the node has no output 'segmentation/maks'; did you mean 'segmentation/mask'?",
+        ),
+        (
+            cameras({**FRONT, "parameters": {"qos_overrides": "segmentation/mask"}}),
+            "'qos_overrides' must be a mapping of topics",
         ),
         (
             cameras({**FRONT, "parameters": {"min_confidense": 0.5}}),

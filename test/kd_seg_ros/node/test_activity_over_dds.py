@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("rclpy")
+rclpy = pytest.importorskip("rclpy")
 
-from dds import Client, as_array, rgb_message, running_node
-from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
-from rcl_interfaces.srv import SetParameters
-from std_srvs.srv import SetBool
-from tiny_model import expected, write_tiny_model
+from dds import Client, as_array, rgb_message, running_node  # noqa: E402
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa: E402
+from rcl_interfaces.srv import SetParameters  # noqa: E402
+from sensor_msgs.msg import CameraInfo, CompressedImage  # noqa: E402
+from std_srvs.srv import SetBool  # noqa: E402
+from tiny_model import expected, write_tiny_model  # noqa: E402
 
 HEIGHT, WIDTH = 48, 64
 IMAGE = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
@@ -84,16 +85,60 @@ def test_switched_off_and_on(settings: list[str], client: Client) -> None:
     assert {mask.header.stamp.sec for mask in masks} == {1, 3}
 
 
-def test_silence_is_an_error(settings: list[str], client: Client) -> None:
+def test_silence_is_an_error_that_says_where_images_are(settings: list[str], client: Client) -> None:
     states = client.diagnostics()
     client.collect("segmentation/mask")
     limit = "diagnostics.no_image_timeout_s:=0.5"
-    with running_node("activity", *settings, "-p", limit):
+    with running_node("activity", *settings, "-p", limit) as node:
         assert client.spin_until(lambda: states and states[-1]["level"] == "2")
         assert states[-1]["message"].startswith("no image on /activity/image for ")
-        assert states[-1]["message"].endswith("nobody publishes it")
-        client.publisher("image")
-        assert client.spin_until(lambda: "though it has 1 publisher: large images" in states[-1]["message"])
+
+        def told(text: str) -> bool:
+            warnings = [
+                line for line in node.lines if "[WARN]" in line and "no image on /activity/image" in line
+            ]
+            return text in states[-1]["message"] and any(text in line for line in warnings)
+
+        elsewhere = client.publisher("camera/image_raw")
+        assert client.spin_until(lambda: told("as by image:=/activity/camera/image_raw"))
+        packed = client.publisher("image/compressed", CompressedImage)
+        assert client.spin_until(lambda: told("but /activity/image/compressed is published: set compressed"))
+        wrong = client.publisher("image", CameraInfo)
+        assert client.spin_until(lambda: told("it is of type sensor_msgs/msg/CameraInfo, not sens"))
+        for publisher in (wrong, packed, elsewhere):
+            client.node.destroy_publisher(publisher)
+        camera = client.publisher("image")
+        assert client.spin_until(lambda: told("it has 1 publisher, but nothing arrives."))
+
+        def send() -> None:
+            camera.publish(rgb_message(IMAGE))
+            client.spin_until(lambda: False, 0.1)
+
+        node.wait_for("images come on /activity/image", send)
+
+
+def test_what_keeps_results_from_coming_is_told_in_the_log(settings: list[str], client: Client) -> None:
+    camera, states = client.publisher("image"), client.diagnostics()
+    options = ["-p", "diagnostics.no_image_timeout_s:=0.5", "-p", "use_sim_time:=true"]
+    with running_node("activity", *settings, *options) as node:
+        node.wait_for("idle: nobody listens to an output of this node")
+        masks = client.collect("segmentation/mask")
+        client.ask(camera, rgb_message(IMAGE), masks)
+        node.wait_for("use_sim_time is true, but nothing comes on /clock")
+        for _ in range(2):
+            odd = rgb_message(IMAGE)
+            odd.encoding = "nonsense"
+            seen = len(states)
+            camera.publish(odd)
+            assert client.spin_until(lambda: len(states) > seen + 1)  # noqa: B023
+        node.wait_for("each of the last 2 images was rejected, the last because: ")
+        namesake = rclpy.create_node("segmentation", namespace="/activity", context=client.node.context)
+        node.wait_for("another node is called /activity/segmentation as well")
+        namesake.destroy_node()
+        switch: Any = client.node.create_client(SetBool, "segmentation/set_enabled")
+        assert client.spin_until(switch.service_is_ready)
+        assert client.spin_until(switch.call_async(SetBool.Request(data=False)).done)
+        node.wait_for("to resume: ros2 service call /activity/segmentation/set_enabled std_srvs/srv/SetBool")
 
 
 def test_parameters_change_while_running_or_are_refused(settings: list[str], client: Client) -> None:

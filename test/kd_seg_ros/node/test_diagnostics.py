@@ -25,12 +25,14 @@ WELL = State(
     activity=Activity.RUNNING,
     topic="/camera/image_raw",
     publishers=1,
-    obstacle="",
+    silence_cause="it has 1 publisher, but nothing arrives",
     remedy="large images need help",
     silence_s=0.03,
     lost=5,
     lost_before=5,
     trouble="",
+    rejection="",
+    stamps_ahead="",
     provider="CPUExecutionProvider",
     card=tiny_model.card(4, 6),
     model="/models/tiny.onnx",
@@ -54,14 +56,20 @@ def test_all_is_well() -> None:
         (
             {"silence_s": 6.0},
             ERROR,
-            "no image on /camera/image_raw for 6 s, though it has 1 publisher: large",
+            "no image on /camera/image_raw for 6 s: it has 1 publisher, but nothing arrives",
         ),
         (
-            {"silence_s": 6.0, "obstacle": "it is of another type"},
+            {"rejection": "mono7 is no encoding", "before": Summary(NOW.totals | {"rejected": 1}, {}, {})},
             ERROR,
-            "for 6 s, though it has 1 publisher: it is of another type",
+            "all 2 frames were rejected, the last because: mono7 is no encoding",
         ),
-        ({"silence_s": 6.0, "publishers": 0}, ERROR, "no image on /camera/image_raw for 6 s: nobody"),
+        (
+            {"rejection": "mono7 is no encoding", "before": Summary({"rejected": 1, "failed": 1}, {}, {})},
+            WARN,
+            "2 frames could not be decoded",
+        ),
+        ({"stamps_ahead": "stamps lie in the future"}, WARN, "stamps lie in the future"),
+        ({"activity": Activity.INACTIVE, "silence_s": 60.0}, OK, "inactive: a lifecycle manager"),
         ({"lost": 36}, WARN, "31 images were lost on the way and 30 arrived: large images need"),
         (
             {"drift": Drift(0.7, 0.8, 0.95, 7, 0.7)},
@@ -89,6 +97,22 @@ def test_limits(limits: Limits, message: str) -> None:
     level, text = assess(WELL, limits)
     assert level == WARN
     assert message in text
+
+
+@pytest.mark.parametrize(
+    ("age", "whose"),
+    [
+        ((40.0, 60.0, 70.0), "the rest lies before: the way from the camera"),
+        ((5000.0, 5001.0, 5002.0), "or clocks that differ, since it hardly varies"),
+        ((12.0, 60.0, 90.0), ""),
+    ],
+)
+def test_an_old_image_is_blamed_on_what_made_it_old(age: tuple[float, float, float], whose: str) -> None:
+    now = replace(NOW, percentiles={"latency_ms": (10.0, 20.0, 30.0), "image_age_ms": age})
+    _, text = assess(replace(WELL, now=now), LIMITS)
+    assert "images are old when their mask is published" in text
+    assert text.endswith("more than 55 ms") if not whose else whose in text
+    assert ("clocks" in text) == ("clocks" in whose)
 
 
 def test_no_limit_no_complaint() -> None:

@@ -15,7 +15,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue  # n
 from rclpy.context import Context  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 
-from kd_seg_ros.node.diagnostics_publisher import DiagnosticsPublisher  # noqa: E402
+from kd_seg_ros.node.diagnostics_publisher import DiagnosticsPublisher, Report  # noqa: E402
 
 VALUES = {"output_rate_hz": "20.0", "provider": "CPU"}
 
@@ -72,11 +72,11 @@ def test_message(node: Node, monkeypatch: pytest.MonkeyPatch, installed: bool) -
     library = ModuleType("diagnostic_updater")
     library.Updater = Updater  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "diagnostic_updater", library if installed else None)
-    diagnostics = DiagnosticsPublisher(node, "GPU 0", lambda: (DiagnosticStatus.WARN, "hot", VALUES))
+    diagnostics = DiagnosticsPublisher(node)
     sent: list[DiagnosticArray] = []
     used: Any = diagnostics._updater.publisher if installed else diagnostics._publisher  # type: ignore[union-attr]
     monkeypatch.setattr(used, "publish", sent.append)
-    diagnostics.publish()
+    diagnostics.publish(Report("GPU 0", DiagnosticStatus.WARN, "hot", VALUES))
     (array,) = sent
     (status,) = array.status
     assert array.header.stamp.sec > 0

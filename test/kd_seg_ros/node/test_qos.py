@@ -13,13 +13,8 @@ from rclpy.node import Node  # noqa: E402
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, ReliabilityPolicy  # noqa: E402
 
 from kd_seg_ros.common.errors import UserError  # noqa: E402
-from kd_seg_ros.common.topics import MASK, MASK_PNG, OUTPUTS, OutputTopic  # noqa: E402
-from kd_seg_ros.node.qos import (  # noqa: E402
-    create_output,
-    matching_reliability,
-    output_name,
-    refuse_unused_overrides,
-)
+from kd_seg_ros.common.topics import MASK, MASK_PNG  # noqa: E402
+from kd_seg_ros.node.qos import create_output, matching_reliability, output_name  # noqa: E402
 
 RELIABLE, BEST_EFFORT = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT
 
@@ -98,40 +93,3 @@ def test_what_belongs_to_a_remapped_output_moves_with_it(
 def test_a_bad_override_is_refused(context: Context, override: str) -> None:
     with pytest.raises(UserError, match=r"cannot publish segmentation/mask: .*(sometimes|many)"):
         offered(context, False, f"qos_overrides./segmentation/mask.publisher.{override}")
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        (
-            "/segmentation/maks.publisher.depth:=7",
-            "did you mean 'qos_overrides./segmentation/mask.pub",
-        ),
-        ("/segmentation/mask.publisher.deadline:=7", "There are history, depth, reliability of each output"),
-        ("/image.subscription.reliability:=best_effort", "the image topic has the parameter reliability"),
-    ],
-)
-def test_overrides_that_nothing_reads_are_refused(context: Context, override: str, message: str) -> None:
-    arguments = ["--ros-args", "-p", f"qos_overrides.{override}"]
-    node = Node("tester", context=context, cli_args=arguments, use_global_arguments=False)
-    with pytest.raises(UserError, match="unknown parameter") as caught:
-        refuse_unused_overrides(node)
-    assert message in str(caught.value)
-    node.destroy_node()
-
-
-def test_overrides_of_remapped_topics_and_of_ros_are_let_through(context: Context) -> None:
-    names = ("/seen.publisher.depth:=7", "/clock.subscription.depth:=3", "/rosout.publisher.depth:=3")
-    arguments = [word for name in names for word in ("-p", f"qos_overrides.{name}")]
-    arguments = ["--ros-args", "-r", "segmentation/mask:=seen", *arguments]
-    node = Node("tester", context=context, cli_args=arguments, use_global_arguments=False)
-    refuse_unused_overrides(node)
-    node.destroy_node()
-
-
-@pytest.mark.parametrize("topic", OUTPUTS, ids=lambda topic: topic.name)
-def test_every_output_can_be_overridden(context: Context, topic: OutputTopic) -> None:
-    arguments = ["--ros-args", "-p", f"qos_overrides./{topic.name}.publisher.depth:=7"]
-    node = Node("tester", context=context, cli_args=arguments, use_global_arguments=False)
-    refuse_unused_overrides(node)
-    node.destroy_node()

@@ -204,7 +204,7 @@ def test_namespace_remapping_compressed_and_float_confidence(settings: list[str]
     np.testing.assert_allclose(as_array(confidences[0]), image[..., 1] / 255, rtol=1e-6)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ends_cleanly_while_frames_arrive(settings: list[str], number: signal.Signals) -> None:
     namespace = f"ending_{number.name.lower()}"
     client = Client(namespace)

@@ -20,7 +20,8 @@ from sensor_msgs.msg import Image  # noqa: E402
 
 from kd_seg_ros.common.topics import OVERLAY  # noqa: E402
 from kd_seg_ros.inference.engine import EngineError, Prediction  # noqa: E402
-from kd_seg_ros.node import outputs, recovery, segmentation_node  # noqa: E402
+from kd_seg_ros.node import outputs, recovery, segmentation  # noqa: E402
+from kd_seg_ros.node.segmentation_node import SegmentationNode  # noqa: E402
 
 HEIGHT, WIDTH = 48, 64
 
@@ -57,13 +58,14 @@ class HeldEngine:
 
 @pytest.fixture
 def held_node(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The node in this process."""
-    monkeypatch.setattr(segmentation_node, "Engine", HeldEngine)
+    """The parts of a node in this process."""
+    monkeypatch.setattr(segmentation, "Engine", HeldEngine)
     monkeypatch.setattr(recovery, "PAUSES_S", (0.0, 0.0, 0.0))
     rclpy.init(args=["--ros-args", "-r", "__ns:=/held", "-p", "provider:=cpu", "-p", "active:=always"])
-    node: Any = segmentation_node.SegmentationNode()
-    yield node
-    node._engine.go_on.set()
+    node = SegmentationNode("segmentation")
+    parts: Any = node.segmentation
+    yield parts
+    parts._engine.go_on.set()
     node.stop()
     node.destroy_node()
     rclpy.try_shutdown()
@@ -75,6 +77,11 @@ def plain(value: int, second: int) -> Image:
 
 def red(second: int) -> Image:
     return rgb_message(np.full((HEIGHT, WIDTH, 3), (255, 0, 0), np.uint8), second)
+
+
+def reported(node: Any) -> tuple[bytes, str]:
+    report = node._reporting.report()
+    return report.level, report.message
 
 
 def totals(node: Any) -> dict[str, int]:
@@ -98,10 +105,10 @@ def test_a_frame_that_fails_is_counted_and_the_node_lives_on(held_node: Any) -> 
     held_node._engine.go_on.set()
     held_node._on_image(red(1))
     assert wait_until(lambda: totals(held_node).get("failed") == 1)
-    assert held_node._report()[:2] == (b"\x02", "the network failed on 1 frames")
+    assert reported(held_node) == (b"\x02", "the network failed on 1 frames")
     held_node._on_image(plain(0, 2))
     assert wait_until(lambda: totals(held_node).get("published") == 1)
-    assert held_node._report()[0] == b"\x00"
+    assert reported(held_node)[0] == b"\x00"
     assert held_node._engine.reopened == 0
 
 
@@ -112,12 +119,12 @@ def test_a_lost_device_is_opened_again(held_node: Any) -> None:
         assert wait_until(lambda: sum(totals(held_node).values()) == 2 * second)  # noqa: B023
     assert totals(held_node) == {"received": 8, "failed": 4, "published": 4}
     assert held_node._engine.reopened == 4
-    assert wait_until(lambda: held_node._report()[0] == b"\x00")
+    assert wait_until(lambda: reported(held_node)[0] == b"\x00")
 
 
 def test_a_device_that_stays_lost_ends_the_node(held_node: Any) -> None:
     reports: list[tuple[bytes, str]] = []
-    held_node._diagnostics.publish = lambda: reports.append(held_node._report()[:2])
+    held_node._diagnostics.publish = lambda report: reports.append((report.level, report.message))
     held_node._engine.go_on.set()
     for second in range(1, 5):
         assert rclpy.ok()
@@ -137,7 +144,7 @@ def test_unsure_pixels_have_no_class_from_the_moment_it_is_asked_for(held_node: 
     mask, confidence = tiny_model.expected(image)
     settings = ((0.0, 0.0), (0.5, 0.0), (0.1, 0.0), (0.1, 0.9), (0.95, 0.9))
     for second, (threshold, of_cars) in enumerate(settings, start=1):
-        results = held_node.set_parameters(
+        results = held_node.node.set_parameters(
             [
                 Parameter("min_confidence", value=threshold),
                 Parameter("class_min_confidence.traffic_light", value=of_cars),
@@ -218,7 +225,7 @@ def test_stopping_waits_for_the_frame_under_way_only(held_node: Any) -> None:
     held_node._on_image(plain(0, 1))
     assert held_node._engine.running.wait(30)
     held_node._on_image(plain(0, 2))
-    stopper = Thread(target=held_node.stop)
+    stopper = Thread(target=held_node.deactivate)
     stopper.start()
     assert wait_until(lambda: held_node._worker._mailbox._closed)
     held_node._engine.go_on.set()

@@ -16,14 +16,12 @@ from rclpy.node import Node  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 
 from kd_seg_ros.common.errors import UserError  # noqa: E402
-from kd_seg_ros.node.parameters import (  # noqa: E402
-    CLASS_THRESHOLD,
-    Parameters,
+from kd_seg_ros.common.picture import DecodeOptions  # noqa: E402
+from kd_seg_ros.node.parameter_declaration import (  # noqa: E402
     declare_class_thresholds,
     declare_parameters,
-    descriptor,
-    full_name,
 )
+from kd_seg_ros.node.parameters import CLASS_THRESHOLD, Parameters, descriptor, full_name  # noqa: E402
 
 CONFIG = Path(__file__).resolve().parents[3] / "config" / "segmentation.yaml"
 
@@ -54,6 +52,14 @@ def test_given_values(make_node: Callable[..., Node]) -> None:
     assert declare_parameters(node) == Parameters(provider="cpu", compressed=True, overlay_alpha=0.25)
 
 
+def test_how_images_are_decoded(make_node: Callable[..., Node]) -> None:
+    node = make_node("-p", "rotate:=270", "-p", "white_level:=4095", "-p", "max_image_megapixels:=2.5")
+    parameters = declare_parameters(node)
+    assert parameters.decoding() == DecodeOptions(max_megapixels=2.5, white_level=4095, rotate=270)
+    assert parameters.follows_camera_info()
+    assert not Parameters().follows_camera_info()
+
+
 def test_the_shipped_file_states_every_parameter_with_its_default(make_node: Callable[..., Node]) -> None:
     stated = yaml.safe_load(CONFIG.read_text())["/**"]["ros__parameters"]
     flat = [
@@ -80,11 +86,15 @@ def test_the_shipped_file_states_every_parameter_with_its_default(make_node: Cal
         ("diagnostics.period_s:=0.0", "0.1 to 3600.0, not 0.0"),
         ("modle:=x", "unknown parameter 'modle'; did you mean 'model'?"),
         ("overlay_aplha:=0.3", "did you mean 'overlay_alpha'?"),
-        ("zzz:=1", "unknown parameter 'zzz'; there are model, provider"),
         ("active:=false", "parameter 'active' must be one of auto, always, not False"),
         ("output_scale:=0.0", "0.01 to 1.0, not 0.0"),
         ("max_image_age_ms:=1.0", "did you mean 'diagnostics.max_image_age_ms'?"),
         ("diagnostics.no_image_timeout_s:=-1.0", "0.0 to 3600.0, not -1.0"),
+        ("rotate:=45", "parameter 'rotate' must be one of 0, 90, 180, 270, not 45"),
+        ("rotate:=90.0", "must be one of 0, 90, 180, 270, not 90.0"),
+        ("white_level:=65536", "parameter 'white_level' must be a whole number, 0 to 65535, not 65536"),
+        ("white_level:=4095.0", "must be a whole number, 0 to 65535, not 4095.0"),
+        ("max_image_megapixels:=0.0", "0.001 to 1000.0, not 0.0"),
     ],
 )
 def test_refused(make_node: Callable[..., Node], given: str, complaint: str) -> None:

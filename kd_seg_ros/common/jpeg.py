@@ -1,0 +1,164 @@
+"""JPEG images: their size before memory is taken for them, and whether they are damaged.
+
+OpenCV decodes a damaged JPEG to a picture like any other: libjpeg fills what it cannot read with grey and
+says so on standard error, where a program does not hear it. ``simplejpeg`` (the interface of libjpeg-turbo in
+a small wheel) raises on these warnings, gives the same pixels and takes no longer. Where it is not installed,
+OpenCV decodes, and one warning says that damage goes unnoticed.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from types import ModuleType
+from typing import Final, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kd_seg_ros.common.errors import first_line
+from kd_seg_ros.common.picture import DecodeError, DecodeOptions, check_size
+
+LOGGER = logging.getLogger(__name__)
+
+SIGNATURE: Final = b"\xff\xd8"
+
+_END: Final = b"\xff\xd9"
+_SCAN: Final = b"\xff\xda"
+_MOST_SCANS: Final = 50
+"""Largest number of scans. Encoders write about ten, each costs time over the whole picture, and a few bytes
+can ask for thousands."""
+_FRAME_MARKERS: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""Markers of the segment that holds the size; the three left out are tables and an extension."""
+_WITHOUT_LENGTH: Final = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})
+"""Markers that no segment follows; none of them can stand between the segments of a header."""
+
+
+class JpegHeader(NamedTuple):
+    """What a JPEG says of itself before its first scan."""
+
+    height: int
+    width: int
+    channels: int
+    """1: grey; 3: colours; 4: inks (CMYK)."""
+    bits: int
+    """Bits per channel."""
+    exif: bytes
+    """Content of the first Exif segment, a TIFF structure; empty if there is none."""
+
+
+def read_header(data: bytes) -> JpegHeader:
+    """Walk over the segments up to the first scan.
+
+    :raises DecodeError: if they are not those of a JPEG.
+    """
+    found: JpegHeader | None = None
+    exif, position = b"", len(SIGNATURE)
+    while True:
+        start = position
+        while data[position : position + 1] == b"\xff":  # one, and perhaps more to fill up
+            position += 1
+        segment = position + 3
+        if position == start or segment > len(data) or data[position] in _WITHOUT_LENGTH:
+            raise DecodeError(f"the JPEG is damaged: no segment at byte {start} of {len(data)}")
+        marker, length = data[position], int.from_bytes(data[position + 1 : segment], "big")
+        position += 1 + length
+        if length < 2 or position > len(data):
+            raise DecodeError(f"the JPEG is damaged or cut short: segment at byte {start} of {len(data)}")
+        if marker == 0xDA:
+            break
+        if marker in _FRAME_MARKERS:
+            if length < 8:
+                raise DecodeError(f"the JPEG is damaged: segment at byte {start} of {len(data)}")
+            size = [int.from_bytes(data[segment + at : segment + at + 2], "big") for at in (1, 3)]
+            found = JpegHeader(size[0], size[1], data[segment + 5], data[segment], b"")
+        if marker == 0xE1 and not exif and data.startswith(b"Exif\0\0", segment):
+            exif = data[segment + 6 : position]
+    if found is None:
+        raise DecodeError("the JPEG is damaged: it does not say its size")
+    return found._replace(exif=exif)
+
+
+def decode_jpeg(data: bytes, options: DecodeOptions) -> NDArray[np.uint8]:
+    """Decode to uint8 [H, W] for a grey image, else [H, W, 3] in BGR. Exif's orientation is left alone.
+
+    :raises DecodeError: if the image is damaged, cut short, above the limit or of more than 8 bits.
+    """
+    header = read_header(data)
+    check_size(header.height, header.width, options)
+    if header.bits != 8:
+        raise DecodeError(f"the JPEG has {header.bits} bits per channel: convert it to 8")
+    scans = data.count(_SCAN)
+    if scans > _MOST_SCANS:
+        raise DecodeError(f"the JPEG has {scans} scans, more than {_MOST_SCANS}: it would take too long")
+    library = _library()
+    if library is None:
+        return _decode_by_opencv(data)
+    colours = {1: "GRAY", 4: "CMYK"}.get(header.channels, "BGR")
+    pixels = _decode(library, data, colours)
+    if header.channels == 4:
+        return _inks_to_bgr(pixels)
+    return pixels[..., 0] if header.channels == 1 else pixels
+
+
+def _decode(library: ModuleType, data: bytes, colours: str) -> NDArray[np.uint8]:
+    """Decode, and raise :class:`DecodeError` for whatever libjpeg-turbo complains of."""
+    end = data.rfind(_END)
+    ended = end > data.rfind(_SCAN)  # neither marker can occur inside a scan
+    if not ended:
+        # Only the end marker may be missing: with one added, libjpeg knows whether the picture is there.
+        data += _END
+    elif data.endswith(b"\0", 0, end):
+        # Some cameras fill up with zeros before the end marker; a scan itself hardly ever ends so.
+        try:
+            return np.asarray(library.decode_jpeg(_without_zeros(data[:end]) + _END, colours))
+        except ValueError:
+            pass  # there is more amiss, which the decoder says below
+    try:
+        return np.asarray(library.decode_jpeg(data, colours))
+    except ValueError as error:
+        reason = first_line(error).removeprefix("Corrupt JPEG data: ")
+        state = "damaged" if ended else "cut short or damaged"
+        raise DecodeError(f"the JPEG of {len(data)} bytes is {state}: {reason}") from error
+
+
+def _without_zeros(scan: bytes) -> bytes:
+    """Remove the zeros at the end, but for the one that belongs to a byte of FF."""
+    kept = scan.rstrip(b"\0")
+    return kept + b"\0" if kept.endswith(b"\xff") else kept
+
+
+def _decode_by_opencv(data: bytes) -> NDArray[np.uint8]:
+    """Decode without learning of damage, except that the end is missing."""
+    end, scan = data.rfind(_END), data.rfind(_SCAN)
+    if end < scan:
+        raise DecodeError(f"the JPEG is cut short after {len(data)} bytes")
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise DecodeError(f"the JPEG cannot be decoded: {error.err}") from error
+    if pixels is None:
+        raise DecodeError("the JPEG is damaged")
+    return np.asarray(pixels, np.uint8)
+
+
+def _inks_to_bgr(inks: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Mix colours of cyan, magenta, yellow and black, [H, W, 4], stored inverted as all encoders do.
+
+    Each of red, green and blue is what its ink and the black let through: C·K/255.
+    """
+    through = inks[..., :3].astype(np.uint16) * inks[..., 3:] + 127
+    return np.ascontiguousarray((through // 255).astype(np.uint8)[..., ::-1])
+
+
+@cache
+def _library() -> ModuleType | None:
+    """Import simplejpeg; warn once and return None where that fails."""
+    try:
+        import simplejpeg
+    except ImportError:
+        LOGGER.warning("damaged JPEG images are not noticed: simplejpeg is missing (pip install simplejpeg)")
+        return None
+    module: ModuleType = simplejpeg
+    return module

@@ -1,0 +1,95 @@
+"""Declaring the node's parameters, and refusing what rclpy lets pass: values outside a list of choices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import Field, fields
+from typing import Any
+
+from rclpy.exceptions import ParameterException
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.node.parameter_names import foreign_names, refuse_others
+from kd_seg_ros.node.parameters import (
+    CLASS_GROUP,
+    CLASS_THRESHOLD,
+    Parameters,
+    class_parameter,
+    descriptor,
+    full_name,
+    requirement,
+)
+
+
+def declare_parameters(node: Node, fixed: bool = True) -> Parameters:
+    """Declare all parameters on ``node`` and return their values.
+
+    :param fixed: parameters that are not live are read-only, as for a node that reads them once.
+    :raises UserError: for a value of the wrong type or out of range, or a name that is nearly one of ours.
+    """
+    foreign = foreign_names(node._parameter_overrides)
+    if foreign:
+        node.get_logger().warning(
+            f"parameters that this node does not have are ignored: {', '.join(foreign)}; "
+            "docs/parameters.md lists those it has"
+        )
+    values = {item.name: _declare(node, full_name(item), item, fixed) for item in fields(Parameters)}
+    return Parameters(**values)
+
+
+def read_parameters(node: Node) -> Parameters:
+    """Return the present values of parameters that were declared before."""
+    return Parameters(**{item.name: node.get_parameter(full_name(item)).value for item in fields(Parameters)})
+
+
+def refusal(parameters: Sequence[Parameter[Any]], configured: bool) -> str:
+    """Say why values cannot be set on a node whose parameters are not fixed; empty if they can.
+
+    :param configured: the node has read its parameters, so that only live ones change anything.
+    """
+    table = {full_name(item): item for item in fields(Parameters)}
+    for given in parameters:
+        item = table.get(given.name)
+        if item is None:
+            continue
+        if configured and not item.metadata["live"]:
+            return f"{given.name!r} is read when the node is configured: clean it up first"
+        if item.metadata["choices"] and given.value not in item.metadata["choices"]:
+            return f"parameter {given.name!r} must be {requirement(item)}, not {given.value!r}"
+    return ""
+
+
+def declare_class_thresholds(node: Node, class_names: Sequence[str]) -> list[str]:
+    """Declare ``class_min_confidence.<class>`` for each class and return the parameters' names.
+
+    Those of classes that an earlier model had, and this one does not, are removed; the others keep their
+    value.
+
+    :raises UserError: for a value out of range, or the name of a class that the model does not know.
+    """
+    names = [class_parameter(name) for name in class_names]
+    given = [name for name in node._parameter_overrides if name.startswith(f"{CLASS_GROUP}.")]
+    refuse_others(given, names)
+    for short in node.get_parameters_by_prefix(CLASS_GROUP):
+        if f"{CLASS_GROUP}.{short}" not in names:
+            node.undeclare_parameter(f"{CLASS_GROUP}.{short}")
+    for name in names:
+        if not node.has_parameter(name):
+            _declare(node, name, CLASS_THRESHOLD)
+    return names
+
+
+def _declare(node: Node, name: str, item: Field[Any], fixed: bool = True) -> Any:
+    """Declare a parameter and return its value; raises UserError for a wrong type or a value out of range."""
+    described = descriptor(item)
+    described.read_only = described.read_only and fixed
+    try:
+        value = node.declare_parameter(name, item.default, described).value
+    except ParameterException as error:  # wrong type, or out of range
+        value = node._parameter_overrides[name].value
+        raise UserError(f"parameter {name!r} must be {requirement(item)}, not {value!r}") from error
+    if item.metadata["choices"] and value not in item.metadata["choices"]:
+        raise UserError(f"parameter {name!r} must be {requirement(item)}, not {value!r}")
+    return value

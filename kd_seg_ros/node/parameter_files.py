@@ -1,0 +1,87 @@
+"""Parameter files that hold nothing for this node: ROS passes over them without a word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+SECTION: Final = "ros__parameters"
+"""Key below which a node's parameters stand."""
+_NAMED_AT_MOST: Final = 4
+
+
+def files_without(arguments: Sequence[str], node: str) -> list[str]:
+    """Return a sentence for each parameter file of a command line that has no section for a node.
+
+    :param arguments: of the whole command line.
+    :param node: full name of the node, such as ``/front/segmentation``.
+    """
+    sentences = []
+    for path in parameter_files(arguments):
+        names = sections(path)
+        if names is None or any(applies(name, node) for name in names):
+            continue
+        short = node.rpartition("/")[2]
+        has = f"it has {_enumeration(names)}" if names else "it has no section at all"
+        sentences.append(
+            f"{path} has nothing for this node, {node}; {has}: name the section {short!r} "
+            f"(in a namespace {node!r}) or '/**'"
+        )
+    return sentences
+
+
+def parameter_files(arguments: Sequence[str]) -> list[str]:
+    """Return the files named by ``--params-file`` between ``--ros-args`` and ``--``."""
+    files = []
+    inside = False
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if word == "--ros-args":
+            inside = True
+        elif word == "--":
+            inside = False
+        elif inside and word == "--params-file":
+            files.append(following)
+    return files
+
+
+def sections(path: str) -> list[str] | None:
+    """Return the names of the nodes that a parameter file has sections for; None if it cannot be read."""
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return None  # ROS has read it, or will say what is wrong with it
+    return list(_nodes(content, ""))
+
+
+def _nodes(content: Any, above: str) -> list[str]:
+    """Collect the names below which parameters stand; namespaces may be keys of their own."""
+    found = []
+    for key, value in content.items() if isinstance(content, dict) else ():
+        name = f"{above}/{str(key).strip('/')}" if above else str(key)
+        if not isinstance(value, dict):
+            continue
+        if SECTION in value:
+            found.append(name)
+        found += _nodes({other: below for other, below in value.items() if other != SECTION}, name)
+    return found
+
+
+def applies(section: str, node: str) -> bool:
+    """Return whether ROS gives a node the parameters of a section.
+
+    :param section: name in the file; ``*`` stands for one part of a name and ``**`` for any number.
+    :param node: full name.
+    """
+    pattern = re.escape(section if section.startswith("/") else f"/{section}")
+    pattern = pattern.replace(r"/\*\*", r"(/\w+)*").replace(r"/\*", r"(/\w+)")
+    return re.fullmatch(pattern, node) is not None
+
+
+def _enumeration(names: Sequence[str]) -> str:
+    """Join names, no more than a line holds."""
+    more = len(names) - _NAMED_AT_MOST
+    return ", ".join(names[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
