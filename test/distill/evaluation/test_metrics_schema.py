@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from distill.evaluation.metrics_schema import check_document
 from kd_seg_ros.common.errors import UserError
 
-ODD = (None, True, -1, 2**70, 1e308, "", "x", [], {}, [[]], {"a": None}, 0.5)
+ODD: tuple[Any, ...] = (None, True, -1, 2**70, 1e308, "", "x", [], {}, [[]], {"a": None}, 0.5)
 
 
 @pytest.fixture(scope="module")
