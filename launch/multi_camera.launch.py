@@ -72,7 +72,7 @@ def _nodes(context: LaunchContext) -> list[Action]:
     respawn = given["respawn"] == "true"
     end = LaunchEnd(len(cameras), required=given["required"] == "true", respawn=respawn)
     process = NodeProcess(
-        large_image_environment(os.environ),  # no more than the user has left open
+        large_image_environment(os.environ, len(cameras)),  # no more than the user has left open
         end.after_node,
         respawn=respawn,
         lifecycle=given["lifecycle"] == "true",

@@ -92,7 +92,8 @@ def _processes(context: LaunchContext) -> list[Action]:
     if bag and started_itself(__file__):
         topic = full_topic(namespace, given["name"], given["image"])
         given["compressed"] = check_camera(bag, topic, given["compressed"])
-    environment = large_image_environment(os.environ)  # no more than the user has left open
+    # No more than the user has left open: for the node, RViz and what plays the bag.
+    environment = large_image_environment(os.environ, 1 + (given["rviz"] == "true") + (bag is not None))
     end = LaunchEnd(
         1,
         required=given["required"] == "true",

@@ -2,8 +2,9 @@
 
 A publisher and a subscriber (both rclpy, depth 1) run for some seconds per row: Fast DDS as it comes, then
 with the package's profile, then over UDP alone, which stands in for another machine (the network itself is
-not measured). The delay is from publishing to the callback; JPEG is encoded once and never decoded. CPU is a
-part of one core.
+not measured). The last rows are masks as the node sends them, each with a confidence, to a subscriber of
+depth 10, by a publisher that keeps one message or as many as the node does. The delay is from publishing to
+the callback; JPEG is encoded once and never decoded. CPU is a part of one core.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from kd_seg_ros.common.child_process import ChildProcess  # noqa: E402
-from kd_seg_ros.common.encodings import RGB8  # noqa: E402
+from kd_seg_ros.common.encodings import MONO8, RGB8  # noqa: E402
 from kd_seg_ros.common.fast_dds import MEMORY, PROFILES, large_image_environment  # noqa: E402
 from kd_seg_ros.common.ros_environment import DISCOVERY, DOMAIN, isolated_domain  # noqa: E402
+from kd_seg_ros.node.qos import DEPTH  # noqa: E402
 
 UDP_ONLY = """<?xml version="1.0" encoding="UTF-8"?>
 <dds xmlns="http://www.eprosima.com"><profiles>
@@ -45,6 +47,9 @@ UDP_ONLY = """<?xml version="1.0" encoding="UTF-8"?>
 """
 SOCKET_BUFFERS = "<sendBufferSize>4194304</sendBufferSize><receiveBufferSize>4194304</receiveBufferSize>"
 """4 MiB each, as far as the kernel's net.core.wmem_max and rmem_max allow."""
+JPEG = "jpeg"
+CHANNELS = {RGB8: 3, MONO8: 1, JPEG: 3}
+"""Kind of image → channels of a pixel."""
 DISCOVERY_S = 30.0
 """Longest time, in seconds, in which publisher and subscriber must find each other."""
 TAIL_S = 2.0
@@ -57,8 +62,11 @@ class Setting:
 
     transport: str
     environment: Mapping[str, str]
-    jpeg: bool
+    image: str
+    """``rgb8`` or ``jpeg``, as a camera sends it, or ``mono8``, as the node sends its mask."""
     reliability: str
+    depth: int = 1
+    """Messages that the publisher keeps, so that a lost part of one can be sent again."""
 
 
 def settings(folder: Path) -> Iterator[Setting]:
@@ -71,17 +79,20 @@ def settings(folder: Path) -> Iterator[Setting]:
     udp, buffered = folder / "udp.xml", folder / "buffered.xml"
     udp.write_text(UDP_ONLY.format(buffers=""))
     buffered.write_text(UDP_ONLY.format(buffers=SOCKET_BUFFERS))
-    transports: list[tuple[str, Mapping[str, str], bool]] = [
-        ("as it comes", {}, False),
-        ("profile", {profile: large[profile]}, False),
-        ("profile, malloc", large, False),
-        ("UDP only", {profile: str(udp), **MEMORY}, False),
-        ("UDP only, socket buffers 4 MiB", {profile: str(buffered), **MEMORY}, False),
-        ("UDP only", {profile: str(udp), **MEMORY}, True),
+    transports: list[tuple[str, Mapping[str, str], str]] = [
+        ("as it comes", {}, "rgb8"),
+        ("profile", {profile: large[profile]}, "rgb8"),
+        ("profile, malloc", large, "rgb8"),
+        ("UDP only", {profile: str(udp), **MEMORY}, "rgb8"),
+        ("UDP only, socket buffers 4 MiB", {profile: str(buffered), **MEMORY}, "rgb8"),
+        ("UDP only", {profile: str(udp), **MEMORY}, "jpeg"),
     ]
-    for name, environment, jpeg in transports:
+    for name, environment, image in transports:
         for reliability in ("RELIABLE", "BEST_EFFORT"):
-            yield Setting(name, environment, jpeg, reliability)
+            yield Setting(name, environment, image, reliability)
+    for name, environment in (("as it comes", {}), ("profile, malloc", large)):
+        for depth in (1, DEPTH):
+            yield Setting(name, environment, "mono8", "RELIABLE", depth)
 
 
 def main() -> None:
@@ -91,15 +102,17 @@ def main() -> None:
     parser.add_argument("--hertz", type=float, default=20.0, help="images per second (default: 20)")
     parser.add_argument("--repeats", type=int, default=3, help="runs per setting (default: 3)")
     parser.add_argument("--size", default="1080x1920", help="height and width, pixels (default: 1080x1920)")
+    parser.add_argument("--masks-only", action="store_true", help="only the rows of masks")
     parser.add_argument("--role", choices=("publish", "subscribe"), help=argparse.SUPPRESS)
     parser.add_argument("--reliability", help=argparse.SUPPRESS)
-    parser.add_argument("--jpeg", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--image", choices=CHANNELS, help=argparse.SUPPRESS)
+    parser.add_argument("--depth", type=int, default=1, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.role:
         print(json.dumps(_publish(args) if args.role == "publish" else _subscribe(args)))
         return
     with tempfile.TemporaryDirectory() as folder:
-        rows = list(settings(Path(folder)))
+        rows = [row for row in settings(Path(folder)) if not args.masks_only or row.image == MONO8]
         results: list[list[dict[str, float]]] = [[] for _ in rows]
         for repeat in range(args.repeats):
             for number, (row, result) in enumerate(zip(rows, results, strict=True), start=1):
@@ -115,8 +128,7 @@ def _run(row: Setting, args: argparse.Namespace) -> dict[str, float]:
     added = dict(row.environment) | isolated_domain(environment)
     command = [sys.executable, __file__, "--frames", str(args.frames), "--hertz", str(args.hertz)]
     command += ["--size", args.size, "--reliability", row.reliability]
-    if row.jpeg:
-        command.append("--jpeg")
+    command += ["--image", row.image, "--depth", str(row.depth)]
     for name in (*PROFILES, *MEMORY, *DISCOVERY, DOMAIN):  # what the user has set is not measured
         os.environ.pop(name, None)
     with (
@@ -130,16 +142,14 @@ def _run(row: Setting, args: argparse.Namespace) -> dict[str, float]:
 
 
 def _table(rows: list[Setting], results: list[list[dict[str, float]]], args: argparse.Namespace) -> str:
-    lines = [
-        "| transport | image | subscription | arrived | delay p50 | p99 | CPU publisher | subscriber |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    columns = ["transport", "image", "subscription", "depth", "arrived", "delay p50", "p99", "CPU publisher"]
+    lines = [f"| {' | '.join(columns)} | subscriber |", "|---" * (len(columns) + 1) + "|"]
     for row, runs in zip(rows, results, strict=True):
         median = {key: _median(runs, key) for key in runs[0]}
-        image = f"JPEG, {median['megabytes']:.2f} MB" if row.jpeg else f"rgb8, {median['megabytes']:.2f} MB"
+        image = f"{row.image}, {median['megabytes']:.2f} MB"
         delay = ["–" if math.isnan(median[key]) else f"{median[key]:.1f} ms" for key in ("p50", "p99")]
         cells = [
-            *(row.transport, image, row.reliability.lower().replace("_", " ")),
+            *(row.transport, image, row.reliability.lower().replace("_", " "), str(row.depth)),
             f"{100 * median['arrived'] / args.frames:.0f} %",
             *delay,
             *(f"{100 * median[key]:.0f} %" for key in ("publisher_cpu", "subscriber_cpu")),
@@ -154,6 +164,11 @@ def _median(runs: list[dict[str, float]], key: str) -> float:
     return float(np.median(known)) if known else math.nan
 
 
+def _topics(args: argparse.Namespace) -> list[str]:
+    """Return the topics of a run: the node sends a confidence with each mask."""
+    return ["large", "confidence"] if args.image == MONO8 else ["large"]
+
+
 def _node(args: argparse.Namespace, name: str) -> tuple[Any, Any, Any]:
     """Make a node; return it with the type of the messages and the quality of service."""
     import rclpy
@@ -161,8 +176,11 @@ def _node(args: argparse.Namespace, name: str) -> tuple[Any, Any, Any]:
     from sensor_msgs.msg import CompressedImage, Image
 
     rclpy.init()
-    profile = QoSProfile(depth=1, reliability=ReliabilityPolicy[args.reliability])
-    return rclpy.create_node(name), CompressedImage if args.jpeg else Image, profile
+    depth = args.depth
+    if args.role == "subscribe":
+        depth = 10 if args.image == MONO8 else 1  # a costmap takes what it is given, the node the newest only
+    profile = QoSProfile(depth=depth, reliability=ReliabilityPolicy[args.reliability])
+    return rclpy.create_node(name), CompressedImage if args.image == JPEG else Image, profile
 
 
 def _image(args: argparse.Namespace, kind: Any) -> Any:
@@ -172,20 +190,21 @@ def _image(args: argparse.Namespace, kind: Any) -> Any:
     coarse = random_state.integers(0, 256, (max(2, height // 40), max(2, width // 40), 3), np.uint8)
     picture = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
     pixels = (picture + random_state.normal(0, 3, picture.shape)).clip(0, 255).astype(np.uint8)
-    if args.jpeg:
+    if args.image == JPEG:
         data = array("B", cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
         return kind(format="jpeg", data=data)
-    data = array("B", pixels.tobytes())
-    return kind(height=height, width=width, encoding=RGB8, step=3 * width, data=data)
+    channels = CHANNELS[args.image]
+    data = array("B", pixels[..., :channels].tobytes())
+    return kind(height=height, width=width, encoding=args.image, step=channels * width, data=data)
 
 
 def _publish(args: argparse.Namespace) -> dict[str, float]:
     """Publish the images; return the share of a core that this took, and the size of a message."""
     node, kind, profile = _node(args, "camera")
     message = _image(args, kind)
-    publisher = node.create_publisher(kind, "large", profile)
+    publishers = [node.create_publisher(kind, topic, profile) for topic in _topics(args)]
     deadline = time.monotonic() + DISCOVERY_S
-    while not publisher.get_subscription_count() and time.monotonic() < deadline:
+    while not all(p.get_subscription_count() for p in publishers) and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(1.0)
     start, cpu = time.monotonic(), time.process_time()
@@ -193,7 +212,8 @@ def _publish(args: argparse.Namespace) -> dict[str, float]:
         time.sleep(max(0.0, start + number / args.hertz - time.monotonic()))
         message.header.frame_id = str(number)
         message.header.stamp.sec, message.header.stamp.nanosec = divmod(time.monotonic_ns(), 10**9)
-        publisher.publish(message)
+        for publisher in publishers:
+            publisher.publish(message)
     used = (time.process_time() - cpu) / (time.monotonic() - start)
     time.sleep(TAIL_S)
     return {"publisher_cpu": used, "megabytes": len(message.data) / 1e6}
@@ -210,9 +230,10 @@ def _subscribe(args: argparse.Namespace) -> dict[str, float]:
         stamp = message.header.stamp
         delays.append((time.monotonic_ns() - stamp.sec * 10**9 - stamp.nanosec) * 1e-6)
 
-    node.create_subscription(kind, "large", listen, profile)
+    for topic in _topics(args):
+        node.create_subscription(kind, topic, listen, profile)
     deadline = time.monotonic() + DISCOVERY_S
-    while not node.count_publishers("large") and time.monotonic() < deadline:
+    while not node.count_publishers(_topics(args)[0]) and time.monotonic() < deadline:
         rclpy.spin_once(node, timeout_sec=0.05)
     seconds, cpu = args.frames / args.hertz, time.process_time()
     # The publisher goes away TAIL_S after its last image.
@@ -222,11 +243,12 @@ def _subscribe(args: argparse.Namespace) -> dict[str, float]:
         rclpy.spin_once(node, timeout_sec=0.05)
         if time.monotonic() > look + 0.5:
             look = time.monotonic()
-            if not node.count_publishers("large"):
+            if not node.count_publishers(_topics(args)[0]):
                 break
     used = (time.process_time() - cpu) / seconds
     p50, p99 = np.percentile(delays, [50, 99]) if delays else (np.nan, np.nan)
-    return {"subscriber_cpu": used, "arrived": len(delays), "p50": float(p50), "p99": float(p99)}
+    arrived = len(delays) / len(_topics(args))
+    return {"subscriber_cpu": used, "arrived": arrived, "p50": float(p50), "p99": float(p99)}
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kd_seg_ros.common.topics import OUTPUTS
 from kd_seg_ros.node.parameters import CLASS_GROUP, CLASS_THRESHOLD, Parameters, descriptor, full_name
+from kd_seg_ros.node.qos import DEPTH
 
 PAGE = Path(__file__).parent.parent / "docs" / "parameters.md"
 HEAD = """# Parameters of segmentation_node
@@ -49,7 +50,7 @@ def page() -> str:
         rows.append(f"| {' | '.join(cells)} |\n")
     for topic in OUTPUTS:
         package, _, name = topic.type.split("/")
-        qos = "reliable, depth 1" + (", transient local" if topic.latched else "")
+        qos = "reliable, depth 1, transient local" if topic.latched else f"reliable, depth {DEPTH}"
         outputs.append(f"| `{topic.name}` | `{package}/{name}` | {qos} | {topic.meaning} |\n")
     return HEAD + "".join(rows) + OUTPUTS_HEAD + "".join(outputs)
 

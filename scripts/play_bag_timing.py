@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
 
 from kd_seg_ros.bags.channels import Channels
 from kd_seg_ros.bags.messages import IMAGE, METADATA_VERSION, header, image_cdr
+from kd_seg_ros.bags.writing import BagWriter
 from kd_seg_ros.common.child_process import python_module
 from kd_seg_ros.common.encodings import RGB8
 from kd_seg_ros.common.ros_environment import isolated_environment
@@ -57,7 +58,7 @@ def main() -> None:
 def write_bag(path: Path, frames: int, hertz: float, size: tuple[int, int], compress: bool) -> None:
     """Write noise: what is there does not matter, and noise does not compress."""
     pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
-    writer = Writer(path, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
+    writer = BagWriter(path, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
     if compress:
         writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
     with writer:

@@ -20,7 +20,7 @@ ROOMS = {
         {"common"},
         {"inference"},
         {"bags", "node"},
-        {"playback", "launching"},
+        {"playback", "launching", "faults"},
         {"benchmark"},
     ),
     "distill": (
@@ -44,6 +44,7 @@ VEHICLE_ROOMS = {
     "bags": {"scenes", "drives", "commands"},
     "playback": {"drives", "commands"},
     "benchmark": {"benchmarks", "commands"},
+    "faults": {"commands"},
 }
 """Rooms of the vehicle half that the offline half may use, and by which of its rooms (None: all)."""
 

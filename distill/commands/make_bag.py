@@ -14,6 +14,7 @@ from kd_seg_ros.bags.making import RecordingSettings, make_bag
 from kd_seg_ros.bags.pictures import Picture, VideoFrames, image_files
 from kd_seg_ros.bags.progress import Progress
 from kd_seg_ros.common.command_line import run_command
+from kd_seg_ros.common.decode_arguments import add_decode_arguments, decode_options
 from kd_seg_ros.common.option_types import count, not_negative, positive, topic
 from kd_seg_ros.common.topics import COMPRESSED
 
@@ -38,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
         start=round(args.start * 1e9),
         condition=args.condition,
         calibration=CameraCalibration(args.calibration) if args.calibration else None,
+        decoding=decode_options(args),
         labels=_labels(args.acdc) if args.acdc else None,
     )
     progress = Progress("make_bag", min(total, args.limit or total))
@@ -49,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _pictures(args: argparse.Namespace) -> tuple[Iterable[Picture], int]:
     if args.source.is_file():
-        video = VideoFrames(args.source, args.hertz)
+        video = VideoFrames(args.source, args.hertz, decode_options(args))
         return video, video.count
     files = image_files(args.source, args.hertz or _HERTZ, args.consecutive)
     return files, len(files)
@@ -96,7 +98,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--compressed",
         action="store_true",
-        help="write JPEG images to TOPIC/compressed (sensor_msgs/CompressedImage); image files byte for byte",
+        help="write JPEG images to TOPIC/compressed (sensor_msgs/CompressedImage); image files byte "
+        "for byte, except that those which Exif calls turned are turned upright",
     )
     add("--frame-id", default="camera", metavar="NAME", help="frame_id of the headers")
     add(
@@ -118,6 +121,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="YAML file of camera_calibration, for camera_info (default: only the size is known)",
     )
+    add_decode_arguments(parser, rotate=False)
     add("--acdc", type=Path, metavar="DIR", help="also write the labels of ACDC, found below this folder")
 
 

@@ -26,10 +26,12 @@ from distill.drives.replay_report import Replayed, describe, document, replay_do
 from kd_seg_ros.bags.progress import Progress
 from kd_seg_ros.common.child_process import ProcessError
 from kd_seg_ros.common.classes import CLASS_NAMES
-from kd_seg_ros.common.command_line import add_json_option, fail, print_json, run_command
+from kd_seg_ros.common.command_line import add_json_option, add_threads_option, fail, print_json, run_command
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.fast_dds import prepare_large_images
 from kd_seg_ros.common.option_types import positive, topic
 from kd_seg_ros.common.ros_environment import isolate_this_process
+from kd_seg_ros.common.share import default_model
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.providers import PROVIDERS
 
@@ -42,9 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replay and score; return 1 if a part of the replay fails."""
+    """Replay and score; return 1 if a part of the replay fails, or a file of the bag cannot be read."""
     try:
-        content = _replay_and_score(args)
+        content, complete = _replay_and_score(args)
     except ProcessError as error:
         return fail(str(error), 1)
     if args.out:
@@ -53,23 +55,28 @@ def run(args: argparse.Namespace) -> int:
         print_json(content)
     else:
         print(describe(content))
-    return 0
+    return 0 if complete else 1
 
 
-def _replay_and_score(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the content of metrics.json."""
+def _replay_and_score(args: argparse.Namespace) -> tuple[dict[str, Any], bool]:
+    """Return the content of metrics.json, and whether all files of the bag could be read."""
     _check(args)
+    if args.attach is None:
+        args.model = args.model or default_model()
     class_names, name = _model(args)
     drive = survey(args.bag, args.topic, args.labels_topic, args.condition_topic, len(class_names))
     labelled = sum(frame.labelled for frame in drive.frames.values())
     LOGGER.info(f"{drive.bag}: {len(drive.frames)} frames on {drive.topic}, {labelled} of them labelled")
     if args.attach is None:
         isolate_this_process()
+    prepared = prepare_large_images()
+    if prepared:
+        LOGGER.info(prepared)
     from distill.drives.replay import ReplaySettings, replay  # ROS, which reads the environment
 
     outputs = _outputs(args)
     model = args.model if args.attach is None else None
-    settings = ReplaySettings(model, args.provider, args.rate, args.lock_step, args.timeout)
+    settings = ReplaySettings(model, args.provider, args.rate, args.lock_step, args.timeout, args.threads)
     with tempfile.TemporaryDirectory(prefix="score_node_") as temporary:
         recording = args.recording or Path(temporary) / "recording"
         progress = Progress("replaying", len(drive.frames))
@@ -81,15 +88,14 @@ def _replay_and_score(args: argparse.Namespace) -> dict[str, Any]:
             raise ProcessError(f"the node answered none of the labelled frames: {_reasons(replayed)}")
         scores = score(recording, outputs, drive, answered, class_names)
     figures = replay_document(replayed, drive, answered)
-    return document(scores, drive, args.model, name or replayed.after["model"], figures)
+    found = document(scores, drive, args.model, name or replayed.after["model"], figures)
+    return found, not drive.left_out
 
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse early what would fail late."""
     import rclpy  # noqa: F401 (whether it is there)
 
-    if args.attach is None and args.model is None:
-        raise UserError("--model FILE is needed, or --attach NAMESPACE for a node that runs already")
     if args.lock_step and args.rate != 1.0:
         raise UserError(
             "--rate has no meaning with --lock-step: frames are sent as fast as they are answered"
@@ -152,9 +158,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         metavar="FILE",
-        help="ONNX file, as `kd_seg export` writes it, for the node that is started here",
+        help="ONNX file, as `kd_seg export` writes it, for the node that is started here (default: the demo "
+        "student)",
     )
     add("--provider", choices=tuple(PROVIDERS), default="cuda", help="what the network runs on")
+    add_threads_option(parser)
     add(
         "--attach",
         metavar="NAMESPACE",

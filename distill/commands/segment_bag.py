@@ -21,9 +21,11 @@ from kd_seg_ros.bags.segmented_frames import segmented_frames
 from kd_seg_ros.bags.segmenting import Notes
 from kd_seg_ros.bags.text_topic import condition_texts
 from kd_seg_ros.bags.video import pictures_of, writer_for
-from kd_seg_ros.common.command_line import add_json_option, print_json, run_command
+from kd_seg_ros.common.command_line import add_json_option, add_threads_option, print_json, run_command
+from kd_seg_ros.common.decode_arguments import add_decode_arguments, decode_options
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.option_types import share, topic
+from kd_seg_ros.common.share import default_model
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.providers import PROVIDERS
@@ -37,7 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Segment, then make the video and score; return 0, or 130 or 143 when a signal interrupted it."""
+    """Segment, then make the video and score; return the exit status.
+
+    It is 1 if a file of the bag cannot be read and was left out, 130 or 143 after a signal, otherwise 0.
+    """
     with Interruption() as interruption:
         try:
             return _run(args, interruption)
@@ -47,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, interruption: Interruption) -> int:
+    args.model = args.model or default_model()
     settings = SegmentationSettings(
         out=args.out,
         provider=args.provider,
@@ -56,6 +62,7 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
         storage=args.storage,
         compress=args.compress,
         csv=args.csv,
+        decoding=decode_options(args),
         overwrite=args.overwrite,
     )
     write_video = writer_for(args.video) if args.video else None
@@ -65,10 +72,11 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
         if args.condition_topic:
             condition_texts(args.bag, cameras[0], args.condition_topic)  # refused before any work is done
         labels = _labels(args, cameras[0])
-        engine = Engine(args.model, args.provider)
+        engine = Engine(args.model, args.provider, threads=args.threads)
         with interruption.deferred():
             stop = interruption.requested
-            notes = segment_bag(args.bag, reader, cameras, args.model, engine, settings, stop)
+            notes = segment_bag(args.bag, reader, cameras, engine, settings, stop)
+        left_out = list(reader.left_out)
     _report(args, notes)
     if interruption.requested():
         return interruption.status
@@ -85,7 +93,7 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
     if args.json:
         counts = {"frames": notes.frames, "undecodable": notes.undecodable}
         print_json({"out": str(args.out), **counts, "scores": scores})
-    return 0
+    return 1 if left_out else 0
 
 
 def _check_one_camera(args: argparse.Namespace, cameras: list[CameraTopics]) -> None:
@@ -102,9 +110,9 @@ def _labels(args: argparse.Namespace, camera: CameraTopics) -> Labels | None:
     args.no_auprc = args.no_auprc or not all_scores_possible()
     labels: Labels
     if args.acdc:
-        labels = AcdcLabels(args.bag, camera, args.acdc)
+        labels = AcdcLabels(args.bag, camera, args.acdc, args.rotate)
     else:
-        labels = TopicLabels(args.bag, camera, args.labels_topic)
+        labels = TopicLabels(args.bag, camera, args.labels_topic, args.rotate)
     if labels.unused:
         LOGGER.warning(
             f"{labels.unused} labels belong to no image: no image on {camera.topic} has their header stamp"
@@ -117,7 +125,9 @@ def _video(
 ) -> None:
     hertz = notes.rate(camera.topic)
     progress = Progress("video", notes.frames - notes.undecodable)
-    with closing(segmented_frames(args.bag, camera, args.out, args.condition_topic)) as found:
+    with closing(
+        segmented_frames(args.bag, camera, args.out, args.condition_topic, decode_options(args))
+    ) as found:
         write(
             pictures_of(found, palette, hertz, progress.step), args.video, min(max(hertz or 1.0, 1.0), 60.0)
         )
@@ -130,7 +140,9 @@ def _scores(
 ) -> dict[str, Any]:
     metrics = args.metrics or args.out / "metrics.json"
     progress = Progress("scoring", notes.frames - notes.undecodable)
-    with closing(segmented_frames(args.bag, camera, args.out, args.condition_topic)) as found:
+    with closing(
+        segmented_frames(args.bag, camera, args.out, args.condition_topic, decode_options(args))
+    ) as found:
         provider = None if args.no_auprc else args.provider
         document = score(found, labels, args.model, card, metrics, provider, progress.step)
     progress.close()
@@ -163,9 +175,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add = parser.add_argument
     add("bag", type=Path, metavar="BAG", help="rosbag2 to read: its folder, or one .mcap or .db3 file")
-    add("--model", type=Path, required=True, metavar="FILE", help="ONNX file, as `kd_seg export` writes it")
+    add(
+        "--model",
+        type=Path,
+        metavar="FILE",
+        help="ONNX file, as `kd_seg export` writes it (default: the demo student)",
+    )
     add("--out", type=Path, required=True, metavar="BAG", help="rosbag2 folder to write")
     add("--provider", choices=tuple(PROVIDERS), default="cuda", help="what the network runs on")
+    add_threads_option(parser)
     add(
         "--topic",
         action="append",
@@ -193,6 +211,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="compress the MCAP file's chunks by zstd, which every MCAP reader understands",
     )
+    add_decode_arguments(parser, rotate=True)
     add("--overwrite", action="store_true", help="replace what an earlier run has written")
     add("--csv", type=Path, metavar="FILE", help="write a table with one line per frame")
     add(

@@ -30,7 +30,7 @@ from kd_seg_ros.common.picture import RGBImage
 from kd_seg_ros.common.topics import LABELS
 
 if TYPE_CHECKING:
-    from rosbags.rosbag2 import Reader
+    from kd_seg_ros.bags.bag_reader import BagReader
 
 LabelMap = NDArray[np.uint8]
 """Class ids, uint8 [H, W]; 255 is ignored."""
@@ -65,6 +65,8 @@ class Drive:
     """Topic of the label maps, mono8 class ids; None where there is none."""
     frames: dict[int, DriveFrame]
     """The images by header stamp (ns), in the bag's order."""
+    left_out: tuple[Path, ...] = ()
+    """Files of the bag that cannot be read; their frames are missing here."""
 
     @property
     def labelled(self) -> bool:
@@ -130,6 +132,7 @@ def survey(
     with open_bag(bag) as reader:
         if labels is not None:
             _check_labels_topic(reader, labels)
+        left_out = tuple(reader.left_out)
         camera = choose_cameras(reader, bag, None if topic is None else [topic], labels)[0]
         if labels is None:
             labels = _labels_next_to(camera, reader)
@@ -142,7 +145,7 @@ def survey(
     for number, (stamp, image) in enumerate(images.items(), 1):
         condition_then = weather.last(image.time)
         frames[stamp] = DriveFrame(number, image.frame_id, image.time, condition_then, stamp in labelled)
-    return Drive(bag, camera.topic, camera.compressed, labels, frames)
+    return Drive(bag, camera.topic, camera.compressed, labels, frames, left_out)
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ class _ImageHeader:
     """(height, width); None for a compressed image, whose header does not tell it."""
 
 
-def _check_labels_topic(reader: Reader, topic: str) -> None:
+def _check_labels_topic(reader: BagReader, topic: str) -> None:
     """Raise UserError unless the bag has image messages on a topic."""
     found = chosen_connections(reader, [topic], "--labels-topic")
     if found[0].msgtype != IMAGE:
@@ -168,14 +171,14 @@ def _check_labels_topic(reader: Reader, topic: str) -> None:
         raise UserError(f"--labels-topic {topic}: {reader.path} has no messages there")
 
 
-def _labels_next_to(camera: CameraTopics, reader: Reader) -> str | None:
+def _labels_next_to(camera: CameraTopics, reader: BagReader) -> str | None:
     """Return the topic called ``labels`` in a camera's namespace, if it holds images."""
     topic = camera.sibling(LABELS)
     found = any(c.topic == topic and c.msgtype == IMAGE and c.msgcount for c in reader.connections)
     return topic if found else None
 
 
-def _survey_images(reader: Reader, bag: Path, camera: CameraTopics) -> dict[int, _ImageHeader]:
+def _survey_images(reader: BagReader, bag: Path, camera: CameraTopics) -> dict[int, _ImageHeader]:
     """Return the images by header stamp (ns), in the bag's order."""
     images: dict[int, _ImageHeader] = {}
     for _, time, raw in messages(reader, chosen_connections(reader, [camera.topic])):
@@ -197,7 +200,7 @@ def _survey_images(reader: Reader, bag: Path, camera: CameraTopics) -> dict[int,
 
 
 def _survey_labels(
-    reader: Reader, topic: str, image_topic: str, images: dict[int, _ImageHeader], num_classes: int
+    reader: BagReader, topic: str, image_topic: str, images: dict[int, _ImageHeader], num_classes: int
 ) -> set[int]:
     """Check every label map that belongs to an image; return the header stamps of those images."""
     where = f"--labels-topic {topic}"

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from rosbags.rosbag2 import Reader
 
+from kd_seg_ros.bags.bag_reader import BagReader
 from kd_seg_ros.bags.cameras import CameraTopics, connections_of
 from kd_seg_ros.bags.headers import read_header
 from kd_seg_ros.bags.messages import IMAGE, STORE, byte_map, stamp_of, stamp_text
@@ -21,6 +21,7 @@ from kd_seg_ros.bags.reading import messages, open_bag
 from kd_seg_ros.bags.segmented_frames import SegmentedFrame
 from kd_seg_ros.bags.text_topic import TextTopic
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.picture import turn
 from kd_seg_ros.common.topics import FRAME_NAME
 
 
@@ -48,12 +49,13 @@ class Labels(Protocol):
 class TopicLabels:
     """``mono8`` images of class ids, each under the header stamp of the frame it belongs to."""
 
-    def __init__(self, source: Path, camera: CameraTopics, topic: str) -> None:
+    def __init__(self, source: Path, camera: CameraTopics, topic: str, rotate: int = 0) -> None:
         """Find the stamps.
 
+        :param rotate: degrees by which the frames, and so the labels, are turned clockwise.
         :raises UserError: if the topic is missing, of another type, or none of its stamps is an image's.
         """
-        self._source, self._topic = source, topic
+        self._source, self._topic, self._rotate = source, topic, rotate
         self._files = ExitStack()
         self.where = {"bag": str(source), "topic": camera.topic, "labels_topic": topic}
         with open_bag(source) as reader:
@@ -95,7 +97,8 @@ class TopicLabels:
         for connection, _, raw in messages(self._reader, connections, log_time, log_time + 1):
             message = STORE.deserialize_cdr(raw, connection.msgtype)  # as once before
             if stamp_of(message) == answer.stamp:
-                return label_map(message, answer.mask.shape, where)
+                labels = label_map(message, _camera_shape(answer, self._rotate), where)
+                return turn(labels, self._rotate)
         raise UserError(f"{where}: the message is no longer in {self._source}")
 
     def condition_of(self, answer: SegmentedFrame) -> str | None:
@@ -107,7 +110,7 @@ class TopicLabels:
         self._files.close()
 
     @cached_property
-    def _reader(self) -> Reader:
+    def _reader(self) -> BagReader:
         return self._files.enter_context(open_bag(self._source))
 
 
@@ -115,9 +118,10 @@ class AcdcLabels:
     """The labels of ACDC's own files, for bags of :mod:`distill.commands.make_bag`, which keep the files'
     names."""
 
-    def __init__(self, source: Path, camera: CameraTopics, root: Path) -> None:
+    def __init__(self, source: Path, camera: CameraTopics, root: Path, rotate: int = 0) -> None:
         """List the tree.
 
+        :param rotate: degrees by which the frames, and so the labels, are turned clockwise.
         :raises UserError: if the bag has no names, or the tree has no labels for any of them.
         """
         from distill.drives.acdc_labels import labelled_frames
@@ -127,6 +131,7 @@ class AcdcLabels:
         if not names:
             raise UserError(f"--acdc: {source} has no {topic}, which tells the frames' names: use make_bag")
         self._frames = labelled_frames(root)
+        self._rotate = rotate
         self.where = {"bag": str(source), "topic": camera.topic, "acdc": str(root)}
         self.unused = 0
         if not self._frames.keys() & {Path(name).name for name in names}:
@@ -142,8 +147,8 @@ class AcdcLabels:
         if frame is None:
             return None
         labels = read_labels(frame)
-        _check_shape(labels, answer.mask.shape, f"--acdc: {frame.labels}")
-        return labels
+        _check_shape(labels, _camera_shape(answer, self._rotate), f"--acdc: {frame.labels}")
+        return turn(labels, self._rotate)
 
     def condition_of(self, answer: SegmentedFrame) -> str | None:
         """Return the condition whose folder the frame is in."""
@@ -165,6 +170,12 @@ def label_map(message: Any, shape: tuple[int, ...], where: str) -> NDArray[np.ui
         raise UserError(f"{where}: {error}") from error
     _check_shape(labels, shape, where)
     return labels
+
+
+def _camera_shape(answer: SegmentedFrame, rotate: int) -> tuple[int, ...]:
+    """Return height and width of a frame as the camera sent it, before it was turned."""
+    shape = answer.mask.shape
+    return shape[::-1] if rotate in (90, 270) else shape
 
 
 def _check_shape(labels: NDArray[np.uint8], shape: tuple[int, ...], where: str) -> None:

@@ -29,10 +29,13 @@ def player_command(
     return command if timing is None else [*command, "--timing", str(timing)]
 
 
-def replay_in_real_time(recorder: Recorder, player: ChildProcess, watch: Watch, frames: int) -> None:
+def replay_in_real_time(
+    recorder: Recorder, player: ChildProcess, watch: Watch, frames: int, incomplete: bool = False
+) -> None:
     """Record until the player has ended and the node is done with what it received.
 
     :param frames: how many the player sends, for the progress shown.
+    :param incomplete: whether a file of the bag cannot be read, which the player ends with status 1 for.
     :raises kd_seg_ros.common.child_process.ProcessError: if the node or the player fails.
     """
     shown = time.monotonic()
@@ -42,5 +45,6 @@ def replay_in_real_time(recorder: Recorder, player: ChildProcess, watch: Watch, 
         if time.monotonic() > shown + _PROGRESS_S:
             shown = time.monotonic()
             LOGGER.info("%d masks of %d frames", recorder.counts[recorder.outputs.mask], frames)
-    player.must_succeed()
+    if not (incomplete and player.wait() == 1):
+        player.must_succeed()
     wait_until_settled(recorder, watch)

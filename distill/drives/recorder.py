@@ -15,12 +15,13 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
 from sensor_msgs.msg import Image
 
 from distill.drives.output_topics import OutputTopics
 from kd_seg_ros.bags.headers import read_header
 from kd_seg_ros.bags.messages import METADATA_VERSION, STORE
+from kd_seg_ros.bags.writing import BagWriter
 from kd_seg_ros.common.topics import DIAGNOSTICS
 
 _QUEUE: Final = 100  # messages per topic that may wait while one is written
@@ -46,7 +47,7 @@ class Recorder:
         self.arrivals = {outputs.mask: {}, outputs.confidence: {}}
         self.reports = []
         with ExitStack() as stack:
-            self._writer = Writer(path, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
+            self._writer = BagWriter(path, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
             self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
             stack.enter_context(self._writer)
             context = Context()

@@ -45,6 +45,8 @@ class ReplaySettings:
     """Send a frame only when the last one is answered, so that none is dropped."""
     timeout: float = PATIENCE_S
     """Seconds to wait for the node's first report and, in lock-step, for each answer."""
+    threads: int = 0
+    """Threads of the node that compute on the CPU; 0: one for each core."""
 
 
 def replay(
@@ -70,7 +72,7 @@ def replay(
         node: ChildProcess | None = None
         watch, ready = _nothing_to_watch, _ready_already
         if settings.model is not None:
-            commands.append(_node_command(drive, outputs, settings.model.resolve(), settings.provider))
+            commands.append(_node_command(drive, outputs, settings.model.resolve(), settings))
             started = ChildProcess("node", [sys.executable, *commands[0]], folder / "node.log")
             node = stack.enter_context(started)
             watch, ready = started.must_run, lambda: "ready:" in started.output
@@ -96,11 +98,12 @@ def _ready_already() -> bool:
     return True
 
 
-def _node_command(drive: Drive, outputs: OutputTopics, model: Path, provider: str) -> list[str]:
+def _node_command(drive: Drive, outputs: OutputTopics, model: Path, settings: ReplaySettings) -> list[str]:
     """Return the arguments to Python that start a node which publishes on ``outputs``."""
     parameters = {
         "model": model,
-        "provider": provider,
+        "provider": settings.provider,
+        "threads": settings.threads,
         "compressed": drive.compressed,
         "overlay": False,
         "diagnostics.period_s": _REPORT_PERIOD_S,
@@ -138,7 +141,7 @@ def _in_real_time(
     command = player_command(drive.bag, drive.topic, settings.rate, before["topic"], table)
     LOGGER.info("replaying to %s at %.3g times the recorded speed", before["topic"], settings.rate)
     with ChildProcess("player", [sys.executable, *command], folder / "player.log") as player:
-        replay_in_real_time(recorder, player, watch, len(drive.frames))
+        replay_in_real_time(recorder, player, watch, len(drive.frames), bool(drive.left_out))
     published = read_timing(table)
     # Frames stand in the bag's order both in the drive and in the table.
     sent = {stamp: message.published_ns for stamp, message in zip(drive.frames, published, strict=False)}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import StoragePlugin
 
 from distill.common.parallel import run_jobs
 from distill.scenes.drive import Drive
@@ -29,6 +29,7 @@ from kd_seg_ros.bags.messages import (
     jpeg,
     string_cdr,
 )
+from kd_seg_ros.bags.writing import BagWriter
 from kd_seg_ros.common.encodings import MONO8, RGB8
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.topics import COMPRESSED, CONDITION, LABELS
@@ -48,7 +49,7 @@ def write_bag(path: str | Path, drive: Drive, *, compressed: bool, labels: bool,
     folder = Path(path)
     _claim(folder)
     try:
-        with Writer(folder, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP) as bag:
+        with BagWriter(folder, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP) as bag:
             bag.set_custom_data("source", "kd_seg_ros procedural scenes")
             write = Channels(bag)
             frames = run_jobs(partial(_render, drive), range(drive.frames), workers, "drive")

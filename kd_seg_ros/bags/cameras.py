@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rosbags.interfaces import Connection
-from rosbags.rosbag2 import Reader
 
+from kd_seg_ros.bags.bag_reader import BagReader
 from kd_seg_ros.bags.messages import IMAGE
 from kd_seg_ros.bags.reading import IMAGE_TYPES
 from kd_seg_ros.common.errors import UserError
@@ -48,7 +48,7 @@ class CameraTopics:
 
 
 def choose_cameras(
-    reader: Reader, path: Path, wanted: Sequence[str] | None, labels: str | None = None
+    reader: BagReader, path: Path, wanted: Sequence[str] | None, labels: str | None = None
 ) -> list[CameraTopics]:
     """Return the cameras to segment, in the order they are asked for.
 
@@ -102,7 +102,7 @@ def namespace(topic: str) -> str:
     return topic.removesuffix(COMPRESSED).rpartition("/")[0]
 
 
-def connections_of(reader: Reader, topics: Collection[str]) -> list[Connection]:
+def connections_of(reader: BagReader, topics: Collection[str]) -> list[Connection]:
     """List a bag's connections on some topics."""
     return [c for c in reader.connections if c.topic in topics]
 

@@ -12,11 +12,9 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rosbags.rosbag2 import Writer
 
 from kd_seg_ros.bags.camera_calibration import CameraCalibration, uncalibrated
 from kd_seg_ros.bags.cameras import CameraTopics
@@ -31,14 +29,14 @@ from kd_seg_ros.bags.messages import (
     header,
     image_cdr,
     jpeg,
+    png,
     string_cdr,
 )
-from kd_seg_ros.bags.pictures import Picture
-from kd_seg_ros.bags.resumable_bag import STORAGES
-from kd_seg_ros.common.decode import decode_compressed
+from kd_seg_ros.bags.pictures import Picture, PictureContent
+from kd_seg_ros.bags.writing import STORAGES, BagWriter, file_stem
 from kd_seg_ros.common.encodings import MONO8, RGB8
 from kd_seg_ros.common.errors import UserError, first_line
-from kd_seg_ros.common.picture import DecodeError, RGBImage
+from kd_seg_ros.common.picture import DECODE_DEFAULTS, DecodeOptions, RGBImage
 from kd_seg_ros.common.topics import COMPRESSED, CONDITION, FRAME_NAME, LABELS
 
 START_S = 1_700_000_000
@@ -54,7 +52,8 @@ class RecordingSettings:
     topic: str = "/camera/image_raw"
     """Topic of raw images; compressed ones go to the same name with ``/compressed`` at its end."""
     compressed: bool = False
-    """Write ``CompressedImage``: image files byte for byte, the frames of a video as JPEG."""
+    """Write ``CompressedImage``: image files byte for byte, the frames of a video as JPEG. A file that Exif
+    calls turned is turned upright and becomes a PNG, without loss."""
     frame_id: str = "camera"
     storage: str = "mcap"
     start: int = START_S * 10**9
@@ -63,6 +62,8 @@ class RecordingSettings:
     """The weather of all frames; None: named by the folder each frame lies in."""
     calibration: CameraCalibration | None = None
     """Calibration for ``camera_info``; None: it says the size only."""
+    decoding: DecodeOptions = DECODE_DEFAULTS
+    """How image files are decoded."""
     labels: Callable[[Picture], NDArray[np.uint8] | None] | None = None
     """Function that returns the class ids [H, W] of a picture, or None for one without labels."""
 
@@ -85,16 +86,15 @@ def make_bag(
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(making, ignore_errors=True)
         count = 0
-        with Writer(
-            making / out.name, version=METADATA_VERSION, storage_plugin=STORAGES[recording.storage]
-        ) as bag:
+        whole = making / file_stem(out)
+        with BagWriter(whole, version=METADATA_VERSION, storage_plugin=STORAGES[recording.storage]) as bag:
             bag.set_custom_data("source", "kd_seg_ros make_bag")
             write = Channels(bag)
             for picture in pictures:
                 _record(picture, recording, write)
                 count += 1
                 on_frame()
-        (making / out.name).replace(out)
+        whole.replace(out)
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
         raise UserError(f"{out} cannot be written: {reason}") from error
@@ -113,8 +113,8 @@ def _record(picture: Picture, recording: RecordingSettings, write: Channels) -> 
         )
     head = header(stamp, recording.frame_id)
     camera = CameraTopics(recording.topic, recording.compressed, "")
-    compressed = _compressed(picture) if recording.compressed else None
-    rgb = compressed.rgb if compressed else picture.rgb()
+    content = picture.content(recording.decoding)
+    rgb = content.rgb
     write(camera.sibling(FRAME_NAME), STRING, stamp, string_cdr(picture.name))
     condition = recording.condition or picture.condition
     if condition:
@@ -128,35 +128,18 @@ def _record(picture: Picture, recording: RecordingSettings, write: Channels) -> 
     else:
         info = uncalibrated(head, rgb.shape[:2])
     write(camera.sibling("camera_info"), CAMERA_INFO, stamp, info)
-    if compressed:
-        cdr = compressed_cdr(head, compressed.format, compressed.data)
+    if recording.compressed:
+        cdr = compressed_cdr(head, content.kind, _file_bytes(content))
         write(f"{recording.topic}{COMPRESSED}", COMPRESSED_IMAGE, stamp, cdr)
     else:
         write(recording.topic, IMAGE, stamp, image_cdr(head, rgb, RGB8))
 
 
-class _Compressed(NamedTuple):
-    """Content of a compressed message and its pixels; its fields are those of a ``CompressedImage``."""
-
-    format: str
-    data: NDArray[np.uint8]
-    rgb: RGBImage
-
-
-def _compressed(picture: Picture) -> _Compressed:
-    """Compress a video's frame, or take an image file as it is.
-
-    :raises UserError: if the node could not decode it: a damaged file must not get into the bag.
-    """
-    if picture.file is None:
-        rgb = picture.rgb()
-        return _Compressed("jpeg", jpeg(rgb), rgb)
-    kind = "png" if picture.file.suffix.lower() == ".png" else "jpeg"
-    found = _Compressed(kind, np.fromfile(picture.file, np.uint8), np.empty((0, 0, 3), np.uint8))
-    try:
-        return found._replace(rgb=decode_compressed(found))
-    except DecodeError as error:
-        raise UserError(f"{picture.file}: {error}") from error
+def _file_bytes(content: PictureContent) -> NDArray[np.uint8]:
+    """Return the bytes of an image file of a picture: the file's own, or compressed again."""
+    if content.file_bytes is not None:
+        return np.frombuffer(content.file_bytes, np.uint8)
+    return (png if content.kind == "png" else jpeg)(content.rgb)
 
 
 def _check_size(name: str, rgb: RGBImage, calibration: CameraCalibration) -> None:

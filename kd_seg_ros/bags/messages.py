@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
-from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 
+from kd_seg_ros.bags.bag_reader import BagReader
 from kd_seg_ros.bags.reading import messages
 from kd_seg_ros.common.encodings import MONO8
 from kd_seg_ros.common.errors import UserError, first_line
@@ -42,7 +42,7 @@ RELIABLE: Final = Qos(
 """Quality of service that bags written here offer when they are replayed."""
 
 
-def parsed_messages(reader: Reader, topics: Collection[str]) -> Iterator[tuple[str, int, Any]]:
+def parsed_messages(reader: BagReader, topics: Collection[str]) -> Iterator[tuple[str, int, Any]]:
     """Yield topic, log time (ns) and message in the order of time.
 
     :raises UserError: if the bag turns out to be damaged.
@@ -113,6 +113,13 @@ def jpeg(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return data.reshape(-1).astype(np.uint8, copy=False)
 
 
+def png(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Compress a picture, uint8 [H, W, 3], without loss; return the bytes of a file."""
+    _, data = cv2.imencode(".png", rgb[..., ::-1])
+    return data.reshape(-1).astype(np.uint8, copy=False)
+
+
 def string_cdr(text: str) -> bytes:
-    """Serialise a text as ``std_msgs/String``."""
-    return bytes(STORE.serialize_cdr(STORE.types[STRING](data=text), STRING))
+    """Serialise a text as ``std_msgs/String``; bytes of a file's name that are no UTF-8 become U+FFFD."""
+    valid = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return bytes(STORE.serialize_cdr(STORE.types[STRING](data=valid), STRING))

@@ -8,21 +8,31 @@ folder begins one second after the one before it.
 
 from __future__ import annotations
 
+import logging
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
 
 from kd_seg_ros.common.conditions import CONDITIONS
+from kd_seg_ros.common.decode import decode_compressed
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.picture import RGBImage
+from kd_seg_ros.common.exif import orientation, upright
+from kd_seg_ros.common.picture import DECODE_DEFAULTS, DecodeError, DecodeOptions, RGBImage, check_size
+
+LOGGER = logging.getLogger(__name__)
 
 SUFFIXES: Final = (".png", ".jpg", ".jpeg")
+_OTHER_SUFFIXES: Final = (".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm", ".jp2", ".heic", ".avif")
+"""Images that are left out with a warning."""
+_MOST_BYTES_PER_PIXEL: Final = 10
+"""No picture's file is larger: 16 bits of red, green, blue and alpha, not compressed, take 8."""
 
 _PAUSE_NS: Final = 10**9
 
@@ -41,14 +51,45 @@ class Picture:
     """Image file; None for a frame of a video, which has its pixels here."""
     pixels: RGBImage | None = None
 
-    def rgb(self) -> RGBImage:
-        """Return the pixels; raises UserError if the file is damaged."""
-        if self.pixels is not None:
-            return self.pixels
-        found = cv2.imread(str(self.file), cv2.IMREAD_COLOR)
-        if found is None:
-            raise UserError(f"{self.file}: not a readable image")
-        return np.asarray(cv2.cvtColor(found, cv2.COLOR_BGR2RGB), np.uint8)
+    def content(self, decoding: DecodeOptions) -> PictureContent:
+        """Decode the picture, upright: turned as its file's Exif orientation says.
+
+        :raises UserError: naming the file, if it cannot be read, is damaged or above the limit.
+        """
+        if self.file is None:
+            assert self.pixels is not None
+            return PictureContent(self.pixels, "jpeg", None)
+        try:
+            if self.file.stat().st_size > _MOST_BYTES_PER_PIXEL * decoding.max_megapixels * 1e6:
+                raise DecodeError(f"larger than an image of {decoding.max_megapixels:g} megapixels can be")
+            data = self.file.read_bytes()
+            kind = "png" if self.file.suffix.lower() == ".png" else "jpeg"
+            rgb = decode_compressed(_File(kind, data), decoding)
+            number = orientation(data, decoding)
+        except OSError as error:
+            raise UserError(f"{self.file}: cannot be read: {error.strerror}") from error
+        except DecodeError as error:
+            raise UserError(f"{self.file}: {error}") from error
+        if number != 1:  # without loss, so that the pixels are the same whatever they are written as
+            return PictureContent(upright(rgb, number), "png", None)
+        return PictureContent(rgb, kind, data)
+
+
+class PictureContent(NamedTuple):
+    """A picture's pixels, and the file's bytes where they show the same."""
+
+    rgb: RGBImage
+    kind: str
+    """How it is to be compressed: ``jpeg`` or ``png``."""
+    file_bytes: bytes | None
+    """Content of the file; None for a frame of a video, or if the file shows the picture turned."""
+
+
+class _File(NamedTuple):
+    """The bytes of an image file, with the fields of a ``CompressedImage``."""
+
+    format: str
+    data: bytes
 
 
 def image_files(folder: Path, rate: float, consecutive: bool = False) -> list[Picture]:
@@ -60,10 +101,15 @@ def image_files(folder: Path, rate: float, consecutive: bool = False) -> list[Pi
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}")
-    found = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-    files = sorted(found, key=lambda file: _natural(file.relative_to(folder)))
+    found = _files_below(folder)
+    files = [file for file in found if file.suffix.lower() in SUFFIXES]
+    files.sort(key=lambda file: _natural(file.relative_to(folder)))
+    others = sorted({file.suffix for file in found if file.suffix.lower() in _OTHER_SUFFIXES})
     if not files:
-        raise UserError(f"{folder}: no {', '.join(SUFFIXES)} files in it")
+        there = f", only {', '.join(others)}: convert them" if others else ""
+        raise UserError(f"{folder}: no {', '.join(SUFFIXES)} files in it{there}")
+    if others:
+        LOGGER.warning("%s: files of %s are left out: convert them to .png", folder, ", ".join(others))
     pictures: list[Picture] = []
     start = 0
     for _, group in groupby(files, lambda file: file.parent):
@@ -79,14 +125,39 @@ def image_files(folder: Path, rate: float, consecutive: bool = False) -> list[Pi
     return pictures
 
 
+def _files_below(folder: Path) -> list[Path]:
+    """List the files in a folder and those below it, also by symbolic links; hidden ones are left out.
+
+    A link to a file that is not there is listed, since who reads it must hear of it.
+
+    :raises UserError: if a folder cannot be read.
+    """
+    found: list[Path] = []
+    seen: set[str] = set()
+    for name, folders, files in os.walk(folder, onerror=_refuse_folder, followlinks=True):
+        real = os.path.realpath(name)
+        if real in seen:  # a link to a folder above it, or a second way to the same
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(sub for sub in folders if not sub.startswith("."))
+        paths = [Path(name, file) for file in files if not file.startswith(".")]
+        found += [path for path in paths if path.is_file() or path.is_symlink()]
+    return found
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise UserError(f"{error.filename}: cannot be read: {error.strerror}") from error
+
+
 class VideoFrames:
     """The frames of a video file."""
 
-    def __init__(self, path: Path, rate: float | None) -> None:
+    def __init__(self, path: Path, rate: float | None, decoding: DecodeOptions = DECODE_DEFAULTS) -> None:
         """Open the file.
 
         :param rate: frames per second; None: as the file says.
-        :raises UserError: if OpenCV cannot read it, or it does not say its rate.
+        :raises UserError: if OpenCV cannot read it, it does not say its rate, or its frames are too large.
         """
         self._path = path
         self._video = cv2.VideoCapture(str(path))
@@ -96,6 +167,14 @@ class VideoFrames:
         if rate is None and not 0 < own < 1000:
             raise UserError(f"{path} does not say how many frames per second it has: give --hertz")
         self._rate = rate or own
+        size = [
+            int(self._video.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+            int(self._video.get(cv2.CAP_PROP_FRAME_WIDTH)),
+        ]
+        try:
+            check_size(size[0], size[1], decoding)
+        except DecodeError as error:
+            raise UserError(f"{path}: {error}") from error
         self.count = max(0, int(self._video.get(cv2.CAP_PROP_FRAME_COUNT)))
         """As the file says; not always true."""
 
@@ -138,7 +217,7 @@ def _natural(path: Path) -> list[list[tuple[int, str]]]:
 def _natural_words(text: str) -> list[tuple[int, str]]:
     """Split a text into numbers and words, each as (number, "") or (-1, word)."""
     words = [word for word in re.split(r"(\d+)", text) if word]
-    return [(int(word), "") if word.isdigit() else (-1, word) for word in words]
+    return [(int(word), "") if word.isdecimal() else (-1, word) for word in words]
 
 
 def _condition(file: Path) -> str | None:

@@ -23,13 +23,13 @@ from typing import Any, Final
 
 import yaml
 from rosbags.interfaces import Connection, Qos
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, Writer
 
 from kd_seg_ros.bags.messages import METADATA_VERSION
+from kd_seg_ros.bags.writing import STORAGES, BagWriter, file_stem
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.files import TEMPORARY, atomic_file, sync_file, sync_folder
 
-STORAGES: Final = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
 METADATA: Final = "metadata.yaml"
 NOTES: Final = "kd_seg_ros"
 """Key of the writer's notes in ``custom_data``."""
@@ -132,8 +132,8 @@ class ResumableBag:
 
     def _begin(self) -> None:
         number = len(self._information["relative_file_paths"])
-        writer = Writer(
-            self._folder / _WRITING / f"{self._folder.name}_{number}",
+        writer = BagWriter(
+            self._folder / _WRITING / f"{file_stem(self._folder)}_{number}",
             version=METADATA_VERSION,
             storage_plugin=STORAGES[self._storage],
         )
@@ -208,8 +208,13 @@ def notes_of(folder: Path) -> dict[str, Any] | None:
 
 def own_files(folder: Path) -> list[Path]:
     """List the files of a bag that was written here."""
-    kinds = (f"{folder.name}_*.mcap", f"{folder.name}_*.db3", METADATA, METADATA + TEMPORARY)
-    return sorted({file for kind in kinds for file in folder.glob(kind) if file.is_file()})
+    start = f"{file_stem(folder)}_"
+    found: list[Path] = []
+    for file in sorted(folder.iterdir()):
+        part = file.name.startswith(start) and file.name.endswith((".mcap", ".db3"))
+        if file.is_file() and (part or file.name in (METADATA, METADATA + TEMPORARY)):
+            found.append(file)
+    return found
 
 
 def _empty(storage: str) -> dict[str, Any]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rosbags.rosbag2 import Reader
-
+from kd_seg_ros.bags.bag_reader import BagReader
 from kd_seg_ros.bags.resumable_bag import METADATA, notes_of
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import TEMPORARY
@@ -39,7 +38,7 @@ def check_resume(out: Path, command: dict[str, Any], source: Path, overwrite: bo
     return notes
 
 
-def fingerprint(reader: Reader, path: Path) -> dict[str, Any]:
+def fingerprint(reader: BagReader, path: Path) -> dict[str, Any]:
     """Describe a bag's content well enough to notice that it is another one."""
     folder = path if path.is_dir() else path.parent
     names = sorted(f.name for f in folder.iterdir() if f.is_file()) if path.is_dir() else [path.name]

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rosbags.rosbag2 import Reader
-
+from kd_seg_ros.bags.bag_reader import BagReader
 from kd_seg_ros.bags.cameras import CameraTopics
 from kd_seg_ros.bags.progress import Progress
 from kd_seg_ros.bags.resumable_bag import ResumableBag
@@ -17,7 +16,7 @@ from kd_seg_ros.bags.resume_check import check_resume, fingerprint
 from kd_seg_ros.bags.segmenting import Notes, Output, output_topics, segment, topics_to_copy
 from kd_seg_ros.bags.summary import FrameTable
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.files import sha256
+from kd_seg_ros.common.picture import DECODE_DEFAULTS, DecodeOptions
 from kd_seg_ros.inference.engine import Engine
 
 LOGGER = logging.getLogger(__name__)
@@ -43,6 +42,8 @@ class SegmentationSettings:
     """Compress the chunks of an MCAP file by zstd."""
     csv: Path | None = None
     """Table to write, one line per frame."""
+    decoding: DecodeOptions = DECODE_DEFAULTS
+    """How images are decoded and turned."""
     overwrite: bool = False
     """Replace what an earlier run has written."""
 
@@ -53,22 +54,21 @@ class SegmentationSettings:
 
 def segment_bag(
     bag: Path,
-    reader: Reader,
+    reader: BagReader,
     cameras: Sequence[CameraTopics],
-    model: Path,
     engine: Engine,
     settings: SegmentationSettings,
     stop: Callable[[], bool] = lambda: False,
 ) -> Notes:
     """Segment all frames of an open bag that are not segmented yet; return how far it got.
 
-    :param model: file of the engine, by whose SHA-256 a run is resumed with the same model only.
+    :param engine: a run is resumed only with the same model file, by its SHA-256.
     :param stop: asked after every frame; when it says so, what is done is kept and this returns.
     :raises UserError: if the output is in the way or cannot be written, the bag turns out to be damaged, or
         the network fails. What was done before is kept.
     """
     copied = [] if settings.copy is None else topics_to_copy(reader, bag, cameras, settings.copy)
-    command = _command(bag, reader, cameras, model, settings, copied)
+    command = _command(bag, reader, cameras, engine, settings, copied)
     kept = check_resume(settings.out, command, bag, settings.overwrite)
     notes = Notes(**kept) if kept else Notes(command)
     if notes.finished:
@@ -86,7 +86,17 @@ def segment_bag(
         table = FrameTable(settings.csv, engine.card, notes.csv_bytes) if settings.csv else None
         output = Output(out, notes, engine.card, table, settings.overlay)
         try:
-            segment(reader, cameras, copied, engine, output, settings.min_confidence, stop, progress.step)
+            segment(
+                reader,
+                cameras,
+                copied,
+                engine,
+                output,
+                settings.min_confidence,
+                settings.decoding,
+                stop,
+                progress.step,
+            )
         except UserError as error:
             done = out.notes["frames"]
             raise UserError(f"{error} (frames 1 to {done} of {total} are in {settings.out})") from error
@@ -99,21 +109,24 @@ def segment_bag(
 
 def _command(
     bag: Path,
-    reader: Reader,
+    reader: BagReader,
     cameras: Sequence[CameraTopics],
-    model: Path,
+    engine: Engine,
     settings: SegmentationSettings,
     copied: Sequence[str],
 ) -> dict[str, Any]:
     """Describe a run by all that its output depends on; only a run of the same description is resumed."""
     return {
         "the input": fingerprint(reader, bag),
-        "the model": sha256(model),
+        "the model": engine.sha256,
         "--provider": settings.provider,
         "--topic": [camera.topic for camera in cameras],
         "--copy": list(copied),
         "--overlay": settings.overlay,
         "--min-confidence": settings.min_confidence,
+        "--rotate": settings.decoding.rotate,
+        "--white-level": settings.decoding.white_level,
+        "--max-image-megapixels": settings.decoding.max_megapixels,
         "--storage": settings.storage,
         "--compress": settings.compress,
         "--csv": str(settings.csv.resolve()) if settings.csv else "",

@@ -16,7 +16,7 @@ from kd_seg_ros.bags.reading import open_bag
 from kd_seg_ros.bags.stream import frames
 from kd_seg_ros.bags.text_topic import TextTopic, condition_texts
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.picture import RGBImage
+from kd_seg_ros.common.picture import DECODE_DEFAULTS, DecodeOptions, RGBImage
 from kd_seg_ros.common.topics import FRAME_NAME
 
 
@@ -42,19 +42,24 @@ class SegmentedFrame:
 
 
 def segmented_frames(
-    source: Path, camera: CameraTopics, out: Path, condition_topic: str | None = None
+    source: Path,
+    camera: CameraTopics,
+    out: Path,
+    condition_topic: str | None = None,
+    decoding: DecodeOptions = DECODE_DEFAULTS,
 ) -> Generator[SegmentedFrame, None, None]:
     """Yield every frame that has maps, in the bag's order.
 
     :param out: a bag of :mod:`kd_seg_ros.bags.segmenting`, finished or not, of the bag ``source``.
     :param condition_topic: of ``std_msgs/String``; None: ``condition`` next to the camera's topic, if there.
+    :param decoding: how ``out`` was made: images are turned as its maps are.
     :raises UserError: if a bag is damaged, or ``out`` is not of this one.
     """
     weather = condition_texts(source, camera, condition_topic)
     names = TextTopic(source, camera.sibling(FRAME_NAME))
     maps = _maps(out, camera)
     found = next(maps, None)
-    with open_bag(source) as reader, closing(frames(reader, [camera])) as all_frames:
+    with open_bag(source) as reader, closing(frames(reader, [camera], decoding)) as all_frames:
         for number, frame in enumerate(all_frames, 1):
             if found is None:
                 return

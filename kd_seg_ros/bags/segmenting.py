@@ -14,8 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from rosbags.rosbag2 import Reader
-
+from kd_seg_ros.bags.bag_reader import BagReader
 from kd_seg_ros.bags.cameras import CameraTopics
 from kd_seg_ros.bags.messages import IMAGE, RELIABLE, STORE, image_cdr
 from kd_seg_ros.bags.pipeline import BackgroundWorker
@@ -24,17 +23,18 @@ from kd_seg_ros.bags.stream import DEPTH, DecodedFrame, DecodedStep, decoded_ste
 from kd_seg_ros.bags.summary import FrameTable
 from kd_seg_ros.common.encodings import BGR8, MONO8
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.picture import DECODE_DEFAULTS, DecodeOptions
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine, Prediction
 from kd_seg_ros.inference.overlay import blend
-from kd_seg_ros.inference.thresholds import MinConfidenceLevels, apply_min_confidence, min_confidence_levels
+from kd_seg_ros.inference.thresholds import MinConfidenceLevels, min_confidence_levels
 
 _FEWEST, _MOST = 10, 300
 """Least and largest number of frames in a part of the output."""
 
 
 def topics_to_copy(
-    reader: Reader, bag: Path, cameras: Sequence[CameraTopics], wanted: Sequence[str]
+    reader: BagReader, bag: Path, cameras: Sequence[CameraTopics], wanted: Sequence[str]
 ) -> list[str]:
     """Return the topics of the input to copy, sorted.
 
@@ -148,12 +148,13 @@ class Output:
 
 
 def segment(
-    reader: Reader,
+    reader: BagReader,
     cameras: Sequence[CameraTopics],
     copied: Sequence[str],
     engine: Engine,
     output: Output,
     min_confidence: float = 0.0,
+    decoding: DecodeOptions = DECODE_DEFAULTS,
     stop: Callable[[], bool] = lambda: False,
     on_frame: Callable[[], None] = lambda: None,
 ) -> bool:
@@ -161,6 +162,7 @@ def segment(
 
     :param copied: topics to copy.
     :param min_confidence: pixels below it lose their class.
+    :param decoding: how images are decoded.
     :param stop: asked after every frame; when it says so, what is done is kept and this returns.
     :raises UserError: if the bag turns out to be damaged, the network fails or the output cannot be written.
         What was done before is kept; in the last case, what was committed.
@@ -170,7 +172,8 @@ def segment(
     levels = min_confidence_levels(min_confidence)
     reached = False
     try:
-        with closing(decoded_steps(reader, cameras, copied, output.notes.messages)) as steps:
+        skip = output.notes.messages
+        with closing(decoded_steps(reader, cameras, copied, skip, decoding)) as steps:
             for step in steps:
                 writer.put(partial(output.add, step, *_predict(step.frame, engine, levels)))
                 if step.frame:
@@ -196,10 +199,8 @@ def _predict(
     if frame is None or frame.image is None:
         return None, 0.0
     start = time.perf_counter()
-    found = engine.segment(frame.image)
-    milliseconds = 1e3 * (time.perf_counter() - start)
-    apply_min_confidence(found.mask, found.confidence, levels, engine.card.ignore_id)
-    return found, milliseconds
+    found = engine.segment(frame.image, min_confidence=levels)
+    return found, 1e3 * (time.perf_counter() - start)
 
 
 def part_length(frames: int) -> int:
@@ -211,7 +212,7 @@ def part_length(frames: int) -> int:
 
 
 def output_topics(
-    reader: Reader, cameras: Sequence[CameraTopics], copied: Sequence[str], overlay: bool
+    reader: BagReader, cameras: Sequence[CameraTopics], copied: Sequence[str], overlay: bool
 ) -> list[Topic]:
     """List what the output has: maps, overlay and copies under their own names."""
     names: list[str] = []
@@ -227,7 +228,7 @@ def output_topics(
 _NO_DIGEST: Final = "RIHS01_" + 64 * "0"
 
 
-def _copied_topic(reader: Reader, name: str) -> Topic:
+def _copied_topic(reader: BagReader, name: str) -> Topic:
     """Describe a topic as its bag does; what an older bag does not say comes from the types known here."""
     found = [c for c in reader.connections if c.topic == name]
     connection = next((c for c in found if c.msgcount), found[0])

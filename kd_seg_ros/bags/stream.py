@@ -7,18 +7,18 @@ import time
 from collections.abc import Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
-from rosbags.rosbag2 import Reader
-
+from kd_seg_ros.bags.bag_reader import BagReader
 from kd_seg_ros.bags.cameras import CameraTopics, connections_of
 from kd_seg_ros.bags.messages import COMPRESSED_IMAGE, IMAGE, STORE, stamp_of
 from kd_seg_ros.bags.pipeline import parallel_map, prefetched
 from kd_seg_ros.bags.reading import messages
 from kd_seg_ros.common.decode import decode_compressed, decode_image
-from kd_seg_ros.common.errors import UserError, first_line
-from kd_seg_ros.common.picture import DecodeError, RGBImage
+from kd_seg_ros.common.errors import first_line
+from kd_seg_ros.common.picture import DecodeError, DecodeOptions, RGBImage
 
 DEPTH: Final = 4
 """Number of frames that are read ahead, decoded ahead and waiting to be written, each."""
@@ -78,35 +78,40 @@ class DecodedStep:
 
 
 def decoded_steps(
-    reader: Reader, cameras: Sequence[CameraTopics], copied: Collection[str], skip: int
+    reader: BagReader,
+    cameras: Sequence[CameraTopics],
+    copied: Collection[str],
+    skip: int,
+    decoding: DecodeOptions,
 ) -> Generator[DecodedStep, None, None]:
     """Yield the bag step by step; reading and decoding run ahead in threads.
 
     :param copied: topics to copy; may hold cameras' topics, too.
     :param skip: number of messages of those topics that an earlier run has dealt with.
+    :param decoding: how images are decoded.
     :raises UserError: if the bag turns out to be damaged, after the messages before the damage.
     """
     workers = min(4, os.cpu_count() or 1)
     with closing(prefetched(_steps(reader, cameras, copied, skip), DEPTH)) as steps:
-        yield from parallel_map(_decode_step, steps, workers, DEPTH)
+        yield from parallel_map(partial(_decode_step, decoding), steps, workers, DEPTH)
 
 
-def frames(reader: Reader, cameras: Sequence[CameraTopics]) -> Generator[DecodedFrame, None, None]:
+def frames(
+    reader: BagReader, cameras: Sequence[CameraTopics], decoding: DecodeOptions
+) -> Generator[DecodedFrame, None, None]:
     """Yield the frames alone, those that cannot be decoded among them."""
-    with closing(decoded_steps(reader, cameras, (), 0)) as steps:
+    with closing(decoded_steps(reader, cameras, (), 0, decoding)) as steps:
         yield from (step.frame for step in steps if step.frame)
 
 
 def _steps(
-    reader: Reader, cameras: Sequence[CameraTopics], copied: Collection[str], skip: int
+    reader: BagReader, cameras: Sequence[CameraTopics], copied: Collection[str], skip: int
 ) -> Generator[Step, None, None]:
     by_topic = {camera.topic: camera for camera in cameras}
     connections = connections_of(reader, {*by_topic, *copied})
-    total, expected = skip, sum(c.msgcount for c in connections)
     count, copies = 0, list[tuple[str, int, bytes]]()
     for connection, log_time, raw in islice(messages(reader, connections), skip, None):
         count += 1
-        total += 1
         if connection.topic in copied:
             copies.append((connection.topic, log_time, raw))
         camera = by_topic.get(connection.topic)
@@ -115,17 +120,13 @@ def _steps(
             count, copies = 0, []
     if count:
         yield Step(count, copies, None)
-    if total < expected:  # zeros in an MCAP file's chunk are no error to its reader
-        raise UserError(
-            f"{reader.path}: the bag is damaged: {expected - total} of {expected} messages cannot be found"
-        )
 
 
-def _decode_step(step: Step) -> DecodedStep:
-    return DecodedStep(step.messages, step.copies, decode(step.frame) if step.frame else None)
+def _decode_step(decoding: DecodeOptions, step: Step) -> DecodedStep:
+    return DecodedStep(step.messages, step.copies, decode(step.frame, decoding) if step.frame else None)
 
 
-def decode(frame: RawFrame) -> DecodedFrame:
+def decode(frame: RawFrame, decoding: DecodeOptions) -> DecodedFrame:
     """Decode a frame; what is wrong with it ends in its ``problem``."""
     start = time.perf_counter()
     header = image = None
@@ -133,7 +134,8 @@ def decode(frame: RawFrame) -> DecodedFrame:
     try:
         message = STORE.deserialize_cdr(frame.raw, COMPRESSED_IMAGE if frame.camera.compressed else IMAGE)
         header = message.header  # type: ignore[attr-defined]
-        image = decode_compressed(message) if frame.camera.compressed else decode_image(message)
+        read = decode_compressed if frame.camera.compressed else decode_image
+        image = read(message, decoding)
     except DecodeError as error:
         problem = str(error)
     except Exception as error:  # what a damaged message raises depends on where the damage is

@@ -27,9 +27,11 @@ from kd_seg_ros.common.encodings import (
     is_no_camera_image,
     known_name,
     likely_meant,
+    shown,
 )
 from kd_seg_ros.common.errors import first_line
 from kd_seg_ros.common.picture import (
+    DECODE_DEFAULTS,
     DecodeError,
     DecodeOptions,
     Picture,
@@ -41,8 +43,6 @@ from kd_seg_ros.common.picture import (
     scaled_to_8_bits,
 )
 from kd_seg_ros.common.yuv_planes import planar_to_rgb
-
-_DEFAULTS: Final = DecodeOptions()
 
 _OTHER_FORMATS: Final = {
     b"RIFF": "a WebP or AVI",
@@ -57,17 +57,17 @@ _OTHER_FORMATS: Final = {
 """First bytes of what senders put into compressed messages by mistake."""
 
 
-def decode_image(msg: Any, options: DecodeOptions = _DEFAULTS) -> RGBImage:
+def decode_image(msg: Any, options: DecodeOptions = DECODE_DEFAULTS) -> RGBImage:
     """Decode a ``sensor_msgs/Image`` to RGB, see :func:`view_image`."""
     return view_image(msg, options).rgb()
 
 
-def decode_compressed(msg: Any, options: DecodeOptions = _DEFAULTS) -> RGBImage:
+def decode_compressed(msg: Any, options: DecodeOptions = DECODE_DEFAULTS) -> RGBImage:
     """Decode a ``sensor_msgs/CompressedImage`` to RGB, see :func:`view_compressed`."""
     return view_compressed(msg, options).rgb()
 
 
-def view_image(msg: Any, options: DecodeOptions = _DEFAULTS) -> Picture:
+def view_image(msg: Any, options: DecodeOptions = DECODE_DEFAULTS) -> Picture:
     """Decode a ``sensor_msgs/Image``.
 
     ``rgb8`` and ``bgr8`` come back as a view of the message's data (no copy, rows ``step`` apart), anything
@@ -87,21 +87,21 @@ def _view(msg: Any, encoding: str, height: int, width: int, options: DecodeOptio
     if name in PLANAR:
         return Picture(planar_to_rgb(msg, name, height, width), bgr=False)
     if name in DEEP:
-        check_white_level(options.white_level, f"encoding {encoding!r}")
+        check_white_level(options.white_level, f"encoding {shown(encoding)}")
         row = ENCODINGS[DEEP[name]]
         deep = _pixels(msg, height, width, 2 * row.pixel_bytes)
         return _to_colours(_scaled(msg, deep, height, width, options), row)
     if name not in ENCODINGS:
         if is_no_camera_image(encoding):
-            raise DecodeError(f"encoding {encoding!r} is no camera's image of 8 or 16 bits per channel")
+            raise DecodeError(f"encoding {shown(encoding)} is no camera's image of 8 or 16 bits per channel")
         return Picture(_decode_by_cv_bridge(msg, encoding), bgr=False)
     row = ENCODINGS[name]
     if row.even_width and width % 2:
-        raise DecodeError(f"encoding {encoding!r} needs an even width, not {width}")
+        raise DecodeError(f"encoding {shown(encoding)} needs an even width, not {width}")
     return _to_colours(_pixels(msg, height, width, row.pixel_bytes), row)
 
 
-def view_compressed(msg: Any, options: DecodeOptions = _DEFAULTS) -> Picture:
+def view_compressed(msg: Any, options: DecodeOptions = DECODE_DEFAULTS) -> Picture:
     """Decode a ``sensor_msgs/CompressedImage`` that holds a JPEG or a PNG.
 
     The content decides between the two. ``format`` (``"jpeg"``, or ``"rgb8; jpeg compressed bgr8"`` as
@@ -114,7 +114,7 @@ def view_compressed(msg: Any, options: DecodeOptions = _DEFAULTS) -> Picture:
     """
     source, _, compressed = str(msg.format).partition(";")
     if "compressedDepth" in compressed:
-        raise DecodeError(f"the compressed image (format {msg.format!r}) holds depths, not colours")
+        raise DecodeError(f"the compressed image (format {shown(msg.format)}) holds depths, not colours")
     pixels = _decode_file(bytes(msg.data), str(msg.format), options)
     row = ENCODINGS.get(DEEP.get(source, source))
     if pixels.ndim == 2:
@@ -141,18 +141,20 @@ def _decode_file(data: bytes, name: str, options: DecodeOptions) -> NDArray[np.u
         return np.asarray(pixels, np.uint8)
     found = next((kind for start, kind in _OTHER_FORMATS.items() if data.startswith(start)), "")
     what = f", but looks like {found}" if found else ""
-    raise DecodeError(f"the compressed image (format {name!r}) is neither JPEG nor PNG{what}")
+    raise DecodeError(f"the compressed image (format {shown(name)}) is neither JPEG nor PNG{what}")
 
 
 def _pixels(msg: Any, height: int, width: int, channels: int) -> NDArray[np.uint8]:
     """View the message's data as [H, W, channels], or [H, W] for one channel."""
     row, step = width * channels, int(msg.step)
     if step < row:
-        raise DecodeError(f"step {step} is too small: {width} pixels of {msg.encoding!r} take {row} bytes")
+        raise DecodeError(
+            f"step {step} is too small: {width} pixels of {shown(msg.encoding)} take {row} bytes"
+        )
     needed = step * (height - 1) + row
     if len(msg.data) < needed:
         raise DecodeError(
-            f"the data is too short: {width}×{height} {msg.encoding!r} with step {step} "
+            f"the data is too short: {width}×{height} {shown(msg.encoding)} with step {step} "
             f"takes {needed} bytes, not {len(msg.data)}"
         )
     pixels = np.ndarray((height, width, channels), np.uint8, buffer=msg.data, strides=(step, channels, 1))
@@ -163,7 +165,7 @@ def _scaled(
     msg: Any, deep: NDArray[np.uint8], height: int, width: int, options: DecodeOptions
 ) -> NDArray[np.uint8]:
     """Bring an image of 16 bits per channel, seen as bytes [H, W, 2·C], to uint8 [H, W] or [H, W, C]."""
-    name = f"encoding {str(msg.encoding)!r}"
+    name = f"encoding {shown(msg.encoding)}"
     values = np.ascontiguousarray(deep).view(">u2" if msg.is_bigendian else "<u2")
     if bool(msg.is_bigendian) != (sys.byteorder == "big"):
         values = values.astype(np.uint16)
@@ -184,16 +186,16 @@ def _decode_by_cv_bridge(msg: Any, encoding: str) -> RGBImage:
         from cv_bridge import CvBridge
     except Exception as error:  # under NumPy 2 an old cv_bridge fails with other errors than ImportError
         raise DecodeError(
-            f"encoding {encoding!r} is unknown here and cv_bridge, which might convert it, cannot be "
+            f"encoding {shown(encoding)} is unknown here and cv_bridge, which might convert it, cannot be "
             f"imported{meant}"
         ) from error
     try:
         image = CvBridge().imgmsg_to_cv2(msg, "rgb8")
     except Exception as error:  # CvBridgeError, but also TypeError for short data
         raise DecodeError(
-            f"encoding {encoding!r} is unknown here and cv_bridge cannot convert it: {first_line(error)}"
+            f"encoding {shown(encoding)} is unknown here and cv_bridge cannot convert it: {first_line(error)}"
             f"{meant}"
         ) from error
     if image.dtype != np.uint8 or image.shape != (msg.height, msg.width, 3):
-        raise DecodeError(f"cv_bridge turned {encoding!r} into {image.dtype} {list(image.shape)}")
+        raise DecodeError(f"cv_bridge turned {shown(encoding)} into {image.dtype} {list(image.shape)}")
     return np.asarray(image)

@@ -128,6 +128,9 @@ _VENDOR_NAMES: Final[dict[str, str]] = {
 }
 """What SDKs call encodings, in lower case without signs, with ROS's names."""
 
+_LONGEST_NAME: Final = 50
+"""Characters of a name that are shown; nothing that an encoding is called has as many."""
+
 _VENDOR_BAYER: Final = re.compile(r"(?:bayer|s)?(rggb|bggr|gbrg|grbg|rg|bg|gb|gr)(8|10|12|14|16)?")
 """Bayer patterns as GenICam (``BayerRG8``) and V4L2 (``SRGGB12``) name them."""
 
@@ -149,8 +152,15 @@ def is_no_camera_image(encoding: str) -> bool:
     return _NO_IMAGE.fullmatch(encoding) is not None
 
 
+def shown(text: str) -> str:
+    """Return a name from a message for an error message: quoted, in one line, cut if it is long."""
+    return repr(text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}…")
+
+
 def likely_meant(encoding: str) -> str:
     """Return the end of an error message about an unknown encoding, such as "; did you mean 'rgb8'?"."""
+    if len(encoding) > _LONGEST_NAME:
+        return ""
     letters = re.sub(r"[^a-z0-9]", "", encoding.lower())
     vendor = _VENDOR_NAMES.get(letters) or _bayer_meant(letters)
     if vendor:

@@ -60,6 +60,10 @@ class DecodeOptions:
     """Degrees by which images are turned clockwise, one of :data:`TURNS`."""
 
 
+DECODE_DEFAULTS: Final = DecodeOptions()
+"""Images of up to 25 megapixels and 8 bits, as they are."""
+
+
 def turn(pixels: NDArray[Any], degrees: int) -> NDArray[Any]:
     """Turn an array [H, W] or [H, W, C] clockwise; the same array for 0 degrees.
 

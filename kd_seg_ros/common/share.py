@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Final
 
 from kd_seg_ros.common.errors import UserError
 
 PACKAGE = "kd_seg_ros"
+DEMO_MODEL: Final = "resource/demo_student.onnx"
+"""The model file that is used where none is given, in the share folder."""
+
+
+def default_model() -> Path:
+    """Return the path of the demo student, which the node and the commands take unless told otherwise.
+
+    :raises UserError: if it is not installed.
+    """
+    return share_path(DEMO_MODEL)
 
 
 def share_path(relative: str) -> Path:

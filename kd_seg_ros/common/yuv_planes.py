@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kd_seg_ros.common.encodings import shown
 from kd_seg_ros.common.picture import DecodeError, RGBImage, convert
 
 
@@ -69,7 +70,7 @@ def planar_to_rgb(msg: Any, name: str, height: int, width: int) -> RGBImage:
     layout = _LAYOUTS[name]
     if width % layout.across or height % layout.down:
         wanted = "an even width and height" if layout.down == 2 else "an even width"
-        raise DecodeError(f"encoding {msg.encoding!r} needs {wanted}, not {width}×{height}")
+        raise DecodeError(f"encoding {shown(msg.encoding)} needs {wanted}, not {width}×{height}")
     step = _luma_step(msg, layout, height, width)
     luma = _plane(msg, 0, height, width, step)
     if layout.pairs:
@@ -118,16 +119,16 @@ def _luma_step(msg: Any, layout: _Layout, height: int, width: int) -> int:
     if step != width and step * height == packed == length:
         return width  # the bytes of a row of all planes
     if step < width:
-        raise DecodeError(f"step {step} is too small: a row of {msg.encoding!r} takes {width} bytes")
+        raise DecodeError(f"step {step} is too small: a row of {shown(msg.encoding)} takes {width} bytes")
     if not layout.pairs and step % 2:
-        raise DecodeError(f"step {step} of {msg.encoding!r} is odd: rows of U and V are half as far apart")
+        raise DecodeError(f"step {step} of {shown(msg.encoding)} is odd: rows of U and V have half of it")
     # The last row of the last plane may end with its last pixel instead of after the padding.
     padding = step - width
     colour_padding = padding * 2 // layout.across if layout.pairs else padding // 2
     needed = step * height + step * 2 * height // (layout.across * layout.down) - colour_padding
     if length < needed:
         raise DecodeError(
-            f"the data is too short: {width}×{height} {msg.encoding!r} with step {step} "
+            f"the data is too short: {width}×{height} {shown(msg.encoding)} with step {step} "
             f"takes {needed} bytes, not {length}"
         )
     return step

@@ -10,11 +10,11 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Final
 
-from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.errors import UserError, first_line
 
 SCHEMA_VERSION: Final[int] = 1
 RELIABILITY: Final = ("confidence", "accuracy", "share")
@@ -23,6 +23,12 @@ and the share of all pixels that are in the bin."""
 
 FULL: Final = "full"
 """Key of the scores over all conditions together."""
+
+
+LARGEST_SIDE: Final = 65535
+"""Pixels of the longest side of an image, as in JPEG."""
+LARGEST_IMAGE: Final = 2**28
+"""Pixels of the largest image: 268 million, twice what the largest cameras have."""
 
 
 class CardError(UserError):
@@ -83,6 +89,8 @@ class ModelCard:
     padding_multiple: int = 0
     """The resized image is padded with zeros (of normalised colours) to multiples of this, as equally on
     opposite sides as whole pixels allow; 1: never padded; 0: not known, in files of earlier versions."""
+    single_precision: tuple[str, ...] = ()
+    """Layers of the network that stay in single precision, because half precision cannot hold them."""
     agreement: dict[str, float] = field(default_factory=dict)
     """How closely the file follows the network in PyTorch, as checked at export."""
     digest: str = ""
@@ -104,8 +112,8 @@ class ModelCard:
         """
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise CardError(f"the model card is not JSON: {error}") from error
+        except (ValueError, RecursionError) as error:  # no JSON, a number without end, brackets without end
+            raise CardError(f"the model card is not JSON: {first_line(error)}") from error
         if not isinstance(values, dict):
             raise CardError("the model card is not a JSON object")
         if values.get("schema") != SCHEMA_VERSION:
@@ -114,8 +122,9 @@ class ModelCard:
                 f"this software reads version {SCHEMA_VERSION}: export the model again"
             )
         known = {f.name for f in fields(cls)}
-        required = {f.name for f in fields(cls)} - _OPTIONAL
-        if missing := sorted(required - values.keys()):
+        required = {f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING}
+        missing = sorted(required - values.keys())
+        if missing:
             raise CardError(f"the model card lacks {', '.join(missing)}")
         # A later minor version may add fields; those this version does not know are left out.
         card = cls(**{key: _freeze(value) for key, value in values.items() if key in known})
@@ -124,24 +133,31 @@ class ModelCard:
 
     def _check(self) -> None:
         for name in _TEXTS:
-            self._demand(name, isinstance(getattr(self, name), str), "text")
+            self._demand(name, _is_text(getattr(self, name)), "text")
+        self._demand("name", self.name.isprintable(), "text of one line")
         for name in ("height", "width"):
             value = getattr(self, name)
-            self._demand(name, _is_whole(value) and value > 0, "a whole number above 0")
+            holds = _is_whole(value) and 0 < value <= LARGEST_SIDE
+            self._demand(name, holds, f"a whole number, 1 to {LARGEST_SIDE}")
+        ok = self.height * self.width <= LARGEST_IMAGE
+        self._demand("height", ok, f"such that the image has at most {LARGEST_IMAGE} pixels")
         for name in ("working_scale", "temperature"):
             value = getattr(self, name)
-            self._demand(name, _is_number(value) and value > 0, "a number above 0")
-        for name in ("mean", "std"):
-            self._demand(name, _is_triple(getattr(self, name), _is_number), "three numbers (RGB)")
-        self._demand("parameters", _is_whole(self.parameters), "a whole number")
+            self._demand(name, _is_number(value) and 1e-3 <= value <= 1e3, "a number, 0.001 to 1000")
+        for name, test in (("mean", _is_offset), ("std", _is_spread)):
+            self._demand(name, _is_triple(getattr(self, name), test), "three numbers (RGB) of colours in 0…1")
+        self._demand("parameters", _is_whole(self.parameters) and self.parameters >= 0, "a whole number")
         multiple = self.padding_multiple
         self._demand("padding_multiple", _is_whole(multiple) and multiple >= 0, "a whole number, 0 or more")
+        layers = self.single_precision
+        ok = isinstance(layers, tuple) and all(isinstance(layer, str) for layer in layers)
+        self._demand("single_precision", ok, "a list of names")
         self._demand("config", isinstance(self.config, dict), "an object")
         for name in ("miou", "ece_before", "ece_after", "agreement"):
             scores = getattr(self, name)
-            ok = isinstance(scores, dict) and all(map(_is_number, scores.values()))
-            self._demand(name, ok, "an object of numbers")
-        self._demand("calibration", _is_calibration(self.calibration), "a method and its parameters")
+            test = _is_number if name == "agreement" else _is_share
+            ok = isinstance(scores, dict) and all(map(test, scores.values()))
+            self._demand(name, ok, f"an object of numbers{'' if name == 'agreement' else ', 0…1'}")
         ok = isinstance(self.reliability, dict) and all(map(_is_table, self.reliability.values()))
         self._demand("reliability", ok, f"tables of {', '.join(RELIABILITY)}, 0…1, of equal lengths")
 
@@ -149,8 +165,13 @@ class ModelCard:
         self._demand("expected_accuracy", ok, "ranges within 0…1")
 
         names, palette = self.class_names, self.palette
-        ok = isinstance(names, tuple) and len(names) > 0 and all(isinstance(n, str) for n in names)
-        self._demand("class_names", ok, "a list of names")
+        ok = isinstance(names, tuple) and len(names) > 1 and all(map(_is_name, names))
+        self._demand("class_names", ok, "a list of at least two names, none of them empty")
+        alike = same_names(names)
+        if alike:
+            raise CardError(f"the model card names two classes {' and '.join(map(repr, alike))}")
+        ok = _is_calibration(self.calibration, len(names))
+        self._demand("calibration", ok, f"a method and its parameters, one or {len(names)} numbers each")
         ok = isinstance(palette, tuple) and all(_is_triple(colour, _is_byte) for colour in palette)
         self._demand("palette", ok, "a list of RGB colours, 0…255")
         if len(palette) != len(names):
@@ -167,19 +188,6 @@ _TEXTS: Final = (
     *("name", "dataset", "package_version", "created", "config_hash", "limitations"),
     *("digest", "digest_method"),
 )
-_OPTIONAL: Final = {
-    "digest",
-    "digest_method",
-    "limitations",
-    "padding_multiple",
-    "miou",
-    "ece_before",
-    "ece_after",
-    "agreement",
-    "calibration",
-    "reliability",
-    "expected_accuracy",
-}
 
 
 def _freeze(value: Any) -> Any:
@@ -208,16 +216,68 @@ def _is_range(value: Any) -> bool:
     )
 
 
+def _is_share(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= 1
+
+
+def _is_offset(value: Any) -> bool:
+    return _is_number(value) and -1 <= value <= 1
+
+
+def _is_spread(value: Any) -> bool:
+    return _is_number(value) and 0 < value <= 1
+
+
+def _is_text(value: Any) -> bool:
+    """Return whether a value is text that can be written; JSON can hold halves of characters."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_name(value: Any) -> bool:
+    """Return whether a value is text of one line that is not empty."""
+    return isinstance(value, str) and value.isprintable() and value.strip() != ""
+
+
+def same_names(names: Sequence[str]) -> list[str]:
+    """Return two names that ROS parameters cannot tell apart, spaces being underscores there; or nothing."""
+    seen: dict[str, str] = {}
+    for name in names:
+        key = name.strip().replace(" ", "_")
+        if key in seen:
+            return [seen[key], name]
+        seen[key] = name
+    return []
+
+
 def _is_triple(value: Any, is_item: Callable[[Any], bool]) -> bool:
     return isinstance(value, tuple) and len(value) == 3 and all(map(is_item, value))
 
 
-def _is_calibration(value: Any) -> bool:
-    """Return whether a value names a calibration method with its parameters, or is empty."""
-    if not isinstance(value, dict):
+def _is_calibration(value: Any, classes: int) -> bool:
+    """Return whether a value names a calibration method with its parameters, or is empty.
+
+    A parameter is a number, or one for each class; temperatures are above 0.
+    """
+    if value == {}:
+        return True
+    if not isinstance(value, dict) or not isinstance(value.get("method"), str):
         return False
-    described = isinstance(value.get("method"), str) and isinstance(value.get("parameters"), dict)
-    return described or not value
+    parameters = value.get("parameters")
+    if not isinstance(parameters, dict):
+        return False
+    for name, found in parameters.items():
+        numbers = found if isinstance(found, list) else [found]
+        if not all(map(_is_number, numbers)) or (isinstance(found, list) and len(found) != classes):
+            return False
+        if name.startswith("temperature") and min(numbers) <= 0:
+            return False
+    return True
 
 
 def _is_table(value: Any) -> bool:
@@ -228,4 +288,4 @@ def _is_table(value: Any) -> bool:
     if len({len(column) for column in columns}) != 1:
         return False
     cells = itertools.chain.from_iterable(columns)
-    return all(cell is None or (_is_number(cell) and 0 <= cell <= 1) for cell in cells)
+    return all(cell is None or _is_share(cell) for cell in cells)

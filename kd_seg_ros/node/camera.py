@@ -42,7 +42,6 @@ class CameraSubscription:
         self._type = CompressedImage if compressed else Image
         self._reliability = reliability
         self._images: Subscription | None = None
-        self._lost_events = 0
         self._gaps = LostMessageCounter()
         self._infos: Subscription | None = None
         self.info: CameraInfo | None = None
@@ -62,7 +61,7 @@ class CameraSubscription:
         The middleware reports what best-effort publishers lost; what a reliable one gave up shows as gaps in
         the numbers of the messages.
         """
-        return max(self._lost_events, self._gaps.missing)
+        return max(self._gaps.reported, self._gaps.missing)
 
     @property
     def subscribed(self) -> bool:
@@ -141,7 +140,7 @@ class CameraSubscription:
         self._on_image(message)
 
     def _on_lost(self, event: Any) -> None:
-        self._lost_events += event.total_count_change
+        self._gaps.report(event.total_count_change)
 
     def _on_info(self, info: CameraInfo) -> None:
         self.info = info

@@ -12,6 +12,7 @@ shutdown        the same from any state
 from __future__ import annotations
 
 import gc
+from collections.abc import Sequence
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
@@ -20,8 +21,8 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.node.diagnostics_publisher import DiagnosticsPublisher
-from kd_seg_ros.node.parameter_declaration import declare_parameters, read_parameters, refusal
-from kd_seg_ros.node.qos_overrides import check_overrides
+from kd_seg_ros.node.given_parameters import given_parameters
+from kd_seg_ros.node.parameter_declaration import read_parameters, refusal
 from kd_seg_ros.node.ros_log_handler import forward_logs
 from kd_seg_ros.node.segmentation import Segmentation
 
@@ -39,15 +40,15 @@ class LifecycleSegmentationNode(LifecycleNode):
     failure = ""
     """Always empty: a managed node outlives the failure of its network."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, arguments: Sequence[str] = ()) -> None:
         """Declare the parameters and wait to be configured.
 
+        :param arguments: the whole command line, whose parameter files are looked at.
         :raises UserError: for a parameter that cannot be used.
         """
         super().__init__(name)
         forward_logs(self.get_logger())
-        declare_parameters(self, fixed=False)
-        check_overrides(self)
+        given_parameters(self, arguments, fixed=False)
         self.segmentation: Segmentation | None = None
         """The parts of the node while it is configured."""
         self._given_up = False

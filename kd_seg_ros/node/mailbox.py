@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Condition
 from typing import Generic, TypeVar
 
@@ -24,10 +25,19 @@ class Mailbox(Generic[T]):
             self._changed.notify()
             return overwritten
 
-    def take(self) -> T | None:
-        """Wait for an item and take it; return None as soon as the mailbox is closed, full or not."""
+    def take(self, wait_for_next: Callable[[T], float] | None = None) -> T | None:
+        """Wait for an item and take it; return None as soon as the mailbox is closed, full or not.
+
+        :param wait_for_next: returns for how many seconds to wait for another item instead of the one that is
+            there. Whichever is there then is taken.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._slot or self._closed)
+            if wait_for_next is not None and not self._closed:
+                there = self._slot[0]
+                self._changed.wait_for(
+                    lambda: self._closed or self._slot[0] is not there, wait_for_next(there)
+                )
             return None if self._closed else self._slot.pop()
 
     def close(self) -> None:

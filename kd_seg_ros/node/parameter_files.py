@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,11 +26,9 @@ def files_without(arguments: Sequence[str], node: str) -> list[str]:
         names = sections(path)
         if names is None or any(applies(name, node) for name in names):
             continue
-        short = node.rpartition("/")[2]
         has = f"it has {_enumeration(names)}" if names else "it has no section at all"
         sentences.append(
-            f"{path} has nothing for this node, {node}; {has}: name the section {short!r} "
-            f"(in a namespace {node!r}) or '/**'"
+            f"{path} has nothing for this node, {node}; {has}: name the section {node!r} or '/**'"
         )
     return sentences
 
@@ -38,7 +37,7 @@ def parameter_files(arguments: Sequence[str]) -> list[str]:
     """Return the files named by ``--params-file`` between ``--ros-args`` and ``--``."""
     files = []
     inside = False
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in pairwise(arguments):
         if word == "--ros-args":
             inside = True
         elif word == "--":

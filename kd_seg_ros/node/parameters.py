@@ -49,9 +49,15 @@ class Parameters:
         choices=tuple(PROVIDERS),
     )
     cuda_graph: bool = _parameter(
-        False,
+        True,
         "With provider cuda: record the GPU's work for one frame and replay it, which spares launching "
-        "hundreds of kernels. Not for model files of open size.",
+        "hundreds of kernels. Where a model file does not allow it, as one of open size, it is run without.",
+    )
+    threads: int = _parameter(
+        0,
+        "Threads that compute on the CPU, on the cores that the process is allowed on. 0: one for each of "
+        "these cores.",
+        limits=(0, 1024),
     )
     compressed: bool = _parameter(
         False, "Subscribe to image/compressed (sensor_msgs/CompressedImage) instead of image."
@@ -67,6 +73,12 @@ class Parameters:
         "auto: subscribe to the camera, and run the network, only while somebody listens to an output. "
         "always: run on every image.",
         choices=("auto", "always"),
+    )
+    wait_for_fresher_image: bool = _parameter(
+        True,
+        "Where images come faster than the network takes them: let an image pass that has waited for more "
+        "than half a camera period, if the next is due in less. The oldest results are fresher by about a "
+        "fifth, and there are about a tenth fewer.",
     )
     confidence_encoding: str = _parameter(
         MONO8,

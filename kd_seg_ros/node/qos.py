@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
@@ -20,6 +20,10 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
 
+DEPTH: Final = 5
+"""Messages that an output keeps for subscribers that have lost a part of one. With 1 a message is replaced
+before the lost part is asked for: a subscriber reports a loss when it hears of the next message."""
+
 
 def output_name(node: Node, topic: OutputTopic) -> str:
     """Return the full name of an output, after remapping.
@@ -35,14 +39,15 @@ def output_name(node: Node, topic: OutputTopic) -> str:
 
 
 def create_output(node: Node, topic: OutputTopic) -> Publisher:
-    """Publish a topic reliably, depth 1; ``qos_overrides.<topic>.publisher.*`` parameters may change that.
+    """Publish a topic reliably; ``qos_overrides.<topic>.publisher.*`` parameters may change that.
 
     :raises UserError: if such a parameter cannot be used.
     :raises ImportError: where the package of the message's type is not installed.
     """
     message_type = message_class(topic)
     durability = DurabilityPolicy.TRANSIENT_LOCAL if topic.latched else DurabilityPolicy.VOLATILE
-    profile = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
+    depth = 1 if topic.latched else DEPTH
+    profile = QoSProfile(depth=depth, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
     overriding = QoSOverridingOptions.with_default_policies()
     name = output_name(node, topic)
     try:

@@ -96,8 +96,7 @@ class Reporting:
         activity, now = self._activities.now, time.monotonic()
         patience = self._limits().no_image_s
         waited = 0 < patience < now - self._activities.since
-        silence = now - self._activities.last_image
-        self._tell_of_silence(activity is Activity.RUNNING and 0 < patience < silence, silence)
+        self._tell_of_silence(activity is Activity.RUNNING, now - self._activities.last_image, patience)
         self._tell_of_rejections()
         self._tell_of_pause(activity is Activity.PAUSED and waited)
         self._tell_of_idleness(activity is Activity.IDLE and waited)
@@ -105,12 +104,13 @@ class Reporting:
         self._tell_of_stamps()
         self._tell_of_namesakes()
 
-    def _tell_of_silence(self, silent: bool, seconds: float) -> None:
+    def _tell_of_silence(self, running: bool, seconds: float, patience: float) -> None:
         lasted, topic = self._silent.lasts, self._camera.topic
+        silent = running and 0 < patience < seconds
         reason = self._cause() if silent else ""
         if self._silent.due(reason):
             self._logger.warning(f"no image on {topic} for {seconds:.0f} s: {reason}")
-        if lasted and not silent:
+        if lasted and running and not silent:
             self._logger.info(f"images come on {topic}")
 
     def _tell_of_rejections(self) -> None:

@@ -23,7 +23,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import SetBool
 
-from kd_seg_ros.common.share import share_path
+from kd_seg_ros.common.share import default_model
 from kd_seg_ros.common.topics import SET_ENABLED
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.node.camera import CameraSubscription
@@ -35,7 +35,6 @@ from kd_seg_ros.node.reporting import Activities, Reporting
 from kd_seg_ros.node.threshold_parameters import ThresholdParameters
 from kd_seg_ros.node.worker import SegmentationWorker
 
-DEMO_MODEL: Final = "resource/demo_student.onnx"
 WATCH_PERIOD_S: Final = 0.25
 """Seconds between two looks at who listens and which cameras publish."""
 LOOK_PERIOD_S: Final = 1.0
@@ -69,8 +68,13 @@ class Segmentation:
         self._enabled = True
         self._was_wanted = False
         self._activities = Activities()
-        self._model = Path(settings.model).expanduser() if settings.model else share_path(DEMO_MODEL)
-        self._engine = Engine(self._model, settings.provider, cuda_graph=settings.cuda_graph)
+        self._model = Path(settings.model).expanduser() if settings.model else default_model()
+        self._engine = Engine(
+            self._model,
+            settings.provider,
+            cuda_graph=None if settings.cuda_graph else False,  # None: wherever it is possible
+            threads=settings.threads,
+        )
         self._engine.warm_up()
         with ExitStack() as undo:
             self._make_parts(undo)

@@ -19,12 +19,12 @@ from rclpy.node import Node
 from rclpy.utilities import remove_ros_args
 
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.fast_dds import prepare_large_images
 from kd_seg_ros.common.parser import Parser
+from kd_seg_ros.common.shared_memory import remove_leftovers
 from kd_seg_ros.node.diagnostics_publisher import DiagnosticsPublisher
+from kd_seg_ros.node.given_parameters import given_parameters
 from kd_seg_ros.node.lifecycle_node import LifecycleSegmentationNode
-from kd_seg_ros.node.parameter_declaration import declare_parameters
-from kd_seg_ros.node.parameter_files import files_without
-from kd_seg_ros.node.qos_overrides import check_overrides
 from kd_seg_ros.node.ros_log_handler import forward_logs
 from kd_seg_ros.node.segmentation import Segmentation
 from kd_seg_ros.node.signals import ForcedEnd, end_on_hangup
@@ -36,15 +36,15 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 class SegmentationNode(Node):
     """Segments from its start to its end."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, arguments: Sequence[str] = ()) -> None:
         """Open the model and all topics; the worker runs from here on.
 
+        :param arguments: the whole command line, whose parameter files are looked at.
         :raises UserError: for a parameter or a model that cannot be used.
         """
         super().__init__(name)
         forward_logs(self.get_logger())
-        settings = declare_parameters(self)
-        check_overrides(self)
+        settings = given_parameters(self, arguments)
         diagnostics = DiagnosticsPublisher(self)
         self.segmentation = Segmentation(self, settings, diagnostics, self.context.try_shutdown)
         self.segmentation.activate()
@@ -128,10 +128,18 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     :param options: of :func:`_parser`; with ``expect_frames`` it is an error if no frame has been segmented.
     :param arguments: the whole command line.
     """
+    removed = remove_leftovers()
     executor = SingleThreadedExecutor()  # first: made after a signal, it would complain of its clean-up
-    node = LifecycleSegmentationNode(NAME) if options.lifecycle else SegmentationNode(NAME)
-    for sentence in files_without(arguments, node.get_fully_qualified_name()):
-        node.get_logger().warning(sentence)
+    prepared = prepare_large_images()  # Fast DDS reads its settings when the first node is made
+    kind = LifecycleSegmentationNode if options.lifecycle else SegmentationNode
+    node = kind(NAME, arguments)
+    if prepared:
+        node.get_logger().info(prepared)
+    if removed.segments:
+        node.get_logger().info(
+            f"removed from /dev/shm what {removed.segments} killed processes had left: "
+            f"{removed.megabytes:.0f} MB"
+        )
     try:
         rclpy.spin(node, executor=executor)
     except Exception:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kd_seg_ros.common.fast_dds import large_image_remedy
+from kd_seg_ros.common.ros_environment import DOMAIN
 from kd_seg_ros.common.shared_memory import NEEDED
 from kd_seg_ros.common.suggest import nearest
 from kd_seg_ros.common.topics import COMPRESSED
@@ -22,7 +23,7 @@ NAMED_AT_MOST: Final = 4
 LARGE_SEGMENT: Final = 8 * 2**20
 """Bytes from which another process' segment was made for large images; Fast DDS' default is 0.5 MB."""
 USUAL: Final = {
-    "ROS_DOMAIN_ID": ("", "0"),
+    DOMAIN: ("", "0"),
     "RMW_IMPLEMENTATION": ("",),
     "ROS_LOCALHOST_ONLY": ("", "0"),
     "ROS_AUTOMATIC_DISCOVERY_RANGE": ("", "SUBNET"),
@@ -103,14 +104,15 @@ def _elsewhere(seen: Surroundings) -> str:
         best = first[0]
         more = "" if best in _of_type(seen, RAW_TYPE) else " compressed:=true"
         return f"images are published on {_list(first)}: remap the image topic, as by image:={best}{more}"
-    settings = ", ".join([*unusual_settings(seen.environment), seen.middleware])
     if seen.other_nodes:
         return (
             f"no image topic is published, though {seen.other_nodes} other nodes are seen: start the camera"
         )
+    settings = [setting for setting in unusual_settings(seen.environment) if not setting.startswith(DOMAIN)]
+    domain = f"{DOMAIN}={seen.environment.get(DOMAIN) or 0}"
     return (
-        f"no other node is seen at all: start the camera, with the settings of this process ({settings}; "
-        f"ROS_DOMAIN_ID={seen.environment.get('ROS_DOMAIN_ID') or 0})"
+        "no other node is seen at all: start the camera, with the settings of this process "
+        f"({', '.join([domain, *settings, seen.middleware])})"
     )
 
 

@@ -15,8 +15,8 @@ from kd_seg_ros.common.decode import view_compressed, view_image
 from kd_seg_ros.common.picture import DecodeError
 from kd_seg_ros.inference.drift import DriftMonitor
 from kd_seg_ros.inference.engine import Engine, EngineError
-from kd_seg_ros.inference.thresholds import apply_min_confidence
 from kd_seg_ros.node.camera import CameraSubscription
+from kd_seg_ros.node.camera_rhythm import CameraRhythm
 from kd_seg_ros.node.frame_statistics import FrameStatistics
 from kd_seg_ros.node.mailbox import Mailbox
 from kd_seg_ros.node.outputs import Outputs
@@ -76,6 +76,8 @@ class SegmentationWorker:
         """The images rejected since the last good one; replaced as a whole."""
         self.recovery = Recovery(engine, node.get_logger().error)
         """Starts the engine again after a failure, and says what it is doing."""
+        self._rhythm = CameraRhythm()
+        self._wait_for_fresher = settings.wait_for_fresher_image
         self._mailbox: Mailbox[tuple[float, Image | CompressedImage]] = Mailbox()
         self._thread: Thread | None = None
 
@@ -99,15 +101,20 @@ class SegmentationWorker:
         :param arrival: when it came, in seconds of ``time.monotonic``.
         """
         self.statistics.count("received")
+        self._rhythm.note(arrival)
         if self._mailbox.put((arrival, message)):
             self.statistics.count("overwritten")
 
     def _work(self) -> None:
         while not self.recovery.given_up:
-            item = self._mailbox.take()
+            item = self._mailbox.take(self._wait_for_next)
             if item is None or not self._try(*item):
                 return
         self._on_given_up()
+
+    def _wait_for_next(self, item: tuple[float, Image | CompressedImage]) -> float:
+        """Return for how many seconds to wait for a fresher image than the one that has come."""
+        return self._rhythm.wait_for_next(item[0], time.monotonic()) if self._wait_for_fresher else 0.0
 
     def _try(self, arrival: float, message: Image | CompressedImage) -> bool:
         """Segment a frame, or count and report why not; return whether to go on."""
@@ -141,9 +148,8 @@ class SegmentationWorker:
 
         # The network writes into the bytes of the messages; publishing copies nothing.
         buffers = self._outputs.buffers(size)
-        self._engine.segment(picture.pixels, bgr=picture.bgr, out=buffers)
-        ignore_id = self._engine.card.ignore_id
-        apply_min_confidence(buffers.mask, buffers.confidence, self._thresholds.levels, ignore_id)
+        levels = self._thresholds.levels
+        self._engine.segment(picture.pixels, bgr=picture.bgr, out=buffers, min_confidence=levels)
         inferred = time.monotonic()
 
         self._outputs.publish(message.header, self._camera.info)

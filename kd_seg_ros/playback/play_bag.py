@@ -23,8 +23,10 @@ from kd_seg_ros.bags.reading import (
     not_among,
     open_bag,
 )
+from kd_seg_ros.common.allocator import keep_large_blocks
 from kd_seg_ros.common.command_line import run_command
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.fast_dds import prepare_large_images
 from kd_seg_ros.common.stop_request import StopRequest
 from kd_seg_ros.playback import keyboard
 from kd_seg_ros.playback.keyboard import Keyboard
@@ -38,7 +40,8 @@ if TYPE_CHECKING:
     from rclpy.node import Node
     from rclpy.publisher import Publisher
     from rosbags.interfaces import Connection
-    from rosbags.rosbag2 import Reader
+
+    from kd_seg_ros.bags.bag_reader import BagReader
 
 __all__ = ["add_arguments", "main", "run"]
 
@@ -53,13 +56,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Play the bag until its end or a signal; return 0."""
+    """Play the bag until its end or a signal; return 0, or 1 if a file of it was left out."""
     with open_bag(args.bag) as reader:
         _run(reader, args)
-    return 0
+        return 1 if reader.left_out else 0
 
 
-def _run(reader: Reader, args: argparse.Namespace) -> None:
+def _run(reader: BagReader, args: argparse.Namespace) -> None:
     stop = StopRequest()
     connections = chosen_connections(reader, _topics(reader, args.topics))
     if args.clock is not None:
@@ -70,6 +73,7 @@ def _run(reader: Reader, args: argparse.Namespace) -> None:
     sys.setswitchinterval(_SWITCH_S)
     with ExitStack() as stack:
         table = _create(args.timing, stack)
+        prepared = prepare_large_images()
         node = _start_ros([*remapping, *args.ros_arguments], stack)
         publishers = create_publishers(node, connections, overrides)
         connections = [c for c in connections if c.topic in publishers]
@@ -78,6 +82,8 @@ def _run(reader: Reader, args: argparse.Namespace) -> None:
         stack.callback(ahead.close)
         keys = stack.enter_context(Keyboard(not args.disable_keyboard_controls))
         say = _silent if args.quiet else node.get_logger().info
+        if prepared:
+            say(prepared)
         player = Player(lambda m: publishers[m.topic].publish(m.raw), keys, clock, stop, say)
         if table is not None:
             stack.callback(player.timing.write, table)
@@ -90,7 +96,7 @@ def _run(reader: Reader, args: argparse.Namespace) -> None:
         say(player.timing.summary())
 
 
-def _topics(reader: Reader, wanted: Sequence[str] | None) -> list[str] | None:
+def _topics(reader: BagReader, wanted: Sequence[str] | None) -> list[str] | None:
     """Return the topics to play; an image topic may be named with or without ``/compressed``."""
     if wanted is None:
         return None
@@ -119,22 +125,25 @@ def _play(player: Player, ahead: ReadAhead, begin: int, args: argparse.Namespace
 
 
 def _rounds(
-    reader: Reader, connections: Sequence[Connection], begin: int, end: int, loop: bool
+    reader: BagReader, connections: Sequence[Connection], begin: int, end: int, loop: bool
 ) -> Iterator[Recorded | None]:
     """Yield the messages from ``begin`` to before ``end``, and None after each round.
 
     First come the messages that latched topics held at ``begin``: whoever starts in the middle needs them.
     """
     yield from _held(reader, connections, begin)
+    # Where all of the bag is played, it is noticed at the end if messages are missing.
+    start = None if begin == reader.start_time else begin
+    stop = None if end == reader.end_time else end
     while True:
-        for connection, stamp, raw in messages(reader, connections, begin, end):
+        for connection, stamp, raw in messages(reader, connections, start, stop):
             yield Recorded(connection.topic, stamp, raw)
         yield None
         if not loop:
             return
 
 
-def _held(reader: Reader, connections: Sequence[Connection], begin: int) -> list[Recorded]:
+def _held(reader: BagReader, connections: Sequence[Connection], begin: int) -> list[Recorded]:
     latched = [c for c in connections if is_latched([c])]
     if begin == reader.start_time or not latched:
         return []
@@ -145,7 +154,7 @@ def _held(reader: Reader, connections: Sequence[Connection], begin: int) -> list
     return [message for kept in last.values() for message in kept]
 
 
-def _part(reader: Reader, args: argparse.Namespace) -> tuple[int, int]:
+def _part(reader: BagReader, args: argparse.Namespace) -> tuple[int, int]:
     """Return the bag times (ns) between which to play."""
     begin = reader.start_time + round(args.start_offset * 1e9)
     if begin >= reader.end_time:
@@ -156,7 +165,7 @@ def _part(reader: Reader, args: argparse.Namespace) -> tuple[int, int]:
     return begin, min(begin + round(args.playback_duration * 1e9) + 1, reader.end_time)
 
 
-def _remapping(reader: Reader, rules: Sequence[str]) -> list[str]:
+def _remapping(reader: BagReader, rules: Sequence[str]) -> list[str]:
     """Turn ``old:=new`` into arguments of ROS."""
     topics = {c.topic for c in reader.connections} | {"/clock"}
     for rule in rules:
@@ -186,6 +195,7 @@ def _start_ros(argv: list[str], stack: ExitStack) -> Node:
 
     stack.callback(rclpy.try_shutdown)
     try:
+        keep_large_blocks()
         rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:  # its classes for wrong arguments differ between releases
         raise UserError(f"ROS 2 did not start, see --ros-args: {first_line(error)}") from error

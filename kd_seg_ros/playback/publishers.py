@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.playback.message_types import message_class
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -29,25 +29,30 @@ _POLICIES: Final = {
 def create_publishers(
     node: Node, connections: Sequence[Connection], overrides: Overrides
 ) -> dict[str, Publisher]:
-    """Create a publisher per topic; one whose message type is not installed is left out with a warning.
+    """Create a publisher per topic; those whose message types are not installed are left out with a warning.
 
     :raises UserError: if none is left.
     """
     publishers: dict[str, Publisher] = {}
+    missing: dict[str, str] = {}
     for connection in connections:
         topic = connection.topic
-        if topic in publishers:
+        if topic in publishers or topic in missing:
             continue
-        try:
-            package, _, name = connection.msgtype.split("/")
-            message_class = getattr(importlib.import_module(f"{package}.msg"), name)
-        except (ImportError, AttributeError, ValueError):
-            node.get_logger().warning(f"{topic} is left out: its type {connection.msgtype} is not installed")
+        kind = message_class(connection.msgtype)
+        if kind is None:
+            missing[topic] = connection.msgtype
             continue
         profile = quality_of_service([c for c in connections if c.topic == topic], overrides.get(topic, {}))
-        publishers[topic] = node.create_publisher(message_class, topic, profile)
+        publishers[topic] = node.create_publisher(kind, topic, profile)
+    listed = ", ".join(f"{topic} ({msgtype})" for topic, msgtype in missing.items())
     if not publishers:
-        raise UserError("none of the bag's topics can be published: install their message packages")
+        raise UserError(
+            f"none of the bag's topics can be published: install the message packages of {listed}; those "
+            "in the current folder do not count"
+        )
+    if missing:
+        node.get_logger().warning(f"left out, since their message types are not installed: {listed}")
     return publishers
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from rosbags.interfaces import ConnectionExtRosbag2
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import StoragePlugin
 
 from distill.drives.drive import Drive
 from kd_seg_ros.bags.headers import read_header
@@ -18,6 +18,7 @@ from kd_seg_ros.bags.making import RecordingSettings, make_bag
 from kd_seg_ros.bags.messages import METADATA_VERSION, STORE
 from kd_seg_ros.bags.pictures import image_files
 from kd_seg_ros.bags.reading import messages, open_bag
+from kd_seg_ros.bags.writing import BagWriter
 from kd_seg_ros.common.errors import UserError
 
 _IMAGE_HERTZ: Final = 10.0
@@ -54,7 +55,7 @@ def write_image_bag(folder: Path, path: Path, limit: int | None = None) -> None:
 def excerpt(drive: Drive, limit: int, path: Path) -> Drive:
     """Write the first ``limit`` frames of a drive, with their labels, into a new bag; return that drive."""
     kept = dict(islice(drive.frames.items(), limit))
-    writer = Writer(path, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
+    writer = BagWriter(path, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP)
     with open_bag(drive.bag) as reader, writer:
         sources = [c for c in reader.connections if c.topic in (drive.topic, drive.labels_topic)]
         copies = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -27,10 +28,12 @@ def script() -> Any:
     return module
 
 
-def test_one_run(script: Any) -> None:
+@pytest.mark.parametrize(("image", "channels"), [("rgb8", 3), ("mono8", 1)])
+def test_one_run(script: Any, image: str, channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", dict(os.environ))  # it unsets what other tests need
     arguments = argparse.Namespace(frames=4, hertz=20.0, size="30x40")
-    result = script._run(script.Setting("as it comes", {}, False, "RELIABLE"), arguments)
-    assert result["megabytes"] == 30 * 40 * 3 / 1e6
+    result = script._run(script.Setting("as it comes", {}, image, "RELIABLE"), arguments)
+    assert result["megabytes"] == 30 * 40 * channels / 1e6
     # With depth 1 a frame may replace one that a busy subscriber has not fetched yet; never the last one.
     assert 1 <= result["arrived"] <= 4
     assert 0 < result["p50"] <= result["p99"]
@@ -40,17 +43,20 @@ def test_one_run(script: Any) -> None:
 
 def test_settings(script: Any, tmp_path: Path) -> None:
     from kd_seg_ros.common.fast_dds import MEMORY, PROFILES
+    from kd_seg_ros.node.qos import DEPTH
 
     rows = list(script.settings(tmp_path))
-    assert len(rows) == len({(row.transport, row.jpeg, row.reliability) for row in rows}) == 12
+    kinds = {(row.transport, row.image, row.reliability, row.depth) for row in rows}
+    assert len(rows) == len(kinds) == 16
+    assert {row.depth for row in rows if row.image == "mono8"} == {1, DEPTH}
     for row in rows:
         for name in row.environment:
             assert name in (*PROFILES, *MEMORY)
         files = [Path(value) for name, value in row.environment.items() if name in PROFILES]
         assert len(files) == (row.transport != "as it comes")
         for file in files:
-            kinds = {e.text for e in ElementTree.parse(file).iter() if e.tag.endswith("}type")}
-            assert kinds == ({"UDPv4"} if row.transport.startswith("UDP") else {"UDPv4", "SHM"})
+            transports = {e.text for e in ElementTree.parse(file).iter() if e.tag.endswith("}type")}
+            assert transports == ({"UDPv4"} if row.transport.startswith("UDP") else {"UDPv4", "SHM"})
 
 
 def test_table(script: Any) -> None:
@@ -75,7 +81,7 @@ def test_table(script: Any) -> None:
         {"publisher_cpu": 0.2, "subscriber_cpu": 0.2, "megabytes": 6.2, "arrived": 4, "p50": 7.0, "p99": 9.0},
     ]
     none = [{**runs[1]}]
-    rows = [script.Setting("a", {}, False, "BEST_EFFORT"), script.Setting("b", {}, True, "RELIABLE")]
+    rows = [script.Setting("a", {}, "rgb8", "BEST_EFFORT"), script.Setting("b", {}, "jpeg", "RELIABLE", 5)]
     table = script._table(rows, [runs, none], argparse.Namespace(frames=10)).splitlines()
-    assert table[2] == "| a | rgb8, 6.20 MB | best effort | 40 % | 6.0 ms | 9.0 ms | 20 % | 20 % |"
-    assert table[3] == "| b | JPEG, 6.20 MB | reliable | 0 % | – | – | 30 % | 20 % |"
+    assert table[2] == "| a | rgb8, 6.20 MB | best effort | 1 | 40 % | 6.0 ms | 9.0 ms | 20 % | 20 % |"
+    assert table[3] == "| b | jpeg, 6.20 MB | reliable | 5 | 0 % | – | – | 30 % | 20 % |"

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from kd_seg_ros.common.classes import CLASS_NAMES, IGNORE_ID, PALETTE
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.contract import CHANNELS, CONFIDENCE, IMAGE, MASK, METADATA_KEY, OPSET, PROBABILITY
+from kd_seg_ros.inference.digest import seal, to_be_sealed
 
 
 def card(height: int, width: int, **overrides: Any) -> ModelCard:
@@ -125,6 +126,6 @@ def write_tiny_model(
 ) -> Path:
     """Write the model for images of ``height`` × ``width``, or for any size; return its path."""
     sides: tuple[int | str, int | str] = ("height", "width") if dynamic else (height, width)
-    text = card(height, width, **card_overrides).to_json()
-    onnx.save(build(*sides, text, channels, fragile), str(path))
+    text = to_be_sealed(card(height, width, **card_overrides)).to_json()
+    Path(path).write_bytes(seal(build(*sides, text, channels, fragile).SerializeToString()))
     return Path(path)

@@ -14,6 +14,7 @@ import yaml
 from acdc_tree import write_acdc, write_png
 from demo_drive import ROOT, read_bag, stamp_of
 from numpy.typing import NDArray
+from PIL import Image
 from rosbags.rosbag2 import Reader
 
 from distill.commands.make_bag import main
@@ -172,9 +173,12 @@ def test_labels_of_acdc(tmp_path: Path) -> None:
         ("none", [], "none: no such folder"),
         ("empty", [], "no .png, .jpg, .jpeg files in it"),
         ("notes.txt", [], "neither a folder of images nor a video"),
-        ("broken", [], "x.png: not a readable image"),
+        ("broken", [], "x.png: the compressed image"),
         ("broken", ["--compressed"], "x.png: the compressed image"),
-        ("deep", ["--compressed"], "1.png: "),
+        ("deep", [], "1.png: the PNG has more than 8 bits per channel"),
+        ("deep", ["--compressed"], "1.png: the PNG has more than 8 bits per channel"),
+        ("good", ["--max-image-megapixels", "0.0001"], "1.png: an image of 20×12 is above the limit"),
+        ("good", ["--white-level", "65536"], "must be a whole number within 1…65535, not 65536"),
         ("dates", [], "20240102030406.png: a stamp of"),
         ("good", ["--calibration", "none.yaml"], "--calibration none.yaml cannot be read"),
         ("good", ["--calibration", "{p}/half.yaml"], "not a file of camera_calibration: 'distortion_model'"),
@@ -269,3 +273,27 @@ def test_play_bag_plays_it(tmp_path: Path) -> None:
         np.testing.assert_array_equal(pixels(message), noise(number))
         stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
         assert stamp == START + number * 10**8
+
+
+@pytest.mark.parametrize("number", [3, 6])
+def test_files_that_exif_calls_turned_are_upright_raw_and_compressed(tmp_path: Path, number: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = number
+    smooth = cv2.resize(noise(1), (400, 240), interpolation=cv2.INTER_CUBIC)
+    (tmp_path / "in").mkdir()
+    Image.fromarray(smooth).save(tmp_path / "in" / "0.jpg", exif=exif, quality=95)
+    Image.fromarray(smooth).save(tmp_path / "in" / "1.jpg", quality=95)
+    assert run(tmp_path / "in", tmp_path / "raw") == 0
+    assert run(tmp_path / "in", tmp_path / "small", "--compressed") == 0
+    raw = read_bag(tmp_path / "raw")
+    small = read_bag(tmp_path / "small")
+    upright = np.rot90(smooth, 2 if number == 3 else -1)
+    infos = small["/camera/camera_info"]
+    packed_images = small[f"{CAMERA}/compressed"]
+    for wanted, message, packed, info in zip(
+        (upright, smooth), raw[CAMERA], packed_images, infos, strict=True
+    ):
+        assert np.abs(pixels(message).astype(int) - wanted).mean() < 4
+        np.testing.assert_array_equal(decode_compressed(packed), pixels(message))
+        assert (info.height, info.width) == wanted.shape[:2]
+    assert small[f"{CAMERA}/compressed"][1].data.tobytes() == (tmp_path / "in" / "1.jpg").read_bytes()

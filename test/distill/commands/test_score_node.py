@@ -26,6 +26,7 @@ from demo_drive import (
 )
 from tiny_model import write_tiny_model
 
+from distill.commands import score_node
 from distill.commands.score_node import main
 from kd_seg_ros.inference.engine import Engine
 
@@ -151,8 +152,15 @@ def complaint(capsys: pytest.CaptureFixture[str], bag: Path, *options: object, s
     return line
 
 
+def test_the_demo_student_unless_told_otherwise(
+    bag: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert score_node.default_model().name == "demo_student.onnx"
+    monkeypatch.setattr(score_node, "default_model", lambda: Path("another.onnx"))
+    assert "another.onnx: no such model file" in complaint(capsys, bag, status=2)
+
+
 def test_mistakes(tmp_path: Path, model: Path, bag: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "--model FILE is needed, or --attach" in complaint(capsys, bag, status=2)
     given = ["--model", model]
     assert "--rate has no meaning" in complaint(capsys, bag, *given, "--lock-step", "--rate", 2, status=2)
     assert "exists already" in complaint(capsys, bag, *given, "--recording", tmp_path, status=2)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from acdc_tree import write_acdc, write_png
-from demo_drive import CONDITIONS, PERIOD, START, frame, image_message, write_drive, write_messages
+from demo_drive import CONDITIONS, PERIOD, START, frame, image_message, read_bag, write_drive, write_messages
 from known_scores import known_scores
 from sklearn.metrics import jaccard_score
 from tiny_model import expected, write_tiny_model
@@ -118,6 +118,28 @@ def test_scores_of_all_classes_come_from_a_second_run(
     masks = np.where(confidence / 255 < 0.5, 255, masks)[valid]
     iou = jaccard_score(labels[valid], masks, labels=range(19), average=None)
     assert scores["miou"] == pytest.approx(iou.mean(), abs=1e-9)
+
+
+@pytest.mark.parametrize("degrees", [90, 180])
+def test_a_camera_mounted_turned_is_scored_as_one_that_stands_upright(
+    tmp_path: Path, model: Path, degrees: int
+) -> None:
+    entries = []
+    for number in range(3):
+        upright_image, upright_labels = frame(number)
+        image = np.ascontiguousarray(np.rot90(upright_image, degrees // 90))
+        labels = np.ascontiguousarray(np.rot90(upright_labels, degrees // 90))
+        entries.append((CAMERA, START + number, image_message(image, START + number)))
+        entries.append(("/truth", START + number, image_message(labels, START + number)))
+    bag = write_messages(tmp_path / "bag", entries)
+    assert run(bag, model, tmp_path / "out", "--labels-topic", "/truth", "--rotate", degrees) == 0
+    masks = read_bag(tmp_path / "out")["/segmentation/mask"]
+    for number, mask in enumerate(masks):
+        assert (mask.height, mask.width) == (HEIGHT, WIDTH)
+        pixels = np.asarray(mask.data, np.uint8).reshape(HEIGHT, WIDTH)
+        np.testing.assert_array_equal(pixels, expected(frame(number)[0])[0])
+    document = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    check_scores(document["scores"]["full"], [frame(number) for number in range(3)])
 
 
 def with_labels(path: Path, stamps: list[int], labels: Any) -> Path:

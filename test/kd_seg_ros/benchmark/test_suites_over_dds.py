@@ -62,14 +62,16 @@ def test_overload(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overload_suite, "FACTORS", (3.0,))
     result = overload_suite.run(tiny, "cpu", None, 0.3, lambda _: None)
     json.dumps(result.figures)
-    (row,) = result.figures["rows"]
-    assert row["rate_hz"] == pytest.approx(3e3 / result.figures["frame_ms"])
-    assert row["sent"] == round(0.3 * row["rate_hz"])
-    assert row["sent"] == row["received"] + row["lost"]
-    assert_every_frame_has_ended(row)
-    assert row["arrived"] <= row["published"]
-    assert_ordered(row["age"])
-    assert f"| {row['sent']} | {row['lost']} | {row['overwritten']} | {row['published']} |" in result.text
+    assert [row["waits"] for row in result.figures["rows"]] == [False, True]
+    for row in result.figures["rows"]:
+        assert row["rate_hz"] == pytest.approx(3e3 / result.figures["frame_ms"])
+        assert row["sent"] == round(0.3 * row["rate_hz"])
+        assert row["sent"] == row["received"] + row["lost"]
+        assert_every_frame_has_ended(row)
+        assert row["arrived"] <= row["published"]
+        assert_ordered(row["age"])
+        assert row["age"]["p50"] <= row["age"]["p90"] <= row["age"]["largest"]
+        assert f"| {row['sent']} | {row['lost']} | {row['overwritten']} | {row['published']} |" in result.text
 
 
 def test_soak(tiny: Path, tmp_path: Path) -> None:

@@ -7,6 +7,11 @@ import pytest
 from kd_seg_ros.common.ros_environment import isolate_this_process, isolated_domain, isolated_environment
 
 
+@pytest.fixture(autouse=True)
+def _room_in_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kd_seg_ros.common.fast_dds._has_room", bool)
+
+
 def test_a_replay_is_isolated_unless_the_user_says_otherwise() -> None:
     added = isolated_environment({})
     assert 1 <= int(added["ROS_DOMAIN_ID"]) <= 101

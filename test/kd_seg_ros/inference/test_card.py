@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kd_seg_ros.inference.card import CardError, ModelCard
 
+TEMPERATURES = [1.5, 0.5] + [1.0] * 17
 TABLE = {"confidence": [None, 0.7], "accuracy": [None, 0.8], "share": [0.0, 1]}
 CARD = tiny_model.card(
     8,
@@ -17,7 +18,7 @@ CARD = tiny_model.card(
     miou={"full": 0.5, "fog": 0.25},
     limitations="none",
     config={"a": [1, {"b": 2}]},
-    calibration={"method": "class_temperature", "parameters": {"temperatures": [1.5, 0.5]}},
+    calibration={"method": "class_temperature", "parameters": {"temperatures": TEMPERATURES}},
     reliability={"full": TABLE, "fog": TABLE},
     expected_accuracy={"full": [0.6, 0.75]},
 )
@@ -42,14 +43,22 @@ def test_a_field_that_a_later_version_added_is_ignored() -> None:
 def test_how_far_to_trust_a_confidence_is_at_hand() -> None:
     again = ModelCard.from_json(CARD.to_json())
     assert again.reliability["fog"]["accuracy"] == [None, 0.8]
-    assert again.calibration == {"method": "class_temperature", "parameters": {"temperatures": [1.5, 0.5]}}
+    assert again.calibration == {"method": "class_temperature", "parameters": {"temperatures": TEMPERATURES}}
 
 
 def test_a_card_of_before_there_were_reliability_tables_loads() -> None:
     values = json.loads(CARD.to_json())
     del values["calibration"], values["reliability"], values["expected_accuracy"]
+    del values["single_precision"], values["padding_multiple"]
     card = ModelCard.from_json(json.dumps(values))
     assert (card.calibration, card.reliability) == ({}, {})
+    assert (card.single_precision, card.padding_multiple) == ((), 0)
+
+
+def test_layers_in_single_precision_are_named() -> None:
+    assert ModelCard.from_json(changed(single_precision=["a.b", "c"])).single_precision == ("a.b", "c")
+    with pytest.raises(CardError, match="single_precision must be a list of names"):
+        ModelCard.from_json(changed(single_precision=[1]))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"card"', "1"])
@@ -74,7 +83,30 @@ def test_missing_fields_are_named() -> None:
     ("field", "value"),
     [
         ("name", 1),
+        ("name", "two\nlines"),
+        ("dataset", "\ud800"),
         ("height", 0),
+        ("height", 10**9),
+        ("height", 10**400),
+        ("height", float("nan")),
+        ("width", 65536),
+        ("working_scale", 0),
+        ("working_scale", 1e9),
+        ("temperature", float("nan")),
+        ("temperature", -1.0),
+        ("temperature", 10**400),
+        ("parameters", -1),
+        ("mean", [0.5, 0.5, float("nan")]),
+        ("mean", [123.7, 116.3, 103.5]),
+        ("std", [0.2, 0.0, 0.2]),
+        ("std", [58.4, 57.1, 57.4]),
+        ("miou", {"full": 1.5}),
+        ("ece_after", {"full": -0.1}),
+        ("calibration", {"method": "temperature", "parameters": {"temperature": 0}}),
+        ("calibration", {"method": "class_temperature", "parameters": {"temperatures": [1.0] * 18}}),
+        ("calibration", {"method": "class_temperature", "parameters": {"temperatures": [1.0] * 18 + [-1]}}),
+        ("calibration", {"method": "vector", "parameters": {"weights": [1.0] * 20}}),
+        ("calibration", {"method": "vector", "parameters": {"weights": "many"}}),
         ("height", 8.5),
         ("width", "12"),
         ("working_scale", -0.5),
@@ -104,6 +136,10 @@ def test_missing_fields_are_named() -> None:
         ("reliability", {"full": TABLE | {"confidence": ["0.5", 0.5]}}),
         ("class_names", []),
         ("class_names", "road"),
+        ("class_names", ["road"]),
+        ("class_names", ["road", ""]),
+        ("class_names", ["road", " "]),
+        ("class_names", ["road", "c\0r"]),
         ("class_names", list(range(19))),
         ("palette", [[0, 0, 256]] * 19),
         ("palette", [[0, 0, 0]]),
@@ -135,3 +171,21 @@ def test_any_value_in_any_field_is_taken_or_refused_cleanly(field: str, value: A
     else:
         assert len(card.class_names) == len(card.palette) <= card.ignore_id
         assert card.height > 0 < card.width
+
+
+@pytest.mark.parametrize("names", [["road", "car", "road"], ["traffic light", "traffic_light"], ["a", "a "]])
+def test_two_classes_that_ros_parameters_cannot_tell_apart(names: list[str]) -> None:
+    with pytest.raises(CardError, match=f"names two classes '{names[0]}' and '{names[-1]}'"):
+        ModelCard.from_json(changed(class_names=names, palette=[[0, 0, 0]] * len(names)))
+
+
+def test_an_image_of_more_pixels_than_any_camera_has() -> None:
+    with pytest.raises(CardError, match="at most 268435456 pixels"):
+        ModelCard.from_json(changed(height=65535, width=65535))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"schema": ' + "1" * 5000 + "}"])
+def test_json_made_to_exhaust_its_reader(text: str) -> None:
+    with pytest.raises(CardError, match="the model card is not JSON") as error:
+        ModelCard.from_json(text)
+    assert "\n" not in str(error.value)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
-from dds import LONG, ROOT  # noqa: E402
+from dds import LONG, ROOT, start_node  # noqa: E402
+
+from kd_seg_ros.common.fast_dds import MEMORY, PROFILES  # noqa: E402
 
 PROFILE = ROOT / "config" / "fastdds_large_images.xml"
 
@@ -69,6 +73,35 @@ def test_a_best_effort_subscription_hears_large_images() -> None:
     assert subscriber.returncode == 0, subscriber.stderr
     assert "XMLPARSER" not in subscriber.stderr
     assert int(subscriber.stdout) == 10
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_node_started_by_itself_uses_the_profile_unless_the_user_has_one(
+    monkeypatch: pytest.MonkeyPatch, own: bool
+) -> None:
+    """Its segment of shared memory is that of the profile, and one line says so."""
+    for name in (*PROFILES, *MEMORY):
+        monkeypatch.delenv(name, raising=False)
+    if own:
+        monkeypatch.setenv(PROFILES[0], "")  # the user wants none
+    with start_node("--ros-args", "-p", "provider:=cpu", "-r", f"__ns:=/own_{own}") as node:
+        node.wait_for("ready:")
+        segments = mapped_segments(node.pid)
+    said = [line for line in node.lines if "large images: Fast DDS uses " in line]
+    assert len(said) == (not own)
+    assert all("[INFO]" in line for line in said)
+    assert (max(segments) > 64 * 2**20) == (not own)
+
+
+def mapped_segments(pid: int) -> list[int]:
+    """Return the sizes in bytes of the segments of Fast DDS' that a process has mapped for writing."""
+    sizes = []
+    for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+        addresses, access, *_ = line.split()
+        if "w" in access and re.search(r"/dev/shm/fast(dds|rtps)_[0-9a-f]{16}$", line):
+            begin, end = addresses.split("-")
+            sizes.append(int(end, 16) - int(begin, 16))
+    return sizes
 
 
 def test_profile_leaves_other_machines_reachable() -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from threading import Thread
+from threading import Event, Thread
 
 from kd_seg_ros.node.mailbox import Mailbox
 
@@ -54,3 +54,45 @@ def test_no_item_is_taken_twice_or_lost_uncounted() -> None:
     assert not taker.is_alive()
     assert taken == sorted(set(taken))
     assert len(taken) + overwritten == 20_000
+
+
+def test_an_item_may_be_let_pass_for_the_next() -> None:
+    mailbox: Mailbox[int] = Mailbox()
+    asked: list[int] = []
+    taken: list[int | None] = []
+    waiting = Event()
+
+    def long(item: int) -> float:
+        asked.append(item)
+        waiting.set()
+        return 30.0
+
+    taker = Thread(target=lambda: taken.append(mailbox.take(long)))
+    mailbox.put(1)
+    taker.start()
+    assert waiting.wait(10)
+    assert mailbox.put(2), "it replaces the one that waits, which counts as overwritten"
+    taker.join(10)
+    assert (taken, asked) == ([2], [1])
+    mailbox.put(3)
+    assert mailbox.take(lambda _: 0.0) == 3
+    mailbox.put(4)
+    assert mailbox.take(lambda _: 0.001) == 4, "the next did not come in time"
+
+
+def test_closing_ends_a_wait_for_the_next() -> None:
+    mailbox: Mailbox[int] = Mailbox()
+    waiting = Event()
+    taken: list[int | None] = []
+
+    def long(_: int) -> float:
+        waiting.set()
+        return 30.0
+
+    mailbox.put(1)
+    taker = Thread(target=lambda: taken.append(mailbox.take(long)))
+    taker.start()
+    assert waiting.wait(10)
+    mailbox.close()
+    taker.join(10)
+    assert taken == [None]

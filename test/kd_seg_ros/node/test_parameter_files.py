@@ -61,7 +61,7 @@ def test_a_file_for_others_is_named_with_what_it_has(tmp_path: Path) -> None:
     (sentence,) = files_without(arguments, "/front/segmentation")
     assert sentence == (
         f"{file} has nothing for this node, /front/segmentation; it has segmentation_node, front, "
-        "front/camera: name the section 'segmentation' (in a namespace '/front/segmentation') or '/**'"
+        "front/camera: name the section '/front/segmentation' or '/**'"
     )
     assert files_without(arguments, "/segmentation_node") == []
 
@@ -76,11 +76,7 @@ def test_a_file_without_any_section(tmp_path: Path, text: str) -> None:
 
 def test_only_the_files_of_ros_count() -> None:
     words = ["--params-file", "no", "--ros-args", "--params-file", "a", "-p", "b:=1", "--params-file", "b"]
-    assert parameter_files([*words, "--", "--params-file", "c", "--ros-args", "--params-file"]) == [
-        "a",
-        "b",
-        "",
-    ]
+    assert parameter_files([*words, "--", "--params-file", "c", "--ros-args", "--params-file"]) == ["a", "b"]
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe", b"[", b"a: *x"])

@@ -52,9 +52,9 @@ def offered(context: Context, latched: bool, *overrides: str) -> tuple[object, .
         node.destroy_node()
 
 
-def test_outputs_are_reliable_with_depth_1(context: Context) -> None:
+def test_outputs_are_reliable_and_kept_until_losses_are_repaired(context: Context) -> None:
     last = HistoryPolicy.KEEP_LAST
-    assert offered(context, False) == (RELIABLE, DurabilityPolicy.VOLATILE, last, 1)
+    assert offered(context, False) == (RELIABLE, DurabilityPolicy.VOLATILE, last, 5)
     assert offered(context, True) == (RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL, last, 1)
 
 

@@ -181,7 +181,7 @@ def test_type_that_is_not_installed_is_left_out(tmp_path: Path, listener: Listen
     listener.spin_until(lambda: bool(listener.received["/known"]))
     assert process.wait(60) == 0
     assert listener.received["/known"] == [padded(raw)]
-    assert "/strange is left out: its type no_such_msgs/msg/Thing is not installed" in process.stderr.read()
+    assert "their message types are not installed: /strange (no_such_msgs/msg/Thing)" in process.stderr.read()
 
     process = play(tmp_path / "bag", "--topics", "/strange")
     assert process.wait(60) == 2
