@@ -284,11 +284,11 @@ def test_sessions_go_before_the_stream_that_they_run_in(
 def test_a_failed_run_does_not_keep_the_session_while_it_is_opened_again(gpu: Gpu, tmp_path: Path) -> None:
     engine = Engine(write_model(tmp_path / "model.onnx", KIND), "cuda")
 
-    def fails(*_: object) -> None:
+    def fails(_session: ort.InferenceSession, *_: object) -> None:
         raise RuntimeError("the GPU is lost")
 
-    gpu.devices[0].launch = fails  # type: ignore[method-assign]
-    with pytest.raises(EngineError) as caught:
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(EngineError) as caught:
+        patch.setattr(ort.InferenceSession, "run_with_iobinding", fails)
         engine.segment(image_of(KIND.size))
     before = gpu.sessions[0]
     engine.reopen()
