@@ -38,6 +38,7 @@ setup(
         "distill.experiments": ["*.csv"],
         "distill.report": ["*.j2"],
         "kd_seg_ros": ["py.typed"],
+        "kd_seg_ros.inference.gpu": ["*.cu"],
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
@@ -90,6 +91,15 @@ setup(
             "tqdm",
             "matplotlib>=3.8",
             "jinja2>=3",
+        ],
+        # The engine's own kernels on NVIDIA GPUs: NVIDIA's bindings and compiler, of the version of CUDA that
+        # onnxruntime-gpu has for that Python, and what takes the network out of a model file.
+        "cuda": [
+            "onnx>=1.17",
+            'cuda-bindings>=12.9,<13; python_version < "3.11"',
+            'nvidia-cuda-nvrtc-cu12; python_version < "3.11"',
+            'cuda-bindings>=13; python_version >= "3.11"',
+            'nvidia-cuda-nvrtc>=13; python_version >= "3.11"',
         ],
         # Teachers in the format of Hugging Face.
         "teachers": ["transformers>=4.48"],

@@ -50,6 +50,12 @@ def test_share_holds_launch_config_and_model(install: Path) -> None:
     assert (share / "resource" / "demo_student.onnx").is_file()
 
 
+def test_the_kernels_source_is_next_to_the_module_that_compiles_it(install: Path) -> None:
+    folder = Path("kd_seg_ros/inference/gpu")
+    site = next(install.glob("**/*-packages"))
+    assert (site / folder / "kernels.cu").read_bytes() == (ROOT / folder / "kernels.cu").read_bytes()
+
+
 def test_executables_are_where_ros2_run_looks(install: Path) -> None:
     for name in ("kd_seg", "segmentation_node", "play_bag", "segment_bag", "make_bag", "score_node"):
         script = install / "lib" / "kd_seg_ros" / name
