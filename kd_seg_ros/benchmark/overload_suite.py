@@ -1,7 +1,7 @@
 """Suite ``overload``: a camera slower and faster than the network, and how old the results become.
 
 The sustainable rate is what the node publishes with a camera that never lets it wait. Then the camera runs at
-0.5, 1, 2 and 4 times that, once with a node that takes whatever image is there and once with one that waits
+0.5 to 4.3 times that, once with a node that takes whatever image is there and once with one that waits
 for a fresher one (``wait_for_fresher_image``). The goal for the latter: however fast the camera, no result
 is older than two frame times when it arrives. Without the wait the bound is a frame time and a camera period,
 to which the way to and from the node is added: two frame times and more, if the camera is hardly faster than
@@ -27,7 +27,9 @@ from kd_seg_ros.common.child_process import python_module
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.inference.engine import Engine
 
-FACTORS: Final = (0.5, 1.0, 2.0, 4.0)
+FACTORS: Final = (0.5, 1.0, 1.3, 2.3, 4.3)
+"""Camera rates, in sustainable rates. Above 1 no whole numbers: a network whose frames take equal times would
+meet every image at the same moment of its life, which says nothing of other cameras."""
 PROBE: Final = 1.5
 """Camera rate for measuring the sustainable one, in rates of the engine alone."""
 PROBE_S: Final = 1.0
