@@ -1,8 +1,10 @@
 """ament_python package: ``colcon build`` on a ROS 2 machine, ``pip install .[ros]`` without one."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.develop import develop
 
 PACKAGE = "kd_seg_ros"
 ROOT = Path(__file__).parent
@@ -14,7 +16,20 @@ def share(folder: str, *patterns: str) -> tuple[str, list[str]]:
     return (str(Path("share") / PACKAGE / folder), files)
 
 
+class Develop(develop):
+    """What ``colcon build --symlink-install`` runs.
+
+    Its scripts would name the Python that runs colcon, mostly the system's. Like those of a plain build
+    (setup.cfg) they are to start with whatever Python is active: the system's, or a virtual environment's.
+    """
+
+    def write_script(self, script_name: str, contents: str, *arguments: object, **options: object) -> None:
+        contents = re.sub(r"\A#!.*", "#!/usr/bin/env python3", contents)
+        super().write_script(script_name, contents, *arguments, **options)
+
+
 setup(
+    cmdclass={"develop": Develop},
     name=PACKAGE,
     version="0.1.0",
     packages=find_packages(include=["kd_seg_ros", "kd_seg_ros.*", "distill", "distill.*"]),
@@ -23,6 +38,7 @@ setup(
         "distill.experiments": ["*.csv"],
         "distill.report": ["*.j2"],
         "kd_seg_ros": ["py.typed"],
+        "kd_seg_ros.inference.gpu": ["*.cu"],
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
@@ -40,6 +56,9 @@ setup(
         'onnxruntime-gpu>=1.23.2; platform_machine == "x86_64" and sys_platform == "linux"',
         'onnxruntime>=1.23.2; platform_machine != "x86_64" or sys_platform != "linux"',
         "rosbags>=0.11",
+        "apsw",  # SQLite with the settings that the Python library lacks; rosbags needs it, too
+        "lz4",
+        'backports.zstd; python_version < "3.14"',
         "simplejpeg>=1.8",  # libjpeg-turbo's decoder, which tells damaged images from whole ones
         "PyYAML>=6",
     ],
@@ -72,6 +91,15 @@ setup(
             "tqdm",
             "matplotlib>=3.8",
             "jinja2>=3",
+        ],
+        # The engine's own kernels on NVIDIA GPUs: NVIDIA's bindings and compiler, of the version of CUDA that
+        # onnxruntime-gpu has for that Python, and what takes the network out of a model file.
+        "cuda": [
+            "onnx>=1.17",
+            'cuda-bindings>=12.9,<13; python_version < "3.11"',
+            'nvidia-cuda-nvrtc-cu12; python_version < "3.11"',
+            'cuda-bindings>=13; python_version >= "3.11"',
+            'nvidia-cuda-nvrtc>=13; python_version >= "3.11"',
         ],
         # Teachers in the format of Hugging Face.
         "teachers": ["transformers>=4.48"],
@@ -124,11 +152,11 @@ setup(
     entry_points={
         "console_scripts": [
             "kd_seg = distill.__main__:main",
-            "segmentation_node = kd_seg_ros.node.segmentation_node:main",
-            "play_bag = kd_seg_ros.playback.play_bag:main",
-            "segment_bag = distill.commands.segment_bag:main",
-            "make_bag = distill.commands.make_bag:main",
-            "score_node = distill.commands.score_node:main",
+            "segmentation_node = kd_seg_ros.common.executables:segmentation_node",
+            "play_bag = kd_seg_ros.common.executables:play_bag",
+            "segment_bag = distill.__main__:segment_bag",
+            "make_bag = distill.__main__:make_bag",
+            "score_node = distill.__main__:score_node",
         ],
     },
 )

@@ -120,6 +120,21 @@ def _call(module: str, function: str, words: list[str]) -> int:
     return int(getattr(importlib.import_module(module), function)(words))
 
 
+def segment_bag() -> int:
+    """Run the executable ``segment_bag``, as ``ros2 run`` starts it; return its exit status."""
+    return run_command("segment_bag", "", COMMANDS["segment-bag"].module)
+
+
+def make_bag() -> int:
+    """Run the executable ``make_bag``, as ``ros2 run`` starts it; return its exit status."""
+    return run_command("make_bag", "", COMMANDS["make-bag"].module)
+
+
+def score_node() -> int:
+    """Run the executable ``score_node``, as ``ros2 run`` starts it; return its exit status."""
+    return run_command("score_node", "", COMMANDS["score-node"].module)
+
+
 def listing() -> str:
     """Return the list of commands."""
     lines = []

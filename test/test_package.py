@@ -50,6 +50,12 @@ def test_share_holds_launch_config_and_model(install: Path) -> None:
     assert (share / "resource" / "demo_student.onnx").is_file()
 
 
+def test_the_kernels_source_is_next_to_the_module_that_compiles_it(install: Path) -> None:
+    folder = Path("kd_seg_ros/inference/gpu")
+    site = next(install.glob("**/*-packages"))
+    assert (site / folder / "kernels.cu").read_bytes() == (ROOT / folder / "kernels.cu").read_bytes()
+
+
 def test_executables_are_where_ros2_run_looks(install: Path) -> None:
     for name in ("kd_seg", "segmentation_node", "play_bag", "segment_bag", "make_bag", "score_node"):
         script = install / "lib" / "kd_seg_ros" / name
@@ -108,3 +114,45 @@ def test_versions_agree() -> None:
     manifest = ElementTree.parse(ROOT / "package.xml").getroot()
     assert manifest.findtext("version") == __version__
     assert f'version="{__version__}"' in (ROOT / "setup.py").read_text()
+
+
+def test_scripts_of_a_symlink_install_start_in_the_active_environment(tmp_path: Path) -> None:
+    """``colcon build --symlink-install`` runs ``setup.py develop`` with the Python that runs colcon."""
+    for name in ("setup.py", "setup.cfg"):
+        shutil.copyfile(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "kd_seg_ros" / "common", tmp_path / "kd_seg_ros" / "common")
+    site = tmp_path / "site"
+    site.mkdir()
+    command = [sys.executable, "setup.py", "--quiet", "develop", "--no-deps"]
+    command += ["--install-dir", str(site), "--script-dir", str(tmp_path / "scripts")]
+    environment = os.environ | {"PYTHONPATH": str(site)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    if "invalid command" in done.stderr or "--script-dir" in done.stderr:
+        pytest.skip("a setuptools without this command, which colcon does not use")
+    assert done.returncode == 0, done.stderr
+    scripts = sorted((tmp_path / "scripts").iterdir())
+    assert len(scripts) == 6
+    for script in scripts:
+        assert script.read_text().startswith("#!/usr/bin/env python3\n"), script.name
+
+
+def test_tests_start_where_ros_is_sourced(tmp_path: Path) -> None:
+    """There pytest finds the plugin of launch_testing; recent releases of pytest refuse to load it."""
+    information = tmp_path / "launch_testing-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: launch_testing\nVersion: 1.0\n")
+    plugins = ["launch_testing = refused", "launch_ros = refused", "launch_pytest = refused"]
+    (information / "entry_points.txt").write_text("\n".join(["[pytest11]", *plugins]) + "\n")
+    (tmp_path / "refused.py").write_text("raise RuntimeError('loaded all the same')\n")
+    command = [sys.executable, "-m", "pytest", "--collect-only", "test/test_structure.py"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_package_of_pypi_is_known_to_rosdep_or_named() -> None:
+    """What rosdep cannot install is said in the manifest, for whoever reads only that."""
+    assert "pip install rosbags" in (ROOT / "package.xml").read_text()
+    manifest = ElementTree.parse(ROOT / "package.xml").getroot()
+    assert {element.text for element in manifest.iter("test_depend")} >= {"python3-pytest"}
+    assert manifest.find("maintainer") is not None

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from distill.benchmarks.random_network import random_network
 from distill.benchmarks.timing import median_seconds, torch_machine
 from distill.export.model_card import save_with_card
-from distill.export.trace import to_onnx
+from distill.export.trace import padding_multiple, to_onnx
 from distill.models.catalogue import CAMERA_SIZE, MODELS, SWIFTNET, check_name
 from distill.models.complexity import complexity
 from distill.models.deployed import DeployedModel
@@ -136,6 +136,7 @@ def export(model: DeployedModel, size: tuple[int, int], path: Path, half: bool) 
         std=STD,
         temperature=1.0,
         parameters=0,
+        padding_multiple=padding_multiple(model),
         dataset="none: random weights",
         package_version=__version__,
         created="",

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from distill.common.device import default_device
 from distill.datasets.frame import Frame, read_sample
 from distill.evaluation.evaluation import Evaluation
-from distill.evaluation.metrics_json import FULL
+from distill.evaluation.metrics_json import FULL, condition_key
 from distill.metrics import confusion_matrix
 from distill.models.deployed import DeployedModel
 from distill.models.logit_calibration import LogitCalibration
@@ -122,5 +122,5 @@ def _count(
 ) -> None:
     """Add the pixels of one image to the matrices of its condition and of the total."""
     found = confusion_matrix(labels, mask.to(torch.uint8).cpu().numpy(), classes, IGNORE_ID)
-    for key in (FULL, condition):
+    for key in dict.fromkeys((FULL, condition_key(condition))):
         confusion[key] = confusion.get(key, np.zeros_like(found)) + found

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Mapping
 
 from distill.benchmarks.suites import SECONDS, SUITES, run_suite
 from kd_seg_ros.benchmark import command as vehicle
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.inference.card import ModelCard
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,8 +27,17 @@ def run(args: argparse.Namespace) -> int:
     if args.networks and args.suite != "models":
         raise UserError(f"--networks belongs to --suite models, not {args.suite}")
     if args.suite in vehicle.SUITES:
-        return vehicle.run(args)
+        return vehicle.run(args, _exported_network)
     vehicle.check_destination(args)
     vehicle.check_options(args)
     result = run_suite(args.suite, args.seconds or SECONDS, args.networks or (), args.provider)
     return vehicle.put_out(result, args)
+
+
+def _exported_network(card: ModelCard) -> Mapping[str, Callable[[], object]]:
+    """Run the network of a model file in PyTorch, where that is installed; raises UserError."""
+    try:
+        from distill.benchmarks.torch_network import exported_network
+    except ImportError as error:
+        raise UserError(f"PyTorch is not measured: {error.name} is not installed") from error
+    return exported_network(card)

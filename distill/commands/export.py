@@ -19,9 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size",
         type=image_size,
-        default=(1080, 1920),
         metavar="HxW",
-        help="height and width of the camera image, pixels (default: 1080x1920)",
+        help="height and width of the camera image, pixels (default: those of the images it is checked on)",
     )
     parser.add_argument(
         "--dynamic",

@@ -60,6 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="height and width of the camera image, pixels (default: the network's, divided by --scale)",
     )
     parser.add_argument(
+        "--multiple",
+        type=count,
+        metavar="N",
+        help="pad the resized image to multiples of this, the network's largest stride, and crop the result "
+        "(default: the first multiples that the network takes)",
+    )
+    parser.add_argument(
         "--logits",
         metavar="NAME",
         help="which of the network's outputs are the logits (default: the only one)",
@@ -91,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
         scale=args.scale,
         size=args.size,
         output=args.logits,
+        multiple=args.multiple,
         images=args.images,
         limit=args.limit,
         provider=args.provider,

@@ -32,8 +32,8 @@ def read_classes(path: Path) -> dict[str, Colour]:
     names = list(classes) if isinstance(classes, list | dict) else []
     if not names or not all(isinstance(name, str) for name in names):
         raise UserError(f"--classes {path} must hold `classes:` and a list of names, or colours by name")
-    if len(set(names)) < len(names) or len(names) > IGNORE_ID:
-        raise UserError(f"--classes {path}: there must be 1 to {IGNORE_ID} different names")
+    if not 2 <= len(names) <= IGNORE_ID or len(set(names)) < len(names):
+        raise UserError(f"--classes {path}: there must be 2 to {IGNORE_ID} different names")
     if isinstance(classes, dict):
         return {name: _colour(value, f"--classes {path}: {name}") for name, value in classes.items()}
     return dict(zip(names, palette(names), strict=True))

@@ -90,10 +90,11 @@ def document(
 
 def describe(content: dict[str, Any]) -> str:
     """Return the scores and what became of the frames as a few lines of text."""
-    lines = [f"{'':10} {'frames':>6} {'mIoU':>7} {'ECE':>7}"]
+    width = max(10, *map(len, content["scores"]))
+    lines = [f"{'condition':{width}} {'frames':>6} {'mIoU':>7} {'ECE':>7}"]
     for condition, scores in content["scores"].items():
         numbers = f"{_percent(scores['miou'])} {_percent(scores['ece'])}"
-        lines.append(f"{condition:10} {scores['images']:6} {numbers}")
+        lines.append(f"{condition:{width}} {scores['images']:6} {numbers}")
     replay = content["replay"]
     lines.append(f"{replay['frames_sent']} frames sent, {replay['frames_recorded']} answered")
     if replay["dropped_frames"]:

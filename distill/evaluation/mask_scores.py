@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from distill.common.files import plain
 from distill.evaluation.image_scores import ImageScores
-from distill.evaluation.metrics_json import FULL
+from distill.evaluation.metrics_json import FULL, condition_key
 from distill.metrics import BatchedEce, ConfidenceBins, iou_per_class, mean_iou
 from distill.metrics.mask_accumulator import MaskAccumulator
 from kd_seg_ros.common.classes import IGNORE_ID
@@ -89,13 +89,14 @@ class MaskScores:
     def _add(self, condition: str | None, name: str, image: MaskAccumulator) -> None:
         """Add the sums of one image to those of its condition and of all images."""
         bins = image.bins(BINS)
-        for key in dict.fromkeys((FULL, condition or FULL)):
+        own = condition_key(condition)
+        for key in dict.fromkeys((FULL, own)):
             if key not in self._conditions:
                 self._conditions[key], self._batched[key] = self._accumulator(), BatchedEce(bins=BINS)
             self._conditions[key].merge(image)
             self._batched[key].add(bins)
         if self._keep_images:
-            self._images.append((name, condition or FULL, image.confusion, bins))
+            self._images.append((name, own, image.confusion, bins))
 
     def _summary(self, condition: str) -> dict[str, Any]:
         """Return the scores of one condition as JSON has them; None for those that need all classes."""

@@ -22,7 +22,25 @@ SCHEMA_VERSION: Final = 2
 FULL: Final = "full"
 """Key of the scores over all conditions pooled."""
 
+_LONGEST_CONDITION: Final = 60
+
 _NEEDED: Final = ("model", "data", "classes", "scores")
+
+
+def condition_key(condition: str | None) -> str:
+    """Return the key under which an image of a condition is scored, besides the total.
+
+    Conditions come from folders and from bags, and may be any text: one that is called as the total would be
+    counted twice, and line breaks or terminal codes would spoil the tables.
+
+    :param condition: the weather; None or blank: the image counts in the total only.
+    """
+    text = "".join(character if character.isprintable() else "?" for character in condition or "").strip()
+    if not text:
+        return FULL
+    if text == FULL:
+        return f"{FULL} (condition)"
+    return text if len(text) <= _LONGEST_CONDITION else f"{text[:_LONGEST_CONDITION]}…"
 
 
 def metrics_document(

@@ -21,8 +21,9 @@ from torch.nn import functional as F
 from distill.evaluation.predictors import Predictor
 from kd_seg_ros.inference.contract import METADATA_KEY, SCORES, scores_name
 from kd_seg_ros.inference.digest import seal, to_be_sealed
-from kd_seg_ros.inference.engine import Engine, EngineError, read_card
+from kd_seg_ros.inference.engine import Engine, EngineError
 from kd_seg_ros.inference.onnx_file import read_onnx_file
+from kd_seg_ros.inference.opening import read_card
 
 
 class ScoringEngine(Engine):
@@ -30,7 +31,7 @@ class ScoringEngine(Engine):
 
     def __init__(self, path: Path, copy: Path, provider: str) -> None:
         """Open the copy; messages name the file itself."""
-        super().__init__(copy, provider)
+        super().__init__(copy, provider, kernels=False)  # the scores come from the file's own nodes
         self._path = path
 
     def predict(self, image: NDArray[np.uint8]) -> Tensor:

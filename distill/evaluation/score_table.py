@@ -39,7 +39,7 @@ def print_scores(scores: dict[str, dict[str, Any]], class_names: Sequence[str]) 
         for row in [head, *summary, *classes]:
             print("\t".join(row))
         return
-    table = Table(*head)
+    table = Table(*map(escape, head))
     for row in summary:
         table.add_row(*row)
     table.add_section()

@@ -2,19 +2,25 @@
 
 The file runs in half precision, so single logits may differ; what must agree is what the vehicle uses:
 the class of (nearly) every pixel, the mIoU, and the confidence.
+
+On altered images (:func:`distill.export.check_images.altered_images`) a network is often undecided between
+two classes, and rounding decides. So there a pixel counts as the same as well if the network itself finds the
+file's class nearly as probable as its own.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from distill.evaluation.predictors import engine_segmenter, torch_segmenter
+from distill.evaluation.predictors import engine_segmenter, torch_predictor, torch_segmenter
 from distill.export.check_images import Pair
 from distill.metrics import confusion_matrix, mean_iou
 from distill.models.deployed import DeployedModel
@@ -28,6 +34,18 @@ MAX_MIOU_POINTS = 0.3
 """Greatest allowed difference in mIoU, in points of 100."""
 MAX_CONFIDENCE = 0.01
 """Greatest allowed mean absolute difference in confidence, 0…1."""
+UNDECIDED = 0.05
+"""Classes whose probabilities differ by less are nearly as probable as each other, 0…1."""
+
+
+@dataclass(frozen=True)
+class AlteredAgreement:
+    """How closely a file follows the network on one altered image."""
+
+    argmax: float
+    """Share of pixels that get the same class, 0…1."""
+    clear: float
+    """Share of pixels that get the same class or one that the network finds nearly as probable, 0…1."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +62,8 @@ class Agreement:
     """Absolute difference in mIoU, in points of 100; NaN without labels."""
     finite: bool
     """Whether all probabilities of the file are numbers."""
+    altered: Mapping[str, AlteredAgreement] = field(default_factory=dict)
+    """The same for altered images, by kind."""
 
     def failures(self) -> list[str]:
         """Name each test that failed, and by how much."""
@@ -58,21 +78,42 @@ class Agreement:
             )
         if self.miou_points > MAX_MIOU_POINTS:
             failures.append(f"mIoU differs by {self.miou_points:.2f} points, more than {MAX_MIOU_POINTS}")
+        for kind, found in self.altered.items():
+            if not found.clear >= MIN_ARGMAX:
+                failures.append(
+                    f"argmax agreement on a {kind} image {found.clear:.2%} is below {MIN_ARGMAX:.1%}, pixels "
+                    "between two nearly equal classes left out"
+                )
         return failures
+
+    def weak(self) -> list[str]:
+        """Return the kinds of altered images whose classes agree less than :data:`MIN_ARGMAX` asks."""
+        return [kind for kind, found in self.altered.items() if not found.argmax >= MIN_ARGMAX]
 
     def describe(self, reference: str = "PyTorch in FP32") -> str:
         """Return one line for the terminal; ``reference`` says what the file was compared with."""
         miou = (
             "no labels" if math.isnan(self.miou_points) else f"mIoU differs by {self.miou_points:.3f} points"
         )
+        altered = ", ".join(f"{kind} {found.argmax:.3%}" for kind, found in self.altered.items())
         return (
             f"agreement with {reference} over {self.images} images: argmax {self.argmax:.3%}, "
             f"mean confidence difference {self.confidence:.5f}, {miou}"
+            f"{'; altered: ' if altered else ''}{altered}"
         )
 
     def as_dict(self) -> dict[str, float]:
         """Return what was measured, for the model card."""
-        return {name: float(value) for name, value in asdict(self).items() if not math.isnan(value)}
+        values = {
+            "images": float(self.images),
+            "argmax": self.argmax,
+            "confidence": self.confidence,
+            "miou_points": self.miou_points,
+            "finite": float(self.finite),
+        }
+        for kind, found in self.altered.items():
+            values |= {f"argmax_{kind}": found.argmax, f"clear_{kind}": found.clear}
+        return {name: value for name, value in values.items() if not math.isnan(value)}
 
 
 def measure_agreement(model: DeployedModel, engine: Engine, pairs: list[Pair]) -> Agreement:
@@ -109,11 +150,38 @@ def measure_agreement(model: DeployedModel, engine: Engine, pairs: list[Pair]) -
     return Agreement(len(pairs), same / pixels, difference / pixels, miou_points, finite)
 
 
+def measure_altered(
+    model: DeployedModel, engine: Engine, images: Mapping[str, NDArray[np.uint8]]
+) -> dict[str, AlteredAgreement]:
+    """Compare a file with the network it was made from on altered images, brought to the file's size.
+
+    :param images: by kind.
+    """
+    of_file, of_network = engine_segmenter(engine), torch_predictor(model)
+    found = {}
+    resized = _resized([(image, None) for image in images.values()], engine.size)
+    for kind, (image, _) in zip(images, resized, strict=True):
+        mask = torch.from_numpy(of_file(image)[0].astype(np.int64))
+        probabilities = of_network(image).exp().cpu()
+        best, expected = probabilities.max(0)
+        # A file that has overflowed may answer with a class that there is not.
+        exists = mask < len(probabilities)
+        of_mask = probabilities.gather(0, torch.where(exists, mask, 0)[None])[0]
+        same, nearly = mask == expected, exists & (best - of_mask < UNDECIDED)
+        found[kind] = AlteredAgreement(float(same.float().mean()), float((same | nearly).float().mean()))
+    return found
+
+
+def brought_to(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Resize an RGB image [H, W, 3] to (H, W), averaging over the covered area where it shrinks."""
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def _resized(pairs: list[Pair], size: tuple[int, int]) -> Iterator[Pair]:
     """Yield images and labels brought to the file's (H, W), so that file and network see the same pixels."""
     for image, labels in pairs:
         if image.shape[:2] != size:
-            image = np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+            image = brought_to(image, size)
             if labels is not None:
                 resized = cv2.resize(labels, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
                 labels = np.asarray(resized, np.uint8)

@@ -1,8 +1,15 @@
-"""The images that an exported file is checked on: with labels, without, or noise."""
+"""The images that an exported file is checked on: with labels, without, or noise, and altered ones.
+
+Half precision fails first where images are unlike those that a network was trained on, and those are the
+ones that a validation split lacks. So some images are altered as night, fog, a bad link and a low sun do it.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -47,6 +54,54 @@ def plain_images(folder: Path, limit: int) -> list[Pair]:
     if not paths:
         raise UserError(f"--images {folder} holds no image ({', '.join(EXTENSIONS)})")
     return [(read_image(path), None) for path in paths[:limit]]
+
+
+def common_size(pairs: Sequence[Pair]) -> tuple[int, int]:
+    """Return the (H, W) that most of the images have; of several, the one that comes first."""
+    sizes = Counter(image.shape[:2] for image, _ in pairs)
+    ((height, width), _count), *_ = sizes.most_common(1)
+    return height, width
+
+
+def altered_images(pairs: Sequence[Pair]) -> dict[str, NDArray[np.uint8]]:
+    """Return one altered image of each kind, made of images spread over those given; the same each time.
+
+    The kinds are ``dark`` (night, with the sensor's noise), ``faint`` (fog: little contrast), ``blocks``
+    (JPEG of low quality) and ``bright`` (over-exposed).
+    """
+    alterations = {"dark": _darkened, "faint": _faded, "blocks": _compressed, "bright": _over_exposed}
+    positions = np.linspace(0, len(pairs) - 1, len(alterations)).round().astype(int)
+    return {
+        kind: alter(pairs[int(position)][0])
+        for (kind, alter), position in zip(alterations.items(), positions, strict=True)
+    }
+
+
+def _darkened(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Darken to a sixth, dark tones more, and add the noise of a sensor at high gain."""
+    rng = np.random.default_rng(0)
+    dark = 255 / 6 * (image / 255.0) ** 1.5
+    return _bytes(dark + rng.normal(0, 3, image.shape))
+
+
+def _faded(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Leave a sixth of the contrast before a light grey."""
+    return _bytes(190 + (image - 128.0) / 6)
+
+
+def _compressed(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Encode and decode as JPEG of the lowest useful quality: its blocks of 8×8 pixels show."""
+    encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 5])[1]
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
+
+
+def _over_exposed(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Brighten three times: most of the image is white."""
+    return _bytes(image * 3.0)
+
+
+def _bytes(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+    return np.clip(np.round(values), 0, 255).astype(np.uint8)
 
 
 def noise_images(size: tuple[int, int], count: int) -> list[Pair]:

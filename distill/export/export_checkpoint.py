@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
+
+import torch
 
 from distill.checkpoints.stored_calibration import calibration_of, read_calibration_document
 from distill.checkpoints.student import deployed, load_student
 from distill.data.from_config import relocated
-from distill.export.check_images import labelled_images, plain_images
+from distill.export.agreement import MIN_ARGMAX, Agreement, brought_to
+from distill.export.check_images import Pair, altered_images, common_size, labelled_images, plain_images
+from distill.export.half_precision import layers_in_single
 from distill.export.model_card import trained_card
 from distill.export.trace import to_dynamic_onnx, to_onnx
-from distill.export.verified_export import VerifiedFile, check_destination, write_verified
+from distill.export.verified_export import VerifiedFile, check, check_destination, write_checked
+from distill.models.deployed import DeployedModel
 from distill.models.logit_calibration import NONE
+
+SEARCH_IMAGES = 4
+"""On so many images layers are looked for that half precision cannot hold, where it fails on the images."""
 
 _logger = logging.getLogger(__name__)
 
@@ -20,7 +29,7 @@ _logger = logging.getLogger(__name__)
 def export_checkpoint(
     checkpoint: Path,
     out: Path,
-    size: tuple[int, int],
+    size: tuple[int, int] | None = None,
     *,
     dynamic: bool = False,
     root: Path | None = None,
@@ -32,7 +41,7 @@ def export_checkpoint(
 
     :param checkpoint: a .ckpt of training.
     :param out: the .onnx file to write.
-    :param size: (H, W) of the camera's image.
+    :param size: (H, W) of the camera's image; None: that of most of the images it is checked on.
     :param dynamic: make a file for images of any size; it is checked at ``size``.
     :param root: folder of the data set whose val split the file is checked on; None: where the training's
         data are.
@@ -51,7 +60,36 @@ def export_checkpoint(
     else:
         pairs = labelled_images(relocated(config.data, root), limit)
 
+    if size is None:
+        size = common_size(pairs)
+        _logger.info("made for images of %d×%d, the size of those it is checked on (--size)", *size)
     model = deployed(network, config, calibration_of(document) if document else NONE)
-    card = trained_card(config, document, size, network.deployed_parameters())
+    card = trained_card(config, document, size, network.deployed_parameters(), network.padding_multiple)
     proto = to_dynamic_onnx(model) if dynamic else to_onnx(model, size)
-    return write_verified(proto, card, out, model, pairs, provider)
+    agreement = check(proto, card, out, model, pairs, provider)
+    single = _in_single_precision(model, size, pairs, agreement)
+    if single:
+        _logger.info("%d layers stay in single precision: %s", len(single), ", ".join(single))
+        card = replace(card, single_precision=single)
+        proto = to_dynamic_onnx(model, single=single) if dynamic else to_onnx(model, size, single=single)
+        agreement = check(proto, card, out, model, pairs, provider)
+    _logger.info("%s", agreement.describe())
+    return write_checked(proto, card, out, agreement)
+
+
+def _in_single_precision(
+    model: DeployedModel, size: tuple[int, int], pairs: list[Pair], agreement: Agreement
+) -> tuple[str, ...]:
+    """Return the layers that must stay in single precision; none if the file agrees without that.
+
+    They are looked for on the altered images whose classes agree too little, and on some of the images
+    themselves if the file fails on those.
+    """
+    altered = altered_images(pairs)
+    images = [altered[kind] for kind in agreement.weak()]
+    if replace(agreement, altered={}).failures():
+        images += [image for image, _ in pairs[:SEARCH_IMAGES]]
+    if not images:
+        return ()
+    tensors = [torch.from_numpy(brought_to(image, size)) for image in images]
+    return layers_in_single(model, tensors, MIN_ARGMAX)

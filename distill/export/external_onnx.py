@@ -1,6 +1,7 @@
 """Opening a segmentation network from elsewhere in an ONNX file, and refusing one that cannot be wrapped.
 
 The network takes one image, float32 or float16 [1, 3, h, w], and returns logits [1, C, h', w'] at any size.
+Where it takes multiples of some number only (its strides multiplied), images are padded to those.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from numpy.typing import NDArray
 from onnx import version_converter
 from torch import Tensor, nn
 
+from distill.export.interpolation import Padding
+from distill.export.network_size import first_that_runs, note_padding, possible_paddings
 from distill.export.surround import shape_of
-from distill.models.output import Output, upsample
+from distill.models.output import Output, crop_padding, pad_to_multiple, upsample
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.contract import OPSET
@@ -31,6 +34,9 @@ DTYPES: dict[int, type[np.generic]] = {
     onnx.TensorProto.FLOAT16: np.float16,
 }
 
+PROBABILITY_TOLERANCE = 1e-2
+"""Half precision makes sums of probabilities differ from 1 by less than this."""
+
 
 @dataclass(frozen=True)
 class ExternalNetwork:
@@ -42,10 +48,19 @@ class ExternalNetwork:
     """The unchanged file as a network of this project, for comparison."""
     parameters: int
     """Count of the numbers in the network's weights."""
+    padding: Padding
+    """From the resized image to the size that the network takes."""
+    multiple: int
+    """The sides of the padded image are multiples of this; 1: nothing is padded."""
 
 
 def open_network(
-    path: Path, classes: int, size: tuple[int, int] | None, scale: float, output: str | None
+    path: Path,
+    classes: int,
+    size: tuple[int, int] | None,
+    scale: float,
+    output: str | None,
+    multiple: int | None = None,
 ) -> ExternalNetwork:
     """Open a file and try it once.
 
@@ -53,24 +68,29 @@ def open_network(
     :param size: (H, W) of the camera's image; None: the size that the file's own fits to.
     :param scale: the network sees the image resized by this factor.
     :param output: name of its logits; None: it has one output.
+    :param multiple: pad images to multiples of this; None: of the first of
+        :data:`~distill.export.network_size.MULTIPLES` that it takes.
     :raises UserError: if it cannot be wrapped.
     """
     original = _load(path)
     image = _image_input(original, path)
     proto = _in_our_opset(original, path)
-    height, width = _working_size(image, path, size, scale)
+    height, width = shape_of(image)[2:]
+    paddings = possible_paddings((height, width), path, size, scale, multiple)
     logits = _output(proto, path, output)
-    shape = (1, 3, height, width)
     dtype = image.type.tensor_type.elem_type
     module = OnnxModule(path, image.name, logits.name, DTYPES[dtype])
-    found = module.scores(np.random.default_rng(0).normal(size=shape).astype(DTYPES[dtype]))
+    module.multiple, found = first_that_runs(module.on_noise, paddings)
     _check_logits(found, path, logits.name, classes)
+    padding = paddings[module.multiple]
+    note_padding(padding, found.shape[2:], module.multiple)
 
+    shape = (1, 3, *padding.padded)
     del proto.graph.input[:], proto.graph.output[:]
     info = onnx.helper.make_tensor_value_info
     proto.graph.input.append(info(image.name, dtype, shape))
     proto.graph.output.append(info(logits.name, logits.type.tensor_type.elem_type, found.shape))
-    return ExternalNetwork(proto, module, _parameters(original))
+    return ExternalNetwork(proto, module, _parameters(original), padding, module.multiple)
 
 
 def _parameters(proto: onnx.ModelProto) -> int:
@@ -133,24 +153,6 @@ def _output(proto: onnx.ModelProto, path: Path, name: str | None) -> onnx.ValueI
     return chosen[0]
 
 
-def _working_size(
-    image: onnx.ValueInfoProto, path: Path, size: tuple[int, int] | None, scale: float
-) -> tuple[int, int]:
-    """Return the (h, w) that the network will see."""
-    height, width = shape_of(image)[2:]
-    if size is None:
-        if not (height and width):
-            raise UserError(f"{path} takes images of any size: give the camera's by --size HxW")
-        return height, width
-    wanted = (round(size[0] * scale), round(size[1] * scale))
-    if (height or wanted[0], width or wanted[1]) != wanted:
-        raise UserError(
-            f"{path} takes images of {height or 'any'}×{width or 'any'}, not {wanted[0]}×{wanted[1]}, which "
-            f"--size {size[0]}x{size[1]} --scale {scale:g} make"
-        )
-    return wanted
-
-
 def _check_logits(found: NDArray[Any], path: Path, name: str, classes: int) -> None:
     what = f"{path}: its output {name!r} is {found.dtype} {list(found.shape)}"
     if found.ndim != 4 or found.shape[0] != 1 or found.dtype not in DTYPES.values():
@@ -158,11 +160,20 @@ def _check_logits(found: NDArray[Any], path: Path, name: str, classes: int) -> N
             f"{what}, not logits, float [1, classes, height, width]: export it without its argmax, or choose "
             "another by --logits NAME"
         )
+    if found.shape[1] == 1:
+        raise UserError(
+            f"{what}: one channel, the head of a single class; export two channels instead, logits whose "
+            "softmax is its sigmoid, torch.cat([torch.zeros_like(z), z], 1), and name two classes, the first "
+            "one for all the rest"
+        )
     if found.shape[1] != classes:
         raise UserError(f"{what}: {found.shape[1]} classes, but --classes names {classes}")
+    if not ((found >= 0) & (found <= 1 + PROBABILITY_TOLERANCE)).all():
+        return
     sums = found.astype(np.float32).sum(axis=1)
-    if classes > 1 and (found >= 0).all() and np.allclose(sums, 1, atol=1e-2):
-        raise UserError(f"{path}: its output {name!r} holds probabilities: export it without its softmax")
+    summing = np.allclose(sums, 1, atol=PROBABILITY_TOLERANCE)
+    last = "softmax" if summing else "sigmoid (all values lie in 0…1 and do not sum to 1)"
+    raise UserError(f"{path}: its output {name!r} holds probabilities: export it without its {last}")
 
 
 def _describe(values: list[onnx.ValueInfoProto]) -> str:
@@ -189,13 +200,22 @@ class OnnxModule(nn.Module):
             )
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
             raise UserError(f"--model {path}: ONNX Runtime cannot run it: {first_line(error)}") from error
+        self._numpy_dtype = dtype
+        self.multiple = 1
+        """Images are padded to multiples of this."""
         # It tells in what precision the network takes its images.
         self.dtype = nn.Parameter(torch.from_numpy(np.zeros(0, dtype)), requires_grad=False)
 
     def forward(self, image: Tensor) -> Output:
-        """Run the file; its logits are brought to the size of the image."""
-        logits = torch.from_numpy(self.scores(image.cpu().numpy())).float().to(image.device)
-        return Output(upsample(logits, image.shape[-2:]), logits, {})
+        """Run the file on the padded image; its logits are brought to the size of the image."""
+        padded, padding = pad_to_multiple(image, self.multiple)
+        logits = torch.from_numpy(self.scores(padded.cpu().numpy())).float().to(image.device)
+        return Output(crop_padding(upsample(logits, padded.shape[-2:]), padding), logits, {})
+
+    def on_noise(self, size: tuple[int, int]) -> NDArray[Any]:
+        """Return the output for normal noise of a size (h, w), the same each time; raises UserError."""
+        noise = np.random.default_rng(0).normal(size=(1, 3, *size))
+        return self.scores(noise.astype(self._numpy_dtype))
 
     def scores(self, image: NDArray[Any]) -> NDArray[Any]:
         """Return the output for [1, 3, h, w] in the file's precision."""

@@ -12,6 +12,7 @@ the resizing to the camera's size are one matrix, exactly.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -54,6 +55,45 @@ def parts(length: int, count: int) -> list[tuple[int, int]]:
     """Cut ``range(length)`` into ``count`` ranges of (nearly) equal lengths."""
     edges = [length * i // count for i in range(count + 1)]
     return list(pairwise(edges))
+
+
+@dataclass(frozen=True)
+class Padding:
+    """Zeros around the resized image, so that both sides are what the network takes."""
+
+    working: tuple[int, int]
+    """(h, w) of the image as the network sees it, without padding."""
+    before: tuple[int, int]
+    """Rows of padding above it, columns to the left."""
+    padded: tuple[int, int]
+    """(h, w) with the padding on all sides."""
+
+    @classmethod
+    def to_multiples(cls, working: tuple[int, int], multiple: int) -> Padding:
+        """Pad to multiples as :func:`distill.models.output.pad_to_multiple` does."""
+        extra = (-working[0] % multiple, -working[1] % multiple)
+        padded = (working[0] + extra[0], working[1] + extra[1])
+        return cls(working, (extra[0] // 2, extra[1] // 2), padded)
+
+    @property
+    def after(self) -> tuple[int, int]:
+        """Rows of padding below the image, columns to the right."""
+        (rows, columns), (above, left) = self.padded, self.before
+        return rows - above - self.working[0], columns - left - self.working[1]
+
+    def upsampling(self, logits: Sequence[int], image: tuple[int, int]) -> Upsampling:
+        """Return the resizing from the network's logits to the camera's image.
+
+        One matrix per axis does three steps: upsampling to the padded size, cropping, resizing to the image.
+
+        :param logits: (h, w) of the logits.
+        :param image: (H, W) of the camera's image.
+        """
+        matrices = [
+            upsampling(logits[axis], self.padded[axis], self.before[axis], self.working[axis], image[axis])
+            for axis in (0, 1)
+        ]
+        return Upsampling(*matrices)
 
 
 @dataclass(frozen=True)

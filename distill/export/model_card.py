@@ -27,7 +27,11 @@ EXTERNAL_LIMITATIONS: Final = (
 
 
 def trained_card(
-    config: Config, calibrated: dict[str, Any] | None, size: tuple[int, int], parameters: int
+    config: Config,
+    calibrated: dict[str, Any] | None,
+    size: tuple[int, int],
+    parameters: int,
+    multiple: int = 0,
 ) -> ModelCard:
     """Collect what is known of a network that was trained here.
 
@@ -36,6 +40,7 @@ def trained_card(
         (:mod:`distill.checkpoints.stored_calibration`); None if it was never calibrated.
     :param size: (H, W) of the camera's image.
     :param parameters: number of parameters of the deployed network.
+    :param multiple: the resized image is padded to multiples of this.
     """
     card = ModelCard(
         name=config.name,
@@ -49,6 +54,7 @@ def trained_card(
         std=config.data.std,
         temperature=1.0,
         parameters=parameters,
+        padding_multiple=multiple,
         dataset=config.data.summary,
         limitations=config.data.limitations,
         package_version=__version__,
@@ -80,6 +86,7 @@ def external_card(
     mean: tuple[float, float, float],
     std: tuple[float, float, float],
     parameters: int,
+    multiple: int,
 ) -> ModelCard:
     """Collect what is known of a network from an ONNX file that was made elsewhere.
 
@@ -89,6 +96,7 @@ def external_card(
     :param scale: the network sees the image resized by this factor.
     :param mean: RGB, 0…1, that the network expects to be subtracted; ``std``: to be divided by.
     :param parameters: numbers in the network's weights.
+    :param multiple: the resized image is padded to multiples of this.
     """
     digest = sha256(path)
     return ModelCard(
@@ -103,6 +111,7 @@ def external_card(
         std=std,
         temperature=1.0,
         parameters=parameters,
+        padding_multiple=multiple,
         dataset=f"unknown: {path.name} was made elsewhere",
         limitations=EXTERNAL_LIMITATIONS,
         package_version=__version__,

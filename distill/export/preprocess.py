@@ -18,13 +18,14 @@ import numpy as np
 from onnx import TensorProto
 
 from distill.export.graph import GraphBuilder
+from distill.export.interpolation import Padding
 from kd_seg_ros.inference.contract import CHANNELS, IMAGE
 
 
 def add_preprocessing(
     graph: GraphBuilder,
     size: tuple[int, int],
-    working: tuple[int, int],
+    padding: Padding,
     mean: Sequence[float],
     std: Sequence[float],
     dtype: int,
@@ -33,14 +34,16 @@ def add_preprocessing(
     """Add the nodes that make the network's input of the image.
 
     :param size: (H, W) of the camera's image.
-    :param working: (h, w) that the image is resized to, bilinearly.
+    :param padding: the size that the image is resized to, bilinearly, and the zeros around that.
     :param mean: RGB, 0…1, as is ``std``.
     :param dtype: type of the network's input, by :class:`onnx.TensorProto`.
     :param output: name of the network's input [1, 3, h, w].
     """
     x = graph.add("Reshape", normalised(graph, mean, std), graph.integers(1, 3, *size))
-    if working != size:
-        x = graph.add("Resize", x, "", "", graph.integers(1, 3, *working), mode="linear")
+    if padding.working != size:
+        x = graph.add("Resize", x, "", "", graph.integers(1, 3, *padding.working), mode="linear")
+    if padding.padded != padding.working:
+        x = graph.add("Pad", x, graph.integers(0, 0, *padding.before, 0, 0, *padding.after))
     graph.add("Cast", x, to=dtype, output=output)
 
 

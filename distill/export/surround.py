@@ -15,13 +15,22 @@ from onnx import TensorProto, compose, helper, numpy_helper
 
 from distill.export import dynamic as onnx_dynamic
 from distill.export.graph import GraphBuilder
-from distill.export.interpolation import Upsampling
+from distill.export.interpolation import Padding, Upsampling
 from distill.export.postprocess import add_postprocessing
 from distill.export.preprocess import add_preprocessing
-from kd_seg_ros.inference.contract import CHANNELS, IMAGE, IR_VERSION, OUTPUTS, RGB, SIDES
+from kd_seg_ros.inference.contract import (
+    CHANNELS,
+    IMAGE,
+    IR_VERSION,
+    NETWORK_IMAGE,
+    NETWORK_LOGITS,
+    OUTPUTS,
+    RGB,
+    SIDES,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from distill.models.logit_calibration import LogitCalibration
 
@@ -30,6 +39,7 @@ def surround(
     network: onnx.ModelProto,
     mean: Sequence[float],
     std: Sequence[float],
+    padding: Padding,
     upsampling: Upsampling,
     calibration: LogitCalibration | None = None,
 ) -> onnx.ModelProto:
@@ -37,16 +47,16 @@ def surround(
 
     :param network: of the contract's opset, with known shapes of input and output.
     :param mean: RGB, 0…1, as is ``std``.
+    :param padding: from the resized image to the size that the network takes.
     :param upsampling: from the logits to the size of the camera's image, which the outputs have too.
     """
-    model = compose.add_prefix(network, "network/")
+    model = _inner(network)
     graph = model.graph
     size = (len(upsampling.rows), len(upsampling.columns))
     pixels, logits = graph.input[0], graph.output[0]
-    _, _, height, width = shape_of(pixels)
     before, after = GraphBuilder("before/"), GraphBuilder("after/")
     dtype = pixels.type.tensor_type.elem_type
-    add_preprocessing(before, size, (height, width), mean, std, dtype, pixels.name)
+    add_preprocessing(before, size, padding, mean, std, dtype, pixels.name)
     add_postprocessing(after, logits.name, shape_of(logits)[1], upsampling, calibration)
 
     _assemble(model, before, after, size)
@@ -67,7 +77,7 @@ def surround_dynamic(
     :param mean: RGB, 0…1, as is ``std``.
     :param scale: the network sees the image resized by this factor.
     """
-    model = compose.add_prefix(network, "network/")
+    model = _inner(network)
     pixels, logits = model.graph.input[0], model.graph.output[0]
     before, after = GraphBuilder("before/"), GraphBuilder("after/")
     sizes = onnx_dynamic.Sizes(before, scale, multiple)
@@ -78,13 +88,36 @@ def surround_dynamic(
     return model
 
 
+def _inner(network: onnx.ModelProto) -> onnx.ModelProto:
+    """Copy a network with names of its own, its input and output being called as in the contract."""
+    model = compose.add_prefix(network, "network/")
+    graph = model.graph
+    _rename(graph, {graph.input[0].name: NETWORK_IMAGE, graph.output[0].name: NETWORK_LOGITS})
+    return model
+
+
+def _rename(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
+    """Rename values of a graph, wherever they are made or read, in the bodies of conditions and loops too."""
+    for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        value.name = names.get(value.name, value.name)
+    for node in graph.node:
+        for names_of_node in (node.input, node.output):
+            names_of_node[:] = [names.get(name, name) for name in names_of_node]
+        for attribute in node.attribute:
+            for body in (attribute.g, *attribute.graphs):
+                _rename(body, names)
+
+
 def _assemble(
     model: onnx.ModelProto, before: GraphBuilder, after: GraphBuilder, size: tuple[int | str, int | str]
 ) -> None:
     """Put nodes before and after those of a model, and give it the contract's inputs and outputs."""
     graph = model.graph
     nodes = [*before.nodes, *graph.node, *after.nodes]
+    # Where the network begins and ends is described in the file, for a runtime that replaces what is around.
+    borders = [*graph.input, *graph.output]
     del graph.node[:], graph.input[:], graph.output[:], graph.value_info[:]
+    graph.value_info.extend(borders)
     graph.node.extend(nodes)
     graph.initializer.extend([*before.initializers, *after.initializers])
     # An initializer that is an input as well is an input with a default.

@@ -3,15 +3,16 @@
 Only the network is traced, from the normalised image to its logits as it makes them, at stride 4 or 8; what
 is around it is written node by node (:mod:`distill.export.surround`).
 
-BatchNorm nodes are kept: folded into the convolutions they would need a copy of the backbone's weights
-per pyramid level. ONNX Runtime folds them in memory when it loads the file.
+SwiftNet's decoder is folded first (:mod:`distill.models.folding`). The BatchNorm nodes of its backbone are
+kept: folded into the convolutions they would need a copy of the backbone's weights per pyramid level. ONNX
+Runtime folds them in memory when it loads the file.
 """
 
 from __future__ import annotations
 
-import copy
 import logging
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import onnx
@@ -19,13 +20,20 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from distill.export.interpolation import Upsampling, upsampling
+from distill.export.half_precision import to_half
+from distill.export.interpolation import Padding
+from distill.export.same_padding import same_padding_of_multiples
 from distill.export.surround import shape_of, surround, surround_dynamic
+from distill.export.time_limit import OutOfTime, processor_time_limit
 from distill.models.deployed import DeployedModel
+from distill.models.folding import folded
 from distill.models.network import SegmentationNetwork
-from distill.models.output import pad_to_multiple
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.inference.contract import OPSET
+
+TRACING_SECONDS = 300
+"""Processor time after which tracing for any size is given up. A backbone of a thousand nodes takes some 50 s
+of an AMD EPYC; what explodes does not end."""
 
 
 class _Logits(nn.Module):
@@ -34,7 +42,6 @@ class _Logits(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        self.multiple = network.padding_multiple if isinstance(network, SegmentationNetwork) else 1
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits [1, C, h', w'] of a normalised image [1, 3, h, w], padded to multiples."""
@@ -44,45 +51,43 @@ class _Logits(nn.Module):
         return logits
 
 
-class _Padded(nn.Module):
-    """A network that pads its image itself."""
+def to_onnx(
+    model: DeployedModel, size: tuple[int, int], half: bool = True, single: Sequence[str] = ()
+) -> onnx.ModelProto:
+    """Make the model of a file for images of ``size`` = (H, W), with its network in half precision.
 
-    def __init__(self, network: _Logits) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Return logits [1, C, h', w'] of a normalised image [1, 3, h, w]."""
-        logits: Tensor = self.network(pad_to_multiple(image, self.network.multiple)[0])
-        return logits
-
-
-def to_onnx(model: DeployedModel, size: tuple[int, int], half: bool = True) -> onnx.ModelProto:
-    """Make the model of a file for images of ``size`` = (H, W), with its network in half precision."""
-    network = _network(model, half)
+    :param single: names of the network's layers that stay in single precision,
+        see :mod:`distill.export.half_precision`.
+    """
+    network = _network(model, half, single)
     working = model.working_size(size)
-    traced = _trace(_Padded(network).eval(), working)
-    # One matrix per axis does three steps: upsampling to the padded size, cropping, resizing to the image.
-    matrices = []
-    for low, side, image in zip(shape_of(traced.graph.output[0])[2:], working, size, strict=True):
-        extra = -side % network.multiple
-        matrices.append(upsampling(low, side + extra, extra // 2, side, image))
+    padding = Padding.to_multiples(working, padding_multiple(model))
+    traced = _trace(network, padding.padded)
+    resizing = padding.upsampling(shape_of(traced.graph.output[0])[2:], size)
     mean, std = model.mean.flatten().tolist(), model.std.flatten().tolist()
-    return surround(traced, mean, std, Upsampling(*matrices), model.calibration)
+    return surround(traced, mean, std, padding, resizing, model.calibration)
 
 
-def to_dynamic_onnx(model: DeployedModel, half: bool = True) -> onnx.ModelProto:
-    """Make the model of a file for images of any size.
+def to_dynamic_onnx(model: DeployedModel, half: bool = True, single: Sequence[str] = ()) -> onnx.ModelProto:
+    """Make the model of a file for images of any size, see :func:`to_onnx`.
 
     :raises UserError: if the network cannot be traced for any size.
     """
-    network = _network(model, half)
-    height = network.multiple * Dim("h", min=1, max=2**12)
-    width = network.multiple * Dim("w", min=1, max=2**12)
+    network = _network(model, half, single)
+    multiple = padding_multiple(model)
+    height = multiple * Dim("h", min=1, max=2**12)
+    width = multiple * Dim("w", min=1, max=2**12)
     name = type(model.network).__name__
     remedy = "export it for the camera's size, without --dynamic"
+    example = (2 * multiple, 3 * multiple)
     try:
-        traced = _trace(network, (2 * network.multiple, 3 * network.multiple), ({2: height, 3: width},))
+        with same_padding_of_multiples(), processor_time_limit(TRACING_SECONDS):
+            traced = _trace(network, example, ({2: height, 3: width},))
+    except OutOfTime:
+        raise UserError(
+            f"tracing {name} for images of any size had not ended after {TRACING_SECONDS} s of processor "
+            f"time: {remedy}"
+        ) from None
     except Exception as error:  # whatever stops the tracing
         raise UserError(
             f"{name} cannot be traced for images of any size ({first_line(error)}): {remedy}"
@@ -91,13 +96,21 @@ def to_dynamic_onnx(model: DeployedModel, half: bool = True) -> onnx.ModelProto:
     if any(shape_of(traced.graph.output[0])[2:]):
         raise UserError(f"{name} works with sizes that are fixed when it is traced: {remedy}")
     mean, std = model.mean.flatten().tolist(), model.std.flatten().tolist()
-    return surround_dynamic(traced, mean, std, model.working_scale, network.multiple, model.calibration)
+    return surround_dynamic(traced, mean, std, model.working_scale, multiple, model.calibration)
 
 
-def _network(model: DeployedModel, half: bool) -> _Logits:
-    """Copy the network to the CPU, in half precision if wanted, for tracing."""
-    network = copy.deepcopy(model.network).cpu()
-    return _Logits(network.half() if half else network).eval()
+def padding_multiple(model: DeployedModel) -> int:
+    """Return of what the sides of the network's padded image are multiples in a file; 1: it is not padded."""
+    network = model.network
+    return network.padding_multiple if isinstance(network, SegmentationNetwork) else 1
+
+
+def _network(model: DeployedModel, half: bool, single: Sequence[str]) -> _Logits:
+    """Copy the network to the CPU, folded and in half precision if wanted, for tracing."""
+    network = folded(model.network).cpu().eval()
+    if half:
+        to_half(network, single)
+    return _Logits(network).eval()
 
 
 def _trace(network: nn.Module, size: tuple[int, int], dynamic: Any = None) -> onnx.ModelProto:
@@ -105,7 +118,9 @@ def _trace(network: nn.Module, size: tuple[int, int], dynamic: Any = None) -> on
 
     :param dynamic: the sizes that are left open, as PyTorch's exporter wants them.
     """
-    dtype = next(network.parameters()).dtype
+    # Layers that stay in single precision take half precision, too.
+    dtypes = {parameter.dtype for parameter in network.parameters()}
+    dtype = torch.float16 if torch.float16 in dtypes else torch.float32
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

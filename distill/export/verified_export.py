@@ -8,11 +8,12 @@ from pathlib import Path
 
 import onnx
 
-from distill.export.agreement import Agreement, measure_agreement
-from distill.export.check_images import Pair
+from distill.export.agreement import Agreement, measure_agreement, measure_altered
+from distill.export.check_images import Pair, altered_images
 from distill.export.model_card import save_with_card
 from distill.models.deployed import DeployedModel
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import TEMPORARY, atomic_file, reason
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine
 
@@ -66,20 +67,55 @@ def write_verified(
     :param reference: what ``model`` is, in words.
     :raises UserError: if they disagree or the file cannot be written; then there is no file.
     """
-    # Written under another name until it has passed: a refused file is never left there.
-    temporary = out.with_suffix(".partial.onnx")
+    agreement = check(proto, card, out, model, images, provider)
+    _logger.info("%s", agreement.describe(reference))
+    return write_checked(proto, card, out, agreement)
+
+
+def check(
+    proto: onnx.ModelProto,
+    card: ModelCard,
+    out: Path,
+    model: DeployedModel,
+    images: list[Pair],
+    provider: str,
+) -> Agreement:
+    """Compare a model with its network, on the images and on altered ones; see :func:`write_verified`."""
+    engine = _open_unchecked(proto, card, out, provider)
+    agreement = measure_agreement(model, engine, images)
+    return replace(agreement, altered=measure_altered(model, engine, altered_images(images)))
+
+
+def write_checked(proto: onnx.ModelProto, card: ModelCard, out: Path, agreement: Agreement) -> VerifiedFile:
+    """Write a model file that agrees with its network.
+
+    :param agreement: what :func:`check` has found; it is added to the card.
+    :raises UserError: if it does not agree, or the file cannot be written; then there is no file.
+    """
+    failures = agreement.failures()
+    if failures:
+        raise UserError(f"{out} was not written, it does not follow the network: {'; '.join(failures)}")
+    card = replace(card, agreement=agreement.as_dict())
+    try:
+        with atomic_file(out) as temporary:
+            save_with_card(proto, card, temporary)
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {reason(error)}") from error
+    return VerifiedFile(out, card, agreement)
+
+
+def _open_unchecked(proto: onnx.ModelProto, card: ModelCard, out: Path, provider: str) -> Engine:
+    """Open a model that has not passed yet.
+
+    It lies in the folder of ``out`` only while it is being opened, so that an export killed during the check,
+    which takes long, leaves no model that nobody has checked; one killed before leaves ``NAME.onnx.tmp``,
+    which the next export of that name removes.
+    """
+    temporary = out.with_name(out.name + TEMPORARY)
     try:
         save_with_card(proto, card, temporary)
-        agreement = measure_agreement(model, Engine(temporary, provider), images)
-        _logger.info("%s", agreement.describe(reference))
-        failures = agreement.failures()
-        if failures:
-            raise UserError(f"{out} was not written, it does not follow the network: {'; '.join(failures)}")
-        card = replace(card, agreement=agreement.as_dict())
-        save_with_card(proto, card, temporary)
-        temporary.replace(out)
+        return Engine(temporary, provider)
     except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror}") from error
+        raise UserError(f"{out} cannot be written: {reason(error)}") from error
     finally:
         temporary.unlink(missing_ok=True)
-    return VerifiedFile(out, card, agreement)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from distill.export.check_images import noise_images, plain_images
 from distill.export.external_onnx import open_network
-from distill.export.interpolation import Upsampling, bilinear
 from distill.export.model_card import external_card
 from distill.export.surround import shape_of, surround
 from distill.export.verified_export import VerifiedFile, check_destination, write_verified
@@ -28,6 +27,7 @@ def wrap_network(
     scale: float = 1.0,
     size: tuple[int, int] | None = None,
     output: str | None = None,
+    multiple: int | None = None,
     images: Path | None = None,
     limit: int = 20,
     provider: str = "cpu",
@@ -41,25 +41,22 @@ def wrap_network(
     :param scale: the network sees the camera's image resized by this factor.
     :param size: (H, W) of the camera's image; None: the network's own size divided by ``scale``.
     :param output: name of the logits, if the network has other outputs too.
+    :param multiple: pad the resized image to multiples of this and crop the margin off the result; None: to
+        the first multiples that the network takes.
     :param images: a folder of images to check on; None: noise.
     :param limit: number of images to check on.
     :param provider: what the file is run on for the check.
     :raises UserError: if the network cannot be wrapped, or the file does not follow it or cannot be written.
     """
     check_destination(out)
-    network = open_network(path, len(classes), size, scale, output)
-    working = _sides(shape_of(network.proto.graph.input[0]))
-    low = _sides(shape_of(network.proto.graph.output[0]))
-    image = size or _image_size(working, scale)
-
-    # Two steps on each axis, as DeployedModel takes them: first to what the network saw, then to the image.
-    rows = bilinear(working[0], image[0]) @ bilinear(low[0], working[0])
-    columns = bilinear(working[1], image[1]) @ bilinear(low[1], working[1])
-    proto = surround(network.proto, mean, std, Upsampling(rows, columns))
+    network = open_network(path, len(classes), size, scale, output, multiple)
+    image = size or _image_size(network.padding.working, scale)
+    resizing = network.padding.upsampling(shape_of(network.proto.graph.output[0])[2:], image)
+    proto = surround(network.proto, mean, std, network.padding, resizing)
 
     model = DeployedModel(network.module, mean, std, scale).eval()
     pairs = plain_images(images, limit) if images else noise_images(image, min(limit, NOISE_IMAGES))
-    card = external_card(path, classes, image, scale, mean, std, network.parameters)
+    card = external_card(path, classes, image, scale, mean, std, network.parameters, network.multiple)
     return write_verified(proto, card, out, model, pairs, provider, f"{path.name} itself")
 
 
@@ -74,7 +71,3 @@ def _image_size(working: tuple[int, int], scale: float) -> tuple[int, int]:
             f"no image has {working[0]}×{working[1]} at --scale {scale:g}: give another, or let --size fit"
         )
     return size
-
-
-def _sides(shape: list[int]) -> tuple[int, int]:
-    return shape[-2], shape[-1]

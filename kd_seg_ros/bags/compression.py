@@ -19,7 +19,7 @@ ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 """First four bytes of a Zstandard frame (RFC 8878, 3.1.1)."""
 
 
-def unpacked_chunk(data: bytes, compression: str, size: int) -> bytes:
+def unpacked_chunk(data: memoryview, compression: str, size: int) -> memoryview:
     """Unpack the records of an MCAP chunk.
 
     :param compression: as the chunk names it: ``zstd``, ``lz4`` or nothing.
@@ -32,9 +32,9 @@ def unpacked_chunk(data: bytes, compression: str, size: int) -> bytes:
     if compression == "":
         raw = data
     elif compression == "zstd":
-        raw = _unpacked(zstd.ZstdDecompressor(), data, size)
+        raw = memoryview(_unpacked(zstd.ZstdDecompressor(), data, size))
     elif compression == "lz4":
-        raw = _unpacked(lz4.frame.LZ4FrameDecompressor(), data, size)
+        raw = memoryview(_unpacked(lz4.frame.LZ4FrameDecompressor(), data, size))
     else:
         raise ValueError(f"compression {compression!r} of a chunk is not supported")
     if len(raw) != size:
@@ -50,7 +50,7 @@ def unpacked_message(data: bytes) -> bytes:
     return _unpacked(zstd.ZstdDecompressor(), data, LIMIT_BYTES)
 
 
-def _unpacked(decompressor: Any, data: bytes, size: int) -> bytes:
+def _unpacked(decompressor: Any, data: bytes | memoryview, size: int) -> bytes:
     """Unpack one frame of at most ``size`` bytes; a frame of more or of an unknown end is refused."""
     try:
         raw = bytes(decompressor.decompress(data, max_length=size + 1))

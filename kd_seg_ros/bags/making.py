@@ -53,7 +53,7 @@ class RecordingSettings:
     """Topic of raw images; compressed ones go to the same name with ``/compressed`` at its end."""
     compressed: bool = False
     """Write ``CompressedImage``: image files byte for byte, the frames of a video as JPEG. A file that Exif
-    calls turned is turned upright and compressed again."""
+    calls turned is turned upright and becomes a PNG, without loss."""
     frame_id: str = "camera"
     storage: str = "mcap"
     start: int = START_S * 10**9

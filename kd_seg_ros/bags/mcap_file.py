@@ -124,7 +124,8 @@ class McapFile:
                     found.append(message)
         found.sort(key=_stored_time)
         for message in found:
-            yield message.time, message.channel, unpacked[message.offset : message.offset + message.length]
+            raw = unpacked[message.offset : message.offset + message.length]
+            yield message.time, message.channel, bytes(raw)
 
     def _messages_outside(self, wanted: dict[int, Connection], first: int, last: int) -> Iterator[_Timed]:
         """Yield the messages that lie in no chunk."""
@@ -133,7 +134,7 @@ class McapFile:
                 raw = content(self._file, Record(Op.MESSAGE, message.offset, message.length), LIMIT_BYTES)
                 yield message.time, message.channel, raw
 
-    def _unpacked(self, chunk: ChunkEntry) -> bytes:
+    def _unpacked(self, chunk: ChunkEntry) -> memoryview:
         """Read a chunk that the index names; its record must be where the index says."""
         record = next(file_records(self._file, chunk.offset - HEAD_BYTES, self._footer), None)
         if record is None or record.op != Op.CHUNK:
@@ -237,14 +238,14 @@ class McapFile:
         entry = ChunkEntry(min(times, default=0), max(times, default=0), record.offset, frozenset(channels))
         self._chunks.append(entry)
 
-    def _note_topic(self, op: int, record: Record, chunk: bytes | None) -> None:
+    def _note_topic(self, op: int, record: Record, chunk: memoryview | None) -> None:
         """Keep a schema or a channel, of the file or of an unpacked chunk; pass over any other record."""
         if op not in (Op.SCHEMA, Op.CHANNEL):
             return
         if chunk is None:
             found = content(self._file, record)
         else:
-            found = chunk[record.offset : record.offset + record.length]
+            found = bytes(chunk[record.offset : record.offset + record.length])
         if op == Op.SCHEMA:
             number, schema = read_schema(found)
             self._schemas[number] = schema

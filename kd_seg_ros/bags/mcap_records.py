@@ -173,7 +173,7 @@ def content(file: BinaryIO, record: Record, limit: int = _LIMIT_BYTES) -> bytes:
     return found
 
 
-def chunk_records(chunk: bytes) -> Iterator[Record]:
+def chunk_records(chunk: memoryview) -> Iterator[Record]:
     """Yield the records of an unpacked chunk, up to a place where there is none.
 
     What is lost there is noticed by whoever counts the messages.
@@ -251,8 +251,8 @@ def read_statistics(record: bytes) -> Statistics:
     return Statistics(messages, chunks, start, end, counts)
 
 
-def read_chunk(record: bytes) -> bytes:
-    """Return the records of a chunk, unpacked.
+def read_chunk(record: bytes) -> memoryview:
+    """Return the records of a chunk, unpacked; they are not copied where they are not compressed.
 
     :raises ValueError: if its size, its compression or its checksum is not what it says.
     """
@@ -263,13 +263,13 @@ def read_chunk(record: bytes) -> bytes:
     start = _CHUNK.size + 4 + len(compression.encode()) + 8
     if start + length > len(record):
         raise ValueError("a chunk is shorter than it says")
-    raw = unpacked_chunk(record[start : start + length], compression, size)
+    raw = unpacked_chunk(memoryview(record)[start : start + length], compression, size)
     if checksum and crc32(raw) != checksum:
         raise ValueError("the checksum of a chunk does not match")
     return raw
 
 
-def message_at(head: bytes, record: Record) -> StoredMessage:
+def message_at(head: bytes | memoryview, record: Record) -> StoredMessage:
     """Return where a message lies.
 
     :param head: at least the first 22 bytes of the record's content.

@@ -120,5 +120,6 @@ def png(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def string_cdr(text: str) -> bytes:
-    """Serialise a text as ``std_msgs/String``."""
-    return bytes(STORE.serialize_cdr(STORE.types[STRING](data=text), STRING))
+    """Serialise a text as ``std_msgs/String``; bytes of a file's name that are no UTF-8 become U+FFFD."""
+    valid = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return bytes(STORE.serialize_cdr(STORE.types[STRING](data=valid), STRING))

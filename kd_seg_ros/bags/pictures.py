@@ -70,7 +70,9 @@ class Picture:
             raise UserError(f"{self.file}: cannot be read: {error.strerror}") from error
         except DecodeError as error:
             raise UserError(f"{self.file}: {error}") from error
-        return PictureContent(upright(rgb, number), kind, data if number == 1 else None)
+        if number != 1:  # without loss, so that the pixels are the same whatever they are written as
+            return PictureContent(upright(rgb, number), "png", None)
+        return PictureContent(rgb, kind, data)
 
 
 class PictureContent(NamedTuple):
@@ -78,7 +80,7 @@ class PictureContent(NamedTuple):
 
     rgb: RGBImage
     kind: str
-    """``jpeg`` or ``png``."""
+    """How it is to be compressed: ``jpeg`` or ``png``."""
     file_bytes: bytes | None
     """Content of the file; None for a frame of a video, or if the file shows the picture turned."""
 

@@ -57,12 +57,20 @@ def messages(
 
     :param start: of the first message; None: of the bag.
     :param stop: only messages before it.
-    :raises UserError: if the bag turns out to be damaged.
+    :raises UserError: if the bag turns out to be damaged; that some of all messages are missing is known at
+        the end.
     """
+    found, expected = 0, sum(connection.msgcount for connection in connections)
     try:
-        yield from reader.messages(connections, start, stop)
+        for message in reader.messages(connections, start, stop):
+            yield message
+            found += 1
     except Exception as error:  # as in open_bag
         raise UserError(f"{reader.path}: the bag is damaged: {first_line(error)}") from error
+    if start is None and stop is None and found < expected:  # zeros in a chunk are no error to its reader
+        raise UserError(
+            f"{reader.path}: the bag is damaged: {expected - found} of {expected} messages cannot be found"
+        )
 
 
 def chosen_connections(

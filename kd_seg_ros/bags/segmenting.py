@@ -27,7 +27,7 @@ from kd_seg_ros.common.picture import DECODE_DEFAULTS, DecodeOptions
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine, Prediction
 from kd_seg_ros.inference.overlay import blend
-from kd_seg_ros.inference.thresholds import MinConfidenceLevels, apply_min_confidence, min_confidence_levels
+from kd_seg_ros.inference.thresholds import MinConfidenceLevels, min_confidence_levels
 
 _FEWEST, _MOST = 10, 300
 """Least and largest number of frames in a part of the output."""
@@ -199,10 +199,8 @@ def _predict(
     if frame is None or frame.image is None:
         return None, 0.0
     start = time.perf_counter()
-    found = engine.segment(frame.image)
-    milliseconds = 1e3 * (time.perf_counter() - start)
-    apply_min_confidence(found.mask, found.confidence, levels, engine.card.ignore_id)
-    return found, milliseconds
+    found = engine.segment(frame.image, min_confidence=levels)
+    return found, 1e3 * (time.perf_counter() - start)
 
 
 def part_length(frames: int) -> int:

@@ -11,7 +11,7 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kd_seg_ros.benchmark.marks import marked, write_between_marks
 from kd_seg_ros.benchmark.result import Result
@@ -22,6 +22,9 @@ from kd_seg_ros.common.option_types import count, image_size, positive
 from kd_seg_ros.common.ros_environment import isolate_this_process
 from kd_seg_ros.common.share import default_model
 from kd_seg_ros.inference.providers import PROVIDERS
+
+if TYPE_CHECKING:
+    from kd_seg_ros.benchmark.gpu_suite import OtherRuntime
 
 LOGGER = logging.getLogger(__name__)
 SUITES: Final[dict[str, str]] = {
@@ -100,11 +103,14 @@ def add_arguments(parser: argparse.ArgumentParser, suites: Mapping[str, str] = S
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Run one suite; return 1 for a soak that was not flat or a process that failed, otherwise 0."""
+def run(args: argparse.Namespace, other_runtime: OtherRuntime | None = None) -> int:
+    """Run one suite; return 1 for a soak that was not flat or a process that failed, otherwise 0.
+
+    :param other_runtime: what suite gpu compares the engine's network with.
+    """
     check_destination(args)
     try:
-        result = run_suite(args)
+        result = run_suite(args, other_runtime)
     except ProcessError as error:
         return fail(str(error), status=1)
     return put_out(result, args)
@@ -127,9 +133,10 @@ def put_out(result: Result, args: argparse.Namespace) -> int:
     return 0 if result.passed else 1
 
 
-def run_suite(args: argparse.Namespace) -> Result:
+def run_suite(args: argparse.Namespace, other_runtime: OtherRuntime | None = None) -> Result:
     """Run one suite of :data:`SUITES`, in a ROS domain that no other program uses.
 
+    :param other_runtime: what suite gpu compares the engine's network with.
     :raises UserError: for options that do not fit, or what the suite lacks on this machine.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end like Ctrl-C, children too
@@ -142,7 +149,7 @@ def run_suite(args: argparse.Namespace) -> Result:
             from kd_seg_ros.benchmark import gpu_suite
 
             floor = gpu_suite.Floor(*args.work, *args.peak) if args.work else gpu_suite.Floor()
-            return gpu_suite.run(models, floor, args.seconds, LOGGER.info)
+            return gpu_suite.run(models, floor, args.seconds, LOGGER.info, other_runtime)
         return _run_with_ros(args, models[0])
 
 

@@ -1,36 +1,50 @@
-"""Suite ``gpu``: the engine on an NVIDIA GPU, in every way it can be run, next to the physical floor.
+"""Suite ``gpu``: the engine on an NVIDIA GPU, in every way it can be run, next to what is possible.
 
-End to end: from an image in the computer's memory to mask and confidence there. The floor of a frame is the
-larger of operations / peak rate and bytes / bandwidth, of numbers the caller gives.
+End to end: from an image in the computer's memory to mask and confidence there. Next to it, in turn with
+it, the network alone on the GPU's own buffers; and the same pre- and post-processing by OpenCV and NumPy. The
+floor of a frame is the larger of operations / peak rate and bytes / bandwidth, of numbers the caller gives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from kd_seg_ros.benchmark.bare_run import random_image
-from kd_seg_ros.benchmark.machine import machine, nvidia_gpu
-from kd_seg_ros.benchmark.result import Result, table
-from kd_seg_ros.benchmark.statistics import Spread, interleaved, spread
-from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.inference.engine import Engine, EngineError
+import numpy as np
 
+from kd_seg_ros.benchmark.bare_run import random_image
+from kd_seg_ros.benchmark.gpu_table import text
+from kd_seg_ros.benchmark.host_route import image_maps, network_image
+from kd_seg_ros.benchmark.machine import nvidia_gpu
+from kd_seg_ros.benchmark.result import Result
+from kd_seg_ros.benchmark.statistics import interleaved, spread
+from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.engine import Engine, EngineError, Prediction
+from kd_seg_ros.inference.gpu.geometry import Geometry
+
+BY_DEFAULT: Final = "CUDA, as by default"
 VARIANTS: Final[dict[str, dict[str, Any]]] = {
-    "CUDA": {},
-    "CUDA, graph": {"cuda_graph": True},
-    "CUDA, NHWC": {"nhwc": True},
-    "CUDA, graph, NHWC": {"cuda_graph": True, "nhwc": True},
+    BY_DEFAULT: {},
+    "with new maps for each frame": {"new_maps": True},
+    "with staged uploads": {"staged": True},
+    "without CUDA graph": {"cuda_graph": False},
+    "without NHWC": {"nhwc": False},
+    "without kernels": {"kernels": False},
+    "without kernels and CUDA graph": {"kernels": False, "cuda_graph": False},
     "TensorRT": {"provider": "tensorrt"},
 }
-"""Options of :class:`~kd_seg_ros.inference.engine.Engine`."""
+"""Options of :class:`~kd_seg_ros.inference.engine.Engine`; ``new_maps``: the results are not written to the
+same arrays for each frame, as the node does it."""
 WARM_UP: Final = 20
 LEAST: Final = 200
 """Runs: a 99th percentile of fewer says little."""
-GOAL: Final = 1.5
-"""p99 / p50."""
+
+OtherRuntime = Callable[[ModelCard], Mapping[str, Callable[[], object]]]
+"""Returns ways to run a file's network alone in another runtime, by name; raises UserError if it cannot."""
 
 
 @dataclass(frozen=True)
@@ -50,53 +64,94 @@ class Floor:
         return max(self.gflop / self.tflops, self.megabytes / self.gigabytes_per_s)
 
 
-def run(models: Sequence[Path], floor: Floor, seconds: float, say: Callable[[str], None]) -> Result:
+def run(
+    models: Sequence[Path],
+    floor: Floor,
+    seconds: float,
+    say: Callable[[str], None],
+    other_runtime: OtherRuntime | None = None,
+) -> Result:
     """Measure each file in each way; one at a time, so that each has the GPU for itself.
 
     :param seconds: of each.
+    :param other_runtime: runs the network alone, for comparison.
     :raises UserError: without an NVIDIA GPU.
     """
     if not nvidia_gpu():
         raise UserError("--suite gpu needs an NVIDIA GPU, and nvidia-smi finds none: the other suites do not")
     rows: list[dict[str, Any]] = []
     for model in models:
+        card = None
         for name, options in VARIANTS.items():
             say(f"{model.name}: {name}")
+            row = {"model": model.name, "variant": name, "floor_ms": floor.milliseconds()}
             try:
-                times = asdict(measure(Engine(model, **options), seconds))
+                card, times = measure(model, dict(options), seconds, with_host=name == BY_DEFAULT)
             except EngineError as error:
                 times = {"refused": str(error)}
-            rows.append({"model": model.name, "variant": name, "floor_ms": floor.milliseconds(), **times})
+            rows.append(row | times)
+        if other_runtime and card:
+            rows += _other_rows(model, card, other_runtime, seconds, say)
     return Result(text(rows), rows)
 
 
-def measure(engine: Engine, seconds: float) -> Spread:
-    """Time the engine on an image of its size; milliseconds."""
+def measure(
+    model: Path, options: dict[str, Any], seconds: float, with_host: bool = False
+) -> tuple[ModelCard, dict[str, Any]]:
+    """Time one way to run a file, on an image of its size, in milliseconds.
+
+    :param options: see :data:`VARIANTS`.
+    :param with_host: time pre- and post-processing on the host too.
+    """
+    new_maps = options.pop("new_maps", False)
+    engine = Engine(model, **options)
     image = random_image(engine.size)
-    (times,) = interleaved([lambda: engine.segment(image)], seconds, LEAST, warm_up=WARM_UP)
-    return spread(times, 1e3)
+    out = None if new_maps else Prediction.empty(engine.size)
+    runs: list[Callable[[], object]] = [partial(engine.segment, image, out=out)]
+    kernels = engine.kernels
+    if kernels:
+        runs.append(kernels.run_network)
+    times = [spread(series, 1e3) for series in interleaved(runs, seconds, LEAST, warm_up=WARM_UP)]
+    figures: dict[str, Any] = asdict(times[0])
+    if kernels:
+        figures["network_ms"] = times[1].p50
+        if with_host:
+            figures["host_ms"] = _host_ms(engine.card, kernels.logits[0], seconds)
+    return engine.card, figures
 
 
-def text(rows: Sequence[dict[str, Any]]) -> str:
-    """Lay out the figures of :func:`run`."""
-    head = ["model", "run by", "frames/s", "p50, ms", "p99, ms", "p99 / p50", "floor, ms", "p50 / floor"]
-    lines, refusals = [], []
-    for row in rows:
-        start = [row["model"], row["variant"]]
-        if "refused" in row:
-            lines.append([*start, *["–"] * (len(head) - 2)])
-            refusals.append(f"{row['model']}, {row['variant']}: {row['refused']}")
+def _host_ms(card: ModelCard, shape: tuple[int, ...], seconds: float) -> float:
+    """Time pre- and post-processing by OpenCV and NumPy.
+
+    :param shape: of the network's logits.
+    """
+    size = card.height, card.width
+    geometry, image = Geometry.of_image(size, card), random_image(size)
+    logits = np.random.default_rng(0).normal(0, 4, shape).astype(np.float32)
+    runs: list[Callable[[], object]] = [
+        partial(network_image, image, card, geometry),
+        partial(image_maps, logits, size),
+    ]
+    before, after = interleaved(runs, seconds / 2, least=3, warm_up=1)
+    return spread(before, 1e3).p50 + spread(after, 1e3).p50
+
+
+def _other_rows(
+    model: Path, card: ModelCard, other_runtime: OtherRuntime, seconds: float, say: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """Time the network alone in another runtime."""
+    rows: list[dict[str, Any]] = []
+    try:
+        ways = other_runtime(card)
+    except UserError as error:
+        say(f"{model.name}: {error}")
+        return rows
+    for name, way in ways.items():
+        say(f"{model.name}: {name}")
+        try:
+            (series,) = interleaved([way], seconds, LEAST, warm_up=WARM_UP)
+        except Exception as error:  # what another runtime raises is its own
+            say(f"{model.name}: {name}: {first_line(error)}")
             continue
-        ratio = row["p99"] / row["p50"]
-        floor = row["floor_ms"]
-        lines.append(
-            [
-                *start,
-                f"{1e3 / row['p50']:.0f}",
-                f"{row['p50']:.3f}",
-                f"{row['p99']:.3f}",
-                f"{ratio:.2f}{'' if ratio <= GOAL else ' (missed)'}",
-                *([f"{floor:.3f}", f"{row['p50'] / floor:.1f}×"] if floor else ["–", "–"]),
-            ]
-        )
-    return "\n\n".join([table(head, lines), *refusals, f"Measured on: {machine()}."])
+        rows.append({"model": model.name, "variant": name, "network_ms": spread(series, 1e3).p50})
+    return rows

@@ -20,6 +20,7 @@ from typing import Any, Final, Protocol, cast
 
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.logs import terminal_logging
+from kd_seg_ros.common.long_calls import end_long_calls_on_signals
 from kd_seg_ros.common.option_types import count
 from kd_seg_ros.common.parser import Parser
 
@@ -39,6 +40,9 @@ REMEDIES: Final[dict[tuple[str, ...], str]] = {
         *("pydantic", "safetensors", "PIL", "scipy", "tqdm", "matplotlib", "jinja2"),
     ): "install the offline half: pip install 'kd_seg_ros[distill]'",
     ("transformers",): "pip install 'kd_seg_ros[teachers]'",
+    ("cv2",): "apt install python3-opencv, or pip install opencv-python-headless",
+    ("numpy",): "apt install python3-numpy, or pip install numpy",
+    ("yaml",): "apt install python3-yaml, or pip install PyYAML",
     ("onnxruntime",): "pip install onnxruntime-gpu, or onnxruntime where there is no NVIDIA GPU",
 }
 """Packages that may be missing on a machine → what to do."""
@@ -82,8 +86,8 @@ def end_cleanly(prog: str, action: Callable[[], int]) -> int:
         if remedy is None:
             raise
         if isinstance(error, ModuleNotFoundError):
-            return fail(f"{prog} needs the Python package {error.name}: {remedy}")
-        return fail(f"{prog}: {first_line(error)}: {remedy}")
+            return fail(f"{prog} needs the Python package {error.name}: {remedy}{_python_in_use()}")
+        return fail(f"{prog}: {first_line(error)}: {remedy}{_python_in_use()}")
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -92,12 +96,23 @@ def end_cleanly(prog: str, action: Callable[[], int]) -> int:
         return 1
 
 
+def _python_in_use() -> str:
+    """Name the Python that lacks a package: often it is not the one that the package was installed for."""
+    if sys.prefix != sys.base_prefix:
+        return f" (the Python in use is {sys.executable})"
+    return (
+        f" (the Python in use is {sys.executable}, without a virtual environment: if one has the package, "
+        "activate it by `source ITS_FOLDER/bin/activate`)"
+    )
+
+
 def _run(prog: str, text: str, module: str, arguments: Sequence[str] | None) -> int:
     command = cast(Command, importlib.import_module(module))
     parser = Parser(prog, text)
     command.add_arguments(parser)
     offer_completion(parser)
     args = parser.read(sys.argv[1:] if arguments is None else arguments)
+    end_long_calls_on_signals()
     with terminal_logging(args.quiet):
         return int(command.run(args))
 

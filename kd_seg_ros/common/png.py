@@ -25,7 +25,7 @@ class PngHeader(NamedTuple):
     height: int
     width: int
     picture: bytes
-    """A PNG of the needed chunks."""
+    """A PNG of the needed chunks: the same object where there are no others."""
     exif: bytes
     """Content of the eXIf chunk, a TIFF structure; empty if there is none."""
 
@@ -38,7 +38,7 @@ def read_chunks(data: bytes, options: DecodeOptions) -> PngHeader:
     view = memoryview(data)
     kept: list[bytes | memoryview] = [SIGNATURE]
     exif, size, position = b"", (0, 0), len(SIGNATURE)
-    kind = b""
+    kind, complete = b"", True
     while kind != b"IEND":
         # A chunk: length, type, content, sum over type and content.
         content = position + 8
@@ -60,10 +60,12 @@ def read_chunks(data: bytes, options: DecodeOptions) -> PngHeader:
             kept.append(view[position:end])
         elif kind[:1].isupper():
             raise DecodeError(f"the PNG is damaged: unknown chunk at byte {position} of {len(data)}")
-        elif kind == b"eXIf":
+        else:
+            complete = False
+        if kind == b"eXIf":
             exif = data[content : end - 4]
         position = end
-    return PngHeader(*size, b"".join(kept), exif)
+    return PngHeader(*size, data if complete else b"".join(kept), exif)
 
 
 def decode_png(data: bytes, options: DecodeOptions) -> NDArray[Any]:

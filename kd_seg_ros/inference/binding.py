@@ -6,17 +6,20 @@ Without it ONNX Runtime allocates every output again for each run, and copies it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kd_seg_ros.common.long_calls import long_call
 from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.contract import BGR, CHANNELS, IMAGE, OUTPUTS, RGB
 
 OutputArrays = Mapping[str, NDArray[Any]]
 """Output arrays by the name of the tensor, contiguous; they are written to."""
 
+_FATAL: Final = 4
 _CHANNELS_RGB, _CHANNELS_BGR = np.array(RGB, np.int64), np.array(BGR, np.int64)
 
 
@@ -40,7 +43,7 @@ class HostBinding:
             _bind(binding.bind_input, CHANNELS, _CHANNELS_BGR)
         for name, array in outputs.items():
             _bind(binding.bind_output, name, array)
-        self._session.run_with_iobinding(binding)
+        run_bound(self._session, binding)
 
 
 class DeviceBinding:
@@ -71,9 +74,17 @@ class DeviceBinding:
         self._image.update_inplace(image)
         if self.takes_bgr:
             self._channels.update_inplace(_CHANNELS_BGR if bgr else _CHANNELS_RGB)
-        self._session.run_with_iobinding(self._binding)
+        run_bound(self._session, self._binding)
         for name, array in outputs.items():
             np.copyto(array, self._buffers[name].numpy())
+
+
+def run_bound(session: ort.InferenceSession, binding: ort.IOBinding) -> None:
+    """Run a session on bound memory; a run that does not end can be ended by a signal."""
+    options = ort.RunOptions()
+    options.log_severity_level = _FATAL  # whatever is wrong comes as an exception as well
+    with long_call(partial(setattr, options, "terminate", True)):
+        session.run_with_iobinding(binding, options)
 
 
 def takes_bgr(session: ort.InferenceSession) -> bool:

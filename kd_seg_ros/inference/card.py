@@ -11,7 +11,7 @@ import itertools
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Final
 
 from kd_seg_ros.common.errors import UserError, first_line
@@ -89,6 +89,8 @@ class ModelCard:
     padding_multiple: int = 0
     """The resized image is padded with zeros (of normalised colours) to multiples of this, as equally on
     opposite sides as whole pixels allow; 1: never padded; 0: not known, in files of earlier versions."""
+    single_precision: tuple[str, ...] = ()
+    """Layers of the network that stay in single precision, because half precision cannot hold them."""
     agreement: dict[str, float] = field(default_factory=dict)
     """How closely the file follows the network in PyTorch, as checked at export."""
     digest: str = ""
@@ -120,8 +122,9 @@ class ModelCard:
                 f"this software reads version {SCHEMA_VERSION}: export the model again"
             )
         known = {f.name for f in fields(cls)}
-        required = {f.name for f in fields(cls)} - _OPTIONAL
-        if missing := sorted(required - values.keys()):
+        required = {f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING}
+        missing = sorted(required - values.keys())
+        if missing:
             raise CardError(f"the model card lacks {', '.join(missing)}")
         # A later minor version may add fields; those this version does not know are left out.
         card = cls(**{key: _freeze(value) for key, value in values.items() if key in known})
@@ -146,6 +149,9 @@ class ModelCard:
         self._demand("parameters", _is_whole(self.parameters) and self.parameters >= 0, "a whole number")
         multiple = self.padding_multiple
         self._demand("padding_multiple", _is_whole(multiple) and multiple >= 0, "a whole number, 0 or more")
+        layers = self.single_precision
+        ok = isinstance(layers, tuple) and all(isinstance(layer, str) for layer in layers)
+        self._demand("single_precision", ok, "a list of names")
         self._demand("config", isinstance(self.config, dict), "an object")
         for name in ("miou", "ece_before", "ece_after", "agreement"):
             scores = getattr(self, name)
@@ -182,19 +188,6 @@ _TEXTS: Final = (
     *("name", "dataset", "package_version", "created", "config_hash", "limitations"),
     *("digest", "digest_method"),
 )
-_OPTIONAL: Final = {
-    "digest",
-    "digest_method",
-    "limitations",
-    "padding_multiple",
-    "miou",
-    "ece_before",
-    "ece_after",
-    "agreement",
-    "calibration",
-    "reliability",
-    "expected_accuracy",
-}
 
 
 def _freeze(value: Any) -> Any:

@@ -1,39 +1,31 @@
 """A model file in ONNX Runtime: colour image in, class and confidence per pixel out. No ROS in here.
 
-A file is compared with the contract (:mod:`kd_seg_ros.inference.contract`) when it is opened.
+A file is compared with the contract when it is opened (:mod:`kd_seg_ros.inference.opening`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from kd_seg_ros.common.errors import first_line
-from kd_seg_ros.common.onnx_runtime import ort
-from kd_seg_ros.inference.binding import DeviceBinding, HostBinding
-from kd_seg_ros.inference.card import CardError, ModelCard
-from kd_seg_ros.inference.contract import IMAGE, METADATA_KEY, OUTPUTS
-from kd_seg_ros.inference.digest import check_digest
+from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.class_ids import ClassIds
+from kd_seg_ros.inference.contract import IMAGE, OUTPUTS
 from kd_seg_ros.inference.errors import EngineError
-from kd_seg_ros.inference.onnx_file import OnnxFile, read_onnx_file
-from kd_seg_ros.inference.providers import AUTO, PROVIDERS
-from kd_seg_ros.inference.session import open_session
+from kd_seg_ros.inference.gpu.fused_binding import FusedBinding
+from kd_seg_ros.inference.opening import open_model
+from kd_seg_ros.inference.providers import AUTO
 from kd_seg_ros.inference.settings import SessionSettings
+from kd_seg_ros.inference.thresholds import MinConfidenceLevels, apply_min_confidence
 
 __all__ = ["Engine", "EngineError", "Prediction", "SessionSettings"]
-
-_TYPE_NAMES: Final = {np.uint8: "tensor(uint8)", np.float32: "tensor(float)"}
-"""What ONNX Runtime calls NumPy's types."""
-_TENSORS: Final = {
-    IMAGE: (_TYPE_NAMES[np.uint8], 3),
-    **{name: (_TYPE_NAMES[dtype], 2) for name, dtype in OUTPUTS.items()},
-}
-"""ONNX Runtime's name of the type, and the number of dimensions, of each tensor a file must have."""
 
 
 @dataclass(frozen=True)
@@ -79,22 +71,29 @@ class Engine:
         path: str | Path,
         provider: str = "cuda",
         *,
-        cuda_graph: bool = False,
+        cuda_graph: bool | None = None,
         nhwc: bool = True,
         threads: int = 0,
+        kernels: bool = True,
+        staged: bool = False,
     ) -> None:
         """Open a model file.
 
         :param provider: ``cuda``, ``tensorrt`` or ``cpu``: that one or an error. ``auto``: ``cuda`` if it
             starts, else ``cpu`` with a warning in the log.
-        :param cuda_graph: record the GPU's work for one frame and replay it (``cuda``, a file of fixed size).
+        :param cuda_graph: record the GPU's work for one frame and replay it (``cuda``, a file of fixed size);
+            None: wherever that is possible.
         :param nhwc: on CUDA, keep feature maps with the channels last and add biases inside convolutions.
         :param threads: threads that compute on the CPU; 0: one for each core that this process may use.
+        :param kernels: on CUDA, let kernels of our own do the work before and after the network, where that
+            is possible (:mod:`kd_seg_ros.inference.gpu`); else the file's own nodes do it.
+        :param staged: with them, copy images to page-locked memory first.
         :raises EngineError: if the file is missing, damaged, not one of ours or without a model card, or
             if the provider does not start.
         """
         self._path = Path(path)
-        self._settings = SessionSettings(provider, cuda_graph, nhwc, threads=threads)
+        self._settings = SessionSettings(provider, cuda_graph, nhwc, threads=threads, staged=staged)
+        self._wants_kernels = kernels
         self._open()
 
     def _open(self) -> None:
@@ -107,24 +106,18 @@ class Engine:
             raise EngineError(f"{self._path}: {first_line(error)}") from error
 
     def _start(self) -> None:
-        settings, path = self._settings, self._path
-        if settings.cuda_graph and settings.provider != "cuda":
-            raise EngineError(f"a CUDA graph needs provider 'cuda', not {settings.provider!r}")
-        file = read_onnx_file(path)
-        self.sha256 = file.sha256
-        card = read_card(file)
-        session = open_session(file, settings, lambda found: _check_contract(path, found, card)[1])
-        self.provider = session.get_providers()[0]
-        if settings.provider == AUTO:
+        model = open_model(self._path, self._settings, self._wants_kernels)
+        if self._settings.provider == AUTO:
             # Chosen once: a GPU that is lost later is started again, not replaced by the CPU.
-            self._settings = replace(settings, provider=_name_of(self.provider))
-        self.size, self.dynamic, self.card = _check_contract(path, session, card)
-        if settings.cuda_graph and self.dynamic:
-            raise EngineError(f"{path}: a CUDA graph needs a file of fixed size")
-        self._session = session
-        self._binding: HostBinding | DeviceBinding = (
-            DeviceBinding(session, self.size) if settings.cuda_graph else HostBinding(session)
-        )
+            self._settings = replace(self._settings, provider=model.strict_provider)
+        self.card, self.size, self.dynamic = model.card, model.size, model.dynamic
+        self.sha256, self.provider = model.sha256, model.provider
+        self._session, self._binding = model.session, model.binding
+
+    @property
+    def kernels(self) -> FusedBinding | None:
+        """What runs kernels of our own around the network; None where the file's own nodes do that work."""
+        return self._binding if isinstance(self._binding, FusedBinding) else None
 
     def reopen(self) -> None:
         """Start the provider with the file again, after a run has failed.
@@ -132,15 +125,32 @@ class Engine:
         :raises EngineError: as on opening, or if the file has changed since.
         """
         before = self.sha256
-        for name in ("_session", "_binding"):  # frees a device's memory before it is asked for again
-            vars(self).pop(name, None)
+        # Frees a device's memory before it is asked for again.
+        binding = vars(self).pop("_binding", None)
+        if isinstance(binding, FusedBinding):
+            binding.close()
+        vars(self).pop("_session", None)
+        del binding
         self._open()
         if self.sha256 != before:
             raise EngineError(f"{self._path} has changed since it was opened")
 
     def warm_up(self) -> None:
-        """Run once on a black image: the first run allocates memory and chooses algorithms."""
-        self.segment(np.zeros((*self.size, 3), np.uint8))
+        """Run once on noise: the first run allocates memory and chooses algorithms.
+
+        :raises EngineError: if it fails, or if the mask holds class ids that the card does not name.
+        """
+        noise = np.random.default_rng(0).integers(0, 256, (*self.size, 3), dtype=np.uint8)
+        self.class_ids.strict = True
+        try:
+            self.segment(noise)
+        finally:
+            self.class_ids.strict = False
+
+    @cached_property
+    def class_ids(self) -> ClassIds:
+        """What finds pixels of classes that the card does not name, and counts the masks that had some."""
+        return ClassIds(self._path, self.card)
 
     def segment(
         self,
@@ -149,6 +159,7 @@ class Engine:
         *,
         bgr: bool = False,
         out: Prediction | None = None,
+        min_confidence: MinConfidenceLevels | None = None,
     ) -> Prediction:
         """Classify every pixel of a colour image, uint8 [H, W, 3].
 
@@ -162,6 +173,8 @@ class Engine:
         :param bgr: the image's channels are blue, green, red.
         :param out: write into these arrays, contiguous and of any size, and return them; by default new ones
             of the image's size. Whether they have a probability decides in place of ``probability``.
+        :param min_confidence: pixels whose confidence is below that of their class get the card's ignore id,
+            see :mod:`kd_seg_ros.inference.thresholds`.
         :raises ValueError: if the image is not of that type and shape.
         :raises EngineError: if the run fails, e.g. for want of GPU memory.
         """
@@ -173,23 +186,37 @@ class Engine:
         _check_arrays(out)
         direct = out.mask.shape == size
         found = out if direct else Prediction.empty(size, out.probability is not None)
-        self._run_into(found, _resize_image(image, size), bgr)
+        self._run_into(found, _resize_image(image, size), bgr, min_confidence)
         if not direct:
             for target, source in zip(out.arrays().values(), found.arrays().values(), strict=True):
                 cv2.resize(source, target.shape[::-1], dst=target, interpolation=cv2.INTER_NEAREST_EXACT)
         return out
 
-    def _run_into(self, out: Prediction, image: NDArray[np.uint8], bgr: bool) -> None:
+    def _run_into(
+        self,
+        out: Prediction,
+        image: NDArray[np.uint8],
+        bgr: bool,
+        levels: MinConfidenceLevels | None,
+    ) -> None:
         """Run on an image of the network's size; write into the arrays."""
-        if bgr and not self._binding.takes_bgr:
+        binding = self._binding
+        if bgr and not binding.takes_bgr:
             image, bgr = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), False
         try:
-            self._binding.run(np.ascontiguousarray(image), bgr, out.arrays())
+            if isinstance(binding, FusedBinding):  # whose masks hold the card's ids only
+                binding.run(np.ascontiguousarray(image), bgr, out.arrays(), levels)
+                return
+            binding.run(np.ascontiguousarray(image), bgr, out.arrays())
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
             raise self._failure(error) from error
+        self.class_ids.clean(out.mask)  # before thresholds give many pixels an id beyond the classes
+        if levels is not None:
+            apply_min_confidence(out.mask, out.confidence, levels, self.card.ignore_id)
 
     def _run(self, outputs: list[str], image: NDArray[np.uint8]) -> list[Any]:
         """Fetch any outputs for an RGB image of any size; they have the network's size."""
+        assert self._session is not None, "opened without kernels"
         size = image.shape[:2] if self.dynamic else self.size
         try:
             return list(self._session.run(outputs, {IMAGE: np.ascontiguousarray(_resize_image(image, size))}))
@@ -198,14 +225,6 @@ class Engine:
 
     def _failure(self, error: Exception) -> EngineError:
         return EngineError(f"{self._path}: running the network failed: {first_line(error)}")
-
-
-def _name_of(provider: str) -> str:
-    """Return the strict choice, such as ``cuda``, that starts an ONNX Runtime provider."""
-    for name, wanted in PROVIDERS.items():
-        if name != AUTO and wanted[0] == provider:
-            return name
-    raise ValueError(provider)
 
 
 def _check_arrays(out: Prediction) -> None:
@@ -223,50 +242,3 @@ def _resize_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np
     shrinks = image.shape[0] >= size[0] and image.shape[1] >= size[1]
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return cv2.resize(image, size[::-1], interpolation=interpolation)  # type: ignore[return-value]
-
-
-def read_card(file: OnnxFile) -> ModelCard | None:
-    """Return the card of a file that is as it was written; None if there is none.
-
-    :raises EngineError: for a card that cannot be used, or a damaged file.
-    """
-    text = file.text(METADATA_KEY)
-    if text is None:
-        return None
-    try:
-        card = ModelCard.from_json(text)
-    except CardError as error:
-        raise EngineError(f"{file.path}: {error}") from error
-    check_digest(file, card)
-    return card
-
-
-def _check_contract(
-    path: Path, session: ort.InferenceSession, card: ModelCard | None
-) -> tuple[tuple[int, int], bool, ModelCard]:
-    """Compare the file's tensors and card with the contract; raises EngineError.
-
-    :return: height and width by the card, whether the file takes other sizes as well, and the card.
-    """
-    inputs = {tensor.name: tensor for tensor in session.get_inputs()}
-    found = inputs | {tensor.name: tensor for tensor in session.get_outputs()}
-    if list(inputs) != [IMAGE] or not found.keys() >= _TENSORS.keys():
-        raise EngineError(
-            f"{path}: not a kd_seg_ros model: its inputs are {list(inputs)} and its outputs "
-            f"{[tensor.name for tensor in session.get_outputs()]}, not {[IMAGE]} and {list(OUTPUTS)}"
-        )
-    if card is None:
-        raise EngineError(f"{path}: the file has no model card: write it with `kd_seg export`")
-    size = (card.height, card.width)
-    sides = found[IMAGE].shape[:2]
-    dynamic = len(sides) == 2 and not any(isinstance(side, int) for side in sides)
-    for name, (dtype, rank) in _TENSORS.items():
-        tensor = found[name]
-        shape = ["open" if isinstance(side, str) or side is None else side for side in tensor.shape]
-        wanted = [*(("open", "open") if dynamic else size), *([3] if rank == 3 else [])]
-        if tensor.type != dtype or shape != wanted:
-            raise EngineError(
-                f"{path}: tensor {name!r} is {tensor.type} {tensor.shape}; by its model card it must be "
-                f"{dtype} {['height', 'width', *wanted[2:]] if dynamic else wanted}"
-            )
-    return size, dynamic, card

@@ -54,8 +54,15 @@ def open_session(file: OnnxFile, settings: SessionSettings, check: Check) -> ort
     provider = settings.provider
     if provider not in PROVIDERS:
         raise EngineError(f"unknown provider {provider!r}: choose one of {', '.join(PROVIDERS)}")
-    keep_large_blocks()  # every image is a large block
-    settings = settings.for_file(file)
+    session = _open(file, settings, check)
+    # Every image is a large block. Not before: what opening the file took for a moment goes to the kernel.
+    keep_large_blocks()
+    return session
+
+
+def _open(file: OnnxFile, settings: SessionSettings, check: Check) -> ort.InferenceSession:
+    """Start a session as :func:`open_session` does."""
+    provider = settings.provider
     if provider == "cpu":
         return _load_on_cpu(file, settings)
     if provider != AUTO:
@@ -78,7 +85,12 @@ def _open_on_gpu(file: OnnxFile, settings: SessionSettings, check: Check) -> ort
             "install onnxruntime-gpu in place of onnxruntime, or choose provider 'cpu'",
         )
     complaint = _preload_cuda()
+    asked, settings = settings.cuda_graph, settings.for_file(file)
     session, refusal = _try(file, settings, gpu_only=True)
+    if session is None and asked is None and settings.cuda_graph and "graph capture" in refusal:
+        _log.info("running without a CUDA graph: %s", refusal)
+        settings = replace(settings, cuda_graph=False)
+        session, refusal = _try(file, settings, gpu_only=True)
     if session is not None:
         return session
     # Whose fault is it? ONNX Runtime says the same of a provider that did not load and of one that

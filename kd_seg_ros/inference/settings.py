@@ -22,6 +22,10 @@ class SessionSettings:
     """On CUDA, with ``nhwc``: add biases inside the convolutions instead of in kernels of their own."""
     threads: int = 0
     """Threads that compute on the CPU; 0: one for each core that this process may use."""
+    staged: bool = False
+    """With kernels of our own: copy images to page-locked memory before they are uploaded."""
+    compute_stream: int = 0
+    """Address of the CUDA stream that the network runs in; 0: one of ONNX Runtime's own."""
     left_out: frozenset[str] = frozenset()
     """Options of the provider that the installed ONNX Runtime does not know."""
 

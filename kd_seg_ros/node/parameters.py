@@ -49,9 +49,9 @@ class Parameters:
         choices=tuple(PROVIDERS),
     )
     cuda_graph: bool = _parameter(
-        False,
+        True,
         "With provider cuda: record the GPU's work for one frame and replay it, which spares launching "
-        "hundreds of kernels. Not for model files of open size.",
+        "hundreds of kernels. Where a model file does not allow it, as one of open size, it is run without.",
     )
     threads: int = _parameter(
         0,

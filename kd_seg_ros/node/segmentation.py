@@ -70,7 +70,10 @@ class Segmentation:
         self._activities = Activities()
         self._model = Path(settings.model).expanduser() if settings.model else default_model()
         self._engine = Engine(
-            self._model, settings.provider, cuda_graph=settings.cuda_graph, threads=settings.threads
+            self._model,
+            settings.provider,
+            cuda_graph=None if settings.cuda_graph else False,  # None: wherever it is possible
+            threads=settings.threads,
         )
         self._engine.warm_up()
         with ExitStack() as undo:

@@ -15,7 +15,6 @@ from kd_seg_ros.common.decode import view_compressed, view_image
 from kd_seg_ros.common.picture import DecodeError
 from kd_seg_ros.inference.drift import DriftMonitor
 from kd_seg_ros.inference.engine import Engine, EngineError
-from kd_seg_ros.inference.thresholds import apply_min_confidence
 from kd_seg_ros.node.camera import CameraSubscription
 from kd_seg_ros.node.camera_rhythm import CameraRhythm
 from kd_seg_ros.node.frame_statistics import FrameStatistics
@@ -149,9 +148,8 @@ class SegmentationWorker:
 
         # The network writes into the bytes of the messages; publishing copies nothing.
         buffers = self._outputs.buffers(size)
-        self._engine.segment(picture.pixels, bgr=picture.bgr, out=buffers)
-        ignore_id = self._engine.card.ignore_id
-        apply_min_confidence(buffers.mask, buffers.confidence, self._thresholds.levels, ignore_id)
+        levels = self._thresholds.levels
+        self._engine.segment(picture.pixels, bgr=picture.bgr, out=buffers, min_confidence=levels)
         inferred = time.monotonic()
 
         self._outputs.publish(message.header, self._camera.info)

@@ -132,8 +132,11 @@ def _rounds(
     First come the messages that latched topics held at ``begin``: whoever starts in the middle needs them.
     """
     yield from _held(reader, connections, begin)
+    # Where all of the bag is played, it is noticed at the end if messages are missing.
+    start = None if begin == reader.start_time else begin
+    stop = None if end == reader.end_time else end
     while True:
-        for connection, stamp, raw in messages(reader, connections, begin, end):
+        for connection, stamp, raw in messages(reader, connections, start, stop):
             yield Recorded(connection.topic, stamp, raw)
         yield None
         if not loop:

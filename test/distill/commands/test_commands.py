@@ -242,8 +242,12 @@ def test_export_checks_on_plain_images_too(checkpoint: Path, tmp_path: Path) -> 
         tmp_path / "in" / "a.png", np.random.default_rng(0).integers(0, 256, (50, 60, 3), dtype=np.uint8)
     )
     command = ["export", "--model", str(checkpoint), "--out", str(tmp_path / "x.onnx")]
-    assert main([*command, "--size", "64x96", "--images", str(tmp_path / "in")]) == 0
-    assert "miou_points" not in Engine(tmp_path / "x.onnx", "cpu").card.agreement
+    (tmp_path / "x.onnx.tmp").write_bytes(b"left by an export that was killed")
+    assert main([*command, "--images", str(tmp_path / "in")]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "x.onnx"}
+    engine = Engine(tmp_path / "x.onnx", "cpu")
+    assert "miou_points" not in engine.card.agreement
+    assert engine.size == (50, 60), "by default the size of the data"
 
 
 def test_onnx_files_are_evaluated_as_the_vehicle_runs_them(exported: Path, data: Path) -> None:

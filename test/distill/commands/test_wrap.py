@@ -31,14 +31,18 @@ def network(path: Path, last: str = "", opset: int = 18, **changes: Any) -> Path
         "dtype": TensorProto.FLOAT,
         "outputs": ["mask"],
         "channels": 3,
+        "classes": CLASSES,
         **changes,
     }
     kind = helper.tensor_dtype_to_np_dtype(settings["dtype"])
-    weights = rng.normal(0, 1, (CLASSES, settings["channels"], STRIDE + 2, STRIDE + 2)).astype(kind)
+    weights = rng.normal(0, 1, (settings["classes"], settings["channels"], STRIDE + 2, STRIDE + 2)).astype(
+        kind
+    )
     convolved = ["conv" if last else "mask"]
     nodes = [helper.make_node("Conv", ["image", "w"], convolved, strides=[STRIDE] * 2, pads=[1, 1, 1, 1])]
     if last:
-        nodes.append(helper.make_node(last, ["conv"], ["mask"], axis=1))
+        attributes: dict[str, Any] = {} if last == "Sigmoid" else {"axis": 1}
+        nodes.append(helper.make_node(last, ["conv"], ["mask"], **attributes))
     nodes += [helper.make_node("Identity", ["mask"], [name]) for name in settings["outputs"][1:]]
     output = TensorProto.INT64 if last == "ArgMax" else settings["dtype"]
     graph = helper.make_graph(
@@ -67,13 +71,19 @@ def wrap(folder: Path, onnx_file: Path, *options: str, classes: str = "[road, ca
     return folder / "wrapped.onnx"
 
 
-def by_hand(path: Path, image: np.ndarray, working: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Mask and probability of the network alone, resized by OpenCV."""
+def by_hand(
+    path: Path, image: np.ndarray, working: tuple[int, int], multiple: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mask and probability of the network alone, padded by NumPy and resized by OpenCV."""
     x = ((image / 255 - np.array(MEAN)) / np.array(STD)).astype(np.float32)
-    x = cv2.resize(x, working[::-1], interpolation=cv2.INTER_LINEAR).transpose(2, 0, 1)[None]
+    x = cv2.resize(x, working[::-1], interpolation=cv2.INTER_LINEAR)
+    height, width = working
+    top, left = (-height % multiple) // 2, (-width % multiple) // 2
+    x = np.pad(x, [(top, -(height + top) % multiple), (left, -(width + left) % multiple), (0, 0)])
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
-    logits = session.run(["mask"], {"image": x.astype(np.float32)})[0][0]
-    seen = [cv2.resize(plane, working[::-1], interpolation=cv2.INTER_LINEAR) for plane in logits]
+    logits = session.run(["mask"], {"image": x.transpose(2, 0, 1)[None].astype(np.float32)})[0][0]
+    seen = [cv2.resize(plane, x.shape[1::-1], interpolation=cv2.INTER_LINEAR) for plane in logits]
+    seen = [plane[top : top + height, left : left + width] for plane in seen]
     full = np.stack([cv2.resize(p, image.shape[1::-1], interpolation=cv2.INTER_LINEAR) for p in seen])
     return full.argmax(0), scipy.special.softmax(full, axis=0).max(0)
 
@@ -90,6 +100,72 @@ def test_the_file_is_the_network(tmp_path: Path, options: tuple[str, ...]) -> No
     np.testing.assert_allclose(found.probability, probability, atol=1e-4)
     assert (found.mask != mask).mean() < 1e-3  # ties alone
     assert len(np.unique(mask)) == CLASSES
+
+
+def strided(path: Path, size: tuple[Any, Any]) -> Path:
+    """A network of stride 8 that adds maps of strides 4 and 8: it takes multiples of 8 only."""
+    rng = np.random.default_rng(0)
+    nodes = [
+        helper.make_node("Conv", ["image", "w1"], ["fine"], strides=[4, 4]),
+        helper.make_node("Conv", ["fine", "w2"], ["coarse"], strides=[2, 2], pads=[1, 1, 1, 1]),
+        helper.make_node("Resize", ["coarse", "", "scales"], ["up"], mode="nearest"),
+        helper.make_node("Add", ["fine", "up"], ["mask"]),
+    ]
+    weights = {
+        "w1": rng.normal(0, 1, (CLASSES, 3, 4, 4)),
+        "w2": rng.normal(0, 0.2, (CLASSES, CLASSES, 3, 3)),
+        "scales": np.array([1, 1, 2, 2]),
+    }
+    graph = helper.make_graph(
+        nodes,
+        "network",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, *size])],
+        [helper.make_tensor_value_info("mask", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(values.astype(np.float32), name) for name, values in weights.items()],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("size", "options", "multiple"),
+    [
+        (("h", "w"), ("--size", "41x71"), 8),  # found by trying
+        (("h", "w"), ("--size", "41x71", "--multiple", "32"), 32),
+        ((48, 96), ("--size", "41x71", "--multiple", "48"), 48),
+        ((56, 88), ("--size", "65x105", "--scale", "0.8"), 8),  # the size that the file is fixed to
+        (("h", "w"), ("--size", "48x64"), 1),
+    ],
+)
+def test_images_are_padded_to_what_the_network_takes(
+    tmp_path: Path, size: tuple[Any, Any], options: tuple[str, ...], multiple: int
+) -> None:
+    original = strided(tmp_path / "net.onnx", size)
+    engine = Engine(wrap(tmp_path, original, *options), "cpu")
+    assert engine.card.padding_multiple == multiple
+    image = np.random.default_rng(1).integers(0, 256, (*engine.size, 3), dtype=np.uint8)
+    working = (
+        round(engine.size[0] * engine.card.working_scale),
+        round(engine.size[1] * engine.card.working_scale),
+    )
+    mask, probability = by_hand(original, image, working, multiple)
+    found = engine.segment(image, probability=True)
+    assert found.probability is not None
+    assert found.mask.shape == image.shape[:2]
+    np.testing.assert_allclose(found.probability, probability, atol=1e-4)
+    assert (found.mask != mask).mean() < 1e-3  # ties alone
+    assert len(np.unique(mask)) == CLASSES
+
+
+def test_logits_of_no_whole_stride_are_stretched_with_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrap(tmp_path, network(tmp_path / "net.onnx"))
+    assert "the logits of 40×60 are 13×20, no whole stride" in capsys.readouterr().err
+    wrap(tmp_path, strided(tmp_path / "net.onnx", ("h", "w")), "--size", "41x71")
+    text = capsys.readouterr().err
+    assert "41×71 is padded to 48×72, multiples of 8" in text
+    assert "no whole stride" not in text
 
 
 def test_the_card_says_what_is_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -156,6 +232,15 @@ def test_one_of_several_outputs(tmp_path: Path) -> None:
         ({"channels": 1}, (), "its inputs are image float [1, 1, 40, 60]"),
         ({"last": "ArgMax"}, (), "not logits"),
         ({"last": "Softmax"}, (), "holds probabilities: export it without its softmax"),
+        ({"last": "Sigmoid"}, (), "holds probabilities: export it without its sigmoid"),
+        ({"classes": 1}, (), "one channel, the head of a single class; export two channels instead"),
+        (
+            {},
+            ("--size", "39x60", "--multiple", "32"),
+            "takes images of 40×60, not 39×60 padded to multiples of",
+        ),
+        ({}, ("--multiple", "32"), "takes images of 40×60, not 40×60 padded to multiples of 32"),
+        ({}, ("--multiple", "0"), "--multiple: "),
         ({"outputs": ["mask", "edges"]}, (), "choose with --logits NAME"),
         ({}, ("--logits", "logits"), "has no such output"),
         ({}, ("--size", "41x60"), "takes images of 40×60, not 41×60"),
@@ -170,6 +255,7 @@ def test_one_of_several_outputs(tmp_path: Path) -> None:
         ({}, ("--model", "{folder}/classes.yaml"), "is neither a checkpoint"),
         ({}, ("--classes", "{folder}/two.yaml"), "4 classes, but --classes names 2"),
         ({}, ("--classes", "{folder}/none.yaml"), "must hold `classes:`"),
+        ({}, ("--classes", "{folder}/one.yaml"), "there must be 2 to 255 different names"),
         ({}, ("--images", "{folder}/none"), "is not a folder"),
         ({}, ("--out", "{folder}/x.pt"), "ends in .onnx"),
     ],
@@ -184,6 +270,7 @@ def test_mistakes_end_in_one_line(
     (tmp_path / "classes.yaml").write_text("classes: [road, car, sky, fog]\n")
     (tmp_path / "two.yaml").write_text("classes: [road, car]\n")
     (tmp_path / "none.yaml").write_text("names: [road, car]\n")
+    (tmp_path / "one.yaml").write_text("classes: [road]")
     command = ["wrap", "--model", str(network(tmp_path / "net.onnx", **changes))]
     command += ["--classes", str(tmp_path / "classes.yaml"), "--out", str(tmp_path / "out.onnx")]
     assert main([*command, *(option.format(folder=tmp_path) for option in options)]) == 2

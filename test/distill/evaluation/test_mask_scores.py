@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from distill.evaluation.mask_scores import MaskScores
+from distill.evaluation.metrics_json import condition_key
 
 LABELS = np.array([[0, 0, 1, 255]], np.uint8)
 MASK = np.array([[0, 1, 255, 0]], np.uint8)
@@ -46,3 +47,32 @@ def test_other_values_are_refused() -> None:
         scores.update_mask("fog", "a.png", LABELS + 2, MASK, CONFIDENCE)
     with pytest.raises(ValueError, match=r"confidence must lie in 0…1"):
         scores.update_mask("fog", "a.png", LABELS, MASK, CONFIDENCE * np.float32(np.nan))
+
+
+def test_a_condition_called_as_the_total_is_counted_once() -> None:
+    scores = MaskScores(("road", "car"))
+    for condition in ("full", "full", "fog"):
+        scores.update_mask(condition, "a.png", LABELS, MASK, CONFIDENCE)
+    summary = scores.summary()
+    assert {key: found["images"] for key, found in summary.items()} == {
+        "full": 3,
+        "full (condition)": 2,
+        "fog": 1,
+    }
+    assert scores.images().conditions.tolist() == ["full (condition)", "full (condition)", "fog"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "key"),
+    [
+        ("a\nb\x1b[31m", "a?b?[31m"),
+        ("  ", "full"),
+        (None, "full"),
+        (" fog ", "fog"),
+        ("x" * 100, "x" * 60 + "…"),
+        ("Schnee, naß", "Schnee, naß"),
+        ("[red]", "[red]"),
+    ],
+)
+def test_odd_names_of_conditions(condition: str | None, key: str) -> None:
+    assert condition_key(condition) == key

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from acdc_tree import write_png
 
-from distill.export.check_images import noise_images, plain_images
+from distill.export.check_images import altered_images, common_size, noise_images, plain_images
 from kd_seg_ros.common.errors import UserError
 
 
@@ -34,3 +34,32 @@ def test_what_holds_no_image_is_refused(tmp_path: Path) -> None:
         plain_images(tmp_path, 1)
     with pytest.raises(UserError, match=r"--images .*nowhere is not a folder"):
         plain_images(tmp_path / "nowhere", 1)
+
+
+def test_the_size_of_most_images() -> None:
+    pairs = [(np.zeros((*size, 3), np.uint8), None) for size in ((4, 6), (3, 3), (3, 3), (4, 6), (9, 9))]
+    assert common_size(pairs) == (4, 6)
+    assert common_size(pairs[1:3]) == (3, 3)
+
+
+def test_altered_images_are_dark_faint_blocky_and_bright() -> None:
+    """Compared with the images that they are made of, in the order of the kinds."""
+    originals = [image for image, _ in noise_images((64, 96), 4)]
+    found = altered_images([(image, None) for image in originals])
+    assert [*found] == ["dark", "faint", "blocks", "bright"]
+    dark, faint, blocks, bright = [image.astype(float) for image in found.values()]
+    assert dark.mean() < 0.2 * originals[0].mean()
+    assert np.abs(np.diff(dark, axis=1)).mean() > 2, "the noise of a sensor"
+    assert faint.std() == pytest.approx(originals[1].std() / 6, rel=0.05)
+    # Steps between blocks of 8 columns are larger than those inside them.
+    steps = np.abs(np.diff(blocks, axis=1)).mean(axis=(0, 2))
+    assert steps[7::8].mean() > 1.5 * np.delete(steps, np.arange(7, 95, 8)).mean()
+    assert (bright == 255).mean() > 0.5
+    again = altered_images([(image, None) for image in originals])
+    for kind, image in found.items():
+        assert image.dtype == np.uint8
+        np.testing.assert_array_equal(image, again[kind])
+
+
+def test_one_image_is_enough_for_all_kinds() -> None:
+    assert len(altered_images(noise_images((20, 30), 1))) == 4

@@ -26,9 +26,10 @@ def test_the_card_of_an_external_network_names_its_file(tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
     path.write_bytes(b"a network")
     classes = {"road": (1, 2, 3), "car": (4, 5, 6)}
-    card = external_card(path, classes, (50, 75), 0.8, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), 7)
+    card = external_card(path, classes, (50, 75), 0.8, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), 7, 32)
     assert (card.name, card.class_names, card.palette) == ("net", ("road", "car"), ((1, 2, 3), (4, 5, 6)))
     assert (card.height, card.width, card.working_scale, card.parameters) == (50, 75, 0.8, 7)
+    assert card.padding_multiple == 32
     assert card.config == {"wrapped": "net.onnx", "sha256": hashlib.sha256(b"a network").hexdigest()}
     assert card.limitations == EXTERNAL_LIMITATIONS
     assert ModelCard.from_json(card.to_json()) == card, "the vehicle accepts it"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from numpy.random import default_rng
 
+from kd_seg_ros.bags.messages import string_cdr
 from kd_seg_ros.bags.reading import messages, open_bag
 from kd_seg_ros.bags.resumable_bag import ResumableBag, Topic, own_files
 from kd_seg_ros.bags.writing import STORAGES, file_stem
@@ -39,3 +40,7 @@ def test_a_bag_in_parts_knows_its_own_files(name: str, tmp_path: Path) -> None:
             count = len(list(messages(reader, reader.connections)))
     assert count == 1
     assert len(own_files(folder)) == 2
+
+
+def test_a_name_that_is_no_utf8_fits_into_a_message() -> None:
+    assert string_cdr(os.fsdecode(b"a\xff.png"))[8:] == "a\ufffd.png".encode() + b"\0"

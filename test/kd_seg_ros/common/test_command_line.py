@@ -82,13 +82,13 @@ def test_quiet_leaves_results_and_warnings(
             ModuleNotFoundError("No module named 'torch'", name="torch"),
             2,
             "error: kd_seg x needs the Python package torch: install the offline half: "
-            "pip install 'kd_seg_ros[distill]'",
+            f"pip install 'kd_seg_ros[distill]' (the Python in use is {sys.executable})",
         ),
         (
             ModuleNotFoundError("No module named 'sensor_msgs.msg'", name="sensor_msgs.msg"),
             2,
             "error: kd_seg x needs the Python package sensor_msgs.msg: source a ROS 2 install, or "
-            "pip install 'kd_seg_ros[ros]'",
+            f"pip install 'kd_seg_ros[ros]' (the Python in use is {sys.executable})",
         ),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
@@ -99,12 +99,32 @@ def test_a_command_ends_in_one_line(
     line: str,
     command: Callable[[Callable[..., int]], str],
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(sys, "prefix", "/in/a/virtual/environment")
+
     def failing(args: argparse.Namespace) -> int:
         raise error
 
     assert run_command("kd_seg x", "Do.", command(failing), []) == status
     assert capsys.readouterr() == ("", f"{line}\n")
+
+
+def test_without_a_virtual_environment_its_activation_is_named(
+    command: Callable[[Callable[..., int]], str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As under ``ros2 run`` in a terminal where it was forgotten."""
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+
+    def failing(args: argparse.Namespace) -> int:
+        raise ModuleNotFoundError("No module named 'onnxruntime'", name="onnxruntime")
+
+    assert run_command("segmentation_node", "Do.", command(failing), []) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"the Python in use is {sys.executable}, without a virtual environment" in line
+    assert "activate it by `source ITS_FOLDER/bin/activate`" in line
 
 
 def test_errors_of_our_own_are_not_hidden() -> None:

@@ -49,8 +49,16 @@ def test_how_far_to_trust_a_confidence_is_at_hand() -> None:
 def test_a_card_of_before_there_were_reliability_tables_loads() -> None:
     values = json.loads(CARD.to_json())
     del values["calibration"], values["reliability"], values["expected_accuracy"]
+    del values["single_precision"], values["padding_multiple"]
     card = ModelCard.from_json(json.dumps(values))
     assert (card.calibration, card.reliability) == ({}, {})
+    assert (card.single_precision, card.padding_multiple) == ((), 0)
+
+
+def test_layers_in_single_precision_are_named() -> None:
+    assert ModelCard.from_json(changed(single_precision=["a.b", "c"])).single_precision == ("a.b", "c")
+    with pytest.raises(CardError, match="single_precision must be a list of names"):
+        ModelCard.from_json(changed(single_precision=[1]))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"card"', "1"])

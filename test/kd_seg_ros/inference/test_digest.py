@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from kd_seg_ros.common.share import share_path
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.digest import METHOD, UNKNOWN, check_digest, seal, to_be_sealed
-from kd_seg_ros.inference.engine import Engine, read_card
+from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.errors import EngineError
 from kd_seg_ros.inference.onnx_file import read_onnx_file
+from kd_seg_ros.inference.opening import read_card
 
 
 def sealed() -> bytes:

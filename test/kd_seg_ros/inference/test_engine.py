@@ -279,7 +279,7 @@ def test_whatever_fails_on_opening_is_an_engine_error(model: Path, monkeypatch: 
     def no_memory(*_: object) -> None:
         raise RuntimeError("out of memory\nat some line")
 
-    monkeypatch.setattr("kd_seg_ros.inference.engine.HostBinding", no_memory)
+    monkeypatch.setattr("kd_seg_ros.inference.opening.HostBinding", no_memory)
     with pytest.raises(EngineError, match=r"tiny.onnx: out of memory$"):
         engine.reopen()
 

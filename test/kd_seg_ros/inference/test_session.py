@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import tiny_model
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
@@ -81,3 +85,30 @@ def test_opens_with_or_without_room_for_a_copy(
     (expected,) = list(ReferenceEvaluator(str(half_precision)).run(None, {"image": image}))
     np.testing.assert_allclose(session.run(None, {"image": image})[0], expected, atol=0.01)
     assert not writable or not list(scratch.iterdir())  # cleaned up
+
+
+THREADS = """
+import os, sys
+os.sched_setaffinity(0, {int(sys.argv[2])})
+from pathlib import Path
+from kd_seg_ros.inference.engine import Engine
+before = len(os.listdir("/proc/self/task"))
+engine = Engine(sys.argv[1], "cpu", threads=int(sys.argv[3]))
+engine.warm_up()
+tasks = list(Path("/proc/self/task").iterdir())
+texts = [(task / "status").read_text() for task in tasks]
+print(len(tasks) - before, *sorted({text.split("Cpus_allowed_list:")[1].split()[0] for text in texts}))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no pinning here")
+@pytest.mark.parametrize(("threads", "added"), [(0, 0), (1, 0), (3, 2)])
+def test_its_threads_stay_on_the_cores_of_the_process(tmp_path: Path, threads: int, added: int) -> None:
+    """ONNX Runtime alone starts one for each core of the machine, tied to that core."""
+    core = str(min(os.sched_getaffinity(0)))
+    model = tiny_model.write_tiny_model(tmp_path / "tiny.onnx", 40, 64)
+    command = [sys.executable, "-c", THREADS, str(model), core, str(threads)]
+    plain = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    done = subprocess.run(command, env=plain, capture_output=True, text=True, check=True)
+    # The calling thread computes as well: of one thread there is no other.
+    assert done.stdout.split() == [str(added), core]

@@ -62,6 +62,33 @@ def test_smaller_maps_come_with_the_calibration_that_fits_them(tmp_path: Path, c
     assert (overlays[-1].height, overlays[-1].width) == (HEIGHT, WIDTH)
 
 
+def test_a_camera_mounted_on_its_side_gives_upright_maps_and_a_calibration_of_them(
+    tmp_path: Path, client: Client
+) -> None:
+    infos = client.collect("segmentation/camera_info", CameraInfo)
+    masks, overlays = client.collect("segmentation/mask"), client.collect("segmentation/overlay")
+    calibration = CameraInfo(height=WIDTH, width=HEIGHT)
+    calibration.k = [50.0, 0.0, 20.0, 0.0, 60.0, 30.0, 0.0, 0.0, 1.0]
+    camera = client.publisher("camera/image_raw")
+    of_camera = client.publisher("camera/camera_info", CameraInfo)
+    with running_node("outputs", *settings(tmp_path), "-p", "rotate:=90"):
+        message = rgb_message(np.ascontiguousarray(np.rot90(IMAGE)), second=8, frame_id="left")
+
+        def answered() -> bool:
+            of_camera.publish(calibration)
+            camera.publish(message)
+            return bool(infos and masks and overlays)
+
+        assert client.spin_until(answered)
+    assert masks[-1].header == infos[-1].header == message.header
+    np.testing.assert_array_equal(as_array(masks[-1]), expected(IMAGE)[0])
+    assert (overlays[-1].height, overlays[-1].width) == (HEIGHT, WIDTH)
+    info = infos[-1]
+    assert (info.height, info.width) == (HEIGHT, WIDTH)
+    # Rows become columns from the right: the axis at row 30 of 64 lies at column 63 - 30.
+    assert info.k.tolist() == [60.0, 0.0, 33.0, 0.0, 50.0, 20.0, 0.0, 0.0, 1.0]
+
+
 def test_a_mask_without_loss_as_png(tmp_path: Path, client: Client) -> None:
     packed = client.collect("segmentation/mask/compressed", CompressedImage)
     message = rgb_message(IMAGE, second=4)

@@ -20,6 +20,10 @@ from sensor_msgs.msg import Image  # noqa: E402
 
 from kd_seg_ros.common.topics import OVERLAY  # noqa: E402
 from kd_seg_ros.inference.engine import EngineError, Prediction  # noqa: E402
+from kd_seg_ros.inference.thresholds import (  # noqa: E402
+    MinConfidenceLevels,
+    apply_min_confidence,
+)
 from kd_seg_ros.node import outputs, recovery, segmentation  # noqa: E402
 from kd_seg_ros.node.segmentation_node import SegmentationNode  # noqa: E402
 
@@ -47,12 +51,15 @@ class HeldEngine:
     def reopen(self) -> None:
         self.reopened += 1
 
-    def segment(self, image: np.ndarray, *, bgr: bool, out: Prediction) -> Prediction:
+    def segment(
+        self, image: np.ndarray, *, bgr: bool, out: Prediction, min_confidence: MinConfidenceLevels
+    ) -> Prediction:
         self.running.set()
         assert self.go_on.wait(30)
         if image[0, 0, 0] == 255:
             raise EngineError("device lost") if image[0, 0, 1] == 255 else RuntimeError("a mistake of ours")
         out.mask[...], out.confidence[...] = tiny_model.expected(image)
+        apply_min_confidence(out.mask, out.confidence, min_confidence, self.card.ignore_id)
         return out
 
 

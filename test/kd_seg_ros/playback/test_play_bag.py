@@ -11,6 +11,8 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from kd_seg_ros.bags.bag_reader import BagReader
 from kd_seg_ros.bags.reading import image_topics, messages, open_bag
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.faults.bags import faulty_bag
+from kd_seg_ros.faults.mcap_writer import McapLayout, mcap_bytes
 from kd_seg_ros.playback.play_bag import main
 
 
@@ -188,3 +190,50 @@ def test_damage_found_while_playing_is_a_user_error(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(BagReader, "messages", broken)
     with open_bag(tmp_path / "bag") as reader, pytest.raises(UserError, match=r"is damaged: bad chunk$"):
         list(messages(reader, reader.connections))
+
+
+@pytest.mark.parametrize(
+    ("case", "complaint"),
+    [
+        ("topic name with spaces", "'//a b!' is no name of a topic in ROS 2"),
+        ("topic name empty", "'' is no name of a topic in ROS 2"),
+        ("topic name with a line break", r"'/a\nerror: x' is no name"),
+        ("type with dots", "'os.path/msg/X', is no type of ROS 2"),
+    ],
+)
+def test_names_that_ros_does_not_know_are_left_out_with_a_line(
+    case: str, complaint: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_bag(faulty_bag(case, tmp_path, 0).path) as reader:
+        assert [c.topic for c in reader.connections] == ["/camera/image_raw"]
+    (record,) = caplog.records
+    assert complaint in record.getMessage()
+    assert "\n" not in record.getMessage()
+
+
+def test_a_bag_of_odd_names_alone_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "bag.mcap"
+    file.write_bytes(mcap_bytes([("/1a", "std_msgs/msg/String")], [(0, 1, b"")], McapLayout()))
+    assert main([str(file)]) == 2
+    assert capsys.readouterr().err == f"error: {file}: '/1a' is no name of a topic in ROS 2\n"
+
+
+def test_a_cut_part_is_named_and_the_others_are_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bag = faulty_bag("last of three files cut", tmp_path, 5).path
+    for _ in range(2):
+        with open_bag(bag) as reader:
+            assert reader.left_out == [bag / "bag_2.mcap"]
+            assert len(list(messages(reader, reader.connections))) == 16
+    _, record = caplog.records  # once, however often the bag is opened; the first is of the metadata
+    assert "bag_2.mcap: not a readable rosbag2" in record.getMessage()
+    assert "2 of 3 files are read" in record.getMessage()
+
+
+def test_messages_that_are_missing_are_noticed_at_the_end(tmp_path: Path) -> None:
+    write_bag(tmp_path / "bag")
+    file = tmp_path / "bag" / "metadata.yaml"
+    file.write_text(file.read_text().replace("message_count: 20", "message_count: 21"))
+    with open_or_refuse(tmp_path / "bag") as complaint:
+        assert "2 of 43 messages cannot be found" in str(complaint)
