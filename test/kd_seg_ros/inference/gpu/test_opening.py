@@ -287,9 +287,10 @@ def test_a_failed_run_does_not_keep_the_session_while_it_is_opened_again(gpu: Gp
     def fails(_session: ort.InferenceSession, *_: object) -> None:
         raise RuntimeError("the GPU is lost")
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(EngineError) as caught:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ort.InferenceSession, "run_with_iobinding", fails)
-        engine.segment(image_of(KIND.size))
+        with pytest.raises(EngineError) as caught:
+            engine.segment(image_of(KIND.size))
     before = gpu.sessions[0]
     engine.reopen()
     assert before() is None
