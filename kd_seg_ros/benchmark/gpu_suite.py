@@ -41,6 +41,7 @@ VARIANTS: Final[dict[str, dict[str, Any]]] = {
 """Options of :class:`~kd_seg_ros.inference.engine.Engine`; ``new_maps``: the results are not written to the
 same arrays for each frame, as the node does it."""
 MAIN_VARIANTS: Final = (BY_DEFAULT, WITHOUT_KERNELS)
+"""What is measured where time is short."""
 WARM_UP: Final = 20
 LEAST: Final = 200
 """Runs: a 99th percentile of fewer says little."""
