@@ -102,7 +102,7 @@ def test_a_network_without_a_file_does_not_stop_the_next(
     for name, value in {"VARIANTS": ways, "LEAST": 3, "nvidia_gpu": lambda: "a card"}.items():
         monkeypatch.setattr(gpu_suite, name, value)
     write_model(tmp_path / "pidnet_s.onnx", Kind())
-    text, passed = script.engine_table(tmp_path, ("hrnetv2_w48", "pidnet_s"), 0.0, all_variants=False)
+    text, passed = script.engine_table(tmp_path, ("hrnetv2_w48", "pidnet_s"), 0.0, in_full=False)
     assert passed
     assert not text
     missing, measured = printed(capsys)

@@ -34,7 +34,7 @@ MASK_SHARE: Final = 0.998
 """Part of the pixels that must have the same class: of random logits, two are sometimes equal to within
 rounding."""
 CONFIDENCE_TOLERANCE: Final = 1
-"""Of 255."""
+"""Largest difference of the confidence, of 255."""
 _LOGIT_SPREAD: Final = 4.0
 
 
