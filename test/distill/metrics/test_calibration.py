@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchmetrics.functional.classification import binary_calibration_error, multiclass_calibration_error
 
+from distill.common.files import plain
 from distill.metrics import BatchedEce, ConfidenceBins
 from distill.metrics.calibration import ece_of_bars
 
@@ -88,8 +89,7 @@ def test_the_last_bin_is_closed(seed: int, saturated: float, bins: int) -> None:
     found = binned(confidence, correct, bins)
     assert found.ece() == pytest.approx(histogram_ece(confidence, correct, bins), abs=1e-6)
     assert found.ece() <= found.ece_torchmetrics() + 1e-12
-    bars = {name: column.tolist() for name, column in found.reliability()._asdict().items()}
-    bars = {name: [None if np.isnan(x) else x for x in column] for name, column in bars.items()}
+    bars = {name: list(map(plain, column)) for name, column in found.reliability()._asdict().items()}
     assert ece_of_bars(bars) == pytest.approx(found.ece(), abs=1e-12)
 
 
