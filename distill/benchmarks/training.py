@@ -7,10 +7,11 @@ objective (border-focal, KL and CWD on six maps) and must find the same loss bef
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -19,11 +20,16 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch._dynamo.exc import TorchDynamoException
 
 from distill.benchmarks.memory import peak_bytes
 from distill.benchmarks.straight_step import straight_loss, straight_step
 from distill.benchmarks.timing import median_seconds, torch_machine
+from distill.benchmarks.training_figures import Cache, Parts, Stall
 from distill.benchmarks.training_setting import CPU, GPU, Setting, make_batch, make_network, regions
+from distill.benchmarks.training_tables import layout
+from distill.checkpoints.background_io import BackgroundCheckpointIO
+from distill.checkpoints.lightning_io import BEST, LAST, AtomicCheckpointIO
 from distill.common.device import default_device
 from distill.config import ObjectiveConfig
 from distill.data.transforms import TrainTransform
@@ -33,39 +39,22 @@ from distill.training.feature_maps import feature_shapes
 from distill.training.frozen_teacher import FrozenTeacher
 from distill.training.objective import Objective
 from distill.training.teacher_cache import TeacherCache, needed_maps
-from kd_seg_ros.benchmark.result import Result, table
+from kd_seg_ros.benchmark.result import Result
+from kd_seg_ros.common.errors import first_line
 
 OBJECTIVE = ObjectiveConfig.model_validate({"logits": "kl", "features": [{"loss": "cwd"}]})
 
 
-@dataclass(frozen=True)
-class Parts:
-    """Seconds of the parts of one step of the engine."""
-
-    teacher: float
-    """The teacher's forward pass."""
-    student: float
-    """The student's forward and backward pass, and the optimiser's step."""
-    losses: float
-    """Forward and backward pass of the losses, down to the student's outputs."""
-    data: float
-    """Augmenting one batch, in one process; workers do it while the network trains."""
-
-
-@dataclass(frozen=True)
-class Cache:
-    """The teacher's outputs on disk (``--teacher.cache``)."""
-
-    seconds: float
-    """Time to read the outputs for one batch."""
-    bytes_per_image: int
-    """Size of the outputs for one image."""
-
-
 class Step:
-    """A student, its teacher, an optimiser and a batch."""
+    """A student, its teacher, an optimiser and a batch.
 
-    def __init__(self, setting: Setting, device: torch.device) -> None:
+    :param immediate: differentiate every term as soon as it is computed, as ``fit`` does.
+    :param compiled: compile both networks, as ``--training.compile true`` does.
+    """
+
+    def __init__(
+        self, setting: Setting, device: torch.device, *, immediate: bool = True, compiled: bool = False
+    ) -> None:
         self.setting = setting
         self.device = device
         torch.manual_seed(0)
@@ -76,8 +65,11 @@ class Step:
         self.frozen_teacher.prepare(device, "16-mixed" if setting.half else "32-true")
         size = (setting.size, setting.size)
         shapes = [feature_shapes(network, size) for network in (self.student, teacher)]
-        self.objective = Objective(OBJECTIVE, *shapes)
-        self.optimizer = torch.optim.Adam(self.student.parameters(), lr=1e-6)
+        self.objective = Objective(OBJECTIVE, shapes[0], shapes[1], immediate=immediate)
+        self.optimizer = torch.optim.Adam(self.student.parameters(), lr=1e-6, fused=True)
+        if compiled:
+            self.student.compile(dynamic=False)
+            teacher.compile(dynamic=False)
         self.scaler = torch.amp.GradScaler(device.type, enabled=setting.half)
         self.batch = make_batch(setting, device)
         self.batch["image"] = self.batch["image"].contiguous(memory_format=torch.channels_last)
@@ -104,13 +96,13 @@ class Step:
 
     def parts(self) -> Parts:
         """Time the parts of one step."""
-        teacher, taught = self._timed(partial(self.frozen_teacher, self.batch))
+        teacher, taught = self.timed(partial(self.frozen_teacher, self.batch))
         with torch.autocast(self.device.type, torch.float16, enabled=self.setting.half):
-            student, forward = self._timed(partial(self.student, self.batch["image"]))
+            student, forward = self.timed(partial(self.student, self.batch["image"]))
 
         # The losses alone: their gradients end at copies of the student's outputs.
         ends = _leaves(student)
-        _, losses = self._timed(partial(self._backward_to, ends, teacher))
+        _, losses = self.timed(partial(self._backward_to, ends, teacher))
 
         # The student alone: its backward pass starts from those gradients.
         outputs, gradients = [], []
@@ -118,8 +110,8 @@ class Step:
             if end.grad is not None:
                 outputs.append(output)
                 gradients.append(end.grad)
-        _, backward = self._timed(partial(torch.autograd.backward, outputs, gradients))
-        _, update = self._timed(self.optimizer.step)
+        _, backward = self.timed(partial(torch.autograd.backward, outputs, gradients))
+        _, update = self.timed(self.optimizer.step)
         self.optimizer.zero_grad()
         return Parts(taught, forward + backward + update, losses, self._data_seconds())
 
@@ -127,7 +119,7 @@ class Step:
         """Run the losses and their backward pass down to ``ends``, outputs of the student without a graph."""
         self.objective(self.batch, ends, teacher)[0].backward()
 
-    def _timed(self, run: Callable[[], Any]) -> tuple[Any, float]:
+    def timed(self, run: Callable[[], Any]) -> tuple[Any, float]:
         """Return what ``run`` returns, and its seconds with all work it started on the device."""
         _wait(self.device)
         start = time.perf_counter()
@@ -169,9 +161,14 @@ def run(seconds: float, setting: Setting | None = None) -> Result:
     medians = median_seconds(steps, seconds)
     peaks = [peak_bytes(step, device) for step in steps]
     timed = [asdict(engine.parts()) for _ in range(5)]
+    cache = asdict(engine.cache())
+    checkpoint = asdict(checkpoint_stall(engine))
+    del engine, steps
     figures = {
         **asdict(setting),
-        "cache": asdict(engine.cache()),
+        "cache": cache,
+        "checkpoint": checkpoint,
+        "variants": [variant(setting, device, *choices, seconds) for choices in _choices(device)],
         "images_per_second": setting.batch / medians[0],
         "straight_images_per_second": setting.batch / medians[1],
         "peak_bytes": peaks[0],
@@ -179,6 +176,48 @@ def run(seconds: float, setting: Setting | None = None) -> Result:
         "seconds": {name: _median_of(timed, name) for name in timed[0]},
     }
     return Result(f"{layout(figures)}\n\nMeasured on: {torch_machine()}.", [figures])
+
+
+def _choices(device: torch.device) -> list[tuple[bool, bool]]:
+    """Return what is measured: terms differentiated as soon as computed or not, networks compiled or not.
+
+    On a CPU the networks are not compiled: that would take minutes and say nothing about a GPU.
+    """
+    compiled = (False, True) if device.type == "cuda" else (False,)
+    return list(itertools.product((True, False), compiled))
+
+
+def checkpoint_stall(step: Step) -> Stall:
+    """Time how long a checkpoint of student and optimiser stops training, written at once and by a thread."""
+    state = {"state_dict": step.student.state_dict(), "optimizer_states": [step.optimizer.state_dict()]}
+    background = BackgroundCheckpointIO()
+    with tempfile.TemporaryDirectory() as folder:
+        _, at_once = step.timed(partial(AtomicCheckpointIO().save_checkpoint, state, Path(folder) / BEST))
+        size = (Path(folder) / BEST).stat().st_size
+        _, stalled = step.timed(partial(background.save_checkpoint, state, Path(folder) / LAST))
+        background.finish()
+    return Stall(size, at_once, stalled)
+
+
+def variant(
+    setting: Setting, device: torch.device, immediate: bool, compiled: bool, seconds: float
+) -> dict[str, Any]:
+    """Measure the engine's step with other choices; a compiler that is missing or fails is told."""
+    name = ("immediate" if immediate else "plain") + " differentiation" + (", compiled" if compiled else "")
+    step = _waiting(Step(setting, device, immediate=immediate, compiled=compiled), device)
+    try:
+        start = time.perf_counter()
+        step()
+        first = time.perf_counter() - start
+    except TorchDynamoException as error:
+        return {"name": name, "failure": first_line(error)}
+    median_step = median_seconds([step], seconds / 2)[0]
+    return {
+        "name": name,
+        "first_seconds": first,
+        "images_per_second": setting.batch / median_step,
+        "peak_bytes": peak_bytes(step, device),
+    }
 
 
 def _median_of(timed: list[dict[str, float]], name: str) -> float:
@@ -190,41 +229,6 @@ def check_same_loss(step: Step) -> None:
     student, teacher = step.outputs()
     ours = step.objective(step.batch, student, teacher)[0]
     torch.testing.assert_close(ours, straight_loss(student, teacher, step.batch), rtol=1e-3, atol=1e-5)
-
-
-def layout(figures: dict[str, Any]) -> str:
-    """Lay out the figures as two Markdown tables: both implementations; the parts of the engine's step."""
-    ours, straight = figures["images_per_second"], figures["straight_images_per_second"]
-    memory, straight_memory = figures["peak_bytes"] / 1e9, figures["straight_peak_bytes"] / 1e9
-    compared = [
-        ["images/s", f"{ours:.2f}", f"{straight:.2f}", f"{ours / straight:.2f}×"],
-        [
-            "peak memory (GB)",
-            f"{memory:.2f}",
-            f"{straight_memory:.2f}",
-            f"{memory / straight_memory:.2f}×",
-        ],
-    ]
-
-    seconds, cached = figures["seconds"], figures["cache"]
-    step = sum(value for name, value in seconds.items() if name != "data")
-    parts = [
-        [name, f"{1e3 * seconds[name]:.0f}", f"{100 * seconds[name] / step:.1f} %"]
-        for name in ("teacher", "student", "losses")
-    ]
-    size = f"{cached['bytes_per_image'] / 1e6:.1f} MB per image"
-    parts.append(["(teacher from `--teacher.cache`)", f"{1e3 * cached['seconds']:.0f}", size])
-    share = f"{100 * seconds['data'] / step:.0f} % of a step, divided by the workers, at the same time"
-    parts.append(["data of one batch, one process", f"{1e3 * seconds['data']:.0f}", share])
-
-    precision = "FP16" if figures["half"] else "FP32"
-    case = (
-        f"SwiftNet-FPN {figures['student']} ← {figures['teacher']}, {figures['channels']} channels, "
-        f"{figures['size']}², batch {figures['batch']}, {precision}:"
-    )
-    first = table(["", "engine", "straightforward", "ratio"], compared)
-    second = table(["part of the engine's step", "ms", "share"], parts)
-    return f"{case}\n\n{first}\n\n{second}"
 
 
 def _straight(setting: Setting, device: torch.device, batch: dict[str, Tensor]) -> Callable[[], Tensor]:

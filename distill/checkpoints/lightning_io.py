@@ -73,6 +73,9 @@ def checkpoint_to_resume(folder: Path) -> Path:
     return path
 
 
-def epochs_done(path: Path) -> int:
-    """Return how many epochs the run of a checkpoint had done when it was written."""
-    return int(load_checkpoint(path)["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
+def epochs_done(checkpoint: dict[str, Any]) -> int:
+    """Return how many epochs the run of a checkpoint had done when it was written.
+
+    :param checkpoint: its content.
+    """
+    return int(checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])

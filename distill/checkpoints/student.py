@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from torch import nn
@@ -12,9 +14,11 @@ from distill.models.build import build
 from distill.models.deployed import DeployedModel
 from distill.models.logit_calibration import NONE, LogitCalibration
 from distill.models.network import SegmentationNetwork
-from distill.models.weights import Pretrained
+from distill.models.weights import Pretrained, load_tensors
 from kd_seg_ros.common.classes import NUM_CLASSES
 from kd_seg_ros.common.errors import UserError
+
+_logger = logging.getLogger(__name__)
 
 STUDENT_PREFIX = "student."
 """Prefix of the student's tensors in a checkpoint."""
@@ -44,7 +48,9 @@ def load_student(path: Path) -> tuple[SegmentationNetwork, Config]:
     config = parse_config(values, str(path))
     # The checkpoint replaces any pretrained weights: they need not be at hand.
     num_classes = len(config.data.class_names)
-    network = build_network(config.student.model_copy(update={"pretrained": False}), num_classes)
+    network = build_network(
+        config.student.model_copy(update={"pretrained": False, "checkpoint": None}), num_classes
+    )
     state = {k.removeprefix(STUDENT_PREFIX): v for k, v in tensors.items() if k.startswith(STUDENT_PREFIX)}
     network.refuse_other_classes(state, num_classes, str(path))
     try:
@@ -54,6 +60,32 @@ def load_student(path: Path) -> tuple[SegmentationNetwork, Config]:
             f"{path} does not fit its own configuration: {' '.join(str(error).split())}"
         ) from error
     return network.eval(), config
+
+
+def start_from(network: SegmentationNetwork, path: Path, class_names: Sequence[str]) -> None:
+    """Load the weights of a trained student into a network that is about to be trained; log what was loaded.
+
+    Where the checkpoint has other classes, or the same in another order, the heads keep their random weights.
+
+    :param class_names: the classes that the network is to learn.
+    :raises UserError: if the file is no whole checkpoint of this project, or one of another network.
+    """
+    checkpoint = load_checkpoint(path)
+    try:
+        values, tensors = checkpoint["hyper_parameters"]["config"], checkpoint["state_dict"]
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path} is no checkpoint of `kd_seg fit`") from error
+    trained = parse_config(values, str(path)).data.class_names
+    state = {k.removeprefix(STUDENT_PREFIX): v for k, v in tensors.items() if k.startswith(STUDENT_PREFIX)}
+    what = "all weights"
+    if tuple(trained) != tuple(class_names):
+        # The classifier's tensors stay as they are; so do those of the heads of training, which end alike.
+        heads = tuple(f"{name}." for name in (network.classifier_name, *network.training_only))
+        own = {name: tensor for name, tensor in network.state_dict().items() if name.startswith(heads)}
+        state = {name: tensor for name, tensor in state.items() if not name.startswith(heads)} | own
+        what = f"all weights but the heads', because it knows other classes ({', '.join(trained)})"
+    load_tensors(network, state, f"the student, from {path},")
+    _logger.info("starts from %s: %s", path, what)
 
 
 def deployed(network: nn.Module, config: Config, calibration: LogitCalibration = NONE) -> DeployedModel:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from dataclasses import asdict
 from pathlib import Path
 
 from distill.evaluation.bootstrap import Difference, compare_by_condition
 from distill.evaluation.evaluated_run import EvaluatedRun, check_comparable, read_run
+from distill.evaluation.metrics_json import FULL
 from kd_seg_ros.common.command_line import add_json_option, print_json
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.option_types import count
+from kd_seg_ros.common.option_types import count, not_negative
+
+LOGGER = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,11 +35,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what the bootstrap draws: single images, or whole sequences (folders), which is safer because "
         "the images of a drive resemble each other",
     )
+    parser.add_argument(
+        "--fail-if-worse",
+        type=not_negative,
+        nargs="?",
+        const=0.0,
+        metavar="POINTS",
+        help="exit status 1 if the mIoU of B over all images is below that of A by more than so many "
+        "percentage points (without a number: 0), for automatic checks",
+    )
     add_json_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare, print a table and write what was asked for."""
+    """Compare, print a table and return 1 if B is worse than ``--fail-if-worse`` allows."""
     if args.draws < 100:
         raise UserError("--draws must be at least 100: fewer give no 95 % interval")
     first, second = read_run(args.first), read_run(args.second)
@@ -54,7 +67,20 @@ def run(args: argparse.Namespace) -> int:
         print_json(document)
     else:
         print_differences(results, first, second)
-    return 0
+    return worse(results[FULL][0], args.fail_if_worse)
+
+
+def worse(miou: Difference, points: float | None) -> int:
+    """Return the exit status: 1 if the second model's mIoU is lower by more than allowed, which is logged.
+
+    :param points: percentage points that it may be lower by; None: any.
+    """
+    loss = 100 * (miou.first - miou.second)
+    if points is None or loss <= points:
+        return 0
+    chance = "" if miou.certain else ", which could be chance"
+    LOGGER.error("B is worse by %.2f points of mIoU%s; --fail-if-worse allows %g", loss, chance, points)
+    return 1
 
 
 def print_differences(

@@ -5,13 +5,18 @@ from __future__ import annotations
 import argparse
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from distill.datasets.options import add_data_options
 from kd_seg_ros.common.command_line import add_json_option, print_json
+from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.logs import progress_shown
 from kd_seg_ros.common.model_file import kind_of
-from kd_seg_ros.common.option_types import count, image_size, number, positive
+from kd_seg_ros.common.option_types import count, image_size, number, percent, positive
 from kd_seg_ros.inference.providers import PROVIDERS
+
+if TYPE_CHECKING:
+    from distill.evaluation.evaluated_model import EvaluatedModel
 
 LOGGER = logging.getLogger(__name__)
 
@@ -40,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="write the class ids as PNGs, as ACDC's test server takes them; labels are not needed then",
+    )
+    parser.add_argument(
+        "--min-miou",
+        type=percent,
+        metavar="X",
+        help="exit status 1 if the mIoU over all images is below X percent, for automatic checks",
     )
     parser.add_argument("--bins", type=count, metavar="N", help="also compute the ECE with 1 to N bins")
     parser.add_argument(
@@ -71,13 +82,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, print a table and write metrics.json, per_class.csv and images.npz."""
+    """Measure, print a table and write metrics.json, per_class.csv and images.npz.
+
+    :return: 1 if the mIoU is below ``--min-miou``.
+    """
+    from distill.common.files import check_destination
     from distill.data.evaluation_images import choose_frames
     from distill.evaluation.evaluate import check_options, evaluate
     from distill.evaluation.evaluated_model import open_checkpoint, open_onnx
-    from distill.evaluation.evaluated_run import write_run
     from distill.evaluation.evaluation import ScoreOptions
-    from distill.evaluation.metrics_json import metrics_document
+    from distill.evaluation.metrics_json import FULL, metrics_document
+    from distill.evaluation.run_files import write_run
     from distill.evaluation.score_table import print_scores
     from distill.evaluation.views import Views
 
@@ -88,6 +103,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         model = open_checkpoint(args.model)
     check_options(model, options, chosen_views)
+    out = args.out or model.path.with_suffix(".metrics.json")
+    check_destination(out)
     frames = choose_frames(args, model.data, model.class_names, labelled=args.submission is None)
     root = Path(args.root or args.images or (model.data.root if model.data else ""))
     evaluation = evaluate(
@@ -103,16 +120,40 @@ def run(args: argparse.Namespace) -> int:
         data |= {"labels": str(args.labels), "classes": str(args.classes)}
     scores = evaluation.summary()
     document = metrics_document(scores, model.class_names, model.about, data, chosen_views.document())
-    out = args.out or model.path.with_suffix(".metrics.json")
-    write_run(out, document, evaluation.images())
-    method = model.about["calibration"]["method"]
-    value = f" {model.about['temperature']:.3f}" if method == "temperature" else ""
-    LOGGER.info("scores written to %s", out)
+    failure = None
+    try:
+        document = write_run(out, document, evaluation.images())
+        LOGGER.info("scores written to %s", out)
+    except UserError as error:  # a disk that is full by now: the scores are printed all the same
+        failure = error
     if args.json:
         print_json(document)
-        return 0
-    print_scores(scores, model.class_names)
+    else:
+        print_scores(scores, model.class_names)
+        _print_notes(model)
+    if failure is not None:
+        raise failure
+    return below(scores[FULL]["miou"], args.min_miou)
+
+
+def _print_notes(model: EvaluatedModel) -> None:
+    """Print what the table of scores lacks, and the calibration in use."""
     if model.predict is None:
         print("the file gives mask and confidence only: no AUPRC, Brier score and NLL")
+    method = model.about["calibration"]["method"]
+    value = f" {model.about['temperature']:.3f}" if method == "temperature" else ""
     print(f"calibration: {method}{value}")
-    return 0
+
+
+def below(miou: float | None, least: float | None) -> int:
+    """Return the exit status: 1 if a mean IoU is below what was asked for, which is logged; else 0.
+
+    :param miou: 0…1; None: undefined, which is below everything.
+    :param least: percent; None: nothing was asked for.
+    """
+    if least is None or (miou is not None and 100 * miou >= least):
+        return 0
+    LOGGER.error(
+        "mIoU %s %% is below --min-miou %g", "undefined" if miou is None else f"{100 * miou:.2f}", least
+    )
+    return 1

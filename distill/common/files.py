@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,20 @@ def write_file(path: Path, content: bytes | str | Callable[[Path], object]) -> N
     except OSError as error:
         raise UserError(f"cannot write {path}: {reason(error)}") from error
     write_atomically(path, content)
+
+
+def check_destination(path: Path) -> None:
+    """Make sure, before long work, that a file can be written; leaves a file already there as it is.
+
+    :raises UserError: if its folder cannot be made or written to, or a folder has the file's name.
+    """
+    if path.is_dir():
+        raise UserError(f"cannot write {path}: a folder has this name")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {reason(error)}") from error
 
 
 def write_json(path: Path, document: Any) -> None:

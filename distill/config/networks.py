@@ -23,6 +23,9 @@ class NetworkConfig(Section):
     pretrained: bool | str = False
     """Weights to start from: ``true`` for timm's hub, the path of a .safetensors or .pth file, or ``false``
     for random ones."""
+    checkpoint: str | None = None
+    """A .ckpt file that ``kd_seg fit`` wrote for the same network, to start from in place of ``pretrained``;
+    where it knows other classes, all weights but those of its heads."""
     strict: bool = True
     """Refuse a weights file that does not fit the whole network; ``false``: load what fits and warn."""
 
@@ -34,6 +37,8 @@ class NetworkConfig(Section):
             raise ValueError(
                 f"model {self.model!r} has its own backbone and width: give neither, or model 'swiftnet'"
             )
+        if self.checkpoint is not None and self.pretrained is not False:
+            raise ValueError("give checkpoint or pretrained, not both: a checkpoint holds all weights")
         return self
 
 

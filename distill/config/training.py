@@ -29,7 +29,11 @@ class TrainingConfig(Section):
     precision: Literal["auto", "64-true", "32-true", "16-mixed", "bf16-mixed"] = "auto"
     """Number format; ``auto``: FP16 mixed precision on a GPU, FP32 on a CPU; ``64-true``: for comparisons."""
     compile: bool = False
-    """Compile both networks by torch.compile: minutes at the start, then faster; needs a C++ compiler."""
+    """Compile both networks by torch.compile. Off by default: it takes minutes at the start, and what it then
+    saves on a GPU is for ``kd_seg benchmark --suite training`` to tell. Without a C++ compiler the networks
+    run as they are, and the log says so."""
+    logger: Literal["tensorboard", "csv", "wandb", "mlflow"] = "tensorboard"
+    """Where the curves go: a folder of this name in the run's; wandb and mlflow are packages of their own."""
     gradient_clip: Positive | None = None
     """Greatest norm of the whole gradient, longer ones are shortened to it; null: none are."""
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None

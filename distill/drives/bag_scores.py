@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from distill.drives.labels import Labels
-from distill.evaluation.evaluated_run import write_run
 from distill.evaluation.mask_scores import MaskScores
 from distill.evaluation.metrics_json import about_model_file, metrics_document
+from distill.evaluation.run_files import write_run
 from distill.evaluation.score_table import print_scores as print_score_table
 from kd_seg_ros.bags.messages import stamp_text
 from kd_seg_ros.bags.segmented_frames import SegmentedFrame
@@ -79,8 +79,7 @@ def score(
             for key in ALL_CLASSES:
                 scores[condition][key] = found[key]
     document = metrics_document(scores, card.class_names, about_model_file(model, card), labels.where)
-    write_run(metrics, document, seen.images())
-    return document
+    return write_run(metrics, document, seen.images())
 
 
 def print_scores(document: dict[str, Any]) -> None:

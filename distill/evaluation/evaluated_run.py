@@ -1,22 +1,24 @@
-"""The files of an evaluation, written and read back, and whether several evaluations can be compared.
+"""The files of an evaluation, read back and checked, and whether several evaluations can be compared.
 
-They are metrics.json and, next to it, per_class.csv and images.npz.
+They are metrics.json and, next to it, images.npz (:mod:`distill.evaluation.run_files` writes them).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from distill.common.files import write_json
 from distill.evaluation.image_scores import ImageScores
-from distill.evaluation.metrics_json import read_metrics, sibling
-from distill.evaluation.score_table import write_per_class
-from kd_seg_ros.common.errors import UserError
+from distill.evaluation.metrics_json import FULL, SCHEMA_VERSION, sibling
+from distill.evaluation.metrics_schema import check_document
+from distill.evaluation.run_files import IMAGES
+from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.files import reason, sha256
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,27 @@ class EvaluatedRun:
         return f"{self.document['model']['name']} ({self.path})"
 
 
-def write_run(path: Path, document: dict[str, Any], images: ImageScores) -> None:
-    """Write a metrics.json, with per_class.csv and images.npz next to it.
+def read_metrics(path: Path) -> dict[str, Any]:
+    """Read a metrics.json.
 
-    :raises UserError: if a file cannot be written.
+    :raises UserError: if it cannot be read, is none, has another schema version, or values that cannot be
+        right.
     """
-    write_json(path, document)
-    write_per_class(sibling(path, "per_class.csv"), document)
-    images.save(sibling(path, "images.npz"))
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {reason(error)}") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is no JSON: {first_line(error)}") from error
+    if not isinstance(document, dict) or "schema_version" not in document:
+        raise UserError(f"{path} is no metrics.json of `kd_seg evaluate`")
+    if document["schema_version"] != SCHEMA_VERSION:
+        raise UserError(
+            f"{path} has schema version {document['schema_version']!r}; this software reads version "
+            f"{SCHEMA_VERSION}: evaluate the model again"
+        )
+    check_document(path, document)
+    return document
 
 
 def read_run(path: Path) -> EvaluatedRun:
@@ -57,13 +72,35 @@ def read_run(path: Path) -> EvaluatedRun:
             checkpoint = path.with_name("best.ckpt")
             raise UserError(f"{path} does not exist: `kd_seg evaluate --model {checkpoint}`")
     document = read_metrics(path)
-    images = ImageScores.load(sibling(path, "images.npz"))
-    full = document["scores"].get("full", {})
+    images = ImageScores.load(sibling(path, IMAGES))
+    full = document["scores"].get(FULL, {})
     if not len(images) or not full.get("pixels"):
         raise UserError(f"{path} counts no labelled pixel: there is nothing to compare")
-    if images.confusion.shape[1] != len(document["classes"]) or int(images.count.sum()) != full["pixels"]:
-        raise UserError(f"{sibling(path, 'images.npz')} is not of {path.name}: evaluate the model again")
+    if not _belong_together(path, document, images):
+        raise UserError(
+            f"{sibling(path, IMAGES)} belongs to another evaluation than {path.name}: "
+            "evaluate the model again"
+        )
     return EvaluatedRun(path, document, images)
+
+
+def _belong_together(path: Path, document: Mapping[str, Any], images: ImageScores) -> bool:
+    """Say whether images.npz is the one that was written with a metrics.json.
+
+    By its SHA-256 where the metrics.json holds it, and in any case by the sums over the images: those of each
+    condition are the confusion matrix of the condition.
+    """
+    stored = document.get("files", {}).get(IMAGES)
+    if stored is not None and stored != sha256(sibling(path, IMAGES)):
+        return False
+    conditions = set(images.conditions.tolist()) - {FULL}
+    if set(document["scores"]) != {FULL, *conditions}:
+        return False
+    for condition, scores in document["scores"].items():
+        chosen = np.full(len(images), True) if condition == FULL else images.conditions == condition
+        if not np.array_equal(images.confusion[chosen].sum(axis=0), scores["confusion"]):
+            return False
+    return True
 
 
 def check_comparable(runs: Sequence[EvaluatedRun]) -> None:

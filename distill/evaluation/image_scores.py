@@ -5,7 +5,6 @@ They are stored next to metrics.json as ``images.npz``, with a few hundred bytes
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.common.files import write_file
-from kd_seg_ros.common.errors import UserError
+from distill.common.npz import NpzError, read_npz
+from kd_seg_ros.common.errors import UserError, first_line
 
 FORMAT: Final = 1
 """Version of the file's layout."""
+MOST_PIXELS: Final = 2**40
+"""A cell with as many pixels of one image is a damaged number, not a picture."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,44 @@ class ImageScores:
         with path.open("wb") as file:  # a path without the ending .npz would be given one
             np.savez_compressed(file, format=np.int64(FORMAT), **vars(self))
 
+    def fault(self) -> str:
+        """Say what cannot be right about the tables; empty if nothing is.
+
+        Every image's pixels are counted twice, by class and by confidence: the sums must agree.
+        """
+        images, classes, bins = len(self.names), self.confusion.shape[1:2], self.count.shape[1:2]
+        shapes = {
+            "names": (images,),
+            "conditions": (images,),
+            "confusion": (images, *classes, *[number + 1 for number in classes]),
+            **dict.fromkeys(("count", "confidence", "correct"), (images, *bins)),
+        }
+        for name, shape in shapes.items():
+            array = getattr(self, name)
+            if array.shape != shape:
+                return f"{name} has the shape {list(array.shape)}"
+            kinds = "U" if name in ("names", "conditions") else "fiu" if name == "confidence" else "iu"
+            if array.dtype.kind not in kinds:
+                return f"{name} is of the type {array.dtype}"
+            if "U" not in kinds and not ((array >= 0) & (array < MOST_PIXELS)).all():  # NaN is neither
+                return f"{name} holds values that are no counts"
+        if self.confusion.ndim != 3 or self.count.ndim != 2:
+            return "its tables lack a dimension"
+        if (self.correct > self.count).any() or (self.confidence > self.count * (1 + 1e-6)).any():
+            return "a confidence bin has more correct pixels, or more confidence, than pixels"
+        labelled = self.confusion.sum(axis=(1, 2))
+        if (labelled != self.count.sum(axis=1)).any():
+            return "pixels by class and by confidence differ"
+        hits = np.trace(self.confusion, axis1=1, axis2=2)
+        if (hits != self.correct.sum(axis=1)).any():
+            return "correct pixels by class and by confidence differ"
+        return ""
+
     @classmethod
     def load(cls, path: Path) -> ImageScores:
         """Read a file of :meth:`save`; raises UserError if it is missing, damaged or of another version."""
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                content: dict[str, Any] = dict(arrays)
+            content: dict[str, Any] = read_npz(path)
             version = int(content.pop("format"))
             if version != FORMAT:
                 raise UserError(
@@ -72,9 +106,8 @@ class ImageScores:
             scores = cls(**content)
         except FileNotFoundError as error:
             raise UserError(f"{path} is missing: evaluate the model again") from error
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
-            raise UserError(f"{path} is damaged: evaluate the model again") from error
-        lengths = {len(array) for array in vars(scores).values()}
-        if len(lengths) != 1 or scores.confusion.ndim != 3:
-            raise UserError(f"{path} is damaged: evaluate the model again")
+        except (NpzError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path} is damaged: {first_line(error)}: evaluate the model again") from error
+        if fault := scores.fault():
+            raise UserError(f"{path} is damaged: {fault}: evaluate the model again")
         return scores

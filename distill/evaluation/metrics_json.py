@@ -1,18 +1,16 @@
-"""The document of scores, metrics.json: how it is built, read and checked.
+"""The document of scores, metrics.json: how it is built.
 
-docs/metrics.md describes its fields.
+docs/metrics.md describes its fields; :mod:`distill.evaluation.evaluated_run` reads it.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
 from kd_seg_ros import __version__
-from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.card import ModelCard
 
@@ -23,8 +21,6 @@ FULL: Final = "full"
 """Key of the scores over all conditions pooled."""
 
 _LONGEST_CONDITION: Final = 60
-
-_NEEDED: Final = ("model", "data", "classes", "scores")
 
 
 def condition_key(condition: str | None) -> str:
@@ -68,30 +64,6 @@ def metrics_document(
         "classes": list(class_names),
         "scores": scores,
     }
-
-
-def read_metrics(path: Path) -> dict[str, Any]:
-    """Read a metrics.json.
-
-    :raises UserError: if it cannot be read, is none, or has another schema version.
-    """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise UserError(f"{path} is no JSON: {error}") from error
-    if not isinstance(document, dict) or "schema_version" not in document:
-        raise UserError(f"{path} is no metrics.json of `kd_seg evaluate`")
-    if document["schema_version"] != SCHEMA_VERSION:
-        raise UserError(
-            f"{path} has schema version {document['schema_version']!r}; this software reads version "
-            f"{SCHEMA_VERSION}: evaluate the model again"
-        )
-    missing = [key for key in _NEEDED if key not in document]
-    if missing:
-        raise UserError(f"{path} lacks {', '.join(missing)}: evaluate the model again")
-    return document
 
 
 def sibling(metrics: Path, name: str) -> Path:

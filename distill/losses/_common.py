@@ -63,16 +63,28 @@ def check_per_pixel(logits: Tensor, **maps: Tensor) -> None:
             )
 
 
-def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Σ w·v / Σ w; 0, with gradient 0, where all weights are 0. ``weights`` ≥ 0, same shape as ``values``."""
-    return quotient((weights * values).sum(), weights.sum())
+def weighted_mean(values: Tensor, weights: Tensor, total: Tensor | None = None) -> Tensor:
+    """Σ w·v / Σ w; 0, with gradient 0, where all weights are 0. ``weights`` ≥ 0, same shape as ``values``.
+
+    :param total: where these are some images of a batch only: :func:`batch_total` of Σ w of all of them.
+        Then the sum over the batch's parts is the batch's mean.
+    """
+    return quotient((weights * values).sum(), weights.sum(), total)
 
 
-def quotient(numerator: Tensor, denominator: Tensor) -> Tensor:
+def quotient(numerator: Tensor, denominator: Tensor, total: Tensor | None = None) -> Tensor:
     """``numerator`` / ``denominator`` ≥ 0 of a batch; 0, with gradient 0, where the latter is 0.
 
     Where several processes have a part of the batch each, the mean of their quotients is that of the whole
     (see :mod:`distill.common.distributed`).
+
+    :param total: what to divide by in place of ``denominator``, see :func:`weighted_mean`.
     """
-    mean = mean_over_processes(denominator.to(numerator.dtype))
+    mean = batch_total(denominator) if total is None else total
+    mean = mean.to(numerator.dtype)
     return numerator / torch.where(mean > 0, mean, 1)
+
+
+def batch_total(denominator: Tensor) -> Tensor:
+    """Return what each process divides its part of a sum over the whole batch by."""
+    return mean_over_processes(denominator)

@@ -21,12 +21,17 @@ from kd_seg_ros.common.classes import IGNORE_ID
 
 
 @in_full_precision
-def border_focal_loss(logits: Tensor, labels: Tensor, weights: Tensor, gamma: float = 0.5) -> Tensor:
-    """Σ α·(1 − p_y)^γ·(−log p_y) / Σ α (thesis eq. 3.3)."""
+def border_focal_loss(
+    logits: Tensor, labels: Tensor, weights: Tensor, gamma: float = 0.5, total: Tensor | None = None
+) -> Tensor:
+    """Σ α·(1 − p_y)^γ·(−log p_y) / Σ α (thesis eq. 3.3).
+
+    :param total: Σ α of the whole batch, see :func:`distill.losses._common.weighted_mean`.
+    """
     check_per_pixel(logits, labels=labels, weights=weights)
     nll = F.cross_entropy(logits, labels, ignore_index=IGNORE_ID, reduction="none")
     factor = error_probability(nll).pow_(gamma)
-    return weighted_mean(factor * nll, weights * (labels != IGNORE_ID))
+    return weighted_mean(factor * nll, weights * (labels != IGNORE_ID), total)
 
 
 def error_probability(nll: Tensor) -> Tensor:

@@ -23,10 +23,13 @@ from kd_seg_ros.common.classes import IGNORE_ID
 
 @in_full_precision
 def border_focal_published_loss(
-    logits: Tensor, labels: Tensor, weights: Tensor, gamma: float = 0.5
+    logits: Tensor, labels: Tensor, weights: Tensor, gamma: float = 0.5, total: Tensor | None = None
 ) -> Tensor:
-    """Σ α·exp(γ·(1 − p_y))·(−log p_y) / N, as published by the loss' authors."""
+    """Σ α·exp(γ·(1 − p_y))·(−log p_y) / N, as published by the loss' authors.
+
+    :param total: N of the whole batch, see :func:`distill.losses._common.quotient`.
+    """
     check_per_pixel(logits, labels=labels, weights=weights)
     nll = F.cross_entropy(logits, labels, ignore_index=IGNORE_ID, reduction="none")
     factor = error_probability(nll).mul_(gamma).exp_()
-    return quotient((weights * factor * nll).sum(), (labels != IGNORE_ID).sum())
+    return quotient((weights * factor * nll).sum(), (labels != IGNORE_ID).sum(), total)

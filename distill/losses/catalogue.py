@@ -46,6 +46,10 @@ class LabelLoss(Loss):
     """What the log calls it."""
     main_term: str = "semantic"
     """Name of the term that (1 − λ) weighs in equation 3.2."""
+    denominator: Literal["border weights", "pixels"] | None = None
+    """What the loss divides a sum over the images by: the border weights of the labelled pixels, or their
+    number. Its function then takes ``total``, this denominator for the whole batch, and the batch may be
+    given in parts, whose losses add up. None: the batch is needed as a whole."""
     has_head_terms: bool = False
     """Whether its function takes ``(logits, heads, labels)`` and returns the weighted terms of the heads that
     exist in training only too, by name; else it takes ``(logits, labels, border weights, gamma)`` and returns
@@ -58,6 +62,7 @@ class LabelLoss(Loss):
         labels: Tensor,
         border_weights: Tensor,
         gamma: float,
+        total: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Return the terms by name, the main term first.
 
@@ -66,22 +71,37 @@ class LabelLoss(Loss):
         :param labels: int64 [B, H, W], 0…C−1 or 255 (ignored).
         :param border_weights: [B, H, W], ≥ 0.
         :param gamma: focal exponent, ≥ 0.
+        :param total: what :meth:`total` returned, where these are some images of the batch only; then there
+            are no heads.
         """
         from distill.losses.pidnet import auxiliary_losses
 
         if self.has_head_terms:
             terms: dict[str, Tensor] = self.function(logits, heads, labels)
             return terms
-        main = self.function(logits, labels, border_weights, gamma)
+        whole_batch = {} if total is None else {"total": total}
+        main = self.function(logits, labels, border_weights, gamma, **whole_batch)
         return {self.main_term: main, **auxiliary_losses(heads, labels)}
+
+    def total(self, labels: Tensor, border_weights: Tensor) -> Tensor | None:
+        """Return :attr:`denominator` for a whole batch; None for a loss that has none."""
+        from distill.losses._common import batch_total
+        from kd_seg_ros.common.classes import IGNORE_ID
+
+        if self.denominator is None:
+            return None
+        labelled = labels != IGNORE_ID
+        counted = border_weights * labelled if self.denominator == "border weights" else labelled
+        return batch_total(counted.sum())
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogitLoss(Loss):
     """A loss between the class probabilities of student and teacher.
 
-    Its function takes ``(student logits, teacher logits, pixel weights, temperature)``, the logits
-    [B, C, H, W] and the weights [B, H, W].
+    Its function takes ``(student logits, teacher logits, pixel weights, temperature, total)``, the logits
+    [B, C, H, W], the weights [B, H, W] and, where these are some images of a batch only, the sum of all its
+    weights, see :func:`distill.losses._common.weighted_mean`.
     """
 
     pixel_weights: Literal["mask", "border"]
@@ -142,11 +162,18 @@ class AdversarialLoss(Loss):
 
 
 _LABEL_LOSSES = (
-    LabelLoss(name="border_focal", source="thesis 3.3", over_whole_batch=True, title="border-focal"),
+    LabelLoss(
+        name="border_focal",
+        source="thesis 3.3",
+        over_whole_batch=True,
+        denominator="border weights",
+        title="border-focal",
+    ),
     LabelLoss(
         name="border_focal_published",
         source="Oršić and Šegvić, Pattern Recognition 2021",
         over_whole_batch=True,
+        denominator="pixels",
         title="border-focal as published",
     ),
     LabelLoss(

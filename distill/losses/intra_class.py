@@ -37,8 +37,10 @@ def intra_class_loss(
     at_centres = F.interpolate(labels[:, None].float(), student.shape[2:], mode="nearest-exact")
     classes = at_centres.flatten(1).long()
     labelled = classes != IGNORE_ID
-    members = F.one_hot(classes.where(labelled, num_classes), num_classes + 1)[..., :num_classes]
-    members = members.to(student.dtype)
+    # A scatter in place of one_hot, which on some devices waits for the greatest class. Ignored pixels are of
+    # one class more, which is cut off again.
+    kinds = classes.where(labelled, num_classes)[:, :, None]
+    members = student.new_zeros((*classes.shape, num_classes + 1)).scatter_(2, kinds, 1)[..., :num_classes]
     difference = _variation(student, members) - _variation(teacher.detach(), members.to(teacher.dtype))
     return quotient((labelled * difference.square()).sum(), labelled.sum())
 

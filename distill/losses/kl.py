@@ -19,20 +19,34 @@ from distill.losses._common import check_per_pixel, check_same_shape, in_full_pr
 
 
 def kl_loss(
-    student_logits: Tensor, teacher_logits: Tensor, mask: Tensor, temperature: float | Tensor = 1.0
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    mask: Tensor,
+    temperature: float | Tensor = 1.0,
+    total: Tensor | None = None,
 ) -> Tensor:
-    """T²·Σ M·KL(p^T ‖ p^S) / Σ M (thesis eq. 3.4)."""
-    return weighted_kl(student_logits, teacher_logits, mask, temperature)
+    """T²·Σ M·KL(p^T ‖ p^S) / Σ M (thesis eq. 3.4).
+
+    :param total: Σ M of the whole batch, see :func:`distill.losses._common.weighted_mean`.
+    """
+    return weighted_kl(student_logits, teacher_logits, mask, temperature, total)
 
 
 @in_full_precision
 def weighted_kl(
-    student_logits: Tensor, teacher_logits: Tensor, weights: Tensor, temperature: float | Tensor
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    weights: Tensor,
+    temperature: float | Tensor,
+    total: Tensor | None = None,
 ) -> Tensor:
-    """T²·Σ w·KL(p^T ‖ p^S) / Σ w for any weights [B, H, W] ≥ 0."""
+    """T²·Σ w·KL(p^T ‖ p^S) / Σ w for any weights [B, H, W] ≥ 0.
+
+    :param total: Σ w of the whole batch, see :func:`distill.losses._common.weighted_mean`.
+    """
     check_same_shape(student_logits, teacher_logits)
     check_per_pixel(student_logits, weights=weights)
     student = F.log_softmax(student_logits / temperature, dim=1)
     teacher = F.log_softmax(teacher_logits.detach() / temperature, dim=1)
     divergence = F.kl_div(student, teacher, reduction="none", log_target=True).sum(dim=1)
-    return temperature**2 * weighted_mean(divergence, weights.to(divergence.dtype))
+    return temperature**2 * weighted_mean(divergence, weights.to(divergence.dtype), total)

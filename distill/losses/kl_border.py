@@ -15,7 +15,14 @@ from distill.losses.kl import weighted_kl
 
 
 def kl_border_loss(
-    student_logits: Tensor, teacher_logits: Tensor, weights: Tensor, temperature: float | Tensor = 1.0
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    weights: Tensor,
+    temperature: float | Tensor = 1.0,
+    total: Tensor | None = None,
 ) -> Tensor:
-    """T²·Σ α·KL(p^T ‖ p^S) / Σ α (thesis eq. 3.5)."""
-    return weighted_kl(student_logits, teacher_logits, weights, temperature)
+    """T²·Σ α·KL(p^T ‖ p^S) / Σ α (thesis eq. 3.5).
+
+    :param total: Σ α of the whole batch, see :func:`distill.losses._common.weighted_mean`.
+    """
+    return weighted_kl(student_logits, teacher_logits, weights, temperature, total)

@@ -103,6 +103,9 @@ def load_tensors(
             if k not in wanted and k not in optional and not k.endswith("num_batches_tracked")
         ],
     }
+    damaged = [k for k in wanted if k in state and not _finite(state[k])]
+    if damaged:
+        raise UserError(f"weights for {what} hold NaN or infinity in {_some(damaged)}: fetch the file again")
     found = {k: state[k] for k, v in wanted.items() if k in state and state[k].shape == v.shape}
     report = "; ".join(f"{len(names)} {kind} ({_some(names)})" for kind, names in faults.items() if names)
     if report and (strict or not found):
@@ -111,6 +114,10 @@ def load_tensors(
     if report:
         _logger.warning("weights for %s loaded in part: %s", what, report)
     module.load_state_dict(found, strict=False)
+
+
+def _finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
 
 
 def _some(names: list[str]) -> str:

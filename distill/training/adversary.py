@@ -27,6 +27,7 @@ from distill.common.distributed import mean_over_processes
 from distill.config.objective import AdversarialConfig
 from distill.losses.adversarial import discriminator_loss, generator_loss
 from distill.models.discriminator import Discriminator
+from distill.training.optimiser import use_fused
 from kd_seg_ros.common.errors import UserError
 
 STRIDE = 8
@@ -47,7 +48,7 @@ class Adversary:
         self.weight = config.weight
         self.discriminator = Discriminator(num_classes)
         self.optimizer = torch.optim.Adam(
-            self.discriminator.parameters(), lr=config.learning_rate, betas=BETAS
+            self.discriminator.parameters(), lr=config.learning_rate, betas=BETAS, fused=True
         )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Adversary:
@@ -98,6 +99,7 @@ class Adversary:
                 "the checkpoint holds no discriminator: its run had no objective.adversarial; start a new run"
             )
         self.discriminator.load_state_dict(state["discriminator"])
+        use_fused(state["optimizer"])
         self.optimizer.load_state_dict(state["optimizer"])
 
     def describe(self) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from time import monotonic
 from typing import Any
 
+from lightning import Trainer
 from lightning.pytorch.callbacks import (
     Callback,
     EarlyStopping,
@@ -13,17 +16,33 @@ from lightning.pytorch.callbacks import (
     TQDMProgressBar,
 )
 
+from distill.checkpoints.background_io import BackgroundCheckpointIO
 from distill.checkpoints.lightning_io import BEST, LAST
 from distill.config import Config
 
 
 class ProgressBar(TQDMProgressBar):
-    """Lightning's progress bar without its abbreviated logger version."""
+    """Lightning's progress bar, with the time that is left for the whole run."""
 
-    def get_metrics(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the values to show, without the logger's version number."""
-        metrics = super().get_metrics(*args, **kwargs)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._start = (0.0, 0.0)
+
+    def on_train_start(self, trainer: Trainer, *args: Any) -> None:
+        """Remember when this part of the run began, and how many epochs were done before."""
+        super().on_train_start(trainer, *args)
+        self._start = (monotonic(), float(trainer.current_epoch))
+
+    def get_metrics(self, trainer: Trainer, *args: Any, **kwargs: Any) -> Any:
+        """Return the values to show: without the logger's version number, with the time that is left."""
+        metrics = super().get_metrics(trainer, *args, **kwargs)
         metrics.pop("v_num", None)
+        batches = trainer.fit_loop.epoch_loop.batch_progress.current.completed
+        done = trainer.current_epoch + batches / max(1.0, float(trainer.num_training_batches))
+        began, before = self._start
+        left = time_left(monotonic() - began, done - before, (trainer.max_epochs or 0) - done)
+        if left:
+            metrics["left"] = left
         return metrics
 
     def on_exception(self, *args: Any, **kwargs: Any) -> None:
@@ -31,6 +50,29 @@ class ProgressBar(TQDMProgressBar):
         super().on_exception(*args, **kwargs)
         if self._train_progress_bar is not None:
             self._train_progress_bar.close()
+
+
+def time_left(seconds: float, done: float, missing: float) -> str:
+    """Return how long a run will still take if it continues as fast, as ``h:mm:ss``; empty if unknown.
+
+    :param seconds: time since it began.
+    :param done: epochs in that time.
+    :param missing: epochs that are left.
+    """
+    if done <= 0 or missing < 0:
+        return ""
+    return str(timedelta(seconds=round(seconds * missing / done)))
+
+
+class WriteFailures(Callback):
+    """Stops training as soon as a checkpoint could not be written, not only when the next one is due."""
+
+    def __init__(self, checkpoints: BackgroundCheckpointIO) -> None:
+        self._checkpoints = checkpoints
+
+    def on_train_batch_end(self, *_: Any, **__: Any) -> None:
+        """Raise UserError if a checkpoint could not be written."""
+        self._checkpoints.raise_failure()
 
 
 def best_checkpoint(config: Config) -> ModelCheckpoint:

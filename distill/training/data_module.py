@@ -82,7 +82,12 @@ class SegmentationDataModule(lightning.LightningDataModule):
         """Return whole images, one at a time."""
         rank, count = self._process()
         dataset = SegmentationDataset(self.validation[rank::count], eval_transform)
-        return DataLoader(dataset, batch_size=None, num_workers=min(1, self.config.data.workers))
+        return DataLoader(
+            dataset,
+            batch_size=None,
+            num_workers=min(1, self.config.data.workers),
+            pin_memory=torch.cuda.is_available(),
+        )
 
     def _process(self) -> tuple[int, int]:
         """Return the rank of this process and the number of processes."""

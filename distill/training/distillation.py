@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
 import lightning
-import numpy as np
 import torch
 from torch import Tensor, nn
+from torch._dynamo.exc import TorchDynamoException
 
 from distill.checkpoints.student import deployed
 from distill.common.distributed import mean_over_processes
 from distill.config import Config
-from distill.metrics import confusion_matrix, iou_per_class, mean_iou
+from distill.metrics import iou_per_class, mean_iou
+from distill.metrics.device_confusion import DeviceConfusion
 from distill.models.network import SegmentationNetwork
+from distill.models.output import Output
 from distill.training.adversary import Adversary
 from distill.training.feature_maps import training_heads
+from distill.training.finite_guard import FiniteGuard, Step
 from distill.training.frozen_teacher import FrozenTeacher
 from distill.training.objective import make_objective
+from distill.training.optimiser import clip_gradients, use_fused
 from distill.training.teacher_cache import TeacherCache
 from kd_seg_ros.common.classes import IGNORE_ID
-from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.errors import UserError, first_line
+
+_logger = logging.getLogger(__name__)
 
 ADVERSARY = "adversary"
 """Key of a checkpoint under which the discriminator and its optimiser are kept."""
@@ -54,8 +61,10 @@ class Distillation(lightning.LightningModule):
         self._adversary = None if adversarial is None else Adversary(adversarial, len(self.class_names))
         # A submodule: its adapters and temperature learn with the student, but are not part of it.
         self.objective = make_objective(config, student, teacher)
+        self._guard = FiniteGuard()
         self._steps = 1
-        self._confusion = np.zeros((len(self.class_names), len(self.class_names) + 1), np.int64)
+        self._confusion = self._no_counts()
+        self._pixels_to_learn: Tensor | None = None
 
     @property
     def teacher(self) -> nn.Module | None:
@@ -67,6 +76,8 @@ class Distillation(lightning.LightningModule):
 
         They are compiled once per image size: graphs of free size fail in some releases of PyTorch.
         """
+        # An earlier run of the same process may have fallen back to the networks as they are.
+        torch.compiler.set_stance("default")
         self.student.compile(dynamic=False)
         if self.teacher is not None:
             self.teacher.compile(dynamic=False)
@@ -77,6 +88,9 @@ class Distillation(lightning.LightningModule):
         if self._adversary is not None:
             lines.append(self._adversary.describe())
         return "\n".join(lines)
+
+    def _no_counts(self) -> DeviceConfusion:
+        return DeviceConfusion(len(self.class_names), IGNORE_ID)
 
     def on_fit_start(self) -> None:
         """Bring teacher and discriminator to the student's device; Lightning moves only submodules."""
@@ -98,21 +112,31 @@ class Distillation(lightning.LightningModule):
             group["betas"] = training.betas
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the discriminator and its optimiser; Lightning keeps everything else."""
+        """Keep the discriminator and its optimiser; Lightning keeps everything else.
+
+        :raises UserError: if a loss of a step before was not finite: the weights may be spoilt.
+        """
+        self._guard.finish()
         if self._adversary is not None:
             checkpoint[ADVERSARY] = self._adversary.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the discriminator and its optimiser."""
+        """Restore the discriminator and its optimiser; what Lightning restores becomes as it is here."""
+        for state in checkpoint["optimizer_states"]:
+            use_fused(state)
         if self._adversary is not None:
             self._adversary.load_state_dict(checkpoint.get(ADVERSARY))
 
     def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
         """Return the loss of one batch (equation 3.2), and log every term."""
         batch["image"] = batch["image"].contiguous(memory_format=torch.channels_last)
-        # The teacher first: what it needs on its way is freed before the student's graph grows.
-        teacher = None if self._frozen_teacher is None else self._frozen_teacher(batch)
-        student = self.student(batch["image"])
+        try:
+            teacher, student = self._outputs(batch)
+        except TorchDynamoException as error:
+            # Nothing has been changed yet: the same step, and all after it, with the networks as they are.
+            torch.compiler.set_stance("force_eager")
+            _logger.warning("training.compile: not compiled, and slower for it: %s", first_line(error))
+            teacher, student = self._outputs(batch)
         progress = min(1.0, self.global_step / self._steps)
         total, terms = self.objective(batch, student, teacher, progress)
         other_values = {}
@@ -124,7 +148,16 @@ class Distillation(lightning.LightningModule):
         if self.objective.curriculum is not None:
             other_values["temperature"] = self.objective.curriculum(progress).detach()
         self._log_terms(total.detach(), terms, other_values, batch)
+        # Unlabelled images have no labels, but leave their pixels to the teacher.
+        to_learn = (batch["labels"] != IGNORE_ID).sum() + batch["distil"].sum()
+        self._pixels_to_learn = to_learn + (0 if self._pixels_to_learn is None else self._pixels_to_learn)
         return total
+
+    def _outputs(self, batch: dict[str, Any]) -> tuple[Output | None, Output]:
+        """Return the outputs of the teacher, if there is one, and of the student."""
+        # The teacher first: what it needs on its way is freed before the student's graph grows.
+        teacher = None if self._frozen_teacher is None else self._frozen_teacher(batch)
+        return teacher, self.student(batch["image"])
 
     def _log_terms(
         self,
@@ -136,52 +169,77 @@ class Distillation(lightning.LightningModule):
         """Log every term and its share of the total, as means over all processes.
 
         :param other_values: values by name that are logged but are no terms of the total.
-        :raises UserError: in every process, where a value of any of them is NaN or infinite.
+        :raises UserError: in every process, where a value of any of them is NaN or infinite; on a GPU a few
+            steps late, see :mod:`distill.training.finite_guard`.
         """
         named = {"loss": total, **terms, **other_values}
         values = mean_over_processes(torch.stack([value.to(total.dtype) for value in named.values()]))
         logged = dict(zip(named, values, strict=True))
-        self._demand_finite(logged, batch["path"])
+        step = Step(self.global_step, self.current_epoch, batch["path"])
+        self._guard.watch(list(named), values, step)
         size = len(batch["path"])
         self.log("train/loss", logged.pop("loss"), prog_bar=True, batch_size=size)
         self.log_dict({f"train/{name}": value for name, value in logged.items()}, batch_size=size)
         self.log_dict({f"share/{name}": logged[name] / values[0] for name in terms}, batch_size=size)
 
-    def _demand_finite(self, values: dict[str, Tensor], files: list[str]) -> None:
-        """Raise UserError at the first NaN or infinity: one step on it would spoil every weight."""
-        if torch.isfinite(torch.stack([*values.values()])).all():
-            return
-        wrong = [name for name, value in values.items() if name != "loss" and not torch.isfinite(value)]
-        raise UserError(
-            f"training stopped at step {self.global_step}, epoch {self.current_epoch}: the loss term "
-            f"{', '.join(wrong or ['total'])} is not finite for the batch {', '.join(files)}; "
-            "the checkpoints written before it are good"
-        )
-
     def validation_step(self, batch: dict[str, Any], _: int) -> None:
-        """Segment one whole image as the vehicle would and count its pixels."""
+        """Segment one whole image as the vehicle would and count its pixels, on the device."""
         logits = deployed(self.student, self.config).to(self.device).logits(batch["image"])
-        mask = logits[0].argmax(dim=0).to(torch.uint8)
-        self._confusion += confusion_matrix(
-            batch["labels"].cpu().numpy(), mask.cpu().numpy(), len(self.class_names), IGNORE_ID
-        )
+        self._confusion.update(batch["labels"], logits[0].argmax(dim=0))
 
     def on_validation_epoch_end(self) -> None:
-        """Log mIoU and per-class IoU over the pixels of all validation images."""
-        confusion = self._confusion
+        """Log mIoU and per-class IoU over the pixels of all validation images.
+
+        :raises UserError: if none of them has a label, so that there is no mIoU to choose a checkpoint by.
+        """
+        counts = self._confusion.counts(self.device)
         if self.trainer.world_size > 1:
-            pooled = self.trainer.strategy.reduce(
-                torch.from_numpy(confusion).to(self.device), reduce_op="sum"
-            )
-            confusion = pooled.cpu().numpy()
-        self._confusion = np.zeros_like(self._confusion)
+            counts = self.trainer.strategy.reduce(counts, reduce_op="sum")
+        confusion = self._confusion.matrix(counts)
+        self._confusion = self._no_counts()
         if self.trainer.sanity_checking:
             return
+        if not confusion.any():
+            raise UserError(
+                f"{self.config.data.root}: every pixel of the validation labels is ignored ({IGNORE_ID}), so "
+                "there is no mIoU: check data.classes and the label files with `kd_seg check-data`"
+            )
         # Every process logs the same value, because checkpoints and early stopping of each process read it.
         self.log("val/miou", mean_iou(confusion), prog_bar=True, sync_dist=True)
         for name, iou in zip(self.class_names, iou_per_class(confusion), strict=True):
             if not math.isnan(iou):
                 self.log(f"val_iou/{name}", float(iou), sync_dist=True)
+
+    def on_validation_start(self) -> None:
+        """Look at the losses of all steps so far: spoilt weights must not be measured.
+
+        :raises UserError: if one is not finite.
+        """
+        self._guard.finish()
+
+    def on_train_epoch_end(self) -> None:
+        """Make sure that the epoch had something to learn from.
+
+        :raises UserError: if no pixel had a label, and none was left to the teacher either.
+        """
+        pixels = self._pixels_to_learn
+        self._pixels_to_learn = None
+        if pixels is not None and not mean_over_processes(pixels.float()):
+            raise UserError(
+                f"{self.config.data.root}: every pixel of the training labels is ignored ({IGNORE_ID}), so "
+                "nothing is learnt: check data.classes and the label files with `kd_seg check-data`"
+            )
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Any,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,  # noqa: ARG002
+    ) -> None:
+        """Shorten the gradient as ``training.gradient_clip`` says; Lightning's own way refuses fused Adam."""
+        if gradient_clip_val is not None:
+            scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+            clip_gradients(optimizer, gradient_clip_val, scaler)
 
     def configure_optimizers(self) -> Any:
         """Adam with a cosine schedule over all steps; the backbone learns slower, adapters as the rest.
@@ -201,7 +259,11 @@ class Distillation(lightning.LightningModule):
         if self.objective.curriculum is not None:
             groups.append({"params": [*self.objective.curriculum.parameters()], "weight_decay": 0.0})
         optimizer = torch.optim.Adam(
-            groups, lr=training.learning_rate, betas=training.betas, weight_decay=training.weight_decay
+            groups,
+            lr=training.learning_rate,
+            betas=training.betas,
+            weight_decay=training.weight_decay,
+            fused=True,
         )
         self._steps = max(1, int(self.trainer.estimated_stepping_batches))
         self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=self._steps)

@@ -21,7 +21,7 @@ from distill.losses.whitening import whiten
 from distill.models.output import Output
 from distill.training.adapters import Adapter
 from distill.training.feature_maps import FeatureMap, FeatureShape, FeatureShapes, feature_map, pad_labels
-from distill.training.immediate_backward import immediate_backward
+from distill.training.immediate_backward import ByImage, LossFunction, immediate_backward, plain_sum
 from kd_seg_ros.common.errors import UserError
 
 
@@ -31,15 +31,22 @@ class FeatureTerm(nn.Module):
     :param name: the term's name in the log.
     :param student: shapes of the student's maps by name.
     :param teacher: shapes of the teacher's maps by name.
+    :param immediate: differentiate as soon as the loss is computed.
     :raises UserError: for a map that one of both lacks, or shapes that cannot be compared.
     """
 
     def __init__(
-        self, name: str, config: FeatureLossConfig, student: FeatureShapes, teacher: FeatureShapes
+        self,
+        name: str,
+        config: FeatureLossConfig,
+        student: FeatureShapes,
+        teacher: FeatureShapes,
+        immediate: bool = True,
     ) -> None:
         super().__init__()
         self.name = name
         self.config = config
+        self.immediate = immediate
         self.loss = FEATURE_LOSSES[config.loss]
         self.shapes = [(_find("student", student, s), _find("teacher", teacher, t)) for s, t in config.pairs]
         if config.adapters is None:
@@ -67,13 +74,19 @@ class FeatureTerm(nn.Module):
                 labels=labels,
                 num_classes=num_classes,
             )
+            # A loss that needs the whole batch is given all images, any other one a few at a time.
+            function: LossFunction | ByImage = ByImage(compare)
+            if self.loss.over_whole_batch:
+                function = partial(compare, images=slice(None))
             parameters = () if adapter is None else adapter.parameters()
-            losses.append(immediate_backward([compare], [student_map.values], parameters))
+            differentiate = immediate_backward if self.immediate else plain_sum
+            losses.append(differentiate([function], [student_map.values], parameters))
         return sum(losses[1:], start=losses[0]) / len(losses)
 
     def _compare(
         self,
         stand_ins: Sequence[Tensor],
+        images: slice,
         *,
         student: FeatureMap,
         teacher: FeatureMap,
@@ -81,18 +94,22 @@ class FeatureTerm(nn.Module):
         labels: Tensor,
         num_classes: int,
     ) -> list[Tensor]:
-        """Return the loss of one pair of maps, alone in a list.
+        """Return what some images add to the loss of one pair of maps, alone in a list.
 
         :param stand_ins: the student's values, alone in a list; they take the place of ``student.values``.
+        :param images: the images that these are of.
         """
         (values,) = stand_ins
+        share = len(values) / len(student.values)
+        teacher = teacher._replace(values=teacher.values[images])
+        labels = labels[images]
         if adapter is not None:
             values = adapter(student._replace(values=values), teacher)
         target = whiten(teacher.values) if self.config.whiten else teacher.values
         if self.loss.needs_labels:
             # Networks pad images differently: the labels must cover what the teacher's map covers.
             labels = pad_labels(labels, teacher.padding)
-        return [self.loss.compare(values, target, labels, num_classes, self.config.temperature)]
+        return [share * self.loss.compare(values, target, labels, num_classes, self.config.temperature)]
 
     def _demand_equal_shapes(self) -> None:
         """Refuse pairs of maps that the loss cannot compare."""

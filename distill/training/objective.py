@@ -13,7 +13,7 @@ labelled image, every pixel of an unlabelled one. KL takes M as it is; KL-border
 these are above 0, and M elsewhere, so that an unlabelled pixel counts as one far from any border.
 
 Every term is differentiated as soon as it is computed (:mod:`distill.training.immediate_backward`): of
-full-size logits and maps there is never more in memory than one term needs.
+full-size logits and maps there is never more in memory than one term needs for a few images.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from distill.config import Config, ObjectiveConfig
 from distill.config.objective import NO_LOSS
+from distill.losses._common import batch_total
 from distill.losses.catalogue import LABEL_LOSSES, LOGIT_LOSSES
 from distill.losses.curriculum_temperature import CurriculumTemperature
 from distill.losses.pidnet import AUXILIARY_WEIGHT, BOUNDARY_WEIGHT
@@ -35,7 +36,7 @@ from distill.models.network import SegmentationNetwork
 from distill.models.output import NOTHING, Output
 from distill.training.feature_maps import FeatureShapes, feature_shapes
 from distill.training.feature_term import FeatureTerm
-from distill.training.immediate_backward import immediate_backward
+from distill.training.immediate_backward import ByImage, LossFunction, immediate_backward, plain_sum
 
 
 class Objective(nn.Module):
@@ -43,14 +44,22 @@ class Objective(nn.Module):
 
     :param student: shapes of the student's maps by name; needed for feature losses only, as is ``teacher``.
     :param teacher: shapes of the teacher's maps by name.
+    :param immediate: differentiate every term as soon as it is computed, with the same gradients for less
+        memory; False is for measuring what that saves.
     :raises UserError: for maps that do not exist or that a feature loss cannot compare.
     """
 
     def __init__(
-        self, config: ObjectiveConfig, student: FeatureShapes = NOTHING, teacher: FeatureShapes = NOTHING
+        self,
+        config: ObjectiveConfig,
+        student: FeatureShapes = NOTHING,
+        teacher: FeatureShapes = NOTHING,
+        *,
+        immediate: bool = True,
     ) -> None:
         super().__init__()
         self.config = config
+        self.immediate = immediate
         self.curriculum = CurriculumTemperature() if config.curriculum_temperature else None
         self.features = nn.ModuleList()
         counts: Counter[str] = Counter()
@@ -58,7 +67,7 @@ class Objective(nn.Module):
             counts[feature.loss] += 1
             number = counts[feature.loss]
             name = feature.loss if number == 1 else f"{feature.loss}_{number}"
-            self.features.append(FeatureTerm(name, feature, student, teacher))
+            self.features.append(FeatureTerm(name, feature, student, teacher, immediate))
 
     def forward(
         self, batch: Mapping[str, Tensor], student: Output, teacher: Output | None, progress: float = 0.0
@@ -71,12 +80,21 @@ class Objective(nn.Module):
         :param progress: share of training done, 0…1.
         """
         terms: dict[str, Tensor] = {}
-        functions = [
-            partial(self._label_losses, student=student, batch=batch, terms=terms),
-            partial(self._logit_losses, teacher=teacher, batch=batch, progress=progress, terms=terms),
-        ]
+        functions: list[LossFunction | ByImage] = [self._label_function(student, batch, terms)]
+        if self.config.logits != NO_LOSS and teacher is not None:
+            weights = self._pixel_weights(batch)
+            compute = partial(
+                self._logit_losses,
+                teacher=teacher,
+                weights=weights,
+                total=batch_total(weights.sum()),
+                progress=progress,
+                terms=terms,
+            )
+            functions.append(ByImage(compute))
         learnt = [] if self.curriculum is None else self.curriculum.parameters()
-        total = immediate_backward(functions, [student.logits, *student.auxiliary.values()], learnt)
+        differentiate = immediate_backward if self.immediate else plain_sum
+        total = differentiate(functions, [student.logits, *student.auxiliary.values()], learnt)
         if teacher is not None:
             for term in self.feature_terms:
                 value = term.config.weight * term(student, teacher, batch["labels"])
@@ -96,54 +114,81 @@ class Objective(nn.Module):
         temperature: Tensor = self.curriculum(progress)
         return temperature
 
+    def _label_function(
+        self, student: Output, batch: Mapping[str, Tensor], terms: dict[str, Tensor]
+    ) -> LossFunction | ByImage:
+        """Return what computes L_sem and the terms of the training-only heads, by image where it can."""
+        loss = LABEL_LOSSES[self.config.semantic]
+        total = loss.total(batch["labels"], batch["weights"])
+        compute = partial(self._label_losses, heads=list(student.auxiliary), batch=batch, terms=terms)
+        if total is None or student.auxiliary:
+            return partial(compute, images=slice(None), total=None)
+        return ByImage(partial(compute, total=total))
+
     def _label_losses(
         self,
         stand_ins: Sequence[Tensor],
+        images: slice,
         *,
-        student: Output,
+        heads: Sequence[str],
         batch: Mapping[str, Tensor],
+        total: Tensor | None,
         terms: dict[str, Tensor],
     ) -> list[Tensor]:
-        """Return L_sem and the weighted terms of the training-only heads.
+        """Return L_sem and the weighted terms of the training-only heads, for some images of the batch.
 
         :param stand_ins: of the student's logits and of what its heads return.
-        :param terms: gets the values by name, without gradient.
+        :param images: the images that the stand-ins are of.
+        :param heads: names of the heads.
+        :param total: the loss' denominator for the whole batch, where ``images`` are a part of it.
+        :param terms: to which the values are added by name, without gradient.
         """
         loss = LABEL_LOSSES[self.config.semantic]
-        heads = dict(zip(student.auxiliary, stand_ins[1:], strict=True))
         losses = loss.main_and_head_terms(
-            stand_ins[0], heads, batch["labels"], batch["weights"], self.config.gamma
+            stand_ins[0],
+            dict(zip(heads, stand_ins[1:], strict=True)),
+            batch["labels"][images],
+            batch["weights"][images],
+            self.config.gamma,
+            total,
         )
         losses[loss.main_term] = (1 - self.config.share) * losses[loss.main_term]
         for name, value in losses.items():
-            terms[name] = value.detach()
+            _add_term(terms, name, value)
         return list(losses.values())
+
+    def _pixel_weights(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Return how much each pixel counts in the loss of the logits, [B, H, W]."""
+        mask = batch["distil"]
+        if LOGIT_LOSSES[self.config.logits].pixel_weights == "mask":
+            return mask
+        border_weights = batch["weights"]
+        return torch.where(border_weights > 0, border_weights, mask.to(border_weights.dtype))
 
     def _logit_losses(
         self,
         stand_ins: Sequence[Tensor],
+        images: slice,
         *,
-        teacher: Output | None,
-        batch: Mapping[str, Tensor],
+        teacher: Output,
+        weights: Tensor,
+        total: Tensor,
         progress: float,
         terms: dict[str, Tensor],
     ) -> list[Tensor]:
-        """Return λ·L_KD alone in a list, or an empty one where there is no such term.
+        """Return λ·L_KD for some images of the batch, alone in a list.
 
         :param stand_ins: of the student's logits and of what its heads return.
-        :param terms: gets the value by name, without gradient.
+        :param images: the images that the stand-ins are of.
+        :param weights: how much each pixel of the whole batch counts, [B, H, W].
+        :param total: their sum.
+        :param terms: to which the value is added by name, without gradient.
         """
-        if self.config.logits == NO_LOSS or teacher is None:
-            return []
         loss = LOGIT_LOSSES[self.config.logits]
-        pixel_weights = batch["distil"]
-        if loss.pixel_weights == "border":
-            border_weights = batch["weights"]
-            mask = batch["distil"].to(border_weights.dtype)
-            pixel_weights = torch.where(border_weights > 0, border_weights, mask)
-        value = loss.function(stand_ins[0], teacher.logits, pixel_weights, self.temperature(progress))
+        temperature = self.temperature(progress)
+        value = loss.function(stand_ins[0], teacher.logits[images], weights[images], temperature, total)
         value = self.config.share * value
-        terms[loss.name] = value.detach()
+        _add_term(terms, loss.name, value)
         return [value]
 
     def describe(self, heads: Collection[str] = ()) -> str:
@@ -171,6 +216,12 @@ class Objective(nn.Module):
         if config.adversarial:
             terms.append(f"adversarial × {config.adversarial.weight:g}")
         return "\n".join([f"objective: {' + '.join(terms)}", *lines])
+
+
+def _add_term(terms: dict[str, Tensor], name: str, value: Tensor) -> None:
+    """Add the value for some images to a term, without gradient."""
+    value = value.detach()
+    terms[name] = terms[name] + value if name in terms else value
 
 
 def make_objective(config: Config, student: nn.Module, teacher: nn.Module | None) -> Objective:

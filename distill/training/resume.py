@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from distill.config import Config
+from distill.config import Config, parse_config
 from kd_seg_ros.common.errors import UserError
 
 MOST_SHOWN = 8
@@ -44,17 +44,28 @@ def config_changes(config: Config) -> list[str]:
     return [*lines, f"and {len(keys) - MOST_SHOWN} more"] if len(keys) > MOST_SHOWN else lines
 
 
-def remedy(error: Exception) -> str:
-    """Return what a user can do about an error of PyTorch; empty for an error that is not known."""
-    text = str(error)
-    if "Error(s) in loading state_dict" in text:
-        return "the run to resume has another network or other feature losses: start a new run, with --name"
-    if "more than 1 value per channel" in text:
-        return (
-            "BatchNorm needs more than one value per channel, and the coarsest map of a batch has one: raise "
-            "training.batch_size or data.crop"
+def check_same_classes(checkpoint: Path, state: Mapping[str, Any], config: Config) -> None:
+    """Refuse to resume with other classes, or the same in another order.
+
+    :param checkpoint: the one to resume from, for the message.
+    :param state: its content.
+    :raises UserError: naming the first class that differs.
+    """
+    trained = parse_config(state["hyper_parameters"]["config"], str(checkpoint)).data.class_names
+    wanted = config.data.class_names
+    if trained == wanted:
+        return
+    if sorted(trained) == sorted(wanted):
+        place = next(i for i, (old, new) in enumerate(zip(trained, wanted, strict=True)) if old != new)
+        what = (
+            f"the classes in another order: class {place} is {trained[place]} there and {wanted[place]} here"
         )
-    return ""
+    else:
+        what = f"other classes: {', '.join(trained)} there, {', '.join(wanted)} here"
+    raise UserError(
+        f"{checkpoint} was trained with {what}; give them as they were, or start a new run with --name and "
+        "--student.checkpoint"
+    )
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -6,23 +6,26 @@ the teacher's file, and the mean, std, crop and working scale of the data. Only 
 compares are kept, and the coarsest one, which tells how the teacher pads.
 
 Half precision rounds each value by up to 1/2048 of itself. The files are in the format of safetensors,
-without pickle. They are written atomically, so that a run that is killed leaves whole files and several
-processes can share the folder.
+without pickle and without compression: they are mapped into memory, and several threads copy the images of
+a batch to where the device reads them from. They are written atomically, each process under names of its
+own, so that a run that is killed leaves whole files and several runs can fill one folder at the same time.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from distill.config import Config, DataConfig, ObjectiveConfig
@@ -32,6 +35,9 @@ from distill.models.output import Output
 from distill.training.feature_maps import feature_map
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.files import sha256, write_atomically
+
+READERS = 8
+"""Threads that read the images of a batch at the same time."""
 
 
 def needed_maps(objective: ObjectiveConfig) -> tuple[str, ...]:
@@ -128,24 +134,28 @@ class TeacherCache:
         maps = {name: feature_map(output, name).values.half().cpu() for name in kept}
         for number, file in enumerate(files):
             tensors = {name: values[number].contiguous() for name, values in maps.items()}
-            try:
-                write_atomically(file, partial(save_file, tensors))
-            except SafetensorError as error:
-                raise UserError(f"teacher cache {file} cannot be written: {first_line(error)}") from error
+            _write(file, tensors)
         return output
 
 
 def _read(files: list[Path], image: Tensor, strides: Mapping[str, int]) -> Output:
     """Return the outputs for a batch from its images' files; a map that was not kept has no channels."""
     try:
-        tensors = [load_file(file) for file in files]
-    except (OSError, SafetensorError) as error:
+        shapes = _shapes(files[0])
+        # Page-locked where a GPU reads it, so that the copy to it needs no other and nobody waits for it.
+        kept = {}
+        for name, shape in shapes.items():
+            kept[name] = torch.empty((len(files), *shape), dtype=torch.float16, pin_memory=image.is_cuda)
+        with ThreadPoolExecutor(min(len(files), READERS)) as pool:
+            list(pool.map(partial(_read_image, files, kept), range(len(files))))
+    except (OSError, SafetensorError, ValueError, RuntimeError) as error:
         listed = ", ".join(map(str, files))
         raise UserError(f"one of the teacher cache's files {listed} is damaged: delete it") from error
     maps = {}
-    for name in tensors[0]:
-        values = torch.stack([of_image[name] for of_image in tensors])
-        maps[name] = values.to(image.device, image.dtype)
+    for name, values in kept.items():
+        on_device = values.to(image.device, non_blocking=True)
+        # The losses compute in FP32 whatever they are given; a GPU's memory is spared the larger copy.
+        maps[name] = on_device if image.is_cuda else on_device.to(image.dtype)
     nothing = image[:, :0]
     return Output(
         logits=maps.get("logits", nothing),
@@ -153,6 +163,40 @@ def _read(files: list[Path], image: Tensor, strides: Mapping[str, int]) -> Outpu
         features={name: maps[name] for name in strides if name in maps},
         strides={name: stride for name, stride in strides.items() if name in maps},
     )
+
+
+def _shapes(file: Path) -> dict[str, list[int]]:
+    """Return the shapes of a file's tensors by name."""
+    with safe_open(file, "pt") as tensors:
+        return {name: tensors.get_slice(name).get_shape() for name in tensors.keys()}  # noqa: SIM118
+
+
+def _read_image(files: list[Path], kept: dict[str, Tensor], number: int) -> None:
+    """Copy one image's maps to their place in the batch.
+
+    :raises ValueError: if they have other shapes than those of the batch's first image.
+    """
+    with safe_open(files[number], "pt") as tensors:
+        for name, batch in kept.items():
+            values = tensors.get_tensor(name)
+            if values.shape != batch.shape[1:]:
+                raise ValueError(f"{name} has shape {tuple(values.shape)}")
+            batch[number].copy_(values)
+
+
+def _write(file: Path, tensors: dict[str, Tensor]) -> None:
+    """Write one image's maps, whoever else may be writing the same.
+
+    :raises UserError: if that fails, with the reason, such as a full disk.
+    """
+    own = file.with_name(f"{uuid.uuid4().hex}.part")
+    try:
+        write_atomically(own, partial(save_file, tensors))
+        own.replace(file)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"teacher cache {file} cannot be written: {first_line(error)}") from error
+    finally:
+        own.unlink(missing_ok=True)
 
 
 def _digest(path: Path) -> str:

@@ -6,26 +6,38 @@ import logging
 import os
 import signal
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.io import CheckpointIO
 from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 
-from distill.checkpoints.lightning_io import LAST, AtomicCheckpointIO, checkpoint_to_resume, epochs_done
-from distill.checkpoints.student import build_network
+from distill.checkpoints.background_io import BackgroundCheckpointIO
+from distill.checkpoints.checkpoint_file import load_checkpoint
+from distill.checkpoints.lightning_io import LAST, checkpoint_to_resume, epochs_done
+from distill.checkpoints.student import build_network, start_from
 from distill.common.device import default_device
 from distill.config import Config
 from distill.models.sync_batch_norm import synchronise_batch_norms
 from distill.teachers.configured import describe_teacher, load_teacher
-from distill.training.callbacks import ProgressBar, best_checkpoint, last_checkpoint, other_callbacks
+from distill.training.callbacks import (
+    ProgressBar,
+    WriteFailures,
+    best_checkpoint,
+    last_checkpoint,
+    other_callbacks,
+)
 from distill.training.data_module import SegmentationDataModule
 from distill.training.distillation import Distillation
-from distill.training.resume import check_epochs_left, config_changes, remedy
-from distill.training.run_folder import prepare_run_folder, write_run_config
+from distill.training.loggers import make_logger
+from distill.training.preflight import check_accumulation, check_image_sizes, check_shared_memory
+from distill.training.remedy import remedy
+from distill.training.resume import check_epochs_left, check_same_classes, config_changes
+from distill.training.run_folder import locked, prepare_run_folder, write_run_config
 from distill.training.teacher_cache import check_no_augmentation, open_cache
 from kd_seg_ros.common.errors import UserError, first_line
 
@@ -47,14 +59,26 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False, *, progre
     # The networks and the data.
     teacher = load_teacher(config)
     student = build_network(config.student, len(config.data.class_names))
+    if config.student.checkpoint is not None and not resume:
+        start_from(student, Path(config.student.checkpoint), config.data.class_names)
     student = student.to(memory_format=torch.channels_last)
     data = SegmentationDataModule(config)
+    check_image_sizes(student, config, data.validation[0])
 
     # Lightning's loop, which knows how many processes train.
     best = best_checkpoint(config)
-    callbacks = [*other_callbacks(config, progress_bar), best, last_checkpoint(config)]
-    trainer = make_trainer(config, callbacks, batches=data.images // config.training.batch_size)
+    checkpoints = BackgroundCheckpointIO()
+    callbacks = [
+        *other_callbacks(config, progress_bar),
+        WriteFailures(checkpoints),
+        best,
+        last_checkpoint(config),
+    ]
+    batches = data.images // config.training.batch_size
+    trainer = make_trainer(config, callbacks, checkpoints, batches)
     data.check_processes(trainer.world_size)
+    check_accumulation(config, batches)
+    check_shared_memory(config, trainer.num_devices)
     if trainer.world_size > 1 and config.training.sync_batchnorm:
         student = synchronise_batch_norms(student, trainer.strategy.root_device.type)
 
@@ -68,11 +92,33 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False, *, progre
         module.compile_networks()
 
     # The run's folder. Only now: a mistake above must not cost the run that is to be overwritten.
+    with ExitStack() as stack:
+        if trainer.is_global_zero:
+            stack.enter_context(locked(config.run_folder))
+        resumed = _open_run(trainer, module, data, resume, overwrite)
+        _train(trainer, module, data, resumed, checkpoints)
+    return Path(best.best_model_path)
+
+
+def _open_run(
+    trainer: lightning.Trainer,
+    module: Distillation,
+    data: SegmentationDataModule,
+    resume: bool,
+    overwrite: bool,
+) -> Path | None:
+    """Make the run's folder, or find the checkpoint in it to resume from; log what is about to run.
+
+    :raises UserError: if there is nothing to resume, or a run that may not be deleted.
+    """
+    config = module.config
     resumed = None
     if resume:
         resumed = checkpoint_to_resume(config.run_folder)
-        data.epochs_done = epochs_done(resumed)
+        state = load_checkpoint(resumed)
+        data.epochs_done = epochs_done(state)
         check_epochs_left(resumed, data.epochs_done, config.training.epochs)
+        check_same_classes(resumed, state, config)
     if trainer.is_global_zero:
         if resume:
             for change in config_changes(config):
@@ -82,14 +128,15 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False, *, progre
         for line in describe_run(config, module, data, trainer.world_size):
             _logger.info(line)
         write_run_config(config)
-
-    _train(trainer, module, data, resumed)
-    return Path(best.best_model_path)
+    return resumed
 
 
-def make_trainer(config: Config, callbacks: list[Callback], batches: int) -> lightning.Trainer:
+def make_trainer(
+    config: Config, callbacks: list[Callback], checkpoints: CheckpointIO, batches: int
+) -> lightning.Trainer:
     """Return Lightning's loop with the settings of ``training``.
 
+    :param checkpoints: reads and writes them.
     :param batches: number of batches per epoch.
     :raises UserError: for devices that are not there.
     """
@@ -107,9 +154,9 @@ def make_trainer(config: Config, callbacks: list[Callback], batches: int) -> lig
             use_distributed_sampler=False,  # the loaders divide the data
             precision=_precision(config),
             check_val_every_n_epoch=training.validate_every,
-            logger=TensorBoardLogger(config.run_folder, name="", version="tensorboard"),
+            logger=make_logger(config),
             callbacks=callbacks,
-            plugins=[AtomicCheckpointIO()],
+            plugins=[checkpoints],
             default_root_dir=config.run_folder,
             num_sanity_val_steps=0,
             log_every_n_steps=min(10, batches),
@@ -155,23 +202,31 @@ def quieten_lightning() -> None:
 
 
 def _train(
-    trainer: lightning.Trainer, module: Distillation, data: SegmentationDataModule, resumed: Path | None
+    trainer: lightning.Trainer,
+    module: Distillation,
+    data: SegmentationDataModule,
+    resumed: Path | None,
+    checkpoints: BackgroundCheckpointIO,
 ) -> None:
     """Run the loop; turn a signal into a shell's exit status and PyTorch's refusals into a remedy."""
     try:
         trainer.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
+        checkpoints.finish()
     except SystemExit as end:  # what Lightning makes of SIGTERM and Ctrl-C, with status 0 and 1
+        checkpoints.wait()
         number = signal.SIGTERM if isinstance(end, SIGTERMException) else signal.SIGINT
         if trainer.is_global_zero:
             saved = (module.config.run_folder / LAST).is_file()
-            then = f"--resume continues from {LAST}" if saved else "nothing is saved yet"
+            then = f"--resume resumes from {LAST}" if saved else "nothing is saved yet"
             _logger.warning("stopped in epoch %d by %s: %s", trainer.current_epoch, number.name, then)
         raise SystemExit(128 + number) from None
-    except (RuntimeError, ValueError) as error:
-        advice = remedy(error)
+    except (RuntimeError, ValueError, MemoryError) as error:
+        advice = remedy(error, module.config)
         if advice:
             raise UserError(advice) from error
         raise
+    finally:
+        checkpoints.wait()
 
 
 def _devices_and_nodes(config: Config) -> tuple[int | str, int]:

@@ -42,6 +42,14 @@ def share(text: str) -> float:
     return value
 
 
+def percent(text: str) -> float:
+    """Read a percentage of at least 1; a share within 0…1, given by mistake, is refused."""
+    value = number(text)
+    if not 1 <= value <= 100:
+        raise ArgumentTypeError(f"must be in percent, 1…100, not {text}")
+    return value
+
+
 def whole(text: str) -> int:
     """Read a whole number from 0 up."""
     if not re.fullmatch(r"\+?\d+", text):

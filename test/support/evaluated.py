@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from distill.common.files import write_json
+from distill.evaluation import run_files
 from distill.evaluation.evaluation import Evaluation
 from distill.evaluation.metrics_json import metrics_document
 
@@ -45,8 +45,6 @@ def write_run(
     }
     data = {"dataset": "made up", "root": "data", "split": "val"}
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(
-        folder / "best.metrics.json", metrics_document(evaluation.summary(), classes, model, data, None)
-    )
-    evaluation.images().save(folder / "best.images.npz")
+    document = metrics_document(evaluation.summary(), classes, model, data, None)
+    run_files.write_run(folder / "best.metrics.json", document, evaluation.images())
     return folder

@@ -42,6 +42,11 @@ def test_the_table_has_ratios_and_shares() -> None:
     shares = [float(share) for share in re.findall(r"\| ([\d.]+) % \|", text)]
     assert sum(shares) == pytest.approx(100, abs=0.2)
     assert figures["peak_bytes"] > 0
+    choices = [each["name"] for each in figures["variants"]]
+    assert choices == ["immediate differentiation", "plain differentiation"]
+    assert all(each["images_per_second"] > 0 and each["peak_bytes"] > 0 for each in figures["variants"])
+    assert figures["checkpoint"]["bytes"] > 1e6
+    assert re.search(r"A checkpoint of \d+ MB stops training for \d+ ms; written at once", text)
 
 
 def test_peak_memory_sees_what_is_freed_again() -> None:

@@ -227,7 +227,7 @@ def test_a_file_that_disagrees_is_refused(
 
     monkeypatch.setattr(distill.export.agreement, "torch_segmenter", wrong)
     monkeypatch.setattr(
-        distill.export.export_checkpoint, "to_onnx", lambda *_: onnx.load(exported)
+        distill.export.export_checkpoint, "to_onnx", lambda *_, **__: onnx.load(exported)
     )  # the same, without the wait
     command = ["export", "--model", str(checkpoint), "--out", str(tmp_path / "x.onnx")]
     assert main([*command, "--size", f"{SIZE[0]}x{SIZE[1]}", "--limit", "2"]) == 2

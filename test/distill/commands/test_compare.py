@@ -9,7 +9,7 @@ import pytest
 from evaluated import write_run
 
 from distill.__main__ import main
-from distill.commands.compare import row
+from distill.commands.compare import row, worse
 from distill.evaluation.bootstrap import Difference
 
 
@@ -53,6 +53,28 @@ def test_a_lower_ece_is_better() -> None:
         "B is better",
     ]
     assert row(Difference(0.10, 0.05, -0.06, -0.04, 0.0, 50), higher_is_better=True)[-1] == "A is better"
+
+
+def test_a_worse_model_fails_where_that_was_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = str(write_run(tmp_path / "good", skill=3, images=24))
+    bad = str(write_run(tmp_path / "bad", skill=0.5, images=24))
+    command = ["compare", good, bad, "--draws", "100"]
+    assert main(command) == 0
+    assert main([*command, "--fail-if-worse"]) == 1
+    assert "B is worse by" in capsys.readouterr().err
+    assert main([*command, "--fail-if-worse", "99"]) == 0
+    assert main(["compare", bad, good, "--draws", "100", "--fail-if-worse"]) == 0
+    assert main(["compare", good, good + "/best.metrics.json", "--draws", "100", "--fail-if-worse"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "points", "status"),
+    [(0.7, 0.69, 0.0, 1), (0.7, 0.69, 1.5, 0), (0.7, 0.71, 0.0, 0), (0.7, 0.5, None, 0)],
+)
+def test_how_much_worse_is_allowed(first: float, second: float, points: float | None, status: int) -> None:
+    assert worse(Difference(first, second, -0.1, 0.1, 0.5, 50), points) == status
 
 
 def test_mistakes_end_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,10 +17,12 @@ from PIL import Image
 
 from distill.__main__ import main
 from distill.checkpoints.student import deployed, load_student
+from distill.commands.evaluate import below
 from distill.datasets.frame import read_image
 from distill.evaluation.evaluate import image_name
 from distill.evaluation.image_scores import ImageScores
 from distill.models.deployed import DeployedModel
+from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.inference.contract import SCORES
 from kd_seg_ros.inference.engine import Engine
 
@@ -88,6 +90,68 @@ def test_tables_lie_beside_the_checkpoint(checkpoint: Path, data: Path) -> None:
             assert row[column] == ("" if expected is None else str(expected))
     labelled = sum(int(row["labelled_pixels"]) for row in rows if row["condition"] == "full")
     assert labelled == document["scores"]["full"]["pixels"]
+
+
+def test_a_score_below_what_is_asked_for_is_exit_status_1(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [
+        "evaluate",
+        "--model",
+        str(checkpoint),
+        "--conditions",
+        "fog",
+        "--out",
+        str(tmp_path / "m.json"),
+    ]
+    assert main([*command, "--min-miou", "100"]) == 1
+    assert "is below --min-miou 100" in capsys.readouterr().err
+    assert (tmp_path / "m.json").is_file()
+    assert main([*command, "--min-miou", "0.65"]) == 2
+    assert "must be in percent, 1…100, not 0.65" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("miou", "status"), [(0.65, 0), (0.6499, 1), (None, 1)])
+def test_the_limit_itself_is_enough(miou: float | None, status: int) -> None:
+    assert below(miou, 65) == status
+    assert below(miou, None) == 0
+
+
+def test_the_destination_is_tried_before_the_work(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("distill.evaluation.evaluate.evaluate", None)  # would end in a TypeError
+    for out, reason in (
+        (tmp_path / "file" / "m.json", "not a directory"),
+        (tmp_path, "a folder has this name"),
+    ):
+        assert main(["evaluate", "--model", str(checkpoint), "--out", str(out)]) == 2
+        error = capsys.readouterr().err
+        assert f"cannot write {out}" in error
+        assert reason in error.lower() or "file exists" in error.lower()
+
+
+def test_scores_that_cannot_be_written_are_printed(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(*_: object) -> None:
+        raise UserError("cannot write images.npz: no space left on device")
+
+    monkeypatch.setattr("distill.evaluation.run_files.write_run", full_disk)
+    command = [
+        "evaluate",
+        "--model",
+        str(checkpoint),
+        "--conditions",
+        "fog",
+        "--out",
+        str(tmp_path / "m.json"),
+    ]
+    assert main(command) == 2
+    printed = capsys.readouterr()
+    assert "mIoU [%]" in printed.out
+    assert "no space left on device" in printed.err
 
 
 def test_options_add_scores(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,6 +231,9 @@ def test_an_older_file_gives_what_mask_and_confidence_tell(
     for node in proto.graph.node:
         for names in (node.input, node.output):
             names[:] = [name.replace(f"{SCORES}.", "unnamed.") for name in names]
+    card = json.loads(proto.metadata_props[0].value)
+    del card["digest"], card["digest_method"]  # older files have none
+    proto.metadata_props[0].value = json.dumps(card)
     old = tmp_path / "old.onnx"
     onnx.save(proto, old)
     expected = evaluate(tmp_path, "--model", str(exported))["scores"]["full"]

@@ -39,8 +39,11 @@ def edited(folder: Path, **changes: object) -> Path:
     ("changes", "message"),
     [
         ({"schema_version": 1}, "schema version 1; this software reads version 2: evaluate the model again"),
-        ({"classes": ["road", "car"]}, "images.npz is not of best.metrics.json"),
-        ({"scores": {}}, "counts no labelled pixel"),
+        ({"classes": ["road", "car"]}, "damaged: scores.full: iou is not of the 2 classes"),
+        ({"classes": ["road", "car", "car"]}, "names a class twice"),
+        ({"scores": {}}, "damaged: scores is {}"),
+        ({"model": 1e308}, "damaged: model is 1e[+]308: input should be"),
+        ({"created": -1}, "damaged: created is -1"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:
@@ -57,7 +60,8 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     for text, message in (
         ("{", "is no JSON"),
         ("[]", "is no metrics.json"),
-        ('{"schema_version": 2}', "lacks"),
+        ('{"schema_version": 2}', "created is missing"),
+        ("[" * 100_000, "is no JSON"),
     ):
         other.write_text(text)
         with pytest.raises(UserError, match=message):

@@ -12,15 +12,16 @@ from kd_seg_ros.common.errors import UserError
 
 
 def scores() -> ImageScores:
+    """Two images whose pixels by class and by confidence agree."""
     rng = np.random.default_rng(0)
-    return ImageScores(
-        np.array(["fog/a.png", "night/ü.png"]),
-        np.array(["fog", "night"]),
-        rng.integers(0, 9, (2, 3, 4)),
-        rng.integers(0, 9, (2, 16)),
-        rng.random((2, 16)),
-        rng.integers(0, 9, (2, 16)),
-    )
+    confusion = rng.integers(0, 9, (2, 3, 4))
+    count, correct = np.zeros((2, 2, 16), np.int64)
+    for image in range(2):
+        hits = np.trace(confusion[image])
+        correct[image] = rng.multinomial(hits, np.full(16, 1 / 16))
+        count[image] = correct[image] + rng.multinomial(confusion[image].sum() - hits, np.full(16, 1 / 16))
+    names, conditions = np.array(["fog/a.png", "night/ü.png"]), np.array(["fog", "night"])
+    return ImageScores(names, conditions, confusion, count, count * rng.random((2, 16)), correct)
 
 
 def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
@@ -57,6 +58,32 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     np.savez(path, format=np.int64(1), names=np.array([{"a": "pickle"}], object))
     with pytest.raises(UserError, match="is damaged"):
         ImageScores.load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("names", [[1, 2], [3, 4]], "names has the shape"),
+        ("names", [b"a", b"b"], "names is of the type"),
+        ("confusion", -1, "confusion holds values that are no counts"),
+        ("confidence", np.nan, "confidence holds values that are no counts"),
+        ("confidence", 1e6, "a confidence bin has more correct pixels, or more confidence, than pixels"),
+        ("correct", 2**50, "correct holds values that are no counts"),
+        ("count", 500, "pixels by class and by confidence differ"),
+    ],
+)
+def test_tables_that_contradict_one_another_are_refused(
+    tmp_path: Path, name: str, value: object, message: str
+) -> None:
+    tables = dict(vars(scores()))
+    if isinstance(value, list):
+        tables[name] = np.array(value)
+    else:
+        tables[name] = tables[name].copy()
+        tables[name].flat[0] = value
+    np.savez(tmp_path / "images.npz", format=np.int64(1), **tables)
+    with pytest.raises(UserError, match=f"is damaged: {message}"):
+        ImageScores.load(tmp_path / "images.npz")
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from torch.utils.tensorboard import SummaryWriter
 from distill.__main__ import main
 from distill.checkpoints.checkpoint_file import save_checkpoint
 from distill.checkpoints.student import build_network
-from distill.common.files import write_json
 from distill.config import parse_config
+from distill.evaluation import run_files
 from distill.evaluation.evaluation import Evaluation
 from distill.evaluation.metrics_json import metrics_document
 from distill.report.runs import Run, load_runs
@@ -79,8 +79,7 @@ def write_run(
     }
     where = {"dataset": "made up", "root": str(folder / "data"), "split": "val"}
     document = metrics_document(evaluation.summary(), names, model, where)
-    write_json(folder / file, document)
-    evaluation.images().save(folder / file.replace("metrics.json", "images.npz"))
+    run_files.write_run(folder / file, document, evaluation.images())
     config: dict[str, Any] = {
         "name": name,
         "data": {"root": "data/acdc"},

@@ -15,6 +15,7 @@ import torch
 import yaml
 from acdc_tree import write_acdc
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch._dynamo.exc import TorchDynamoException
 
 from distill.__main__ import main
 from distill.checkpoints.student import load_student
@@ -41,6 +42,15 @@ def module(**objective: Any) -> Distillation:
         **({"teacher": {"checkpoint": "t.ckpt"}} if objective else {}),
     }
     return Distillation(parse_config(values, "here"), network(), network() if objective else None)
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a module run without a trainer."""
+    monkeypatch.setattr(Distillation, "global_step", 0)
+    monkeypatch.setattr(Distillation, "current_epoch", 0)
+    monkeypatch.setattr(Distillation, "log", lambda *_, **__: None)
+    monkeypatch.setattr(Distillation, "log_dict", lambda *_, **__: None)
 
 
 def batch(image: torch.Tensor) -> dict[str, Any]:
@@ -85,6 +95,31 @@ def test_an_image_that_is_not_finite_is_found_by_its_file() -> None:
     image[1, 0, 5, 5] = float("nan")
     with pytest.raises(UserError, match=r"semantic.*frame0\.png, frame1\.png"):
         module().training_step(batch(image), 0)
+
+
+def test_validation_without_a_labelled_pixel_is_refused() -> None:
+    """There would be no mIoU, and the first epoch's checkpoint would stay the best."""
+    training = module()
+    training.trainer = SimpleNamespace(world_size=1, sanity_checking=False)  # type: ignore[assignment]
+    training._confusion.update(torch.full((4, 4), 255), torch.zeros(4, 4, dtype=torch.int64))
+    with pytest.raises(UserError, match="every pixel of the validation labels is ignored"):
+        training.on_validation_epoch_end()
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize(("ignored", "distil", "refused"), [(64, 0, True), (64, 64, False), (63, 0, False)])
+def test_an_epoch_without_anything_to_learn_from_is_refused(ignored: int, distil: int, refused: bool) -> None:
+    """Unlabelled images leave all of their pixels to the teacher: they are no mistake."""
+    training, data = module(), batch(torch.randn(2, 3, 64, 64))
+    data["labels"][:, :ignored] = 255
+    data["distil"][:, distil:] = False
+    training.training_step(data, 0)
+    training.training_step(data, 1)
+    if not refused:
+        training.on_train_epoch_end()
+        return
+    with pytest.raises(UserError, match="every pixel of the training labels is ignored"):
+        training.on_train_epoch_end()
 
 
 def test_the_teacher_is_hidden_and_shared_by_copies() -> None:
@@ -305,3 +340,29 @@ def test_compiled_networks_keep_their_names_and_outputs() -> None:
         copied = copy.deepcopy(training.student)
     assert list(training.state_dict()) == names
     assert [f"student.{name}" for name in copied.state_dict()] == [n for n in names if "student." in n]
+
+
+@pytest.mark.usefixtures("alone")
+def test_without_a_compiler_the_networks_run_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    training = module(logits="kl")
+    data = batch(torch.randn(2, 3, 64, 64))
+    training.compile_networks()
+    call = training.student.forward
+
+    def failing(image: torch.Tensor) -> Any:
+        if not torch.compiler.is_compiling() and not stances:
+            stances.append("tried")
+            raise TorchDynamoException("no working C++ compiler\nfor you")
+        return call(image)
+
+    stances: list[str] = []
+    try:
+        with torch.compiler.set_stance("force_eager"):
+            monkeypatch.setattr(training.student, "forward", failing)
+            loss = training.training_step(data, 0)
+    finally:
+        torch.compiler.set_stance("default")
+    assert loss.isfinite()
+    assert caplog.messages == ["training.compile: not compiled, and slower for it: no working C++ compiler"]

@@ -14,7 +14,7 @@ import distill.training.objective
 from distill.config import ObjectiveConfig
 from distill.models.build import build
 from distill.training.feature_maps import feature_shapes
-from distill.training.immediate_backward import LossFunction, immediate_backward
+from distill.training.immediate_backward import ByImage, Losses, immediate_backward
 from distill.training.objective import Objective
 
 
@@ -81,19 +81,52 @@ def test_without_gradients_it_is_the_sum() -> None:
     assert not total.requires_grad
 
 
-def plain_sum(functions: Sequence[LossFunction], inputs: Sequence[Tensor], _: Any = ()) -> Tensor:
+@pytest.mark.parametrize("batch", [1, 3, 5])
+def test_losses_by_image_are_those_of_the_batch(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At two images at a time, next to a loss that is given all of them."""
+    monkeypatch.setattr("distill.training.immediate_backward.BYTES_AT_ONCE", 2 * 4 * 3)
+    x = torch.randn(batch, 3, dtype=torch.float64, requires_grad=True)
+    factors, w = torch.rand(batch, 1), torch.ones((), requires_grad=True)
+    seen: list[int] = []
+
+    def of_images(inputs: Sequence[Tensor], images: slice) -> list[Tensor]:
+        seen.append(len(inputs[0]))
+        return [(factors[images] * inputs[0]).square().sum(), w * inputs[0].sum()]
+
+    def of_all(inputs: Sequence[Tensor]) -> list[Tensor]:
+        return [inputs[0].prod()]
+
+    total = immediate_backward([ByImage(of_images), of_all], [x], [w])
+    assert seen == [2] * (batch // 2) + [1] * (batch % 2)
+    total.backward()
+    ours = x.grad, w.grad
+    x.grad = w.grad = None
+    expected = of_images([x], slice(None))[0] + x.sum() * w + x.prod()
+    expected.backward()
+    torch.testing.assert_close(total, expected)
+    torch.testing.assert_close(ours, (x.grad, w.grad))
+
+
+def sum_over_the_batch(functions: Losses, inputs: Sequence[Tensor], _: Any = ()) -> Tensor:
+    """Plain backpropagation, with every loss given the whole batch."""
     losses: list[Tensor] = []
     for function in functions:
-        losses += function(inputs)
+        if isinstance(function, ByImage):
+            losses += function.compute(inputs, slice(None))
+        else:
+            losses += function(inputs)
     return torch.stack(losses).sum()
 
 
+@pytest.mark.parametrize(("semantic", "heads"), [("pidnet", True), ("border_focal", False)])
 def test_the_whole_objective_has_the_gradients_of_plain_backpropagation(
-    monkeypatch: pytest.MonkeyPatch,
+    semantic: str, heads: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also where losses that may be are computed image by image."""
+    monkeypatch.setattr("distill.training.immediate_backward.BYTES_AT_ONCE", 1)
     config = ObjectiveConfig.model_validate(
         {
-            "semantic": "pidnet",
+            "semantic": semantic,
             "logits": "kl_border",
             "curriculum_temperature": True,
             "features": [
@@ -103,13 +136,13 @@ def test_the_whole_objective_has_the_gradients_of_plain_backpropagation(
         }
     )
     torch.manual_seed(0)
-    student = build("pidnet_s", 19).double().train()
+    student = build("pidnet_s", 19).double().train(heads)
     teacher = build("swiftnet", 19, backbone="mobilenetv4_conv_small_035", channels=8).double().eval()
     objective = Objective(
-        config, feature_shapes(student, (96, 96)), feature_shapes(teacher, (96, 96))
+        config, feature_shapes(student, (64, 64)), feature_shapes(teacher, (64, 64))
     ).double()
-    image = torch.randn(2, 3, 96, 96, dtype=torch.float64)
-    labels = torch.randint(0, 19, (2, 96, 96))
+    image = torch.randn(2, 3, 64, 64, dtype=torch.float64)
+    labels = torch.randint(0, 19, (2, 64, 64))
     labels[:, :20] = 255
     batch = {"labels": labels, "weights": (labels != 255).double() * 3, "distil": labels != 255}
     with torch.no_grad():
@@ -127,8 +160,8 @@ def test_the_whole_objective_has_the_gradients_of_plain_backpropagation(
         )
 
     total, terms, ours = gradients()
-    monkeypatch.setattr(distill.training.objective, "immediate_backward", plain_sum)
-    monkeypatch.setattr(distill.training.feature_term, "immediate_backward", plain_sum)
+    monkeypatch.setattr(distill.training.objective, "immediate_backward", sum_over_the_batch)
+    monkeypatch.setattr(distill.training.feature_term, "immediate_backward", sum_over_the_batch)
     plain_total, plain_terms, plain = gradients()
     torch.testing.assert_close(total, plain_total)
     torch.testing.assert_close(terms, plain_terms)

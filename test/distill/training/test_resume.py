@@ -151,7 +151,7 @@ def test_stopped_by_a_signal(
     finally:
         signal.signal(signal.SIGINT, before)
     assert end.value.code == 128 + number  # never 0, which says that the run has finished
-    saved = "--resume continues from last.ckpt" if epoch else "nothing is saved yet"
+    saved = "--resume resumes from last.ckpt" if epoch else "nothing is saved yet"
     assert f"stopped in epoch {epoch} by {number.name}: {saved}" in capsys.readouterr().err
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from acdc_tree import write_acdc
+from safetensors.torch import load_file
 
 from distill.config import Config, parse_config
 from distill.models.build import build
 from distill.models.output import Output
 from distill.training.data_module import SegmentationDataModule
 from distill.training.feature_maps import feature_map
-from distill.training.teacher_cache import check_no_augmentation, needed_maps, open_cache
+from distill.training.teacher_cache import _write, check_no_augmentation, needed_maps, open_cache
 from kd_seg_ros.common.errors import UserError
 
 BACKBONE = "mobilenetv4_conv_small_035"
@@ -113,6 +115,29 @@ def test_a_damaged_file_is_named(config: Config) -> None:
         file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(UserError, match=r"\.safetensors is damaged: delete it"):
         cache(teacher, batch, teacher.strides)
+
+
+def test_two_runs_may_write_one_file_at_the_same_time(config: Config) -> None:
+    """Both write it again and again, while it is read: it is whole at every moment."""
+    teacher, cache = Counted(), open_cache(config)
+    batch = next(iter(SegmentationDataModule(config).train_dataloader()))
+    fresh = cache(teacher, batch, teacher.strides).logits
+    files = sorted(cache.folder.iterdir())
+    contents = [load_file(file) for file in files]
+
+    def fill(_: int) -> None:
+        for _ in range(3):
+            for file, tensors in zip(files, contents, strict=True):
+                _write(file, tensors)
+
+    with ThreadPoolExecutor(2) as pool:
+        writers = [pool.submit(fill, number) for number in range(2)]
+        while not all(writer.done() for writer in writers):
+            kept = cache(teacher, batch, teacher.strides).logits
+            torch.testing.assert_close(kept, fresh, rtol=2**-10, atol=1e-4)
+        for writer in writers:
+            writer.result()
+    assert sorted(cache.folder.iterdir()) == files
 
 
 def test_augmented_images_are_refused_with_what_to_set(config: Config) -> None:

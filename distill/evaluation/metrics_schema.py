@@ -1,0 +1,185 @@
+"""What a metrics.json must hold to be read: types, ranges, and figures that agree with one another.
+
+docs/metrics.md describes the fields. Keys that are not named here are kept as they are. Numbers are checked
+strictly: JSON's ``true`` is no number, and NaN and infinity are refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
+
+from distill.metrics import iou_per_class, mean_iou
+from kd_seg_ros.common.errors import UserError
+
+Number = Annotated[StrictFloat, Field(allow_inf_nan=False, ge=-1e300, le=1e300)]
+"""A finite number."""
+Share = Annotated[StrictFloat, Field(ge=0, le=1, allow_inf_nan=False)]
+"""A number within 0…1."""
+Count = Annotated[StrictInt, Field(ge=0, le=2**62)]
+"""A whole number from 0, small enough for int64."""
+Positive = Annotated[StrictFloat, Field(gt=0, le=1e300, allow_inf_nan=False)]
+"""A finite number above 0."""
+Loss = Annotated[StrictFloat, Field(ge=0, le=1e300, allow_inf_nan=False)]
+"""A finite number from 0."""
+Digest = Annotated[StrictStr, Field(pattern="^[0-9a-f]{64}$")]
+"""A SHA-256, hexadecimal."""
+
+_TOLERANCE: Final = 1e-9
+"""A stored share may differ by this much from the one computed from the confusion matrix again."""
+
+
+class _Part(BaseModel):
+    """An object of the document; further keys are kept."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Calibration(_Part):
+    """The calibration in use: its method, and the method's numbers by name."""
+
+    method: StrictStr
+    parameters: dict[StrictStr, Number | list[Number]]
+
+
+class Model(_Part):
+    """What was evaluated; a node that was running already does not tell its file."""
+
+    name: StrictStr
+    file: StrictStr | None = None
+    sha256: Digest | None = None
+    temperature: Positive | None = None
+    calibration: Calibration | None = None
+    parameters: Count | None = None
+
+
+class ByClass(_Part):
+    """A share for each class, and their mean over the classes that have one."""
+
+    mean: Share | None
+    per_class: dict[StrictStr, Share | None]
+
+
+class Reliability(_Part):
+    """Mean confidence, accuracy and share of pixels of each confidence bin; None in an empty bin."""
+
+    confidence: list[Share | None] = Field(min_length=1)
+    accuracy: list[Share | None]
+    share: list[Share | None]
+
+
+class Scores(_Part):
+    """The scores of one condition; None is undefined or unknown."""
+
+    images: Count
+    pixels: Count
+    miou: Share | None
+    accuracy: Share | None
+    iou: dict[StrictStr, Share | None]
+    confusion: list[list[Count]]
+    ece: Share | None
+    ece_batched16: Share | None
+    ece_per_class: dict[StrictStr, Share | None]
+    reliability: Reliability
+    ece_classwise: ByClass | None
+    auprc: ByClass | None
+    auprc_exact: ByClass | None
+    brier: Annotated[Loss, Field(le=2)] | None
+    nll: Loss | None
+
+
+class Metrics(_Part):
+    """The whole document."""
+
+    created: StrictStr
+    package_version: StrictStr
+    model: Model
+    data: dict[StrictStr, Any]
+    options: dict[StrictStr, Any]
+    classes: list[StrictStr] = Field(min_length=1, max_length=255)
+    scores: dict[StrictStr, Scores] = Field(min_length=1)
+    files: dict[StrictStr, Digest] = {}
+
+
+def check_document(path: Path, document: Mapping[str, Any]) -> None:
+    """Refuse a metrics.json whose values cannot be right.
+
+    :param path: named in the error.
+    :raises UserError: with the place and the value that is at fault.
+    """
+    try:
+        found = Metrics.model_validate(document)
+    except ValidationError as error:
+        raise UserError(f"{path} is damaged: {_first(error)}: evaluate the model again") from error
+    if len(set(found.classes)) != len(found.classes):
+        raise UserError(f"{path} is damaged: it names a class twice: evaluate the model again")
+    for condition, scores in found.scores.items():
+        if fault := _contradiction(scores, found.classes):
+            raise UserError(f"{path} is damaged: scores.{condition}: {fault}: evaluate the model again")
+
+
+def _contradiction(scores: Scores, classes: Sequence[str]) -> str:
+    """Say which figures of a condition do not agree; empty if all do."""
+    # 1. The tables are over the document's classes.
+    tables = {"iou": scores.iou, "ece_per_class": scores.ece_per_class}
+    for name in ("ece_classwise", "auprc", "auprc_exact"):
+        by_class = getattr(scores, name)
+        if by_class is not None:
+            tables[name] = by_class.per_class
+    for name, table in tables.items():
+        if set(table) != set(classes):
+            return f"{name} is not of the {len(classes)} classes"
+    if len(scores.confusion) != len(classes):
+        return f"confusion has {len(scores.confusion)} rows for {len(classes)} classes"
+    if any(len(row) != len(classes) + 1 for row in scores.confusion):
+        return f"confusion has a row that is not of the {len(classes)} classes and one more"
+    bins = scores.reliability
+    if not len(bins.confidence) == len(bins.accuracy) == len(bins.share):
+        return "reliability has lists of different lengths"
+
+    if scores.pixels and (scores.ece is None or scores.ece_batched16 is None):
+        return "the expected calibration error of labelled pixels is missing"
+
+    # 2. What follows from the confusion matrix is what is stored.
+    confusion = np.array(scores.confusion, dtype=object)  # Python's integers: no sum overflows
+    if int(confusion.sum()) != scores.pixels:
+        return f"pixels is {scores.pixels}, the confusion matrix holds {confusion.sum()}"
+    if scores.pixels >= 2**62:
+        return f"pixels is {scores.pixels}"
+    matrix = confusion.astype(np.int64)
+    accuracy = float(np.trace(matrix)) / scores.pixels if scores.pixels else math.nan
+    expected = {"miou": mean_iou(matrix), "accuracy": accuracy}
+    stored = {"miou": scores.miou, "accuracy": scores.accuracy}
+    for name, value in zip(classes, iou_per_class(matrix).tolist(), strict=True):
+        expected[f"iou.{name}"], stored[f"iou.{name}"] = value, scores.iou[name]
+    for name, value in expected.items():
+        if not _same(stored[name], value):
+            return f"{name} is {stored[name]}, the confusion matrix gives {value}"
+    return ""
+
+
+def _same(stored: float | None, expected: float) -> bool:
+    """Compare a stored share with one computed again; None stands for NaN."""
+    if stored is None or math.isnan(expected):
+        return stored is None and math.isnan(expected)
+    return abs(stored - expected) <= _TOLERANCE
+
+
+def _first(error: ValidationError) -> str:
+    """Describe the first fault of a document: its place, the value there and what it should be."""
+    fault = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "missing":
+        return f"{place} is missing"
+    value = repr(fault["input"])
+    if len(value) > 40:
+        value = value[:40] + "…"
+    wanted = fault["msg"].partition(" or instance of ")[
+        0
+    ]  # the name of a class of ours says nothing to the user
+    return f"{place} is {value}: {wanted[:1].lower()}{wanted[1:]}"

@@ -1,0 +1,92 @@
+"""What is checked before a run's folder is touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from distill.config import Config, parse_config
+from distill.datasets.frame import Frame
+from distill.models.build import build
+from distill.training import preflight
+from distill.training.preflight import check_accumulation, check_image_sizes, check_shared_memory
+from kd_seg_ros.common.errors import UserError
+
+BACKBONE = "mobilenetv4_conv_small_035"
+
+
+def config(**data: Any) -> Config:
+    values = {
+        "name": "x",
+        "data": {"root": ".", "crop": [64, 64], "working_scale": 1.0, "workers": 4} | data,
+        "student": {"backbone": BACKBONE},
+        "training": {"batch_size": 8, "accumulate": 4},
+    }
+    return parse_config(values, "here")
+
+
+@pytest.fixture
+def frame(tmp_path: Path) -> Frame:
+    path = tmp_path / "image.png"
+    Image.fromarray(np.zeros((48, 80, 3), np.uint8)).save(path)
+    return Frame(path, None, "fog")
+
+
+class FixedSize(nn.Module):
+    """A network that takes images of 64×64 pixels only, as backbones of windows and positions do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, 2, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        assert image.shape[2:] == (64, 64), f"Input height ({image.shape[2]}) doesn't match model (64)."
+        result: Tensor = self.layer(image)
+        return result
+
+
+def test_networks_of_a_fixed_size_are_refused(frame: Frame) -> None:
+    network: Any = FixedSize()
+    with pytest.raises(UserError, match=r"the images of validation, 80×48 pixels \(Input height \(48\)"):
+        check_image_sizes(network, config(), frame)
+    with pytest.raises(UserError, match=r"the crops of training, 128×96 pixels"):
+        check_image_sizes(network, config(crop=[96, 128]), frame)
+    assert network.training
+
+
+def test_other_networks_take_any_size_and_stay_as_they_are(frame: Frame) -> None:
+    network = build("swiftnet", 19, backbone=BACKBONE, channels=8).train()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    check_image_sizes(network, config(crop=[97, 131]), frame)
+    assert network.training
+    after = network.state_dict()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
+def test_gradients_of_more_batches_than_there_are(caplog: pytest.LogCaptureFixture) -> None:
+    check_accumulation(config(), 4)
+    assert not caplog.messages
+    check_accumulation(config(), 3)
+    assert "accumulate of 4 is more than the 3 batches of an epoch" in caplog.messages[0]
+
+
+@pytest.mark.parametrize(("free", "fitting"), [(10, 3), (1, 0)])
+def test_shared_memory_that_is_too_small(free: int, fitting: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch of 8 crops of 64×64 pixels takes 8·64·64·25 bytes; each worker prepares two."""
+    batch = 8 * 64 * 64 * 25
+    monkeypatch.setattr(preflight, "SHARED_MEMORY", Path("/"))
+    usage = SimpleNamespace(free=int((free / 3) * 2 * batch) + 1)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    with pytest.raises(UserError, match=rf"--shm-size=1g .* give --data.workers {fitting}"):
+        check_shared_memory(config(), 1)
+    check_shared_memory(config(workers=fitting), 1)
+    usage.free = 4 * 2 * batch
+    check_shared_memory(config(), 1)
+    check_shared_memory(config(), 2)  # the same images, divided between two processes with workers each
