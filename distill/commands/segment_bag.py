@@ -27,7 +27,7 @@ from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.option_types import share, topic
 from kd_seg_ros.common.share import default_model
 from kd_seg_ros.inference.card import ModelCard
-from kd_seg_ros.inference.engine import Engine, EngineError
+from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.providers import PROVIDERS
 
 LOGGER = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         except Interrupted:
             print("interrupted: give the same command again to continue", file=sys.stderr)
             return interruption.status
-        except EngineError as error:
+        except UserError as error:
             if not interruption.requested():
                 raise
             # The network did not answer after a signal, and its run was ended.
