@@ -31,6 +31,8 @@ LabelValues: TypeAlias = npt.NDArray[np.integer[Any]]
 
 UNKNOWN_ID: Final[int] = 254
 """What a :data:`LabelMap` gives for a value or colour that must not occur; never a trainId."""
+OTHER_COLOURS: Final = (-1, -1, -1)
+"""Key of :data:`Colours` under which the trainId of all other colours stands; absent: they must not occur."""
 MAX_VALUE: Final[int] = 255
 """Largest value that a class map can name."""
 
@@ -90,8 +92,8 @@ def read_label_values(frame: Frame) -> LabelValues:
     """Read the values of a frame's label file exactly as they are stored, before they become trainIds.
 
     :return: uint8 or uint16 [H, W], or RGB [H, W, 3] where the frame's ``label_map`` is one of colours.
-    :raises UserError: naming the file that cannot be decoded, is of another kind, or of a format that does not
-        keep values.
+    :raises UserError: naming the file that cannot be decoded, is of another kind, or of a format that does
+        not keep values.
     """
     assert frame.labels is not None
     if frame.label_map is None or isinstance(frame.label_map, bytes):
@@ -148,8 +150,10 @@ def _by_colour(pixels: LabelValues, colours: Colours) -> npt.NDArray[np.uint8]:
     """Look up the trainId of each pixel's colour.
 
     :param pixels: RGB [H, W, 3].
-    :return: uint8 [H, W]; :data:`UNKNOWN_ID` for colours that the table does not have.
+    :return: uint8 [H, W]; for colours that the table does not have, what it gives for others.
     """
+    rest = colours.get(OTHER_COLOURS, UNKNOWN_ID)
+    colours = {colour: train_id for colour, train_id in colours.items() if colour != OTHER_COLOURS}
     # Each colour becomes one number, 65536 R + 256 G + B, so that a binary search finds it.
     weights = np.array([1 << 16, 1 << 8, 1], np.int32)
     packed_colours = np.array(list(colours), np.int32) @ weights
@@ -157,7 +161,7 @@ def _by_colour(pixels: LabelValues, colours: Colours) -> npt.NDArray[np.uint8]:
     keys, train_ids = packed_colours[order], np.array(list(colours.values()), np.uint8)[order]
     packed = pixels.astype(np.int32) @ weights
     place = np.searchsorted(keys, packed).clip(max=len(keys) - 1)
-    return np.where(keys[place] == packed, train_ids[place], np.uint8(UNKNOWN_ID))
+    return np.where(keys[place] == packed, train_ids[place], np.uint8(rest))
 
 
 def _size(array: npt.NDArray[Any]) -> str:

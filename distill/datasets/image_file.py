@@ -1,4 +1,4 @@
-"""Decodes image files with Pillow: pictures as RGB that stands upright, label files as the very values they hold.
+"""Decodes image files with Pillow: pictures as RGB that stands upright, labels as the very values they hold.
 
 Decoders change values without a word where those of a picture would look the same: grey of 1, 2 and 4 bits is
 stretched to 0…255, 16 bits are cut to 8, an inverted TIFF is inverted, lossy formats bend every value. In a
@@ -42,9 +42,9 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
 
 
 def read_header(path: Path) -> tuple[tuple[int, int], int]:
-    """Read the size (height, width) of an upright image in pixels, and its EXIF orientation (1…8, 1: upright).
+    """Read the size (height, width) of an image, once upright, in pixels, and its EXIF orientation, 1…8.
 
-    Decodes no pixels. Raises UserError if the file is no image.
+    Decodes no pixels. Orientation 1 is upright. Raises UserError if the file is no image.
     """
     with _opened(path) as image:
         # Pillow would decode a PNG to look for an orientation after its pixels.
@@ -103,7 +103,7 @@ def read_label_colours(path: Path) -> npt.NDArray[np.uint8]:
 
 
 def describe_format(path: Path) -> str:
-    """Say in a few words how a file stores its pixels, e.g. "PNG L" or "PNG P"; raises UserError for no image."""
+    """Say in a few words how a file stores its pixels, e.g. "PNG L"; raises UserError for no image."""
     with _opened(path) as image:
         return f"{image.format} {image.mode}"
 
@@ -151,12 +151,12 @@ def _bmp_problem(image: Image.Image, path: Path) -> str:
 
 def _ppm_problem(image: Image.Image, _: Path) -> str:
     """Say what is wrong with a PGM or PPM as labels: Pillow stretches a largest value other than 255."""
-    plain = image.mode in ("L", "RGB") and image.tile[0].codec_name == "raw"
+    plain = image.mode in ("L", "RGB") and image.tile[0].codec_name == "raw"  # type: ignore[attr-defined]
     return "" if plain else "is a PBM, PGM or PPM with another largest value than 255"
 
 
 def _tiff_problem(image: Image.Image, _: Path) -> str:
-    """Say what is wrong with a TIFF as labels: lossy compression, few bits, inverted grey or several pages."""
+    """Say what is wrong with a TIFF as labels: lossy compression, few bits, inverted grey, several pages."""
     tags: Any = image.tag_v2  # type: ignore[attr-defined]
     compression, photometric = tags.get(259, 1), tags.get(262, 1)
     bits = tags.get(258, (1,))
