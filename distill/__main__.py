@@ -74,6 +74,9 @@ GROUPS: Final[dict[str, dict[str, Entry]]] = {
         ),
         "benchmark": Entry("distill.commands.benchmark", "Measure size, speed and memory on this machine."),
     },
+    "Both halves": {
+        "fuzz": Entry("distill.commands.fuzz", "Try malformed inputs of every kind and count what happens."),
+    },
 }
 """Heading → name → command, in the order of the list."""
 

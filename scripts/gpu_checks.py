@@ -51,8 +51,8 @@ class Part:
 
 PARTS: Final = (
     Part("export", "Model files", 120),
-    Part("correctness", "Correctness: the GPU against the CPU", 90),
-    Part("engine", "The engine's options", 150),
+    Part("correctness", "Correctness: the GPU against the CPU", 110),
+    Part("engine", "The engine's options", 200),
     Part("networks", "Further networks", 90),
     Part("training", "A training step", 120),
     Part("models", "Suite models", 90),
@@ -191,24 +191,25 @@ def correctness(files: Path, provider: str) -> tuple[str, bool]:
     return result.text, result.passed
 
 
-def engine_table(files: Path, names: Sequence[str], seconds: float, all_variants: bool) -> tuple[str, bool]:
-    """Measure networks; with ``all_variants``, in every way they can be run."""
+def engine_table(files: Path, names: Sequence[str], seconds: float, in_full: bool) -> tuple[str, bool]:
+    """Measure networks.
+
+    :param in_full: the first one in every way it can be run, and each in PyTorch too, which takes a minute.
+    """
     from distill.benchmarks.torch_network import catalogue_network
     from distill.models.catalogue import MODELS
     from kd_seg_ros.benchmark import gpu_suite
 
-    if not all_variants:
-        gpu_suite.VARIANTS = {  # type: ignore[misc]
-            name: gpu_suite.VARIANTS[name] for name in (gpu_suite.BY_DEFAULT, "without kernels")
-        }
     passed = True
-    for name in names:
+    for number, name in enumerate(names):
         path = files / f"{name}.onnx"
         if not path.exists():
             give(f"{name}: there is no file.", passed=False)
             continue
+        variants = gpu_suite.VARIANTS if in_full and number == 0 else gpu_suite.MAIN_VARIANTS
+        other = partial(catalogue_network, name) if in_full else None
         floor = gpu_suite.Floor(MODELS[name].gflops, path.stat().st_size / 1e6, TFLOPS, GIGABYTES_PER_S)
-        result = gpu_suite.run([path], floor, seconds, say, partial(catalogue_network, name))
+        result = gpu_suite.run([path], floor, seconds, say, other, tuple(variants))
         passed &= any("p50" in row for row in result.figures)
         give(result.text)
     return "", passed

@@ -2,7 +2,7 @@
 
 A publisher and a subscriber (both rclpy, depth 1) run for some seconds per row: Fast DDS as it comes, then
 with the package's profile, then over UDP alone, which stands in for another machine (the network itself is
-not measured). The last rows are masks as the node sends them, each with a confidence, to a subscriber of
+not measured). The last rows are masks as the node sends them, on three topics at a time, to a subscriber of
 depth 10, by a publisher that keeps one message or as many as the node does. The delay is from publishing to
 the callback; JPEG is encoded once and never decoded. CPU is a part of one core.
 """
@@ -165,8 +165,8 @@ def _median(runs: list[dict[str, float]], key: str) -> float:
 
 
 def _topics(args: argparse.Namespace) -> list[str]:
-    """Return the topics of a run: the node sends a confidence with each mask."""
-    return ["large", "confidence"] if args.image == MONO8 else ["large"]
+    """Return the topics of a run: the node sends a confidence with each mask, and perhaps an overlay."""
+    return ["large", "confidence", "overlay"] if args.image == MONO8 else ["large"]
 
 
 def _node(args: argparse.Namespace, name: str) -> tuple[Any, Any, Any]:

@@ -4,6 +4,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
 use_environment test
+command -v "${CXX:-c++}" >/dev/null ||
+  say "no C++ compiler: the tests of the GPU's kernels are skipped (on Debian and Ubuntu: apt install g++)"
 say "running the tests"
 # Two tests at a time, each with one thread: -n 0 runs one, with all.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"

@@ -27,6 +27,7 @@ INVENTED = ("l1", "mapillary", "NAME")
 """Names in CONTRIBUTING of what a reader might add."""
 ALIASES = {
     "python -m kd_seg_ros.benchmark": "kd_seg benchmark",
+    "python -m kd_seg_ros.campaign": "kd_seg fuzz",
     "python -m kd_seg_ros.playback.play_bag": "kd_seg play-bag",
     "-m distill": "kd_seg",
     "ros2 run kd_seg_ros play_bag": "kd_seg play-bag",

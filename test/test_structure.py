@@ -21,7 +21,7 @@ ROOMS = {
         {"inference"},
         {"bags", "node"},
         {"playback", "launching", "faults"},
-        {"benchmark"},
+        {"benchmark", "campaign"},
     ),
     "distill": (
         {"common"},
@@ -44,7 +44,8 @@ VEHICLE_ROOMS = {
     "bags": {"scenes", "drives", "commands"},
     "playback": {"drives", "commands"},
     "benchmark": {"benchmarks", "commands"},
-    "faults": {"commands"},
+    "faults": {"campaign"},
+    "campaign": {"campaign", "commands"},
 }
 """Rooms of the vehicle half that the offline half may use, and by which of its rooms (None: all)."""
 
@@ -54,6 +55,7 @@ HEAVY = {"torch", "torchvision", "timm", "lightning", "transformers", "pydantic"
 WITHOUT_TORCH = (
     "distill.commands.benchmark",
     "distill.commands.export",
+    "distill.commands.fuzz",
     "distill.commands.make_bag",
     "distill.commands.models",
     "distill.commands.score_node",

@@ -27,9 +27,9 @@ CLASSES: Final = 19
 SAME_CLASS: Final = 0.995
 """Least part of the pixels with the same class: networks in half precision differ in rounding by provider."""
 NEAR: Final = 3
-"""Confidences are near each other within so many of 255,"""
+"""Two confidences are near each other if they differ by at most this, of 255."""
 NEAR_SHARE: Final = 0.99
-"""in at least this part of the pixels."""
+"""Least part of the pixels whose confidences are near each other."""
 _STEPS: Final = tuple(np.linspace(0.4, 2.5, CLASSES).tolist())
 CALIBRATIONS: Final[dict[str, LogitCalibration | None]] = {
     "none": None,
@@ -37,6 +37,7 @@ CALIBRATIONS: Final[dict[str, LogitCalibration | None]] = {
     CLASS_TEMPERATURE: LogitCalibration(CLASS_TEMPERATURE, temperatures=_STEPS),
     VECTOR: LogitCalibration(VECTOR, weights=_STEPS, biases=tuple(np.linspace(-2, 2, CLASSES).tolist())),
 }
+"""One calibration of each method, and none."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ class Comparison:
     kernels: bool
     """The engine's own kernels did the work around the network."""
     same_class: float
-    """Part of the pixels, as is :attr:`near`."""
+    """Part of the pixels, 0…1, that have the same class."""
     near: float
+    """Part of the pixels, 0…1, whose confidences are near each other."""
 
     @property
     def passed(self) -> bool:

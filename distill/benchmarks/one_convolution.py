@@ -32,11 +32,11 @@ class Kind:
     """Height and width of the camera's image."""
     classes: int = 5
     stride: int = 4
-    """The network's: its logits are so many times smaller than what it sees."""
+    """The logits are so many times smaller than what the network sees."""
     scale: float = 1.0
-    """The network sees the image resized by this factor,"""
+    """The network sees the image resized by this factor."""
     multiple: int = 1
-    """padded to multiples of this."""
+    """The resized image is padded to multiples of this."""
     half: bool = True
     """The network is in half precision."""
     calibration: LogitCalibration | None = None

@@ -13,10 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kd_seg_ros.benchmark.host_route import Maps, image_maps
 from kd_seg_ros.benchmark.machine import machine
 from kd_seg_ros.benchmark.result import Result, table
 from kd_seg_ros.benchmark.statistics import interleaved, spread
@@ -32,9 +32,6 @@ LOGITS: Final = (216, 384)
 """Stride 4 of 864×1536, the size at which the thesis' networks see 1080×1920."""
 IMAGE: Final = (1080, 1920)
 HOST, GRAPH = "logits out, OpenCV and NumPy", "in the graph"
-
-Outputs = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]
-"""Mask, confidence and probability [H, W]."""
 
 
 def run(
@@ -55,10 +52,10 @@ def run(
     """
     logits = np.random.default_rng(0).normal(0, 3, (1, classes, *logits_size)).astype(np.float32)
     graph = in_graph(classes, logits_size, size, provider)
-    of_host, of_graph = on_host(logits, size), graph(logits)
+    of_host, of_graph = image_maps(logits, size), graph(logits)
     same = float((of_host[0] == of_graph[0]).mean())
     difference = float(np.abs(of_host[2] - of_graph[2]).max())
-    ways = {HOST: partial(on_host, logits, size), GRAPH: partial(graph, logits)}
+    ways = {HOST: partial(image_maps, logits, size), GRAPH: partial(graph, logits)}
     times = [spread(t, 1e3) for t in interleaved(list(ways.values()), seconds)]
     ratio = times[0].p50 / times[1].p50
     rows = [
@@ -82,18 +79,9 @@ def run(
     return Result(text, figures)
 
 
-def on_host(logits: NDArray[np.float32], size: tuple[int, int]) -> Outputs:
-    """Return mask, confidence and probability of logits [1, C, h, w], made with OpenCV and NumPy."""
-    planes = [cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR) for plane in logits[0]]
-    z = np.stack(planes)
-    e = np.exp(z - z.max(axis=0))
-    probability = np.asarray(1 / e.sum(axis=0), np.float32)
-    return z.argmax(axis=0).astype(np.uint8), np.round(255 * probability).astype(np.uint8), probability
-
-
 def in_graph(
     classes: int, logits_size: tuple[int, int], size: tuple[int, int], provider: str
-) -> Callable[[NDArray[np.float32]], Outputs]:
+) -> Callable[[NDArray[np.float32]], Maps]:
     """Return a function that makes mask, confidence and probability of logits by the nodes of a model file.
 
     :raises UserError: if the packages that write them are not installed, or the provider does not start.
@@ -131,6 +119,6 @@ def in_graph(
     return partial(_run, session)
 
 
-def _run(session: ort.InferenceSession, logits: NDArray[np.float32]) -> Outputs:
+def _run(session: ort.InferenceSession, logits: NDArray[np.float32]) -> Maps:
     mask, confidence, probability = session.run(list(OUTPUTS), {"logits": logits})
     return mask, confidence, probability

@@ -49,6 +49,12 @@ def run(args: argparse.Namespace) -> int:
         except Interrupted:
             print("interrupted: give the same command again to continue", file=sys.stderr)
             return interruption.status
+        except UserError as error:
+            if not interruption.requested():
+                raise
+            # The network did not answer after a signal, and its run was ended.
+            print(f"interrupted while the network was running ({error})", file=sys.stderr)
+            return interruption.status
 
 
 def _run(args: argparse.Namespace, interruption: Interruption) -> int:

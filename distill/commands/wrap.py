@@ -12,6 +12,9 @@ from kd_seg_ros.common.model_file import require_kind
 from kd_seg_ros.common.option_types import count, image_size, number
 from kd_seg_ros.inference.providers import PROVIDERS
 
+LARGEST_MULTIPLE = 1024
+"""Largest number that --multiple may be: no network has a larger stride."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
@@ -110,6 +113,8 @@ def run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     if not 1 / 16 <= args.scale <= 16:
         raise UserError(f"--scale must be within 1/16…16, not {args.scale:g}")
+    if args.multiple is not None and args.multiple > LARGEST_MULTIPLE:
+        raise UserError(f"--multiple must be within 1…{LARGEST_MULTIPLE}, not {args.multiple}")
     if min(args.std) <= 0:
         raise UserError("--std must be three numbers above 0")
     if max(*args.mean, *args.std) > 1:

@@ -106,6 +106,7 @@ def _node_command(drive: Drive, outputs: OutputTopics, model: Path, settings: Re
         "threads": settings.threads,
         "compressed": drive.compressed,
         "overlay": False,
+        "wait_for_fresher_image": False,  # scores gain by more frames, not by fresher ones
         "diagnostics.period_s": _REPORT_PERIOD_S,
     }
     return node_command(parameters, [f"__ns:={outputs.namespace}"] if outputs.namespace else [])

@@ -3,7 +3,8 @@
 The file must have one image input, float32 or float16 [batch, 3, H, W] (H and W fixed or free, the batch
 free or 1: then images go one by one), and an output of rank 4 [batch, K, h, w] with logits, at any size.
 Where there are several of rank 4, the one named ``logits`` is taken. An output that already holds
-probabilities (≥ 0, summing to 1 at every pixel) is recognised when it is seen and its logarithm taken.
+probabilities (≥ 0, summing to 1 at every pixel) is recognised when it is seen and its logarithm taken; those
+of sigmoids, which do not sum to 1, are refused.
 
 The network runs where the student's batch is: on CUDA through ONNX Runtime's CUDA provider, which must
 really start, else on the CPU. The maps go through the host's memory in between.
@@ -106,6 +107,11 @@ class OnnxScores(nn.Module):
                 f"{self._path}: the teacher does not run on {list(image.shape)}: {first_line(error)}"
             ) from error
         scores = torch.from_numpy(np.concatenate(maps).astype(np.float32))
+        if _are_of_a_sigmoid(scores):
+            raise UserError(
+                f"{self._path}: the teacher returns probabilities of a sigmoid (all values lie in 0…1 and do "
+                "not sum to 1): export it without its sigmoid"
+            )
         if _are_probabilities(scores):
             scores = scores.clamp(min=LEAST_PROBABILITY).log()
         return scores.to(image.device)
@@ -200,6 +206,11 @@ def _logits_output(path: Path, session: ort.InferenceSession, count: int) -> Any
 
 def _class_names(path: Path, channels: int | str | None, given: Sequence[str] | None) -> Sequence[str]:
     """Return the names of the teacher's classes, in the order of the output's channels."""
+    if channels == 1:
+        raise UserError(
+            f"{path}: its output has one channel, the head of a single class; export two channels instead, "
+            "torch.cat([torch.zeros_like(z), z], 1), and name two classes, the first one for all the rest"
+        )
     if given is None:
         if channels == NUM_CLASSES:
             return CLASS_NAMES
@@ -223,6 +234,12 @@ def _input_size(path: Path, sides: Sequence[int | str | None], size: tuple[int, 
     if (height or size[0], width or size[1]) != size:
         raise UserError(f"teacher.size {list(size)} does not fit {path}, which takes images of {list(sides)}")
     return InputSize(size)
+
+
+def _are_of_a_sigmoid(scores: Tensor) -> bool:
+    """Return whether scores [B, K, h, w] lie in 0…1, are not all equal, and do not sum to 1 per pixel."""
+    within = bool((scores >= 0).all()) and bool((scores <= 1).all())
+    return within and bool(scores.min() < scores.max()) and not _are_probabilities(scores)
 
 
 def _are_probabilities(scores: Tensor) -> bool:

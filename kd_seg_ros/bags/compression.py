@@ -14,6 +14,8 @@ else:
 
 LIMIT_BYTES: Final = 2**30
 """Largest size, unpacked, of one message or of one chunk of an MCAP file: 1 GiB."""
+_PIECE_BYTES: Final = 2**26
+"""Bytes that are unpacked at a time, so that what is refused has taken no more than its limit."""
 
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 """First four bytes of a Zstandard frame (RFC 8878, 3.1.1)."""
@@ -52,12 +54,18 @@ def unpacked_message(data: bytes) -> bytes:
 
 def _unpacked(decompressor: Any, data: bytes | memoryview, size: int) -> bytes:
     """Unpack one frame of at most ``size`` bytes; a frame of more or of an unknown end is refused."""
-    try:
-        raw = bytes(decompressor.decompress(data, max_length=size + 1))
-    except (zstd.ZstdError, RuntimeError, EOFError) as error:
-        raise ValueError(f"compressed data is damaged: {error}") from error
-    if len(raw) > size:
-        raise ValueError(f"compressed data unpacks to more than {size} bytes")
-    if not decompressor.eof:
-        raise ValueError("compressed data is cut short")
-    return raw
+    pieces: list[bytes] = []
+    total = 0
+    while not decompressor.eof:
+        try:
+            piece = decompressor.decompress(data, max_length=min(size + 1 - total, _PIECE_BYTES))
+        except (zstd.ZstdError, RuntimeError, EOFError) as error:
+            raise ValueError(f"compressed data is damaged: {error}") from error
+        data = b""
+        pieces.append(piece)
+        total += len(piece)
+        if total > size:
+            raise ValueError(f"compressed data unpacks to more than {size} bytes")
+        if not piece and not decompressor.eof:
+            raise ValueError("compressed data is cut short")
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -99,7 +99,8 @@ def segment_bag(
             )
         except UserError as error:
             done = out.notes["frames"]
-            raise UserError(f"{error} (frames 1 to {done} of {total} are in {settings.out})") from error
+            written = f" (frames 1 to {done} of {total} are in {settings.out})" if done else ""
+            raise UserError(f"{error}{written}") from error
         finally:
             progress.close()
             if table:

@@ -27,18 +27,21 @@ from kd_seg_ros.inference.engine import Engine, EngineError, Prediction
 from kd_seg_ros.inference.gpu.geometry import Geometry
 
 BY_DEFAULT: Final = "CUDA, as by default"
+WITHOUT_KERNELS: Final = "without kernels"
 VARIANTS: Final[dict[str, dict[str, Any]]] = {
     BY_DEFAULT: {},
     "with new maps for each frame": {"new_maps": True},
     "with staged uploads": {"staged": True},
     "without CUDA graph": {"cuda_graph": False},
     "without NHWC": {"nhwc": False},
-    "without kernels": {"kernels": False},
+    WITHOUT_KERNELS: {"kernels": False},
     "without kernels and CUDA graph": {"kernels": False, "cuda_graph": False},
     "TensorRT": {"provider": "tensorrt"},
 }
 """Options of :class:`~kd_seg_ros.inference.engine.Engine`; ``new_maps``: the results are not written to the
 same arrays for each frame, as the node does it."""
+MAIN_VARIANTS: Final = (BY_DEFAULT, WITHOUT_KERNELS)
+"""What is measured where time is short."""
 WARM_UP: Final = 20
 LEAST: Final = 200
 """Runs: a 99th percentile of fewer says little."""
@@ -70,11 +73,13 @@ def run(
     seconds: float,
     say: Callable[[str], None],
     other_runtime: OtherRuntime | None = None,
+    variants: Sequence[str] | None = None,
 ) -> Result:
     """Measure each file in each way; one at a time, so that each has the GPU for itself.
 
     :param seconds: of each.
     :param other_runtime: runs the network alone, for comparison.
+    :param variants: keys of :data:`VARIANTS`; None: all.
     :raises UserError: without an NVIDIA GPU.
     """
     if not nvidia_gpu():
@@ -82,11 +87,11 @@ def run(
     rows: list[dict[str, Any]] = []
     for model in models:
         card = None
-        for name, options in VARIANTS.items():
+        for name in VARIANTS if variants is None else variants:
             say(f"{model.name}: {name}")
             row = {"model": model.name, "variant": name, "floor_ms": floor.milliseconds()}
             try:
-                card, times = measure(model, dict(options), seconds, with_host=name == BY_DEFAULT)
+                card, times = measure(model, dict(VARIANTS[name]), seconds, with_host=name == BY_DEFAULT)
             except EngineError as error:
                 times = {"refused": str(error)}
             rows.append(row | times)

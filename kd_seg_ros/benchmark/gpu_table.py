@@ -9,7 +9,7 @@ from kd_seg_ros.benchmark.machine import machine
 from kd_seg_ros.benchmark.result import table
 
 GOAL: Final = 1.5
-"""Of p99 / p50."""
+"""Largest ratio of the 99th percentile to the median."""
 _HEAD: Final = [
     "model",
     "run by",

@@ -1,11 +1,11 @@
 """Suite ``overload``: a camera slower and faster than the network, and how old the results become.
 
-The sustainable rate is what the node publishes with a camera that never lets it wait. Then the camera runs at
-0.5, 1, 2 and 4 times that, once with a node that takes whatever image is there and once with one that waits
-for a fresher one (``wait_for_fresher_image``). The goal for the latter: however fast the camera, no result
-is older than two frame times when it arrives. Without the wait the bound is a frame time and a camera period,
-to which the way to and from the node is added: two frame times and more, if the camera is hardly faster than
-the network.
+The sustainable rate is what the node publishes with a camera that never lets it wait. Then the camera runs
+at 0.5 to 4.3 times that, once with a node that takes whatever image is there and once with one that waits
+for a fresher one (``wait_for_fresher_image``). By construction a result is at most a frame time and a
+camera period old without the wait, and a frame time and half a period with it; the way to and from the node
+is added. The goal is the latter for 99 of 100 results, however fast the camera; the largest age is that of
+a single frame on which the machine was slow.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from kd_seg_ros.common.child_process import python_module
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.inference.engine import Engine
 
-FACTORS: Final = (0.5, 1.0, 2.0, 4.0)
+FACTORS: Final = (0.5, 1.0, 1.3, 2.3, 4.3)
+"""Camera rates, in sustainable rates. Above 1 no whole numbers: a network whose frames take equal times would
+meet every image at the same moment of its life, which says nothing of other cameras."""
 PROBE: Final = 1.5
 """Camera rate for measuring the sustainable one, in rates of the engine alone."""
 PROBE_S: Final = 1.0
@@ -35,8 +37,9 @@ WARM_UP: Final = 2
 """First results of each part that do not count: the node is still waking up."""
 PARTS: Final = ("decode_ms", "inference_ms", "publish_ms")
 """Parts of the time per frame that the node reports."""
-GOAL: Final = 2.0
-"""Largest age of a result that is allowed, in frame times."""
+GOAL: Final = 1.6
+"""Age of a result in frame times that 99 of 100 do not exceed: a frame, half a camera period (at most
+half a frame, if the camera is the faster), and a tenth for the way."""
 
 
 def run(
@@ -131,7 +134,7 @@ def _text(figures: dict[str, Any]) -> str:
     head = [
         f"camera, times {1e3 / frame_ms:.1f} Hz",
         *("sent, Hz", "sent", "lost before the node", "overwritten", "published"),
-        *("frame p50, ms", "age p50, ms", "p90", "p99", "max", "max, frame times"),
+        *("frame p50, ms", "age p50, ms", "p90", "p99", "max", "p99, frame times"),
     ]
     lines = []
     for row in figures["rows"]:
@@ -143,7 +146,7 @@ def _text(figures: dict[str, Any]) -> str:
                 *(str(row[name]) for name in ("sent", "lost", "overwritten", "published")),
                 f"{row['frame_ms']:.1f}",
                 *(f"{age[name]:.1f}" for name in ("p50", "p90", "p99", "largest")),
-                f"{age['largest'] / row['frame_ms']:.2f}",
+                f"{age['p99'] / row['frame_ms']:.2f}",
             ]
         )
     plain, fresh = _worst(figures["rows"], waits=False), _worst(figures["rows"], waits=True)
@@ -152,7 +155,7 @@ def _text(figures: dict[str, Any]) -> str:
             table(head, lines),
             f"{figures['model']}, camera {width}×{height}; {1e3 / frame_ms:.1f} Hz is the sustainable rate. "
             "A mask's age is that of its stamp on arrival in another process; *waits* is "
-            f"`wait_for_fresher_image`. Goal with it: every one under {GOAL:g} frame times of its row: "
+            f"`wait_for_fresher_image`. Goal with it: 99 of 100 under {GOAL:g} frame times of their row: "
             f"{'reached' if fresh < GOAL else 'missed'} ({fresh:.2f}; without it {plain:.2f}).",
             f"Measured on: {machine(rclpy.get_rmw_implementation_identifier(), figures['provider'])}.",
         ]
@@ -160,5 +163,5 @@ def _text(figures: dict[str, Any]) -> str:
 
 
 def _worst(rows: list[dict[str, Any]], waits: bool) -> float:
-    """Return the largest age in frame times of its row, over the rows with or without waiting."""
-    return max(row["age"]["largest"] / row["frame_ms"] for row in rows if row["waits"] is waits)
+    """Return the largest 99th percentile of a row's ages, in its frame times, with or without waiting."""
+    return max(row["age"]["p99"] / row["frame_ms"] for row in rows if row["waits"] is waits)

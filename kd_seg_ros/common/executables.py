@@ -8,6 +8,7 @@ line. ``setup.py`` names them; those of the offline half are in ``distill/__main
 from __future__ import annotations
 
 import importlib
+import signal
 
 from kd_seg_ros.common.command_line import end_cleanly, run_command
 from kd_seg_ros.common.node_command import MODULE
@@ -24,4 +25,9 @@ def play_bag() -> int:
 
 
 def _node() -> int:
-    return int(importlib.import_module(MODULE).main())
+    # The imports take seconds. A signal that ends them would leave a KeyboardInterrupt, so it waits.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    program = importlib.import_module(MODULE)
+    if signal.sigpending() & {signal.SIGINT, signal.SIGTERM}:
+        return 0  # told to end while still starting
+    return int(program.main())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from kd_seg_ros import __version__
-from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.suggest import did_you_mean, nearest
 
 RENAMED: Final[dict[str, tuple[str, ...]]] = {
@@ -58,6 +59,7 @@ class Parser(argparse.ArgumentParser):
         """
         settings.setdefault("formatter_class", HelpFormatter)
         super().__init__(prog, description=description, allow_abbrev=False, add_help=False, **settings)
+        self.register("type", Path, _path)  # for all options of type Path
         self._general = self.add_argument_group("general options")
         self._general.add_argument("-h", "--help", action="help", help="print this help and exit")
         self._general.add_argument(
@@ -144,6 +146,16 @@ class Parser(argparse.ArgumentParser):
             names = [str(choice) for choice in action.choices]
             advice = did_you_mean(str(value), names) or f"; choose from {', '.join(names)}"
             raise argparse.ArgumentError(action, f"there is no {value!r}{advice}")
+
+
+def _path(text: str) -> Path:
+    """Read a path; ``~`` is the home folder, which a shell does not replace after ``--out=``."""
+    if not text.startswith("~"):
+        return Path(text)
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:  # ~nobody/...
+        raise argparse.ArgumentTypeError(f"{text}: {first_line(error)}") from error
 
 
 def _split_ros_arguments(arguments: list[str]) -> tuple[list[str], list[str]]:

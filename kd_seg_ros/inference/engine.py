@@ -5,6 +5,7 @@ A file is compared with the contract when it is opened (:mod:`kd_seg_ros.inferen
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -224,6 +225,8 @@ class Engine:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> EngineError:
+        # The failed calls hold the session, whose memory must be free before it is opened again.
+        traceback.clear_frames(error.__traceback__)
         return EngineError(f"{self._path}: running the network failed: {first_line(error)}")
 
 

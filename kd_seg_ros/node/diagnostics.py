@@ -16,9 +16,9 @@ QUANTITIES: Final = ("decode_ms", "inference_ms", "publish_ms", "latency_ms", "i
 """Milliseconds that are recorded per frame: three parts of the work; from arrival to published; from the
 image's stamp to published."""
 EVENTS: Final = ("received", "overwritten", "rejected", "failed", "published", "paused")
-"""What can happen to a frame. ``overwritten``: a newer one came before it was taken; ``rejected``: it could
-not be decoded; ``failed``: the network failed on it; ``paused``: it came while the node was switched off, and
-is not counted as received."""
+"""What can happen to a frame. ``overwritten``: a newer one came before it was taken, or the node was
+deactivated; ``rejected``: it could not be decoded; ``failed``: the network failed on it; ``paused``: it came
+while the node was switched off, and is not counted as received."""
 
 STEADY: Final = 0.1
 """Largest change of a delay, as a part of it, that clocks which differ by a fixed time explain better than a

@@ -79,6 +79,9 @@ class LifecycleSegmentationNode(LifecycleNode):
         except UserError as error:
             self.get_logger().error(f"cannot be configured: {first_line(error)}")
             return TransitionCallbackReturn.FAILURE
+        except Exception as error:  # rclpy would hide it
+            self.get_logger().error(f"configuring failed: {type(error).__name__}: {first_line(error)}")
+            return TransitionCallbackReturn.ERROR
         self.get_logger().info(f"configured: {self.segmentation.description}")
         return super().on_configure(state)
 

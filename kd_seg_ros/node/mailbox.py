@@ -40,8 +40,10 @@ class Mailbox(Generic[T]):
                 )
             return None if self._closed else self._slot.pop()
 
-    def close(self) -> None:
-        """End every present and future :meth:`take`."""
+    def close(self) -> bool:
+        """End every present and future :meth:`take`; return True if an item was left that nobody takes."""
         with self._changed:
+            left = bool(self._slot) and not self._closed
             self._closed = True
             self._changed.notify_all()
+            return left

@@ -57,7 +57,7 @@ def refusal(parameters: Sequence[Parameter[Any]], configured: bool) -> str:
         if configured and not item.metadata["live"]:
             return f"{given.name!r} is read when the node is configured: clean it up first"
         if item.metadata["choices"] and given.value not in item.metadata["choices"]:
-            return f"parameter {given.name!r} must be {requirement(item)}, not {given.value!r}"
+            return f"parameter {given.name!r} must be {requirement(item)}, not {given.value!r:.60}"
     return ""
 
 
@@ -89,7 +89,7 @@ def _declare(node: Node, name: str, item: Field[Any], fixed: bool = True) -> Any
         value = node.declare_parameter(name, item.default, described).value
     except ParameterException as error:  # wrong type, or out of range
         value = node._parameter_overrides[name].value
-        raise UserError(f"parameter {name!r} must be {requirement(item)}, not {value!r}") from error
+        raise UserError(f"parameter {name!r} must be {requirement(item)}, not {value!r:.60}") from error
     if item.metadata["choices"] and value not in item.metadata["choices"]:
-        raise UserError(f"parameter {name!r} must be {requirement(item)}, not {value!r}")
+        raise UserError(f"parameter {name!r} must be {requirement(item)}, not {value!r:.60}")
     return value

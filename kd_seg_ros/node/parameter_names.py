@@ -71,7 +71,8 @@ def nearest_parameter(name: str, known: Sequence[str]) -> str:
         if _words(name) in (_words(short), _words(full)):
             return full
     spellings = {full: full for full in known} | shorts
-    like = nearest(name, spellings, alike=ALIKE)
+    close = [other for other in spellings if abs(len(other) - len(name)) <= max(1, len(name) // 3)]
+    like = nearest(name, close, alike=ALIKE)
     if like:
         return spellings[like[0]]
     for short, full in shorts.items():

@@ -6,6 +6,7 @@ import math
 import os
 import time
 from dataclasses import dataclass, field
+from typing import Final
 
 from rclpy.node import Node
 from rclpy.utilities import get_rmw_implementation_identifier
@@ -21,6 +22,9 @@ from kd_seg_ros.node.diagnostics_publisher import DiagnosticsPublisher, Report
 from kd_seg_ros.node.memory import resident_mb
 from kd_seg_ros.node.silence import SharedMemory, Surroundings, cause
 from kd_seg_ros.node.worker import SegmentationWorker
+
+RECEIVING_S: Final = 3.0
+"""Seconds after an image in which its stamp is still spoken of."""
 
 
 @dataclass
@@ -71,6 +75,7 @@ class Reporting:
         self._logger = node.get_logger()
         self._reported = worker.statistics.summary()
         self._lost = 0
+        self._rejected = 0
         self._silent = Complaint()
         self._rejecting = Complaint()
         self._paused = Complaint()
@@ -101,7 +106,7 @@ class Reporting:
         self._tell_of_pause(activity is Activity.PAUSED and waited)
         self._tell_of_idleness(activity is Activity.IDLE and waited)
         self._tell_of_clock(activity is Activity.RUNNING and waited)
-        self._tell_of_stamps()
+        self._tell_of_stamps(receiving=now - self._activities.last_image < RECEIVING_S)
         self._tell_of_namesakes()
 
     def _tell_of_silence(self, running: bool, seconds: float, patience: float) -> None:
@@ -115,6 +120,9 @@ class Reporting:
 
     def _tell_of_rejections(self) -> None:
         number, reason = self._worker.rejections
+        if number == self._rejected:
+            return  # nothing new, as from a camera that has stopped meanwhile
+        self._rejected = number
         if self._rejecting.due(reason if number > 1 else ""):
             self._logger.error(f"each of the last {number} images was rejected, the last because: {reason}")
 
@@ -142,7 +150,9 @@ class Reporting:
                 "use_sim_time to false; masks come all the same, ages of images do not"
             )
 
-    def _tell_of_stamps(self) -> None:
+    def _tell_of_stamps(self, receiving: bool) -> None:
+        if not receiving:
+            return  # what the last images said may no longer hold
         ahead, old = self._worker.stamps.ahead(self._simulated), self._worker.stamps.old(self._simulated)
         if self._ahead.due("ahead" if ahead else ""):
             self._logger.warning(ahead)

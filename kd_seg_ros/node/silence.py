@@ -125,8 +125,8 @@ def _on_the_way(seen: Surroundings) -> str:
     if memory.foreign_owners:
         users = ", ".join(map(str, memory.foreign_owners))
         return (
-            f"the shared memory of another user (uid {users}) cannot be used by this process: run camera and "
-            "node as the same user, or see 'containers and users' in docs/ros.md"
+            f"the shared memory of another user (uid {users}) cannot be used by this process: if the camera "
+            "runs as that user, run both as one, or see 'Containers and users' in docs/ros.md"
         )
     if memory.free is not None and memory.free < NEEDED:
         return (

@@ -91,7 +91,8 @@ class SegmentationWorker:
     def stop(self) -> None:
         """End after the frame under way."""
         self.recovery.stop()
-        self._mailbox.close()
+        if self._mailbox.close():
+            self.statistics.count("overwritten")
         if self._thread is not None:
             self._thread.join()
 

@@ -18,7 +18,7 @@ from kd_seg_ros.common.parser import RENAMED, Parser
 MODULES = {name: entry.module for name, entry in COMMANDS.items() if ":" not in entry.module}
 PRINT_A_TABLE = {
     *("experiments", "config", "evaluate", "calibrate", "compare", "models", "stats", "check-data"),
-    *("segment-bag", "score-node", "benchmark"),
+    *("segment-bag", "score-node", "benchmark", "fuzz"),
 }
 
 MEANINGS = {
@@ -49,6 +49,11 @@ MEANINGS = {
     "--overwrite": "replace an earlier result",
     "--resume": "continue an earlier run",
     "--workers": "number of processes",
+    "--seed": "number that all random choices follow from",
+    "--timeout": "seconds after which what has not ended counts as failed",
+    "--threads": "threads that compute on the CPU",
+    "--white-level": "value of 16-bit images that becomes white",
+    "--max-image-megapixels": "largest image that is decoded",
     "--storage": "file format of a bag",
     "--compressed": "JPEG images in a bag",
     "--metrics": "file for the scores where --out is something else",
@@ -153,7 +158,7 @@ def test_a_vehicle_without_torch_gets_the_help_of_its_commands() -> None:
         "import json, sys\n"
         "for name in json.loads(sys.argv[1]): sys.modules[name] = None\n"
         "from distill.__main__ import main\n"
-        "for name in ('segment-bag', 'make-bag', 'play-bag', 'score-node', 'benchmark'):\n"
+        "for name in ('segment-bag', 'make-bag', 'play-bag', 'score-node', 'benchmark', 'fuzz'):\n"
         "    try:\n        main([name, '--help'])\n"
         "    except SystemExit as end:\n        assert end.code == 0, name\n"
         "    else:\n        raise AssertionError(name)\n"
@@ -162,4 +167,4 @@ def test_a_vehicle_without_torch_gets_the_help_of_its_commands() -> None:
         [sys.executable, "-c", code, json.dumps(blocked)], capture_output=True, text=True, timeout=120
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("usage: kd_seg") == 5
+    assert done.stdout.count("usage: kd_seg") == 6

@@ -25,6 +25,7 @@ from kd_seg_ros.inference.contract import (
 )
 from kd_seg_ros.inference.gpu.fused_binding import FusedBinding
 from kd_seg_ros.inference.gpu.split_file import SplitFile
+from kd_seg_ros.inference.session import session_options
 
 IMAGE_TOLERANCE: Final = 0.01
 """Largest difference of a normalised value: float16 has steps of 0.004 at most, and where images of open size
@@ -33,7 +34,7 @@ MASK_SHARE: Final = 0.998
 """Part of the pixels that must have the same class: of random logits, two are sometimes equal to within
 rounding."""
 CONFIDENCE_TOLERANCE: Final = 1
-"""Of 255."""
+"""Largest difference of the confidence, of 255."""
 _LOGIT_SPREAD: Final = 4.0
 
 
@@ -65,8 +66,7 @@ def difference(binding: FusedBinding, split: SplitFile, card: ModelCard) -> str:
 
 def _run(model: bytes, feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
     """Run a part of the file on the CPU on those of the feeds that it takes."""
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
+    options = session_options()
     options.add_session_config_entry("session.force_spinning_stop", "1")
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     taken = {tensor.name for tensor in (*session.get_inputs(), *session.get_overridable_initializers())}

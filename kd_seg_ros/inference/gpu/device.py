@@ -59,7 +59,7 @@ class Device(Protocol):
     """ONNX Runtime's name of where the memory is: ``cuda`` or ``cpu``."""
 
     def activate(self) -> None:
-        """Make the calling thread use this device; at the begin of each frame, which any thread may run."""
+        """Make the calling thread use this device; called once per frame, which any thread may run."""
 
     def functions(self, macros: Mapping[str, int]) -> Mapping[str, Any]:
         """Return the handles of :data:`FUNCTIONS`, compiled with these macros."""

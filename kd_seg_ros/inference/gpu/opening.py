@@ -7,6 +7,7 @@ What is missing is said in one line of the log; then the file's own nodes do all
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -22,12 +23,13 @@ from kd_seg_ros.inference.gpu.parameters import NotFusedError
 from kd_seg_ros.inference.gpu.split_file import SplitFile
 from kd_seg_ros.inference.onnx_file import OnnxFile
 from kd_seg_ros.inference.providers import AUTO
-from kd_seg_ros.inference.session import open_session
+from kd_seg_ros.inference.session import open_session, session_options
 from kd_seg_ros.inference.settings import SessionSettings
 
 _log = logging.getLogger(__name__)
 
 PROVIDERS_WITH_KERNELS: Final = ("cuda", AUTO)
+"""Providers that the kernels can run next to, by the names that a user gives."""
 Check = Callable[[ort.InferenceSession], tuple[tuple[int, int], bool, ModelCard]]
 """Compares a file with the contract; returns its size, whether it takes others, and its card; raises
 EngineError."""
@@ -50,29 +52,35 @@ def open_fused(file: OnnxFile, settings: SessionSettings, check: Check) -> Fused
 
 
 def _open(file: OnnxFile, settings: SessionSettings, check: Check) -> FusedBinding:
-    """Open a file with kernels, and compare them with the file's nodes; raises NotFusedError."""
+    """Open a file with kernels; raises NotFusedError, or EngineError if the file is not one of ours."""
     device = CudaDevice(settings.staged)
     try:
         split = SplitFile.of_file(file.content)
         card = check(_describe(file))[2]
-        if card.padding_multiple < 1:
-            raise NotFusedError("its model card does not tell how images are padded: export the model again")
-        settings = replace(settings, provider="cuda", compute_stream=device.stream)
-        return _with_or_without_graph(file, split, card, settings, device)
-    except Exception as error:
+    except Exception:
         device.close()
+        raise
+    settings = replace(settings, provider="cuda", compute_stream=device.stream)
+    try:
+        return _checked(file, split, card, settings, device)
+    except Exception as error:
+        # What the failed calls still hold, such as a session in the device's stream, must go before that.
+        traceback.clear_frames(error.__traceback__)
+        device.close()
+        if isinstance(error, NotFusedError):
+            raise
         if isinstance(error, ProviderError):
             raise NotFusedError(error.reason) from error
-        if isinstance(error, (NotFusedError, EngineError)):
-            raise
         _log.warning("%s: the kernels for NVIDIA GPUs do not run: %s", file.path, first_line(error))
         raise NotFusedError("the kernels do not run") from error
 
 
-def _with_or_without_graph(
+def _checked(
     file: OnnxFile, split: SplitFile, card: ModelCard, settings: SessionSettings, device: CudaDevice
 ) -> FusedBinding:
-    """Bind the network, with a CUDA graph if that is asked for or possible, and try it."""
+    """Bind the network, with a CUDA graph if possible, and compare the kernels with the file's nodes."""
+    if card.padding_multiple < 1:
+        raise NotFusedError("its model card does not tell how images are padded: export the model again")
     network = replace(file, content=split.network)
     try:
         binding = _bind(network, card, settings, device)
@@ -83,6 +91,7 @@ def _with_or_without_graph(
         if settings.cuda_graph is not None or file.open_size:
             raise
         _log.info("%s: running without a CUDA graph: %s", file.path, first_line(error))
+        traceback.clear_frames(error.__traceback__)  # frees the device's memory
         binding = _bind(network, card, replace(settings, cuda_graph=False), device)
     if what := difference(binding, split, card):
         _log.warning("%s: the kernels for NVIDIA GPUs do not do what the file does: %s", file.path, what)
@@ -99,7 +108,7 @@ def _bind(network: OnnxFile, card: ModelCard, settings: SessionSettings, device:
 
 def _describe(file: OnnxFile) -> ort.InferenceSession:
     """Open a file on the CPU only to ask for its tensors, without making it fast."""
-    options = ort.SessionOptions()
+    options = session_options()
     options.log_severity_level = 4
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:

@@ -7,12 +7,13 @@ import pytest
 import scipy.special
 
 from distill.benchmarks import postprocess
+from kd_seg_ros.benchmark.host_route import image_maps
 from kd_seg_ros.common.errors import UserError
 
 
 def test_the_host_computes_argmax_and_softmax() -> None:
     logits = np.random.default_rng(0).normal(0, 3, (1, 5, 6, 7)).astype(np.float32)
-    mask, confidence, probability = postprocess.on_host(logits, (6, 7))
+    mask, confidence, probability = image_maps(logits, (6, 7))
     softmax = scipy.special.softmax(logits[0], axis=0)
     np.testing.assert_array_equal(mask, logits[0].argmax(0))
     np.testing.assert_allclose(probability, softmax.max(0), rtol=1e-5)

@@ -27,6 +27,7 @@ from tiny_model import write_tiny_model
 
 from distill.commands.segment_bag import main
 from kd_seg_ros.bags.resumable_bag import notes_of
+from kd_seg_ros.inference.engine import Engine, EngineError
 
 
 @pytest.fixture(scope="module")
@@ -239,3 +240,17 @@ def test_an_empty_folder_is_as_good_as_none(tmp_path: Path, model: Path) -> None
     (tmp_path / "out" / "metadata.yaml.tmp").write_text("of a process killed at once")
     assert run(write_drive(tmp_path / "bag", 2), model, tmp_path / "out") == 0
     assert len(read_bag(tmp_path / "out")[MASK]) == 2
+
+
+def test_a_run_of_the_network_that_a_signal_has_ended_counts_as_interrupted(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ended(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise EngineError("the run was ended")
+
+    write_drive(tmp_path / "drive", 2)
+    monkeypatch.setattr(Engine, "segment", ended)
+    options = ["--topic", CAMERA, "--out", str(tmp_path / "out"), "--model", str(model), "--provider", "cpu"]
+    assert main([str(tmp_path / "drive"), *options]) == 128 + signal.SIGTERM
+    assert "interrupted while the network was running" in capsys.readouterr().err

@@ -241,6 +241,7 @@ def test_one_of_several_outputs(tmp_path: Path) -> None:
         ),
         ({}, ("--multiple", "32"), "takes images of 40×60, not 40×60 padded to multiples of 32"),
         ({}, ("--multiple", "0"), "--multiple: "),
+        ({}, ("--multiple", "1000000"), "--multiple must be within 1…1024, not 1000000"),
         ({"outputs": ["mask", "edges"]}, (), "choose with --logits NAME"),
         ({}, ("--logits", "logits"), "has no such output"),
         ({}, ("--size", "41x60"), "takes images of 40×60, not 41×60"),

@@ -128,6 +128,24 @@ def test_probabilities_in_place_of_logits_are_recognised(tmp_path: Path) -> None
     torch.testing.assert_close(*maps, atol=1e-2, rtol=0)
 
 
+def test_probabilities_of_sigmoids_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "a.onnx", classes=6)
+    proto = onnx.load(tmp_path / "a.onnx")
+    name = proto.graph.output[0].name
+    for node in proto.graph.node:
+        node.output[:] = ["raw" if output == name else output for output in node.output]
+    proto.graph.node.append(onnx.helper.make_node("Sigmoid", ["raw"], [name]))
+    onnx.save(proto, tmp_path / "a.onnx")
+    with pytest.raises(UserError, match="without its sigmoid"):
+        load(tmp_path / "a.onnx")(torch.randn(1, 3, 32, 32))
+
+
+def test_a_head_of_one_channel_names_the_export_of_two(tmp_path: Path) -> None:
+    write(tmp_path / "a.onnx", classes=1)
+    with pytest.raises(UserError, match="head of a single class; export two channels instead"):
+        load(tmp_path / "a.onnx", class_names=["road"])
+
+
 def test_nineteen_unnamed_channels_are_cityscapes(tmp_path: Path) -> None:
     write(tmp_path / "a.onnx", classes=19)
     teacher = load(tmp_path / "a.onnx", class_names=None)

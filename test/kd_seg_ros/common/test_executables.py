@@ -68,6 +68,18 @@ def test_a_missing_package_is_one_line(name: str, package: str, words: list[str]
     assert "install" in line
 
 
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_a_node_told_to_end_while_it_is_loaded_ends_cleanly(number: str, tmp_path: Path) -> None:
+    program = f"import signal\nsignal.raise_signal(signal.{number})\ndef main(): return 7\n"
+    (tmp_path / "slow_program.py").write_text(program)
+    code = (
+        "import sys; from kd_seg_ros.common import executables as e\n"
+        f"sys.path.append({str(tmp_path)!r}); e.MODULE = 'slow_program'; sys.exit(e.segmentation_node())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_every_target_exists() -> None:
     for target in executables().values():
         module, _, function = target.partition(":")

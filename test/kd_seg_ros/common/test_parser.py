@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from kd_seg_ros import __version__
@@ -121,3 +123,16 @@ def test_help_states_defaults_and_ends_with_the_common_options(parser: Parser) -
     assert "factors (default: 1.0 1.5)" in text
     assert text.count("default") == 3
     assert text.rindex("--scales") < text.rindex("general options:") < text.rindex("--quiet")
+
+
+def test_the_home_folder_stands_for_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In options, groups of them and positionals; a shell replaces it only at the beginning of a word."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    parser = Parser("x", "")
+    parser.add_argument("bag", type=Path, nargs="+")
+    parser.add_argument_group("more").add_argument("--out", type=Path)
+    args = parser.read(["~/a", "./~", "b~", "--out=~/runs"])
+    assert args.bag == [tmp_path / "a", Path("~"), Path("b~")]
+    assert args.out == tmp_path / "runs"
+    with pytest.raises(UserError, match=r"^--out: ~nobody_of_this_name/x: "):
+        parser.read(["a", "--out", "~nobody_of_this_name/x"])

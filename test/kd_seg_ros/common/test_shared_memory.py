@@ -12,7 +12,13 @@ import pytest
 
 from kd_seg_ros.common import shared_memory
 from kd_seg_ros.common.child_process import ChildProcess
-from kd_seg_ros.common.shared_memory import FOLDER, largest_of_others, remove_leftovers
+from kd_seg_ros.common.shared_memory import (
+    FOLDER,
+    foreign_owners,
+    free_bytes,
+    largest_of_others,
+    remove_leftovers,
+)
 
 LONG_AGO = time.time() - 3600
 PARTICIPANT = """
@@ -67,6 +73,25 @@ def test_another_users_segment_is_left_alone(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     assert remove_leftovers(tmp_path).segments == 0
     assert dead.exists()
+
+
+def test_segments_that_another_user_keeps_to_himself_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segment(tmp_path, "fastdds_0123456789abcdef")
+    (tmp_path / "fastdds_port7411").touch()
+    assert foreign_owners(tmp_path) == [], "its own"
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert foreign_owners(tmp_path) == [], "shared with everybody"
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
+    assert foreign_owners(tmp_path) == [os.getuid()]
+
+
+def test_room_in_a_folder_and_in_none(tmp_path: Path) -> None:
+    free = free_bytes(tmp_path)
+    assert free is not None
+    assert free > 0
+    assert free_bytes(tmp_path / "nowhere") is None
 
 
 def segments_of(pid: int) -> list[Path]:

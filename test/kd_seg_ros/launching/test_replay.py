@@ -63,7 +63,7 @@ def test_images_that_are_not_there(raw: Path, compressed: Path) -> None:
 
 
 def test_a_bag_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match="not a readable rosbag2"):
+    with pytest.raises(UserError, match=r"no bag: neither metadata\.yaml nor a file"):
         check_camera(tmp_path, "/image", "")
     monkeypatch.setattr(replay, "has_ros2_bag", lambda: True)
     assert check_camera(tmp_path, "/image", "") == "", "ros2 bag play may know better"

@@ -93,6 +93,7 @@ def test_closing_ends_a_wait_for_the_next() -> None:
     taker = Thread(target=lambda: taken.append(mailbox.take(long)))
     taker.start()
     assert waiting.wait(10)
-    mailbox.close()
+    assert mailbox.close(), "an item is left"
+    assert not mailbox.close(), "it is told once"
     taker.join(10)
     assert taken == [None]

@@ -41,6 +41,8 @@ VEHICLE = [
     "log_dir",
     "ros_domain",
     "zzz",
+    "rate",
+    "height",
     "lidar.height",
     "a",
 ]

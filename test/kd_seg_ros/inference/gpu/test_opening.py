@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -35,18 +37,28 @@ class Gpu:
     def __init__(self) -> None:
         self.devices: list[HostDevice] = []
         self.settings: list[SessionSettings] = []
+        self.stream = 0
+        self.sessions: list[weakref.ref[ort.InferenceSession]] = []
         self.fault: Callable[[SessionSettings], None] = lambda _: None
         """Called for each session; raises what is to go wrong."""
 
     def device(self, staged: bool) -> HostDevice:
         del staged
         self.devices.append(HostDevice())
+        self.devices[-1].stream = self.stream
         return self.devices[-1]
+
+    def running(self) -> list[ort.InferenceSession]:
+        """Return the sessions that are still there."""
+        sessions = [reference() for reference in self.sessions]
+        return list(filter(None, sessions))
 
     def session(self, file: OnnxFile, settings: SessionSettings, _check: Any) -> ort.InferenceSession:
         self.settings.append(settings)
         self.fault(settings)
-        return ort.InferenceSession(file.content, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(file.content, providers=["CPUExecutionProvider"])
+        self.sessions.append(weakref.ref(session))
+        return session
 
 
 @pytest.fixture
@@ -147,9 +159,9 @@ def test_a_run_that_fails_is_the_engines_error(gpu: Gpu, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("kind", "graph"), [(KIND, True), (DYNAMIC, None)])
 def test_the_network_runs_in_the_devices_stream_and_is_recorded_if_its_size_is_fixed(
-    gpu: Gpu, kind: Kind, graph: bool | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gpu: Gpu, kind: Kind, graph: bool | None, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(HostDevice, "stream", 4711)
+    gpu.stream = 4711
     path = write_model(tmp_path / "model.onnx", kind)
     engine = Engine(path, "cuda", cuda_graph=graph)
     assert engine.kernels
@@ -235,6 +247,54 @@ def test_kernels_that_do_not_run_cost_the_speed_only(
     path = write_model(tmp_path / "model.onnx", KIND)
     assert fallback_line(path, caplog).endswith("the kernels do not run")
     assert "do not run: launch failed" in caplog.text
+
+
+def test_a_network_that_does_not_open_alone_is_run_as_a_whole(
+    gpu: Gpu, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuses_the_part(settings: SessionSettings) -> None:
+        if settings.compute_stream:
+            raise EngineError("not a readable ONNX file")
+
+    gpu.fault = refuses_the_part
+    gpu.stream = 4711
+    path = write_model(tmp_path / "model.onnx", KIND)
+    assert fallback_line(path, caplog).endswith("the kernels do not run")
+    assert "do not run: not a readable ONNX file" in caplog.text
+
+
+def test_sessions_go_before_the_stream_that_they_run_in(
+    gpu: Gpu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those of attempts that failed, which an exception's traceback would hold."""
+    alive: list[int] = []
+    close = HostDevice.close
+
+    def closed(device: HostDevice) -> None:
+        gc.collect()
+        alive.append(len(gpu.running()))
+        close(device)
+
+    monkeypatch.setattr(HostDevice, "close", closed)
+    monkeypatch.setattr(opening, "difference", lambda *_: "everything is wrong")
+    Engine(write_model(tmp_path / "model.onnx", KIND), "cuda")
+    assert alive == [0]
+
+
+def test_a_failed_run_does_not_keep_the_session_while_it_is_opened_again(gpu: Gpu, tmp_path: Path) -> None:
+    engine = Engine(write_model(tmp_path / "model.onnx", KIND), "cuda")
+
+    def fails(_session: ort.InferenceSession, *_: object) -> None:
+        raise RuntimeError("the GPU is lost")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ort.InferenceSession, "run_with_iobinding", fails)
+        with pytest.raises(EngineError) as caught:
+            engine.segment(image_of(KIND.size))
+    before = gpu.sessions[0]
+    engine.reopen()
+    assert before() is None
+    assert "the GPU is lost" in str(caught.value)
 
 
 def test_a_provider_that_does_not_start_is_said_once(
