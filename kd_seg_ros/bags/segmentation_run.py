@@ -99,8 +99,8 @@ def segment_bag(
             )
         except UserError as error:
             done = out.notes["frames"]
-            written = f" (frames 1 to {done} of {total} are in {settings.out})" if done else ""
-            raise UserError(f"{error}{written}") from error
+            kept = f" (frames 1 to {done} of {total} are in {settings.out})" if done else ""
+            raise UserError(f"{error}{kept}") from error
         finally:
             progress.close()
             if table:

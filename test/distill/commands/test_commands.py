@@ -210,8 +210,11 @@ def test_file_is_half_precision_in_an_old_opset_and_names_no_path(exported: Path
     proto = onnx.load(exported)
     assert [(o.domain, o.version) for o in proto.opset_import] == [("", 18)]
     weights = [w for w in proto.graph.initializer if len(w.dims) == 4 and w.dims[0] > 1]
-    assert weights
-    assert {w.data_type for w in weights} == {onnx.TensorProto.FLOAT16}
+    kept = Engine(exported, "cpu").card.single_precision  # layers that half precision cannot hold
+    single = [w.name for w in weights if w.data_type != onnx.TensorProto.FLOAT16]
+    assert len(single) < len(weights) / 2
+    assert {w.data_type for w in weights if w.name not in single} == {onnx.TensorProto.FLOAT16}
+    assert all(any(layer in name for layer in kept) for name in single)
     assert b"site-packages" not in exported.read_bytes()
     assert b".py" not in exported.read_bytes()
 
