@@ -115,7 +115,7 @@ def describe_data(document: dict[str, Any] | None, data: DataConfig) -> str:
 
 
 def limitations(document: dict[str, Any] | None, data: DataConfig) -> str:
-    """Say what the network must not be used for: the configuration's words, then what was found in the data."""
+    """Say what the network must not be used for: the configuration's words, and what the data showed."""
     stated = data.limitations.strip()
     parts = [f'Stated: "{stated}"'] if stated else ["None were stated."]
     if document is None:
