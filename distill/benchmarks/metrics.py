@@ -91,7 +91,7 @@ def one_pass(probabilities: Tensor, labels: Tensor) -> tuple[Any, ...]:
     """Return confusion matrix, ECE and AUPRC per class; after them class-wise ECE, Brier score and NLL."""
     scores = Accumulator(NUM_CLASSES, ignore=IGNORE_ID)
     scores.update(probabilities, labels)
-    same = scores.confusion[:, :-1], scores.bins().ece(), scores.auprc().per_class
+    same = scores.confusion[:, :-1], scores.bins().ece_torchmetrics(), scores.auprc().per_class
     return *same, scores.classwise_ece(), scores.brier(), scores.nll()
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from distill.calibration.halves import split
+from distill.calibration.kept import why_not
 from distill.calibration.methods import METHODS, fit_all, rare_classes
 from distill.calibration.passes import Confusion, count_masks, draw_pixels, score_all
 from distill.checkpoints.stored_calibration import SCHEMA_VERSION, UNCALIBRATED
@@ -25,6 +26,7 @@ from distill.datasets.frame import Frame
 from distill.evaluation.image_scores import ImageScores
 from distill.evaluation.metrics_json import FULL
 from distill.metrics import mean_iou
+from distill.metrics.calibration import closed_last_bin
 from distill.models.logit_calibration import NONE, LogitCalibration
 from distill.models.network import SegmentationNetwork
 from kd_seg_ros.inference.drift import bin_accuracy, expected_accuracy
@@ -39,7 +41,11 @@ class CalibrationResult:
     """The calibration by one method, and the scores of all methods on the images that none was fitted on."""
 
     method: Method
+    """The method that was asked for."""
     calibration: LogitCalibration
+    """What the method found; it is stored only if it is :attr:`kept`."""
+    faults: Mapping[Method, str]
+    """Why each method must not be kept, see :func:`~distill.calibration.kept.why_not`; empty if it may be."""
     scores: Mapping[str, Scores]
     """The scores by method; :data:`~distill.checkpoints.stored_calibration.UNCALIBRATED` comes first."""
     fitted_images: int
@@ -48,11 +54,16 @@ class CalibrationResult:
     held_out: bool
     """False if a single image was given, so that the methods are scored on the image they were fitted on."""
     miou: Mapping[str, float | None]
-    """The mIoU of the calibrated network by condition, over all images."""
+    """The mIoU of the network by condition, over all images, calibrated if the calibration is kept."""
     expected_accuracy: Mapping[str, tuple[float, float]]
     """The range that the vehicle's drift diagnosis takes for normal, by condition."""
     rare: Mapping[Method, Sequence[str]]
     """The classes with too few pixels for separate parameters, by method."""
+
+    @property
+    def kept(self) -> bool:
+        """False if the network stays as it is, because the calibration would make it worse."""
+        return not self.faults[self.method]
 
     def document(self, checkpoint_sha256: str, dataset: str, split: str) -> dict[str, Any]:
         """Return the content of the calibration file, described in docs/model_file.md.
@@ -62,8 +73,9 @@ class CalibrationResult:
         return {
             "schema_version": SCHEMA_VERSION,
             "checkpoint_sha256": checkpoint_sha256,
-            "method": self.method,
-            "parameters": self.calibration.parameters(),
+            "method": self.method if self.kept else UNCALIBRATED,
+            "parameters": self.calibration.parameters() if self.kept else {},
+            "not_kept": {method: fault for method, fault in self.faults.items() if fault},
             "data": {"dataset": dataset, "split": split},
             "fitted_on": {"images": self.fitted_images, "pixels": self.fitted_pixels},
             "reported_on": {"images": self.reported_images},
@@ -107,21 +119,27 @@ def calibrate(
     evaluations = score_all(model, reported, {UNCALIBRATED: NONE, **fitted}, names, progress)
     scores = {name: evaluation.summary() for name, evaluation in evaluations.items()}
 
-    # 4. The mIoU of all images: that of the first half is known already if the mask is the uncalibrated one.
+    # 4. Keep the calibration only if it makes nothing worse.
+    full = {name: of_method[FULL] for name, of_method in scores.items()}
+    faults = {name: why_not(found, full[UNCALIBRATED], full[name]) for name, found in fitted.items()}
+    stored = UNCALIBRATED if faults[method] else method
+
+    # 5. The mIoU of all images: that of the first half is known already if the mask is the uncalibrated one.
     confusion = drawn.confusion
-    if not METHODS[method].keeps_mask:
+    if stored != UNCALIBRATED and not METHODS[method].keeps_mask:
         confusion = count_masks(deployed(network, config, calibration), half, len(names), progress)
 
     return CalibrationResult(
         method=method,
         calibration=calibration,
+        faults=faults,
         scores=scores,
         fitted_images=len(half),
         fitted_pixels=len(drawn.labels),
         reported_images=len(reported),
         held_out=bool(others),
-        miou=pooled_miou(confusion, scores[method] if others else {}),
-        expected_accuracy=seen_ranges(evaluations[method].images(), scores[method]),
+        miou=pooled_miou(confusion, scores[stored] if others else {}),
+        expected_accuracy=seen_ranges(evaluations[stored].images(), scores[stored]),
         rare={name: rare_classes(name, drawn.logits, drawn.labels, names) for name in METHODS},
     )
 
@@ -146,7 +164,7 @@ def seen_ranges(images: ImageScores, scores: Scores) -> dict[str, tuple[float, f
     all conditions; so does this.
     """
     # The images' tables have a separate cell for confidence of exactly 1; the reliability table has not.
-    counts = np.concatenate([images.count[:, :-2], images.count[:, -2:].sum(axis=1, keepdims=True)], axis=1)
+    counts = closed_last_bin(images.count)
     values = expected_accuracy(counts, bin_accuracy(scores[FULL]["reliability"]))
     labelled = ~np.isnan(values)
     ranges = {}

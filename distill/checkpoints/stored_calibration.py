@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from distill.models.logit_calibration import LogitCalibration
+from distill.metrics.calibration import ece_of_bars
+from distill.models.logit_calibration import NONE, LogitCalibration
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import sha256
 
@@ -48,7 +49,8 @@ def read_calibration_document(checkpoint: Path) -> dict[str, Any] | None:
         document["miou"].keys(), document["expected_accuracy"].keys()
         for name in (UNCALIBRATED, document["method"]):
             for scores in document["scores"][name].values():
-                scores["ece"], scores["reliability"]
+                # Files of before the last bin was closed hold another ECE; the bars are the same.
+                scores["ece"] = ece_of_bars(scores["reliability"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is damaged: {_AGAIN}") from error
     except OSError as error:
@@ -62,8 +64,11 @@ def calibration_of(document: dict[str, Any]) -> LogitCalibration:
     """Return the calibration that a document describes.
 
     :param document: the content of a calibration file.
+    :return: :data:`~distill.models.logit_calibration.NONE` if no method was good enough to be kept.
     :raises ValueError, KeyError, TypeError: if it describes none.
     """
+    if document["method"] == UNCALIBRATED and not document["parameters"]:
+        return NONE
     return LogitCalibration.parse(document["method"], document["parameters"])
 
 

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         choices=tuple(PARAMETERS),
         default="temperature",
-        help="method to store for export; all are compared",
+        help="method to store for export, unless it makes the held-out NLL or ECE worse; all are compared",
     )
     parser.add_argument(
         "--pixels",
@@ -46,16 +46,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fit, compare, and write calibration and reliability diagrams next to the checkpoint."""
+    """Fit, compare, and write calibration and reliability diagrams next to the checkpoint.
+
+    If they cannot be written, the comparison is printed all the same before the error is raised.
+    """
     from distill.calibration.calibrate import calibrate
     from distill.checkpoints.stored_calibration import UNCALIBRATED, calibration_path
     from distill.checkpoints.student import load_student
-    from distill.common.files import write_json
+    from distill.common.files import check_destination, write_json
     from distill.data.evaluation_images import choose_frames
     from distill.evaluation.reliability_diagram import write_diagrams
 
     require_kind(args.model, "checkpoint")
     network, config = load_student(args.model)
+    path, picture = calibration_path(args.model), args.model.with_suffix(".reliability.png")
+    for file in (path, picture):
+        check_destination(file)
     frames = choose_frames(args, config.data, config.data.class_names)
     if len(frames) == 1:
         LOGGER.warning("a single image: the scores below are not held out, it was calibrated on")
@@ -64,27 +70,47 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise UserError(f"{args.model} cannot be calibrated: {error}") from error
 
-    path, picture = calibration_path(args.model), args.model.with_suffix(".reliability.png")
     dataset, split = args.dataset or config.data.summary, args.split or "val"
     document = result.document(sha256(args.model), dataset, split)
-    write_json(path, document)
-    held_out = " held out" if result.held_out else ""
-    title = f"{config.name}: {result.method}, {result.reported_images} images{held_out}"
-    write_diagrams(picture, result.scores[UNCALIBRATED], result.scores[result.method], title)
-
-    value = f" {result.calibration.temperature:.4f}" if result.method == "temperature" else ""
-    LOGGER.info("reliability diagrams before and after: %s", picture)
-    LOGGER.info("%s%s written to %s; `kd_seg export` reads it from there", result.method, value, path)
+    method = result.method if result.kept else f"{result.method} (not kept)"
+    title = f"{config.name}: {method}, {result.reported_images} images{' held out' * result.held_out}"
+    failure = None
+    try:
+        write_json(path, document)
+        write_diagrams(picture, result.scores[UNCALIBRATED], result.scores[result.method], title)
+        LOGGER.info("reliability diagrams before and after: %s", picture)
+        _log_stored(result, path)
+    except UserError as error:  # a disk that is full by now: the scores are printed all the same
+        failure = error
     if args.json:
         print_json(document)
-        return 0
-    print(
-        f"fitted on {result.fitted_images} images, {result.fitted_pixels} pixels; "
-        f"measured on {result.reported_images} images"
-    )
-    print_comparison(result.scores)
-    print_rare_classes(result, len(config.data.class_names))
+    else:
+        print(
+            f"fitted on {result.fitted_images} images, {result.fitted_pixels} pixels; "
+            f"measured on {result.reported_images} images"
+        )
+        print_comparison(result.scores)
+        print_rare_classes(result, len(config.data.class_names))
+    if failure is not None:
+        raise failure
     return 0
+
+
+def _log_stored(result: CalibrationResult, path: Path) -> None:
+    """Say what was stored: the method with its temperature, or why it was not kept and which would be."""
+    value = f" {result.calibration.temperature:.4f}" if result.method == "temperature" else ""
+    if result.kept:
+        LOGGER.info("%s%s written to %s; `kd_seg export` reads it from there", result.method, value, path)
+        return
+    better = [name for name, fault in result.faults.items() if not fault]
+    advice = f"; --method {' or '.join(better)} makes neither NLL nor ECE worse" if better else ""
+    LOGGER.warning(
+        "%s%s is not kept, because it %s: the network stays uncalibrated%s",
+        result.method,
+        value,
+        result.faults[result.method],
+        advice,
+    )
 
 
 def print_comparison(scores: Mapping[str, Scores]) -> None:

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if args.plot and args.plot.suffix.lower() != ".png":
         raise UserError(f"--plot {args.plot}: must end in .png")
     listing = open_chosen(args)
-    statistics = measure(listing.complete(), listing.class_names, args.workers)
+    statistics = measure(listing.complete(args.skip_unlabelled), listing.class_names, args.workers)
     if args.plot and not statistics.labelled_pixels:
         raise UserError(f"--plot: {title_of(args)} has no labelled pixels to draw a distribution of")
     if args.json:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from distill.common.yaml_file import read_yaml
 from distill.config.section import Count, Fraction, Positive, Rgb, Section, one_of
+from distill.datasets.acdc import ACDC_CONDITIONS
 from distill.datasets.class_map import ClassMap, parse_class_map
 from distill.datasets.registry import DATA_SETS, check_options
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.conditions import CONDITIONS
 from kd_seg_ros.common.errors import UserError
+
+MAX_WORKERS: Final = 256
+"""Most processes that may load images: more only compete for the processors and the memory."""
 
 
 class SourceConfig(Section):
@@ -23,8 +27,8 @@ class SourceConfig(Section):
     """Kind of data set."""
     root: str
     """Folder of the data set."""
-    conditions: tuple[Annotated[str, one_of("weather", CONDITIONS)], ...] = CONDITIONS
-    """For ``acdc`` only: the weathers to use."""
+    conditions: tuple[Annotated[str, one_of("weather", ACDC_CONDITIONS)], ...] = CONDITIONS
+    """For ``acdc`` only: the weathers to use; ``normal`` stands for the clear-weather references."""
     images: str = "{split}/images"
     """For ``folder`` only: the image folder, relative to ``root``; ``{split}`` stands for train or val."""
     labels: str | None = "{split}/labels"
@@ -32,6 +36,8 @@ class SourceConfig(Section):
     classes: dict[str, Any] | None = None
     """For ``folder`` with labels only: the class map, or the path of its YAML file (see
     distill/datasets/class_map.py)."""
+    unlabelled: Literal["refuse", "skip"] = "refuse"
+    """What to do where images have no labels: refuse the data set, or skip (and count) those images."""
     mean: Rgb
     """Mean of R, G and B, 0…1, that its images are normalised by (default: that of the data set)."""
     std: Rgb
@@ -57,6 +63,26 @@ class SourceConfig(Section):
                 raise ValueError(str(error)) from error
             values = {**values, "classes": content}
         return values
+
+    @field_validator("mean", "std")
+    @classmethod
+    def _check_colours(cls, value: Rgb, info: ValidationInfo) -> Rgb:
+        """Refuse statistics of colours in 0…255, and standard deviations that cannot be divided by."""
+        if max(value) > 1:
+            raise ValueError("it is of colours in 0…1: divide that of colours in 0…255 by 255")
+        if min(value) < -1:
+            raise ValueError("each value must be -1 or more")
+        if info.field_name == "std" and min(value) <= 0:
+            raise ValueError("each value must be above 0")
+        return value
+
+    @field_validator("conditions")
+    @classmethod
+    def _check_conditions(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse no weather, and one given twice, whose images would be trained on twice."""
+        if not value or len(set(value)) < len(value):
+            raise ValueError("give each weather once, and at least one")
+        return value
 
     @model_validator(mode="after")
     def _check_source(self) -> SourceConfig:
@@ -130,7 +156,7 @@ class DataConfig(SourceConfig):
     """Mirror images left to right with probability ½."""
     jitter: Fraction = 0.2
     """Strength of the photometric jitter, 0 (none) to 1."""
-    workers: Annotated[int, Field(ge=0)] = 4
+    workers: Annotated[int, Field(ge=0, le=MAX_WORKERS)] = 4
     """Processes that load and augment images, for each training process; 0: the training process does it."""
 
     @model_validator(mode="after")

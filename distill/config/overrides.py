@@ -6,8 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import Any, Final, Literal, get_args, get_origin
 
-import yaml
-
+from distill.common.yaml_file import parse_yaml
 from distill.config.keys import UnknownKeyError, alternatives, is_optional, section_in, type_of
 from kd_seg_ros.common.errors import UserError
 
@@ -115,6 +114,6 @@ def _parse_scalar(text: str, kinds: list[Any]) -> Any:
 
 def _parse_yaml(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{text!r} is not YAML") from error
+        return parse_yaml(text, repr(text))[0]
+    except UserError as error:
+        raise ValueError(str(error)) from error

@@ -26,7 +26,7 @@ FEW: Final = 5
 class Section(BaseModel):
     """Base of the sections. The docstring of a field is its description, in the documentation too."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,10 @@ def choose_frames(
     :raises UserError: for images that are missing, that have no labels, or labels of other classes.
     """
     listing = _own_data(args, own) if args.dataset is None else _named_data(args)
-    frames = listing.complete()[: args.limit]
+    skip = args.skip_unlabelled
+    if args.dataset is None and own is not None:
+        skip = skip or own.unlabelled == "skip"
+    frames = listing.complete(skip)[: args.limit]
     if labelled and frames[0].labels is None:
         raise UserError(f"{frames[0].image.parent} has no labels to compare with")
     if frames[0].labels and tuple(listing.class_names) != tuple(class_names):

@@ -8,6 +8,7 @@ from typing import TypeVar
 from distill.config.data import DataConfig, SourceConfig
 from distill.data.mixture import MixtureSampler, Part
 from distill.data.sampler import EpochSampler
+from distill.datasets.frame import Frame
 from distill.datasets.listing import Listing
 from distill.datasets.registry import DATA_SETS
 
@@ -24,6 +25,14 @@ def open_source(source: SourceConfig, split: str) -> Listing:
     return DATA_SETS[source.dataset].lister(root, split, **source.options)
 
 
+def frames_of(source: SourceConfig, split: str) -> list[Frame]:
+    """List the frames of one split of a data set; those whose labels are missing only if none may be skipped.
+
+    :raises UserError: naming the folder or file that is missing.
+    """
+    return open_source(source, split).complete(skip_unlabelled=source.unlabelled == "skip")
+
+
 def relocated(source: AnySource, root: str | Path | None) -> AnySource:
     """Return the same data set with another root folder; with None, unchanged."""
     return source if root is None else source.model_copy(update={"root": str(root)})
@@ -33,7 +42,7 @@ def training_parts(data: DataConfig) -> list[Part]:
     """List the training frames of every data set, each with its weight, mean and std; raises UserError."""
     parts = []
     for source in data.sources:
-        frames = open_source(source, "train").complete()
+        frames = frames_of(source, "train")
         parts.append(Part(source.root, frames, source.weight, source.mean, source.std))
     return parts
 

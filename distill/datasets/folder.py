@@ -8,9 +8,10 @@ name of the label file may have a suffix before it: CamVid has ``0001TP_006690.p
 from pathlib import Path
 from typing import Final
 
-from distill.datasets.class_map import ClassMap, label_map, read_class_map
+from distill.datasets.class_map import ClassMap, read_class_map
+from distill.datasets.files import find_files, same_name
 from distill.datasets.frame import Frame, Rgb
-from distill.datasets.listing import Listing
+from distill.datasets.listing import Listing, Oddities, joined_oddities, oddities_of
 from kd_seg_ros.common.errors import UserError
 
 IMAGENET_MEAN: Final[Rgb] = (0.485, 0.456, 0.406)
@@ -57,22 +58,27 @@ def list_folder(images: Path, labels: Path, classes: ClassMap) -> Listing:
     :param classes: the classes, and which of them each value or colour in the label files is.
     :raises UserError: naming the folder or class that is missing.
     """
-    table = label_map(classes.names, classes.class_names)
+    table = classes.label_map()
     count = len(classes.class_names)
-    image_files, label_files = _by_stem(images, "image"), _by_stem(labels, "label")
+    image_files, image_oddities = _by_stem(images, "image")
+    label_files, label_oddities = _by_stem(labels, "label")
     frames, missing = [], []
     for stem, path in image_files.items():
-        label_stem = stem + classes.label_suffix
+        label_stem = stem + same_name(classes.label_suffix)
         label_file = label_files.pop(label_stem, None)
         if label_file is None:
             missing.append((path, labels.expanduser() / f"{label_stem}.png"))
+        elif label_file == path:
+            raise UserError(f"{path} is an image and its labels at once: give two folders, or a label_suffix")
         frames.append(Frame(path, label_file, CONDITION, table, count))
-    return Listing(frames, missing, list(label_files.values()), classes.class_names)
+    oddities = joined_oddities([image_oddities, label_oddities])
+    return Listing(frames, missing, list(label_files.values()), classes.class_names, oddities)
 
 
 def list_images(folder: Path) -> Listing:
     """List the images of a folder and its subfolders by path, without labels; raises UserError for none."""
-    return Listing([Frame(path, None, CONDITION) for path in _by_stem(folder, "image").values()])
+    files, oddities = _by_stem(folder, "image")
+    return Listing([Frame(path, None, CONDITION) for path in files.values()], oddities=oddities)
 
 
 def _in_root(root: Path | None, path: str | Path, split: str | None) -> Path:
@@ -81,20 +87,22 @@ def _in_root(root: Path | None, path: str | Path, split: str | None) -> Path:
     return (root or Path()) / text
 
 
-def _by_stem(folder: Path, kind: str) -> dict[str, Path]:
+def _by_stem(folder: Path, kind: str) -> tuple[dict[str, Path], Oddities]:
     """Return all image files below a folder by their path in it without extension, sorted by path."""
     folder = folder.expanduser()
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"
         raise UserError(f"{kind} folder {folder} {problem}")
-    found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in EXTENSIONS:
-            continue
-        stem = path.relative_to(folder).with_suffix("").as_posix()
-        if stem in found:
-            raise UserError(f"{found[stem]} and {path} differ in their extension alone: remove one")
-        found[stem] = path
-    if not found:
-        raise UserError(f"{kind} folder {folder} has no images ({', '.join(EXTENSIONS)})")
-    return found
+    found = find_files(folder, EXTENSIONS)
+    stems: dict[str, Path] = {}
+    for path in found.files:
+        stem = same_name(path.relative_to(folder).with_suffix("").as_posix())
+        if stem in stems:
+            alike = stems[stem].with_suffix("").name == path.with_suffix("").name
+            what = "extension" if alike else "Unicode form"
+            raise UserError(f"{stems[stem]} and {path} differ in their {what} alone: remove one")
+        stems[stem] = path
+    if not stems:
+        hidden = f"; {len(found.hidden)} hidden ones are left out" if found.hidden else ""
+        raise UserError(f"{kind} folder {folder} has no images ({', '.join(EXTENSIONS)}){hidden}")
+    return stems, oddities_of(found)

@@ -10,12 +10,12 @@ Label files hold trainIds, or other values or colours that a table (:data:`Label
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
 
+from distill.datasets.image_file import read_header, read_image, read_label_colours, read_label_indices
 from kd_seg_ros.common.classes import IGNORE_ID, NUM_CLASSES
 from kd_seg_ros.common.errors import UserError
 
@@ -26,8 +26,15 @@ Colours: TypeAlias = Mapping[tuple[int, int, int], int]
 LabelMap: TypeAlias = bytes | Colours
 """256 trainIds indexed by the values in the label file, or the trainIds of colours."""
 
+LabelValues: TypeAlias = npt.NDArray[np.integer[Any]]
+"""What a label file holds: values [H, W] of 8 or 16 bits, or colours [H, W, 3]."""
+
 UNKNOWN_ID: Final[int] = 254
 """What a :data:`LabelMap` gives for a value or colour that must not occur; never a trainId."""
+OTHER_COLOURS: Final = (-1, -1, -1)
+"""Key of :data:`Colours` under which the trainId of all other colours stands; absent: they must not occur."""
+MAX_VALUE: Final[int] = 255
+"""Largest value that a class map can name."""
 
 
 @dataclass(frozen=True)
@@ -81,35 +88,20 @@ def read_sample(frame: Frame) -> Sample:
     return Sample(image, labels, frame.condition, frame.image, frame.mean, frame.std)
 
 
-def read_image(path: Path) -> npt.NDArray[np.uint8]:
-    """Read an 8-bit image as uint8 [H, W, 3] RGB; raises UserError if it cannot be decoded."""
-    with _decoded(path) as image:
-        if image.mode not in ("RGB", "RGBA", "L", "P"):
-            raise UserError(f"{path} is an image of mode {image.mode}; give 8-bit RGB or grey")
-        return np.array(image.convert("RGB"))
+def read_label_values(frame: Frame) -> LabelValues:
+    """Read the values of a frame's label file exactly as they are stored, before they become trainIds.
 
-
-def read_label_values(frame: Frame) -> npt.NDArray[np.uint8]:
-    """Read the values of a frame's label file, before they become trainIds.
-
-    :return: uint8 [H, W], or RGB [H, W, 3] where the frame's ``label_map`` is one of colours.
-    :raises UserError: naming the file that cannot be decoded or is of another kind.
+    :return: uint8 or uint16 [H, W], or RGB [H, W, 3] where the frame's ``label_map`` is one of colours.
+    :raises UserError: naming the file that cannot be decoded, is of another kind, or of a format that does
+        not keep values.
     """
-    path = frame.labels
-    assert path is not None
-    with _decoded(path) as image:
-        if frame.label_map is None or isinstance(frame.label_map, bytes):
-            if image.mode not in ("L", "P"):
-                raise UserError(
-                    f"{path} is no label map but an image of mode {image.mode}: give 8-bit trainIds"
-                )
-            return np.array(image)
-        if image.mode not in ("RGB", "RGBA", "P"):
-            raise UserError(f"{path} is an image of mode {image.mode}: its class map needs RGB colours")
-        return np.array(image.convert("RGB"))
+    assert frame.labels is not None
+    if frame.label_map is None or isinstance(frame.label_map, bytes):
+        return read_label_indices(frame.labels)
+    return read_label_colours(frame.labels)
 
 
-def to_train_ids(values: npt.NDArray[np.uint8], frame: Frame) -> npt.NDArray[np.uint8]:
+def to_train_ids(values: LabelValues, frame: Frame) -> npt.NDArray[np.uint8]:
     """Turn the values of a frame's label file into trainIds.
 
     :param values: what :func:`read_label_values` returned.
@@ -120,7 +112,9 @@ def to_train_ids(values: npt.NDArray[np.uint8], frame: Frame) -> npt.NDArray[np.
     if label_map is None:
         labels = values
     elif isinstance(label_map, bytes):
-        labels = np.frombuffer(label_map, np.uint8)[values]
+        # A class map speaks of 8 bits: what is above them is unknown.
+        table = np.frombuffer(label_map, np.uint8)
+        labels = np.where(values > MAX_VALUE, np.uint8(UNKNOWN_ID), table[values & MAX_VALUE])
     else:
         labels = _by_colour(values, label_map)
     wrong = (labels >= frame.num_classes) & (labels != IGNORE_ID)
@@ -135,23 +129,31 @@ def to_train_ids(values: npt.NDArray[np.uint8], frame: Frame) -> npt.NDArray[np.
             f"0…{frame.num_classes - 1} or {IGNORE_ID} (ignored)"
             + ("" if label_map is None else ", or values that the data set's class map knows")
         )
-    return labels
+    return labels.astype(np.uint8, copy=False)
 
 
-def check_sizes(image: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8], frame: Frame) -> None:
+def check_sizes(image: npt.NDArray[np.uint8], labels: LabelValues, frame: Frame) -> None:
     """Raise UserError if a frame's image and labels differ in size."""
-    if labels.shape[:2] != image.shape[:2]:
-        raise UserError(
-            f"{frame.labels} is {_size(labels)} but its image {frame.image} is {_size(image)} pixels"
+    if labels.shape[:2] == image.shape[:2]:
+        return
+    advice = ""
+    if labels.shape[:2] == image.shape[1::-1] and read_header(frame.image)[1] != 1:
+        advice = (
+            " after it was turned as its EXIF orientation says: turn the labels, or remove the orientation"
         )
+    raise UserError(
+        f"{frame.labels} is {_size(labels)} but its image {frame.image} is {_size(image)} pixels{advice}"
+    )
 
 
-def _by_colour(pixels: npt.NDArray[np.uint8], colours: Colours) -> npt.NDArray[np.uint8]:
+def _by_colour(pixels: LabelValues, colours: Colours) -> npt.NDArray[np.uint8]:
     """Look up the trainId of each pixel's colour.
 
     :param pixels: RGB [H, W, 3].
-    :return: uint8 [H, W]; :data:`UNKNOWN_ID` for colours that the table does not have.
+    :return: uint8 [H, W]; for colours that the table does not have, what it gives for others.
     """
+    rest = colours.get(OTHER_COLOURS, UNKNOWN_ID)
+    colours = {colour: train_id for colour, train_id in colours.items() if colour != OTHER_COLOURS}
     # Each colour becomes one number, 65536 R + 256 G + B, so that a binary search finds it.
     weights = np.array([1 << 16, 1 << 8, 1], np.int32)
     packed_colours = np.array(list(colours), np.int32) @ weights
@@ -159,23 +161,10 @@ def _by_colour(pixels: npt.NDArray[np.uint8], colours: Colours) -> npt.NDArray[n
     keys, train_ids = packed_colours[order], np.array(list(colours.values()), np.uint8)[order]
     packed = pixels.astype(np.int32) @ weights
     place = np.searchsorted(keys, packed).clip(max=len(keys) - 1)
-    return np.where(keys[place] == packed, train_ids[place], np.uint8(UNKNOWN_ID))
+    return np.where(keys[place] == packed, train_ids[place], np.uint8(rest))
 
 
-def _decoded(path: Path) -> Image.Image:
-    """Open and decode a whole image file: Pillow, unlike OpenCV, reports a truncated one."""
-    try:
-        image = Image.open(path)
-        image.load()
-    except UnidentifiedImageError as error:
-        raise UserError(f"cannot read the image {path}: it has no image format known here") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise UserError(f"cannot read the image {path}: {reason}") from error
-    return image
-
-
-def _size(array: npt.NDArray[np.uint8]) -> str:
+def _size(array: npt.NDArray[Any]) -> str:
     return f"{array.shape[1]}×{array.shape[0]}"
 
 

@@ -4,16 +4,32 @@ A reader of a data set makes a :class:`Listing`, which also holds the files with
 its :meth:`Listing.complete` frames, ``check-data`` reports the rest.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from distill.datasets.files import Found, find_files, same_name
 from distill.datasets.frame import Frame, LabelMap
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError
 
+_logger = logging.getLogger(__name__)
+
 SPLITS: Final[tuple[str, ...]] = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Oddities:
+    """What was odd about the folders of a data set, without being wrong."""
+
+    hidden: tuple[Path, ...] = ()
+    """Files that were left out because their names, or those of their folders, begin with a dot."""
+    links: tuple[Path, ...] = ()
+    """Folders that are symbolic links; they were followed."""
+    loops: tuple[Path, ...] = ()
+    """Links to a folder that they lie in; they were not followed."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +44,30 @@ class Listing:
     """Label files whose image is missing."""
     class_names: tuple[str, ...] = CLASS_NAMES
     """Names of the classes, in the order of their trainIds."""
+    oddities: Oddities = Oddities()
+    """What was odd about its folders."""
 
-    def complete(self) -> list[Frame]:
-        """Return the frames; raises UserError if labels are missing. Labels without an image are no error."""
+    def complete(self, skip_unlabelled: bool = False) -> list[Frame]:
+        """Return the frames. Labels without an image are no error.
+
+        :param skip_unlabelled: leave out the images whose labels are missing.
+        :raises UserError: if labels are missing, or there are none at all.
+        """
+        if self.missing and skip_unlabelled:
+            gaps = {image for image, _ in self.missing}
+            labelled = [frame for frame in self.frames if frame.image not in gaps]
+            if not labelled:
+                raise UserError(
+                    f"none of the {len(self.frames)} images has labels: {self.missing[0][1]} does not exist"
+                )
+            _logger.warning("%d images without labels are left out, %d stay", len(gaps), len(labelled))
+            return labelled
         if self.missing:
             image, labels = self.missing[0]
             others = f" (nor have {len(self.missing) - 1} others)" if len(self.missing) > 1 else ""
             raise UserError(
-                f"image {image} has no labels: {labels} does not exist{others}; `check-data` lists all"
+                f"image {image} has no labels: {labels} does not exist{others}; `check-data` lists all, "
+                "and `data.unlabelled: skip` leaves such images out"
             )
         return self.frames
 
@@ -61,41 +93,85 @@ def list_split(images: Path, labels: Path | None, naming: Naming, condition: str
     :param remedy: what the user can do about a folder that is missing or empty; ends the error message.
     :raises UserError: naming the folder that is missing or empty.
     """
-    folders = "*/" * naming.folder_depth
-    pattern = f"{folders}*{naming.image_suffix}"
-    paths = sorted(images.glob(pattern))
-    if not paths:
+    depth = naming.folder_depth
+    found = find_files(images, [naming.image_suffix], depth) if images.is_dir() else Found()
+    if not found.files:
+        pattern = "*/" * depth + f"*{naming.image_suffix}"
         problem = f"has no {pattern}" if images.is_dir() else "does not exist"
         raise UserError(f"image folder {images} {problem}: {remedy}")
     if labels is None:
-        return Listing([Frame(path, None, condition) for path in paths])
+        frames = [Frame(path, None, condition) for path in found.files]
+        return Listing(frames, oddities=oddities_of(found))
     if not labels.is_dir():
         raise UserError(f"label folder {labels} does not exist: {remedy}")
-    found = {suffix: set(labels.glob(folders + f"*{suffix}")) for suffix in naming.label_suffixes}
-    frames, missing = [], []
-    for path in paths:
-        stem = labels / path.relative_to(images).with_name(path.name.removesuffix(naming.image_suffix))
-        kinds = {suffix: stem.with_name(stem.name + suffix) for suffix in naming.label_suffixes}
-        present = [suffix for suffix, file in kinds.items() if file in found[suffix]]
-        if not present:
-            missing.append((path, next(iter(kinds.values()))))
-            frames.append(Frame(path, None, condition))
+    label_files = find_files(labels, naming.label_suffixes, depth)
+    # The names of both without what comes after the part that they share, and for labels the kind of file.
+    by_name: dict[tuple[str, str], Path] = {}
+    for path in label_files.files:
+        suffix = _suffix_of(path, naming.label_suffixes)
+        _add(by_name, (_shared_name(path, labels, suffix), suffix), path)
+    frames, missing, orphans = [], [], dict(by_name)
+    seen: dict[tuple[str, str], Path] = {}
+    for path in found.files:
+        name = _shared_name(path, images, naming.image_suffix)
+        _add(seen, (name, ""), path)
+        kinds = [suffix for suffix in naming.label_suffixes if (name, suffix) in by_name]
+        if kinds:
+            labels_file = by_name[name, kinds[0]]
+            frames.append(Frame(path, labels_file, condition, naming.label_suffixes[kinds[0]]))
         else:
-            suffix = present[0]
-            frames.append(Frame(path, kinds[suffix], condition, naming.label_suffixes[suffix]))
-        for kind, file in kinds.items():
-            found[kind].discard(file)
-    return Listing(frames, missing, sorted(set().union(*found.values())))
+            preferred = next(iter(naming.label_suffixes))
+            missing.append((path, labels / f"{name}{preferred}"))
+            frames.append(Frame(path, None, condition))
+        for suffix in kinds:
+            del orphans[name, suffix]
+    oddities = joined_oddities([oddities_of(found), oddities_of(label_files)])
+    return Listing(frames, missing, sorted(orphans.values()), oddities=oddities)
+
+
+def oddities_of(found: Found) -> Oddities:
+    """Return what was odd about one folder."""
+    return Oddities(tuple(found.hidden), tuple(found.links), tuple(found.loops))
+
+
+def joined_oddities(all_oddities: Iterable[Oddities]) -> Oddities:
+    """Return what was odd about several folders together."""
+    whole = Oddities()
+    for one in all_oddities:
+        whole = Oddities(whole.hidden + one.hidden, whole.links + one.links, whole.loops + one.loops)
+    return whole
+
+
+def _suffix_of(path: Path, suffixes: Iterable[str]) -> str:
+    """Return which of some suffixes, in whatever case, a file's name ends in: the longest one that fits."""
+    fitting = [suffix for suffix in suffixes if path.name.lower().endswith(suffix.lower())]
+    return max(fitting, key=len)
+
+
+def _shared_name(path: Path, folder: Path, suffix: str) -> str:
+    """Return the part of a file's path below a folder that image and labels have in common."""
+    return same_name(path.relative_to(folder).as_posix()[: -len(suffix)])
+
+
+def _add(names: dict[tuple[str, str], Path], name: tuple[str, str], path: Path) -> None:
+    """Note the file of a name; raises UserError if another file has the same one."""
+    if name in names:
+        raise UserError(
+            f"{names[name]} and {path} differ in their upper and lower case or Unicode form alone: remove one"
+        )
+    names[name] = path
 
 
 def joined(listings: Iterable[Listing]) -> Listing:
     """Join listings of the usual 19 classes, in order."""
     whole = Listing([])
+    oddities = []
     for listing in listings:
         whole.frames.extend(listing.frames)
         whole.missing.extend(listing.missing)
         whole.orphans.extend(listing.orphans)
-    return whole
+        oddities.append(listing.oddities)
+    return replace(whole, oddities=joined_oddities(oddities))
 
 
 def check_split(split: str, data_set: str) -> None:

@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from distill.datasets.acdc import ACDC_CONDITIONS
 from distill.datasets.listing import SPLITS, Listing
 from distill.datasets.registry import DATA_SETS, open_data
-from kd_seg_ros.common.conditions import CONDITIONS
 from kd_seg_ros.common.option_types import count
 
 
@@ -30,7 +30,13 @@ def add_data_options(
     parser.add_argument("--root", type=Path, metavar="DIR", help=f"folder that holds {names}")
     parser.add_argument("--split", choices=SPLITS, help=f"split of {names} (default: {split})")
     parser.add_argument(
-        "--conditions", nargs="+", choices=CONDITIONS, help="only these weathers of acdc (default: all)"
+        "--conditions",
+        nargs="+",
+        choices=ACDC_CONDITIONS,
+        help="only these weathers of acdc; normal: its clear-weather references (default: the adverse ones)",
+    )
+    parser.add_argument(
+        "--skip-unlabelled", action="store_true", help="leave out images whose labels are missing, and say so"
     )
     parser.add_argument("--limit", type=count, metavar="N", help="take the first N images only")
     parser.add_argument(

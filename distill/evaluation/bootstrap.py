@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from distill.evaluation.image_scores import ImageScores
 from distill.evaluation.metrics_json import FULL
+from distill.metrics.calibration import closed_last_bin
 from distill.metrics.confusion import iou_per_class
 
 FEWEST: Final = 10
@@ -75,7 +76,7 @@ class Tables:
         """
         return cls(
             _sum_groups(scores.confusion, group),
-            _sum_groups(scores.correct - scores.confidence, group),
+            _sum_groups(closed_last_bin(scores.correct - scores.confidence), group),
             _sum_groups(scores.count.sum(axis=1), group),
         )
 

@@ -6,6 +6,7 @@ They are metrics.json and, next to it, images.npz (:mod:`distill.evaluation.run_
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,14 @@ from typing import Any
 import numpy as np
 
 from distill.evaluation.image_scores import ImageScores
-from distill.evaluation.metrics_json import FULL, SCHEMA_VERSION, sibling
-from distill.evaluation.metrics_schema import check_document
+from distill.evaluation.metrics_json import FULL, OPEN_LAST_BIN, SCHEMA_VERSION, sibling
+from distill.evaluation.metrics_schema import TOLERANCE, check_document
 from distill.evaluation.run_files import IMAGES
+from distill.metrics.calibration import ece_of_bars
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.files import reason, sha256
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class EvaluatedRun:
 def read_metrics(path: Path) -> dict[str, Any]:
     """Read a metrics.json.
 
+    The ECE of a file of version 2 is computed again with a closed last bin, see :func:`_close_last_bin`.
+
     :raises UserError: if it cannot be read, is none, has another schema version, or values that cannot be
         right.
     """
@@ -52,13 +58,41 @@ def read_metrics(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is no JSON: {first_line(error)}") from error
     if not isinstance(document, dict) or "schema_version" not in document:
         raise UserError(f"{path} is no metrics.json of `kd_seg evaluate`")
-    if document["schema_version"] != SCHEMA_VERSION:
+    version = document["schema_version"]
+    if version not in (SCHEMA_VERSION, OPEN_LAST_BIN) or not isinstance(version, int):
         raise UserError(
-            f"{path} has schema version {document['schema_version']!r}; this software reads version "
-            f"{SCHEMA_VERSION}: evaluate the model again"
+            f"{path} has schema version {version!r}; this software reads versions "
+            f"{OPEN_LAST_BIN} and {SCHEMA_VERSION}: evaluate the model again"
         )
     check_document(path, document)
+    if version == OPEN_LAST_BIN:
+        _close_last_bin(path, document)
     return document
+
+
+def _close_last_bin(path: Path, document: dict[str, Any]) -> None:
+    """Replace the ECE of a document of version 2 by that with a closed last bin.
+
+    That of all pixels follows from the reliability diagram, whose last bin always was closed. Where it is the
+    stored one, so is any other ECE of the condition; where it is not, the others are unknown, None.
+    """
+    changed = []
+    for condition, scores in document["scores"].items():
+        scores["ece_torchmetrics"], ece = scores["ece"], ece_of_bars(scores["reliability"])
+        scores["ece"] = ece
+        if ece is None or abs(ece - scores["ece_torchmetrics"]) <= TOLERANCE:
+            continue
+        changed.append(condition)
+        scores["ece_batched16"] = scores["ece_classwise"] = None
+        scores["ece_per_class"] = dict.fromkeys(scores["ece_per_class"])
+        scores.pop("ece_by_bins", None)
+    if changed:
+        _logger.warning(
+            "%s was written by an earlier version, which summed the ECE in another way: that of %s is "
+            "computed again, those by class and by batches are unknown until the model is evaluated again",
+            path,
+            ", ".join(changed),
+        )
 
 
 def read_run(path: Path) -> EvaluatedRun:

@@ -113,6 +113,7 @@ class MaskScores:
             "accuracy": hits / pixels if pixels else None,
             "iou": self._by_class(iou_per_class(confusion)),
             "ece": plain(bins.ece()),
+            "ece_torchmetrics": plain(bins.ece_torchmetrics()),
             "ece_batched16": plain(self._batched[condition].ece()),
             "ece_per_class": self._by_class(part.ece() for part in sums.bins_by_prediction(BINS)),
             "reliability": reliability,

@@ -14,8 +14,10 @@ from kd_seg_ros import __version__
 from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.card import ModelCard
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Version of the document's layout."""
+OPEN_LAST_BIN: Final = 2
+"""The version in which every ECE was summed with confidence exactly 1 as a bin of its own."""
 
 FULL: Final = "full"
 """Key of the scores over all conditions pooled."""

@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
 
 from distill.metrics import iou_per_class, mean_iou
+from distill.metrics.calibration import ece_of_bars
 from kd_seg_ros.common.errors import UserError
 
 Number = Annotated[StrictFloat, Field(allow_inf_nan=False, ge=-1e300, le=1e300)]
@@ -30,7 +31,7 @@ Loss = Annotated[StrictFloat, Field(ge=0, le=1e300, allow_inf_nan=False)]
 Digest = Annotated[StrictStr, Field(pattern="^[0-9a-f]{64}$")]
 """A SHA-256, hexadecimal."""
 
-_TOLERANCE: Final = 1e-9
+TOLERANCE: Final = 1e-9
 """A stored share may differ by this much from the one computed from the confusion matrix again."""
 
 
@@ -83,6 +84,7 @@ class Scores(_Part):
     iou: dict[StrictStr, Share | None]
     confusion: list[list[Count]]
     ece: Share | None
+    ece_torchmetrics: Share | None = None  # unknown in files of version 2
     ece_batched16: Share | None
     ece_per_class: dict[StrictStr, Share | None]
     reliability: Reliability
@@ -145,7 +147,13 @@ def _contradiction(scores: Scores, classes: Sequence[str]) -> str:
     if scores.pixels and (scores.ece is None or scores.ece_batched16 is None):
         return "the expected calibration error of labelled pixels is missing"
 
-    # 2. What follows from the confusion matrix is what is stored.
+    # 2. The calibration error is that of the bars. Files of version 2 hold it with another last bin.
+    stored_ece = scores.ece if scores.ece_torchmetrics is not None else None
+    ece = ece_of_bars(bins.model_dump())
+    if stored_ece is not None and (ece is None or abs(stored_ece - ece) > TOLERANCE):
+        return f"ece is {stored_ece}, the reliability diagram gives {ece}"
+
+    # 3. What follows from the confusion matrix is what is stored.
     confusion = np.array(scores.confusion, dtype=object)  # Python's integers: no sum overflows
     if int(confusion.sum()) != scores.pixels:
         return f"pixels is {scores.pixels}, the confusion matrix holds {confusion.sum()}"
@@ -167,7 +175,7 @@ def _same(stored: float | None, expected: float) -> bool:
     """Compare a stored share with one computed again; None stands for NaN."""
     if stored is None or math.isnan(expected):
         return stored is None and math.isnan(expected)
-    return abs(stored - expected) <= _TOLERANCE
+    return abs(stored - expected) <= TOLERANCE
 
 
 def _first(error: ValidationError) -> str:

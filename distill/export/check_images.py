@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.config.data import SourceConfig
-from distill.data.from_config import open_source
+from distill.data.from_config import frames_of
+from distill.datasets.files import find_files
 from distill.datasets.folder import EXTENSIONS
 from distill.datasets.frame import read_image, read_sample
 from kd_seg_ros.common.errors import UserError
@@ -35,7 +36,7 @@ def labelled_images(data: SourceConfig, limit: int) -> list[Pair]:
         cannot be read.
     """
     try:
-        frames = open_source(data, "val").complete()
+        frames = frames_of(data, "val")
     except UserError as error:
         raise UserError(f"{error} (needed to check the file; or give --images DIR)") from error
     spread = np.linspace(0, len(frames) - 1, min(limit, len(frames))).round().astype(int)
@@ -50,7 +51,7 @@ def plain_images(folder: Path, limit: int) -> list[Pair]:
     """
     if not folder.is_dir():
         raise UserError(f"--images {folder} is not a folder")
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS)
+    paths = find_files(folder, EXTENSIONS).files
     if not paths:
         raise UserError(f"--images {folder} holds no image ({', '.join(EXTENSIONS)})")
     return [(read_image(path), None) for path in paths[:limit]]

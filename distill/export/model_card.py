@@ -64,12 +64,12 @@ def trained_card(
     )
     if calibrated is None:
         return card
-    method = calibrated["method"]
-    before, after = calibrated["scores"][UNCALIBRATED], calibrated["scores"][method]
+    calibration = calibration_of(calibrated)
+    before, after = calibrated["scores"][UNCALIBRATED], calibrated["scores"][calibrated["method"]]
     return replace(
         card,
-        temperature=calibration_of(calibrated).temperature,
-        calibration={"method": method, "parameters": calibrated["parameters"]},
+        temperature=calibration.temperature,
+        calibration={"method": calibration.method, "parameters": calibration.parameters()},
         miou=_measured(calibrated["miou"]),
         ece_before=_measured({condition: scores["ece"] for condition, scores in before.items()}),
         ece_after=_measured({condition: scores["ece"] for condition, scores in after.items()}),

@@ -7,8 +7,10 @@ of correct pixels and mean confidence::
     ECE = Σ_b n_b/n · |acc_b − conf_b|
 
 Edges are those of :func:`~distill.metrics.cells.equal_edges`, in FP32; an edge belongs to the bin above it.
-Confidence of exactly 1 is summed in a separate cell, as torchmetrics' MulticlassCalibrationError does, so
-that the values agree: a softmax in FP32 saturates often, and in one bin with the rest the two could cancel.
+The last bin is closed: confidence of exactly 1, to which a softmax in FP32 often saturates, belongs to it, as
+in that paper and in the package netcal. torchmetrics' MulticlassCalibrationError counts those pixels as a bin
+of their own. The two differ where the gaps of the last bin and of exactly 1 have opposite signs, so the sums
+keep the cell of exactly 1 apart, and :meth:`ConfidenceBins.ece_torchmetrics` gives the other value.
 
 Per class there are two definitions, and both are sums over such bins:
 
@@ -17,18 +19,20 @@ vehicle can trust a pixel that says c.
 
 *class-wise* (Nixon et al., "Measuring calibration in deep learning", CVPR workshops 2019; Kull et al.,
 "Beyond temperature scaling", NeurIPS 2019): all pixels, by the probability of class c, "correct" where the
-label is c. One binary problem per class, the value of torchmetrics' BinaryCalibrationError; the
-class-wise ECE is the mean over the classes.
+label is c. One binary problem per class; the class-wise ECE is the mean over the classes.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from distill.metrics.cells import equal_edges
+
+Number = TypeVar("Number", bound=np.generic)
 
 
 class Reliability(NamedTuple):
@@ -106,22 +110,46 @@ class ConfidenceBins:
         return int(self._count.sum())
 
     def ece(self) -> float:
-        """Expected calibration error over all pixels, 0…1; NaN without pixels."""
-        if not self.pixels:
-            return float("nan")
-        return float(np.abs(self._correct - self._confidence).sum() / self.pixels)
+        """Return the expected calibration error over all pixels, 0…1; NaN without pixels."""
+        return self._mean_gap(closed_last_bin(self._correct - self._confidence))
+
+    def ece_torchmetrics(self) -> float:
+        """Return the ECE as torchmetrics computes it: confidence exactly 1 is a bin of its own.
+
+        :return: 0…1, never below :meth:`ece`; NaN without pixels.
+        """
+        return self._mean_gap(self._correct - self._confidence)
+
+    def _mean_gap(self, gap: npt.NDArray[np.float64]) -> float:
+        """Return the sum of the bins' gaps (correct pixels minus summed confidence) per pixel."""
+        return float(np.abs(gap).sum() / self.pixels) if self.pixels else float("nan")
 
     def reliability(self) -> Reliability:
         """Mean confidence, accuracy and share of pixels per bin, float64 [bins]."""
-        count, confidence = _with_last(self._count), _with_last(self._confidence)
-        correct = _with_last(self._correct)
+        count = closed_last_bin(self._count).astype(np.float64)
+        confidence, correct = closed_last_bin(self._confidence), closed_last_bin(self._correct)
         with np.errstate(invalid="ignore"):  # 0/0 = NaN in empty bins
             return Reliability(confidence / count, correct / count, count / count.sum())
 
 
-def _with_last(cells: npt.NDArray[np.int64 | np.float64]) -> npt.NDArray[np.float64]:
-    """Add the cell of confidence exactly 1 to the last bin: [bins + 1] → float64 [bins]."""
-    return np.append(cells[:-2], cells[-2] + cells[-1]).astype(np.float64)
+def closed_last_bin(cells: npt.NDArray[Number]) -> npt.NDArray[Number]:
+    """Add the cell of confidence exactly 1 to the last bin: [..., bins + 1] → [..., bins]."""
+    last = cells[..., -2:].sum(axis=-1, keepdims=True)
+    return np.concatenate([cells[..., :-2], last], axis=-1)
+
+
+def ece_of_bars(bars: Mapping[str, Sequence[float | None]]) -> float | None:
+    """Return the ECE, 0…1, of a stored reliability diagram; None if it counts no pixel.
+
+    :param bars: ``confidence``, ``accuracy`` and ``share`` of each bin, as in :class:`Reliability`, None for
+        NaN.
+    """
+    total, any_pixel = 0.0, False
+    for confidence, accuracy, share in zip(bars["confidence"], bars["accuracy"], bars["share"], strict=True):
+        if share and confidence is not None and accuracy is not None:
+            total += share * abs(accuracy - confidence)
+            any_pixel = True
+    return total if any_pixel else None
 
 
 class BatchedEce:

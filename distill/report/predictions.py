@@ -100,7 +100,7 @@ def find_frames(run: Run, model: EvaluatedModel, root: Path | None) -> dict[str,
         raise UserError(f"{run.evaluated.path} does not say where the labels of its images are")
     else:
         listing = open_source(relocated(model.data, place), split)
-    return {image_name(frame.image, place): frame for frame in listing.complete()}
+    return {image_name(frame.image, place): frame for frame in listing.complete(skip_unlabelled=True)}
 
 
 def _read(run: Run, name: str, frames: Mapping[str, Frame]) -> Sample:

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from distill.config import Config
 from distill.data.dataset import SegmentationDataset, init_worker
-from distill.data.from_config import open_source, training_parts, training_sampler
+from distill.data.from_config import frames_of, training_parts, training_sampler
 from distill.data.mixture import mixed_frames
 from distill.data.transforms import TrainTransform, eval_transform
 from kd_seg_ros.common.errors import UserError
@@ -33,7 +33,7 @@ class SegmentationDataModule(lightning.LightningDataModule):
         self.epochs_done = epochs_done
         self.parts = training_parts(data)
         self.training = mixed_frames(self.parts)
-        self.validation = open_source(data, "val").complete()
+        self.validation = frames_of(data, "val")
         self.images = len(training_sampler(data, self.parts, config.seed))
         if self.images < config.training.batch_size:
             raise UserError(

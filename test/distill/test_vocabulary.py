@@ -27,6 +27,7 @@ MEANINGS = {
     "--json": "the result as JSON on standard output",
     "--provider": "what ONNX Runtime runs on",
     "--size": "height and width of the camera image",
+    "--skip-unlabelled": "leave out images whose labels are missing",
     "--limit": "the first N images or frames only",
     "--frames": "number of frames to make or send",
     "--hertz": "images per second",

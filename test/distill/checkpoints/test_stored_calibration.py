@@ -11,10 +11,11 @@ from distill.checkpoints.stored_calibration import (
     load_calibration,
     read_calibration_document,
 )
-from distill.models.logit_calibration import LogitCalibration
+from distill.models.logit_calibration import NONE, LogitCalibration
 from kd_seg_ros.common.errors import UserError
 
-SCORES = {"full": {"ece": 0.1, "reliability": {}}}
+BARS = {"confidence": [None, 0.8], "accuracy": [None, 0.7], "share": [0.0, 1.0]}
+SCORES = {"full": {"ece": 0.1, "reliability": BARS}}
 DOCUMENT: dict[str, Any] = {
     "schema_version": 2,
     # sha256("abc"), FIPS 180-2 appendix B.1
@@ -38,11 +39,34 @@ def write(checkpoint: Path, **changes: Any) -> None:
     calibration_path(checkpoint).write_text(json.dumps(DOCUMENT | changes))
 
 
+def without_ece() -> dict[str, Any]:
+    scores = {"full": {"reliability": BARS}}
+    return DOCUMENT | {"scores": {"none": scores, "class_temperature": scores}}
+
+
+def test_the_ece_of_an_older_file_is_computed_again(checkpoint: Path) -> None:
+    """Before the last bin was closed, the stored ECE was larger than that of the bars."""
+    older = {"full": {"ece": 0.3, "reliability": BARS}}
+    write(checkpoint, scores={"none": older, "class_temperature": older})
+    found = read_calibration_document(checkpoint)
+    assert found is not None
+    assert found["scores"]["none"]["full"]["ece"] == pytest.approx(0.1)
+
+
+def test_a_network_whose_calibration_was_not_kept_stays_as_it_is(checkpoint: Path) -> None:
+    write(checkpoint, method="none", parameters={})
+    assert load_calibration(checkpoint) == NONE
+
+
 def test_calibration_belongs_to_one_version_of_a_checkpoint(checkpoint: Path) -> None:
     assert read_calibration_document(checkpoint) is None
     assert load_calibration(checkpoint) is None
     write(checkpoint)
-    assert read_calibration_document(checkpoint) == DOCUMENT
+    found = read_calibration_document(checkpoint)
+    assert found is not None
+    assert found["scores"]["none"]["full"].pop("ece") == pytest.approx(0.1)
+    assert found["scores"]["class_temperature"]["full"].pop("ece") == pytest.approx(0.1)
+    assert found == without_ece()
     assert load_calibration(checkpoint) == LogitCalibration("class_temperature", temperatures=(1.5, 2))
     checkpoint.write_bytes(b"abcd")
     with pytest.raises(UserError, match="another version"):

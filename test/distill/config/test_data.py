@@ -96,9 +96,30 @@ def test_a_class_map_may_stand_in_a_file_and_is_then_part_of_the_configuration(t
         (FOLDER | {"extra": [{"root": "a"}]}, "a has other classes than camvid"),
         ({"root": "a", "extra": [{"rot": "a"}]}, r"unknown key 'data\.extra\.0\.rot'; did you mean 'root'"),
         ({"root": "a", "draws": 5}, "there is no extra one"),
+        (
+            {"root": "a", "mean": [123.675, 116.28, 103.53]},
+            r"data\.mean.*divide that of colours in 0…255 by 255",
+        ),
+        ({"root": "a", "std": [58.4, 57.1, 57.4]}, r"data\.std.*divide that of colours in 0…255 by 255"),
+        ({"root": "a", "std": [0.2, 0, 0.2]}, r"data\.std.*must be above 0"),
+        ({"root": "a", "mean": [0.2, -2, 0.2]}, r"data\.mean.*-1 or more"),
+        ({"root": "a", "mean": [0.2, float("nan"), 0.2]}, r"data\.mean.*finite"),
+        ({"root": "a", "scale": [1, float("inf")]}, r"data\.scale.*finite"),
+        ({"root": "a", "conditions": ["fog", "fog"]}, r"data\.conditions.*each weather once"),
+        ({"root": "a", "conditions": []}, r"data\.conditions.*each weather once"),
+        ({"root": "a", "workers": 100000}, r"data\.workers.*less than or equal to 256"),
+        ({"root": "a", "unlabelled": "ignore"}, r"data\.unlabelled"),
+        (FOLDER | {"classes": {"classes": ["road"], "values": {0: "road"}}}, "2 to 254 different names"),
         ({"root": "a", "extra": [{"root": "b", "weight": 0}]}, r"data\.extra\.0\.weight"),
     ],
 )
 def test_mistakes_are_named(data: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         config(data)
+
+
+def test_a_section_that_stands_twice_is_refused_with_both_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("name: a\ntraining:\n  epochs: 3\ndata: {root: r}\ntraining:\n  epochs: 1\n")
+    with pytest.raises(UserError, match=r"a\.yaml: 'training' stands twice, on lines 2 and 5"):
+        load_config(path)

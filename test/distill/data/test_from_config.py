@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from acdc_tree import write_acdc
-from data_trees import write_cityscapes, write_folder
+from data_trees import write_bdd10k, write_cityscapes, write_folder
 
 from distill.config.data import DataConfig, SourceConfig
-from distill.data.from_config import open_source, training_parts, training_sampler
+from distill.data.from_config import frames_of, open_source, training_parts, training_sampler
 from distill.data.mixture import MixtureSampler, mixed_frames
 from distill.datasets.acdc import list_acdc
 from distill.datasets.cityscapes import CITYSCAPES_MEAN, list_cityscapes
@@ -65,3 +65,20 @@ def test_labels_that_are_missing_stop_the_training(tmp_path: Path) -> None:
     next(tmp_path.glob("gt/fog/train/*/*.png")).unlink()
     with pytest.raises(UserError, match="has no labels"):
         training_parts(DataConfig.model_validate({"root": str(tmp_path)}))
+
+
+def test_images_without_labels_may_be_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_bdd10k(tmp_path, frames=3)
+    next(tmp_path.glob("labels/sem_seg/masks/train/*.png")).unlink()
+    source = SourceConfig.model_validate({"dataset": "bdd10k", "root": str(tmp_path)})
+    with pytest.raises(UserError, match=r"`data.unlabelled: skip` leaves such images out"):
+        frames_of(source, "train")
+    skipping = source.model_copy(update={"unlabelled": "skip"})
+    frames = frames_of(skipping, "train")
+    assert len(frames) == 2
+    assert all(frame.labels is not None for frame in frames)
+    assert "1 images without labels are left out, 2 stay" in caplog.text
+    for path in tmp_path.glob("labels/sem_seg/masks/train/*.png"):
+        path.unlink()
+    with pytest.raises(UserError, match="none of the 3 images has labels"):
+        frames_of(skipping, "train")

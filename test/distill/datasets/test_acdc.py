@@ -241,3 +241,14 @@ def test_real_frames(split: str) -> None:
     assert sample.image.shape == (1080, 1920, 3)
     assert sample.labels.shape == (1080, 1920)
     assert set(np.unique(sample.labels)) <= {*range(19), 255}
+
+
+def test_normal_is_the_clear_weather_reference_of_every_place(tmp_path: Path) -> None:
+    write_acdc(tmp_path, splits=("train", "train_ref"), conditions=("fog", "rain"), frames=2)
+    frames = list_acdc(tmp_path, "train", ("normal",)).complete()
+    assert [frame.condition for frame in frames] == ["normal"] * 4
+    assert all("train_ref" in frame.image.parts for frame in frames)
+    both = list_acdc(tmp_path, "train", ("fog", "normal")).complete()
+    assert [frame.condition for frame in both] == ["fog"] * 2 + ["normal"] * 4
+    with pytest.raises(UserError, match="each once, not 'fog', 'fog'"):
+        list_acdc(tmp_path, "train", ("fog", "fog"))

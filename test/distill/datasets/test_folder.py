@@ -74,8 +74,8 @@ def test_unknown_colours_and_values_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="mode L: its class map needs RGB colours"):
         read_sample(frame)
     values: Values = {0: "road"}
-    frame = list_folder(tmp_path / "images", tmp_path / "labels", ClassMap(values, ("road",))).complete()[0]
-    with pytest.raises(UserError, match=r"label values 3: labels must be trainIds 0…0 or 255"):
+    frame = list_folder(tmp_path / "images", tmp_path / "labels", ClassMap(values, OWN)).complete()[0]
+    with pytest.raises(UserError, match=r"label values 3: labels must be trainIds 0…2 or 255"):
         read_sample(frame)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 
 import pytest
 from evaluated import write_run
 
-from distill.evaluation.evaluated_run import check_comparable, read_run
+from distill.evaluation.evaluated_run import check_comparable, read_metrics, read_run
 from kd_seg_ros.common.errors import UserError
 
 
@@ -38,7 +39,10 @@ def edited(folder: Path, **changes: object) -> Path:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema_version": 1}, "schema version 1; this software reads version 2: evaluate the model again"),
+        (
+            {"schema_version": 1},
+            "schema version 1; this software reads versions 2 and 3: evaluate the model again",
+        ),
         ({"classes": ["road", "car"]}, "damaged: scores.full: iou is not of the 2 classes"),
         ({"classes": ["road", "car", "car"]}, "names a class twice"),
         ({"scores": {}}, "damaged: scores is {}"),
@@ -49,6 +53,28 @@ def edited(folder: Path, **changes: object) -> Path:
 def test_what_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
         read_run(edited(write_run(tmp_path), **changes))
+
+
+def test_the_ece_of_version_2_is_computed_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It counted confidence 1 as a bin of its own; the bars always had it in the last bin."""
+    written = json.loads((write_run(tmp_path) / "best.metrics.json").read_text())
+    older = copy.deepcopy(written)
+    for scores in older["scores"].values():
+        del scores["ece_torchmetrics"]
+    path = edited(tmp_path, schema_version=2, scores=older["scores"]) / "best.metrics.json"
+    same = read_metrics(path)["scores"]["full"]
+    assert not caplog.records
+    assert same["ece"] == pytest.approx(written["scores"]["full"]["ece"], abs=1e-12)
+    assert same["ece_batched16"] == written["scores"]["full"]["ece_batched16"]
+
+    older["scores"]["full"]["ece"] += 0.01
+    edited(tmp_path, scores=older["scores"])
+    found = read_metrics(path)["scores"]["full"]
+    assert "computed again" in caplog.text
+    assert found["ece"] == pytest.approx(written["scores"]["full"]["ece"], abs=1e-12)
+    assert found["ece_torchmetrics"] == older["scores"]["full"]["ece"]
+    assert found["ece_batched16"] is found["ece_classwise"] is None
+    assert set(found["ece_per_class"].values()) == {None}
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Calibration error against torchmetrics and a plain loop over bins."""
+"""Calibration error against torchmetrics (which keeps confidence 1 apart), netcal's way and plain loops."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchmetrics.functional.classification import binary_calibration_error, multiclass_calibration_error
 
+from distill.common.files import plain
 from distill.metrics import BatchedEce, ConfidenceBins
+from distill.metrics.calibration import ece_of_bars
 
 
 def binned(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> ConfidenceBins:
@@ -48,7 +50,9 @@ def test_ece_equals_torchmetrics(sharpness: float, bins: int, dtype: type) -> No
     """Up to a sharpness at which FP32 saturates: confidence exactly 1 next to 0.99."""
     p, labels = predictions(0, sharpness)
     p = p.astype(dtype)
-    assert ours(p, labels, bins).ece() == pytest.approx(torchmetrics_ece(p, labels, bins), abs=1e-6)
+    assert ours(p, labels, bins).ece_torchmetrics() == pytest.approx(
+        torchmetrics_ece(p, labels, bins), abs=1e-6
+    )
 
 
 @given(seed=st.integers(0, 10_000), saturated=st.floats(0, 1))
@@ -56,13 +60,44 @@ def test_ece_equals_torchmetrics_with_any_share_of_certain_pixels(seed: int, sat
     p, labels = predictions(seed, 3.0, (10, 20))
     certain = np.random.default_rng(seed).random(len(p)) < saturated
     p[certain] = np.eye(6)[p[certain].argmax(1)]
-    assert ours(p, labels).ece() == pytest.approx(torchmetrics_ece(p, labels), abs=1e-6)
+    assert ours(p, labels).ece_torchmetrics() == pytest.approx(torchmetrics_ece(p, labels), abs=1e-6)
 
 
 @pytest.mark.parametrize("confidence", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("correct", [False, True])
 def test_one_pixel(confidence: float, correct: bool) -> None:
     assert binned(np.array([confidence]), np.array([correct])).ece() == abs(confidence - correct)
+
+
+def histogram_ece(confidence: np.ndarray, correct: np.ndarray, bins: int) -> float:
+    """The ECE as netcal computes it: NumPy's histograms, whose last bin is closed."""
+    edges = torch.linspace(0, 1, bins + 1).numpy()
+    count, _ = np.histogram(confidence, edges)
+    hits, _ = np.histogram(confidence, edges, weights=correct.astype(float))
+    sure, _ = np.histogram(confidence, edges, weights=confidence)
+    held = count > 0
+    return float(
+        (count[held] * np.abs(hits[held] / count[held] - sure[held] / count[held])).sum() / count.sum()
+    )
+
+
+@given(seed=st.integers(0, 10_000), saturated=st.floats(0, 1), bins=st.integers(1, 20))
+def test_the_last_bin_is_closed(seed: int, saturated: float, bins: int) -> None:
+    rng = np.random.default_rng(seed)
+    confidence = np.where(rng.random(200) < saturated, 1, rng.random(200)).astype(np.float32)
+    correct = rng.random(200) < 0.7
+    found = binned(confidence, correct, bins)
+    assert found.ece() == pytest.approx(histogram_ece(confidence, correct, bins), abs=1e-6)
+    assert found.ece() <= found.ece_torchmetrics() + 1e-12
+    bars = {name: list(map(plain, column)) for name, column in found.reliability()._asdict().items()}
+    assert ece_of_bars(bars) == pytest.approx(found.ece(), abs=1e-12)
+
+
+def test_certain_pixels_and_nearly_certain_ones_can_cancel() -> None:
+    """Ten pixels of confidence 0.95, all right, and ten of confidence 1, one of them wrong: 0.5 − 1 of 20."""
+    found = binned(np.repeat([0.95, 1.0], 10), np.arange(20) != 19)
+    assert found.ece() == pytest.approx(0.5 / 20)
+    assert found.ece_torchmetrics() == pytest.approx(1.5 / 20)
 
 
 def test_ece_equals_a_loop_over_the_bins() -> None:
@@ -96,7 +131,7 @@ def test_ece_of_confidences_on_the_edges_equals_torchmetrics(bins: int, as_in: s
     confidence = torch.cat([edges, torch.nextafter(edges, torch.zeros(()))])
     correct = torch.arange(len(confidence)) % 3 > 0
     expected = binary_calibration_error(confidence, correct.long(), n_bins=bins).item()
-    ece = binned(confidence.numpy(), correct.numpy(), bins).ece()
+    ece = binned(confidence.numpy(), correct.numpy(), bins).ece_torchmetrics()
     assert ece == pytest.approx(expected, abs=1e-6)
 
 
@@ -170,7 +205,7 @@ def test_batched_ece_is_the_mean_over_batches_of_images() -> None:
     for batch in (images[:3], images[3:6], images[6:]):
         p = np.concatenate([image[0] for image in batch])
         labels = np.concatenate([image[1] for image in batch])
-        expected.append(torchmetrics_ece(p, labels))
+        expected.append(ours(p, labels).ece())
     assert batched.ece() == pytest.approx(np.mean(expected), abs=1e-6)
 
 

@@ -1,0 +1,40 @@
+"""Which calibrations are kept: by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from distill.calibration.kept import why_not
+from distill.common.calibration_methods import CLASS_TEMPERATURE, VECTOR
+from distill.models.logit_calibration import LogitCalibration
+
+BEFORE = {"nll": 0.5, "ece": 0.02}
+BETTER = {"nll": 0.4, "ece": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("after", "reason"),
+    [
+        (BETTER, ""),
+        (BEFORE, ""),
+        ({"nll": 0.4, "ece": 0.021}, "makes the ECE worse: 2.00 → 2.10 %"),
+        ({"nll": 0.6, "ece": 0.01}, "makes the NLL worse: 0.50 → 0.60 nats"),
+        ({"nll": 0.500001, "ece": 0.01}, "makes the NLL worse: 0.500000 → 0.500001 nats"),
+        ({"nll": None, "ece": 0.01}, ""),
+    ],
+)
+def test_nothing_may_get_worse(after: dict[str, float | None], reason: str) -> None:
+    assert why_not(LogitCalibration(temperature=1.5), BEFORE, after) == reason
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.0502, 19.9, 20.0])
+def test_a_temperature_at_the_end_of_its_range_is_not_kept(temperature: float) -> None:
+    assert "end of its range, 0.05 to 20" in why_not(
+        LogitCalibration(temperature=temperature), BEFORE, BETTER
+    )
+    of_classes = LogitCalibration(CLASS_TEMPERATURE, temperatures=(1.0, temperature))
+    assert "end of its range" in why_not(of_classes, BEFORE, BETTER)
+
+
+def test_weights_have_no_range() -> None:
+    assert not why_not(LogitCalibration(VECTOR, weights=(20.0,), biases=(20.0,)), BEFORE, BETTER)
