@@ -1,1 +1,1 @@
-"""The offline half of the campaign of faults: data trees, class maps, configurations, checkpoints, results."""
+"""The offline half of the campaign of faults: data, class maps, configurations, results."""

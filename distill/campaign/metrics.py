@@ -13,9 +13,9 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from distill.evaluation.run_files import write_run
 from distill.evaluation.evaluation import Evaluation
 from distill.evaluation.metrics_json import metrics_document
+from distill.evaluation.run_files import write_run
 from kd_seg_ros.campaign.in_process import Ended, judged_command, run_in_process
 from kd_seg_ros.campaign.outcome import Expected, Verdict
 
@@ -139,7 +139,7 @@ def _places(document: Any) -> list[list[Any]]:
     return found
 
 
-_VALUES: Final = (
+_VALUES: Final[tuple[Any, ...]] = (
     *(None, True, -1, 0, 1.5, 1e308, float("nan"), float("inf"), 10**400, "", "x", "\ud800", "a\nb"),
     *([], [1], [[]], {}, {"a": "b"}, "<script>"),
 )
@@ -199,7 +199,9 @@ def _other_type(arrays: dict[str, Any], rng: np.random.Generator) -> None:
 
 def _other_count(arrays: dict[str, Any], rng: np.random.Generator) -> None:
     table = arrays[str(rng.choice(["confusion", "count", "correct"]))]
-    table[np.unravel_index(int(rng.integers(table.size)), table.shape)] += int(rng.choice([-(10**6), 1, 2**50]))
+    table[np.unravel_index(int(rng.integers(table.size)), table.shape)] += int(
+        rng.choice([-(10**6), 1, 2**50])
+    )
 
 
 _SAME, _REFUSED, _EITHER = Expected.SAME, Expected.REFUSED, Expected.EITHER

@@ -12,7 +12,6 @@ SUITES = {
     "data": "distill.campaign.data_trees",
     "class-maps": "distill.campaign.class_maps",
     "configurations": "distill.campaign.configurations",
-    "checkpoints": "distill.campaign.checkpoints",
     "metrics": "distill.campaign.metrics",
 }
 """Name of a suite → its module, of both halves."""
