@@ -13,6 +13,11 @@ def percent(value: float | None) -> str:
     return DASH if value is None else f"{100 * value:.1f}"
 
 
+def error_percent(value: float | None) -> str:
+    """Write a calibration error 0…1 in percent with two decimals: 0.0123 as "1.23"; None as a dash."""
+    return DASH if value is None else f"{100 * value:.2f}"
+
+
 def three_digits(value: float | None) -> str:
     """Write a score with three decimals: 0.1234 as "0.123"; None, for undefined, as a dash."""
     return DASH if value is None else f"{value:.3f}"

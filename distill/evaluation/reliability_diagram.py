@@ -11,6 +11,7 @@ Colours are those of Okabe and Ito ("Color universal design", 2008); the hatches
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +20,8 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
+from distill.common.files import write_file
 from distill.evaluation.metrics_json import FULL
-from kd_seg_ros.common.errors import UserError
 
 ACCURACY, TOO_SURE, UNSURE = "#56B4E9", "#D55E00", "#009E73"
 """Colours of the bars (sky blue) and of the two hatches (vermilion and bluish green)."""
@@ -43,11 +44,7 @@ def write_diagrams(path: Path, before: Summaries, after: Summaries, title: str) 
     :raises UserError: if the file cannot be written.
     """
     figure = draw_diagrams(before, after, title)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=DPI, format="png")
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from error
+    write_file(path, partial(figure.savefig, dpi=DPI, format="png"))
 
 
 def draw_diagrams(before: Summaries, after: Summaries, title: str) -> Figure:

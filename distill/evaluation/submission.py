@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from distill.common.files import write_file
 from kd_seg_ros.common.errors import UserError
 
 
@@ -42,8 +44,4 @@ def write(folder: Path, image: Path, mask: NDArray[np.uint8]) -> None:
     :param mask: uint8 [H, W].
     :raises UserError: if the file cannot be written.
     """
-    path = folder / file_name(image)
-    try:
-        Image.fromarray(mask).save(path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from error
+    write_file(folder / file_name(image), partial(Image.fromarray(mask).save, format="PNG"))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final
 
-from distill.config import load_config
-from distill.experiments.thesis import Experiment
+from distill.config import Config, load_config
+from distill.evaluation.evaluated_run import read_metrics
+from distill.evaluation.metrics_json import FULL
+from distill.experiments.matching import differences
+from distill.experiments.thesis import ACDC_VAL, Experiment
+from kd_seg_ros.common.errors import UserError
 
 COLUMNS: Final = ("full", "fog", "night", "rain", "snow")
 """The parts of ACDC's validation split: all of it, and each condition."""
@@ -25,6 +29,8 @@ class Outcome:
     """Epochs that the experiment's configuration trains for."""
     scores: Mapping[str, Mapping[str, Any]]
     """Our scores by part of the validation split, see docs/metrics.md; empty without an evaluated run."""
+    differs: tuple[str, ...] = ()
+    """Where our run is not the experiment of the thesis, or why it cannot be read; empty if it is."""
 
     @property
     def miou(self) -> dict[str, float | None]:
@@ -46,17 +52,39 @@ class Outcome:
             "epochs": self.epochs,
             "thesis": None if result is None else asdict(result),
             "ours": {"miou": self.miou, "ece_batched16": self.ece} if self.scores else None,
+            "differs": list(self.differs),
         }
 
 
 def outcome_of(experiment: Experiment) -> Outcome:
-    """Collect what the thesis reports and what a run in the folder of the experiment's file has reached."""
+    """Collect what the thesis reports and what a run in the folder of the experiment's file has reached.
+
+    Why a damaged metrics.json cannot be read stands in :attr:`Outcome.differs`.
+    """
     config = load_config(experiment.file)
+    path = config.run_folder / METRICS
+    if not path.is_file():
+        return Outcome(experiment, config.training.epochs, {})
     try:
-        scores = json.loads((config.run_folder / METRICS).read_text(encoding="utf-8"))["scores"]
-    except (OSError, ValueError, KeyError):
-        scores = {}
-    return Outcome(experiment, config.training.epochs, scores)
+        document = read_metrics(path)
+    except UserError as error:
+        return Outcome(experiment, config.training.epochs, {}, (str(error),))
+    differing = _differs(experiment, path, document)
+    return Outcome(experiment, config.training.epochs, document["scores"], differing)
+
+
+def _differs(experiment: Experiment, path: Path, document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say where the run next to a metrics.json is not the experiment, and the data not the thesis'."""
+    try:
+        run: Config | None = load_config(path.parent / "config.yaml")
+    except UserError:
+        run = None
+    differing = differences(experiment, run)
+    counts = {name: scores["images"] for name, scores in document["scores"].items() if name != FULL}
+    if counts != ACDC_VAL:
+        told = ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"
+        differing.append(f"it was evaluated on other images: {told}")
+    return tuple(differing)
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
@@ -70,15 +98,18 @@ def table(outcomes: Sequence[Outcome]) -> str:
         ece = ""
         if result is not None:
             reported = [f"{getattr(result, part):.1f}" for part in COLUMNS]
-            ece = _three_digits(result.ece)
+            ece = _percent(result.ece)
         line = form.format(experiment.name, experiment.where, outcome.epochs, *reported, ece)
         lines.append(line.rstrip())
+        lines += [f"    not the thesis' experiment: {text}" for text in outcome.differs]
         if outcome.scores:
             reached = [_percent(outcome.miou[part]) for part in COLUMNS]
-            lines.append(form.format("", "ours", "", *reached, _three_digits(outcome.ece)).rstrip())
+            title = "another" if outcome.differs else "ours"
+            lines.append(form.format("", title, "", *reached, _percent(outcome.ece)).rstrip())
     lines += [
         "",
-        "mIoU in percent on ACDC's validation split; ECE as the thesis averages it, over batches of 16.",
+        "mIoU and ECE in percent on ACDC's validation split; ECE as the thesis averages it, over batches of",
+        "16 images.",
         "Train one with",
         "  kd_seg experiments --run J --data.root data/acdc",
     ]
@@ -87,7 +118,3 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 def _percent(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.1f}"
-
-
-def _three_digits(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"

@@ -18,6 +18,8 @@ from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.share import share_path
 from kd_seg_ros.common.suggest import did_you_mean
 
+ACDC_VAL: Final[Mapping[str, int]] = {"fog": 100, "night": 106, "rain": 100, "snow": 100}
+"""Number of images of ACDC's validation split by condition."""
 SWAPPED: Final = ("A", "B", "C", "D")
 """Rows of Table 4.6 whose numbers for rain and snow are almost certainly swapped."""
 LOST: Final = ("4.7", "H")

@@ -8,14 +8,15 @@ differences of the bars' lengths mean something, which is why each has its numbe
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont
 
+from distill.common.files import write_file
 from distill.common.palette import palette
 from distill.data.statistics import Statistics
-from kd_seg_ros.common.errors import UserError
 
 WIDTH: Final = 1600
 ROW: Final = 46
@@ -35,11 +36,7 @@ def write_chart(path: Path, statistics: Statistics, title: str) -> None:
     :raises UserError: if the file cannot be written.
     """
     image = draw_chart(statistics, title)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(path, "PNG")
-    except OSError as error:
-        raise UserError(f"chart {path} cannot be written: {error.strerror}") from error
+    write_file(path, partial(image.save, format="PNG"))
 
 
 def draw_chart(statistics: Statistics, title: str) -> Image.Image:

@@ -20,7 +20,7 @@ def iou_tables(runs: Sequence[Run], references: Mapping[str, Run], comparable: b
     """Make Table 4.7: IoU by class."""
     notes = ["IoU in percent; a dash: the class is neither in the labels nor predicted."]
     experiments = [experiment_of(run) for run in runs]
-    if any(e is not None and ("4.7", e.letter) == LOST for e in experiments):
+    if comparable and any(e is not None and ("4.7", e.letter) == LOST for e in experiments):
         notes.append("Row H of the thesis' Table 4.7 repeats row G; only its mean is known.")
     values = {run.label: {**run.scores()["iou"], "mean": run.scores()["miou"]} for run in runs}
     return _class_tables("4.7", runs, references, comparable, values, notes)
@@ -97,17 +97,16 @@ def _class_cells(
         assert experiment is not None
         thesis = experiment.per_class(table).get(name)
         cells.append(Cell(DASH if thesis is None else f"{thesis:.1f}"))
-        if comparable:
-            cells.append(against_thesis(ours, thesis))
+        cells.append(against_thesis(ours, thesis))
     return cells
 
 
 def _width(table: str, run: Run, comparable: bool) -> int:
-    """Return how many columns a run takes, 1 to 3."""
+    """Return how many columns a run takes: 3 with the thesis' numbers, else 1."""
     experiment = experiment_of(run)
-    if experiment is None or not experiment.per_class(table):
+    if not comparable or experiment is None or not experiment.per_class(table):
         return 1
-    return 3 if comparable else 2
+    return 3
 
 
 def _parts(table: str, runs: Sequence[Run], comparable: bool) -> list[list[Run]]:

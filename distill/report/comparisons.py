@@ -8,14 +8,12 @@ with the report's baseline all the same.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
-from distill.experiments.thesis import EXPERIMENTS, Experiment
+from distill.experiments.matching import differences
+from distill.experiments.thesis import ACDC_VAL, EXPERIMENTS, Experiment
 from distill.report.runs import Run, miou_of
 from kd_seg_ros.common.classes import CLASS_NAMES
 
-ACDC_VAL: Final[Mapping[str, int]] = {"fog": 100, "night": 106, "rain": 100, "snow": 100}
-"""Number of images of ACDC's validation split by condition."""
 _GENERATED = "SCENES"
 """File names of `kd_seg scenes`, whose folders have ACDC's layout, begin with this."""
 
@@ -55,7 +53,29 @@ def by_network(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 
 def experiment_of(run: Run) -> Experiment | None:
-    """Return the thesis' experiment that a run repeats: of that name, over ACDC's classes and weathers."""
+    """Return the thesis' experiment that a run repeats in name, classes, network, data and objective."""
+    experiment = _namesake(run)
+    if experiment is None or differences(experiment, run.config):
+        return None
+    return experiment
+
+
+def unlike_the_thesis(runs: Sequence[Run]) -> list[str]:
+    """Say of each run that is called like an experiment of the thesis, and is another, where they differ."""
+    notes = []
+    for run in runs:
+        experiment = _namesake(run)
+        differing = differences(experiment, run.config) if experiment is not None else []
+        if experiment is not None and differing:
+            notes.append(
+                f"{run.label} is called like {experiment.where} of the thesis, and is not that experiment: "
+                f"{'; '.join(differing[:3])}{'; …' if len(differing) > 3 else ''}. Its row is not shown."
+            )
+    return notes
+
+
+def _namesake(run: Run) -> Experiment | None:
+    """Return the experiment of a run's name, if the run is over ACDC's classes and weathers."""
     if run.class_names != CLASS_NAMES or not set(run.conditions) <= set(ACDC_VAL):
         return None
     return next((experiment for experiment in EXPERIMENTS if experiment.name == run.name), None)

@@ -12,14 +12,15 @@ import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import matplotlib
 from matplotlib.figure import Figure
 
+from distill.common.files import write_file
 from distill.report.runs import Run
-from kd_seg_ros.common.errors import UserError
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 _COLOURS: Final = ("#000000", BLUE, VERMILION, GREEN, "#CC79A7", ORANGE, "#56B4E9")
@@ -102,12 +103,10 @@ def write_files(drawn: Figure, folder: Path, name: str) -> str:
     """
     settle(drawn)
     path = folder / slug(name)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        drawn.savefig(f"{path}.png", dpi=200)
-        drawn.savefig(f"{path}.pdf", metadata={"CreationDate": None})
-    except OSError as error:
-        raise UserError(f"plot {path}.png cannot be written: {error.strerror}") from error
+    png = partial(drawn.savefig, format="png", dpi=200)
+    pdf = partial(drawn.savefig, format="pdf", metadata={"CreationDate": None})
+    write_file(folder / f"{path.name}.png", png)
+    write_file(folder / f"{path.name}.pdf", pdf)
     return path.name
 
 

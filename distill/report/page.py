@@ -11,7 +11,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from distill.common.formats import percent, three_digits
+from distill.common.files import check_destination, write_file
+from distill.common.formats import error_percent, percent
 from distill.common.html import render
 from distill.report.class_tables import auprc_tables, iou_tables
 from distill.report.comparison_plots import Speeds
@@ -67,10 +68,8 @@ def write_report(
     """
     # 1. The folder first: what follows takes minutes.
     folder = out / "plots"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out {out} cannot be made: {error.strerror}") from error
+    check_destination(out / "report.html")
+    check_destination(folder / "plot.png")
 
     # 2. Which runs are compared, and which images are shown of them.
     compared = references(runs)
@@ -119,17 +118,13 @@ def write_page(path: Path, page: Page) -> None:
     """Write the page; raises UserError if it cannot be written."""
     filters: dict[str, Callable[..., Any]] = {
         "percent": percent,
-        "three_digits": three_digits,
+        "error_percent": error_percent,
         "signed": signed,
         "breakable": breakable,
         "marked": marked,
     }
     html = render(Path(__file__).with_name("report.html.j2"), filters, page=page, version=__version__)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"report {path} cannot be written: {error.strerror}") from error
+    write_file(path, html)
 
 
 def breakable(text: str) -> Markup:

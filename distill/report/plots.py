@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
+from distill.common.formats import error_percent
 from distill.common.palette import palette
 from distill.evaluation.reliability_diagram import draw_grid, draw_legend
 from distill.report.class_chart import lowest_power, percent
@@ -54,7 +55,8 @@ def make_plots(
     if len(runs) > 1:
         _tradeoff(plots, runs, references, speeds, folder)
     for run in runs:
-        text = f"Reliability diagrams of {run.label}: accuracy by confidence; ECE {run.scores()['ece']:.3f}"
+        error = error_percent(run.ece)
+        text = f"Reliability diagrams of {run.label}: accuracy by confidence; ECE {error} %"
         plots.reliability.append(save(reliability(run), folder, f"reliability {run.label}", text))
     for run in shown:
         text = f"Confusion matrix of {run.label}"

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from distill.common.formats import DASH, percent, three_digits
+from distill.common.formats import DASH, error_percent, percent, three_digits
 from distill.experiments.thesis import SWAPPED, Experiment
-from distill.report.comparisons import experiment_of
+from distill.report.comparisons import experiment_of, unlike_the_thesis
 from distill.report.runs import Run
 
 SHADES: Final = (0.05, 1.0, 3.0)
 """Differences in points from which a cell is shaded lightly, clearly and strongly."""
-_ECES: Final = (("ece", "ECE exact"), ("ece_batched16", "ECE batched16"))
+_ECES: Final = (("ece", "ECE exact [%]"), ("ece_batched16", "ECE batched16 [%]"))
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,9 @@ def compared(value: float | None, other: float | None) -> Cell:
 def compared_ece(value: float | None, other: float | None) -> Cell:
     """Show a calibration error with its difference from another one; less is better."""
     if value is None or other is None:
-        return Cell(three_digits(value))
-    return Cell(three_digits(value), signed(value - other, 3), shade(100 * (other - value)))
+        return Cell(error_percent(value))
+    points = 100 * (value - other)
+    return Cell(error_percent(value), signed(points, 2), shade(-points))
 
 
 def against_thesis(ours: float | None, thesis: float | None) -> Cell:
@@ -97,7 +98,7 @@ def against_thesis(ours: float | None, thesis: float | None) -> Cell:
 def scores_table(runs: Sequence[Run], references: Mapping[str, Run], comparable: bool) -> Table:
     """Make Table 4.6: mIoU by condition and ECE, the thesis' numbers below ours.
 
-    :param comparable: whether the data are the thesis', so that differences from it mean something.
+    :param comparable: whether the data are the thesis'; its numbers are shown only then.
     """
     conditions = runs[0].columns
     rows = []
@@ -105,10 +106,10 @@ def scores_table(runs: Sequence[Run], references: Mapping[str, Run], comparable:
         reference = references.get(run.label)
         rows.append(_ours(run, reference, conditions))
         experiment = experiment_of(run)
-        if experiment is not None and experiment.result is not None:
-            rows += _thesis(run, experiment, conditions, comparable)
+        if comparable and experiment is not None and experiment.result is not None:
+            rows += _thesis(run, experiment, conditions)
     head = ["run", *(f"mIoU {condition}" for condition in conditions), *(title for _, title in _ECES)]
-    return Table(head, rows, notes=_scores_notes(runs))
+    return Table(head, rows, notes=_scores_notes(runs, comparable))
 
 
 def _ours(run: Run, reference: Run | None, conditions: Sequence[str]) -> Row:
@@ -123,38 +124,37 @@ def _ours(run: Run, reference: Run | None, conditions: Sequence[str]) -> Row:
     return Row(run.label, cells, "first", below)
 
 
-def _thesis(run: Run, experiment: Experiment, conditions: Sequence[str], comparable: bool) -> list[Row]:
+def _thesis(run: Run, experiment: Experiment, conditions: Sequence[str]) -> list[Row]:
     result = experiment.result
     values = [getattr(result, condition) for condition in conditions]
     ece = None if result is None else result.ece
     shown = [Cell(f"{value:.1f}") for value in values]
-    rows = [Row(f"thesis, {experiment.where}", [*shown, Cell(DASH), Cell(three_digits(ece))], "next")]
-    if comparable:
-        cells = [
-            against_thesis(run.scores(condition)["miou"], value)
-            for condition, value in zip(conditions, values, strict=True)
-        ]
-        batched = run.scores()["ece_batched16"]
-        last = Cell(DASH)
-        if ece is not None and batched is not None:
-            last = Cell(signed(batched - ece, 3), shade=shade(100 * (ece - batched)))
-        rows.append(Row("ours − thesis", [*cells, Cell(DASH), last], "next"))
+    rows = [Row(f"thesis, {experiment.where}", [*shown, Cell(DASH), Cell(error_percent(ece))], "next")]
+    cells = [
+        against_thesis(run.scores(condition)["miou"], value)
+        for condition, value in zip(conditions, values, strict=True)
+    ]
+    batched = run.scores()["ece_batched16"]
+    last = Cell(DASH)
+    if ece is not None and batched is not None:
+        last = Cell(signed(100 * (batched - ece), 2), shade=shade(100 * (ece - batched)))
+    rows.append(Row("ours − thesis", [*cells, Cell(DASH), last], "next"))
     return rows
 
 
-def _scores_notes(runs: Sequence[Run]) -> list[str]:
+def _scores_notes(runs: Sequence[Run], comparable: bool) -> list[str]:
     notes = [
-        "mIoU in percent. ECE, the expected calibration error: how far the confidence is from the share of "
-        "pixels that are right. ECE exact is over all pixels; ECE batched16 is the mean over batches of 16 "
-        "images, as the thesis reports it, which is biased upwards."
+        "mIoU and ECE in percent. ECE, the expected calibration error: how far the confidence is from the "
+        "share of pixels that are right. ECE exact is over all pixels; ECE batched16 is the mean over "
+        "batches of 16 images, as the thesis reports it, which is biased upwards."
     ]
     letters = {e.letter for e in map(experiment_of, runs) if e is not None}
-    if letters & set(SWAPPED):
+    if comparable and letters & set(SWAPPED):
         notes.append(
             "In the thesis' rows A to D the columns rain and snow are almost certainly swapped; they are "
             "shown as printed."
         )
-    return notes
+    return [*notes, *unlike_the_thesis(runs)]
 
 
 def calibration_table(runs: Sequence[Run]) -> Table:
@@ -163,12 +163,12 @@ def calibration_table(runs: Sequence[Run]) -> Table:
     for run in runs:
         for condition in run.columns:
             scores = run.scores(condition)
-            cells = [Cell(three_digits(scores[key])) for key, _ in _ECES]
-            cells.append(Cell(three_digits((scores["ece_classwise"] or {}).get("mean"))))
+            cells = [Cell(error_percent(scores[key])) for key, _ in _ECES]
+            cells.append(Cell(error_percent((scores["ece_classwise"] or {}).get("mean"))))
             cells += [Cell(three_digits(scores[key])) for key in ("brier", "nll")]
             title, kind = (run.label, "first") if condition == run.columns[0] else (condition, "next")
             rows.append(Row(title, cells, kind))
-    head = ["run", *(title for _, title in _ECES), "ECE class-wise", "Brier score", "NLL [nats]"]
+    head = ["run", *(title for _, title in _ECES), "ECE class-wise [%]", "Brier score", "NLL [nats]"]
     return Table(head, rows)
 
 

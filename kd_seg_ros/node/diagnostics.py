@@ -122,7 +122,7 @@ def values(state: State) -> dict[str, str]:
         "model": card.name,
         "model_file": state.model,
         "model_sha256": state.sha256,
-        "calibration_error": "not measured" if ece is None else f"{ece:.4f}",
+        "calibration_error": "not measured" if ece is None else f"{100 * ece:.2f} %",
     }
     if state.memory_mb is not None:
         result["memory_mb"] = f"{state.memory_mb:.1f}"

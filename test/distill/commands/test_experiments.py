@@ -2,28 +2,48 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from evaluated import write_run
 
 from distill.__main__ import main
+from distill.config import load_config
+from distill.experiments import results
 from distill.experiments.smoke import STEPS
-from distill.experiments.thesis import EXPERIMENTS
+from distill.experiments.thesis import EXPERIMENTS, find_experiment
+
+
+def write_ours(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Write a run of an experiment, evaluated on a few images; return its scores over all of them."""
+    run = write_run(folder / "runs" / name, name=name)
+    config = load_config(find_experiment(name).file).model_dump(mode="json")
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    monkeypatch.setattr(results, "ACDC_VAL", {"fog": 4, "night": 4})
+    monkeypatch.chdir(folder)
+    document = json.loads((run / "best.metrics.json").read_text())
+    scores: dict[str, Any] = document["scores"]["full"]
+    return scores
 
 
 def test_list_shows_the_thesis_and_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scores = {c: {"miou": 0.5} for c in ("fog", "night", "rain", "snow")}
-    scores["full"] = {"miou": 0.712, "ece_batched16": 0.05}
-    folder = tmp_path / "runs" / "j_rn18_cwd_border"
-    folder.mkdir(parents=True)
-    (folder / "best.metrics.json").write_text(json.dumps({"scores": scores}))
-    monkeypatch.chdir(tmp_path)
+    full = write_ours(tmp_path, "j_rn18_cwd_border", monkeypatch)
+    damaged = tmp_path / "runs" / "e_rn18_border" / "best.metrics.json"
+    damaged.parent.mkdir()
+    damaged.write_text("{")
     assert main(["experiments"]) == 0
     lines = capsys.readouterr().out.splitlines()
     (at,) = [i for i, line in enumerate(lines) if line.startswith("j_rn18_cwd_border")]
-    assert lines[at].split()[4:] == ["250", "71.2", "75.7", "54.6", "69.8", "74.6", "0.063"]
-    assert lines[at + 1].split() == ["ours", "71.2", "50.0", "50.0", "50.0", "50.0", "0.050"]
+    assert lines[at].split()[4:] == ["250", "71.2", "75.7", "54.6", "69.8", "74.6", "6.3"]
+    reached = lines[at + 1].split()
+    assert (reached[:2], reached[-1]) == (
+        ["ours", f"{100 * full['miou']:.1f}"],
+        f"{100 * full['ece_batched16']:.1f}",
+    )
+    assert any("e_rn18_border/best.metrics.json is no JSON" in line for line in lines)
     assert sum("Table" in line or "ch. 4.4.1" in line for line in lines) == len(EXPERIMENTS)
 
 
@@ -51,15 +71,16 @@ def test_mistakes_end_in_one_line(
 def test_the_list_as_json(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = tmp_path / "runs" / "a_mnv4_border"
-    folder.mkdir(parents=True)
-    (folder / "best.metrics.json").write_text(json.dumps({"scores": {"full": {"miou": 0.7}}}))
-    monkeypatch.chdir(tmp_path)
+    full = write_ours(tmp_path, "a_mnv4_border", monkeypatch)
+    config = tmp_path / "runs" / "a_mnv4_border" / "config.yaml"
+    config.write_text(config.read_text().replace("gamma: 0.5", "gamma: 0.75"))
     assert main(["experiments", "--json"]) == 0
     rows = {row["experiment"]: row for row in json.loads(capsys.readouterr().out)}
     assert len(rows) == len(EXPERIMENTS)
     row = rows["a_mnv4_border"]
     assert (row["where"], row["epochs"], row["thesis"]["night"]) == ("Table 4.6 A", 250, 52.0)
-    assert (row["ours"]["miou"]["full"], row["ours"]["miou"]["fog"]) == (0.7, None)
+    assert row["ours"]["miou"]["full"] == full["miou"]
+    assert row["differs"] == ["objective.gamma is 0.75, not 0.5"]
+    assert rows["j_rn18_cwd_border"]["differs"] == []
     assert rows["j_rn18_cwd_border"]["ours"] is None
     assert rows["short_rn18_kl"]["thesis"] is None

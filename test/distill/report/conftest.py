@@ -18,10 +18,11 @@ from torch.utils.tensorboard import SummaryWriter
 from distill.__main__ import main
 from distill.checkpoints.checkpoint_file import save_checkpoint
 from distill.checkpoints.student import build_network
-from distill.config import parse_config
+from distill.config import load_config, parse_config
 from distill.evaluation import run_files
 from distill.evaluation.evaluation import Evaluation
 from distill.evaluation.metrics_json import metrics_document
+from distill.experiments.thesis import EXPERIMENTS, find_experiment
 from distill.report.runs import Run, load_runs
 from kd_seg_ros.common.classes import CLASS_NAMES
 
@@ -85,7 +86,9 @@ def write_run(
         "data": {"root": "data/acdc"},
         "student": dict(student or {"backbone": "resnet18"}),
     }
-    if teacher:
+    if name in [experiment.name for experiment in EXPERIMENTS]:
+        config = load_config(find_experiment(name).file).model_dump(mode="json")
+    elif teacher:
         config |= {"teacher": {"checkpoint": "t.ckpt"}, "objective": {"features": [{"loss": "cwd"}]}}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     if curve:

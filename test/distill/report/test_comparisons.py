@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from distill.report.comparisons import ACDC_VAL, by_network, experiment_of, is_acdc_val, pairs, references
+from distill.experiments.thesis import ACDC_VAL
+from distill.report.comparisons import by_network, experiment_of, is_acdc_val, pairs, references
 from distill.report.runs import Run, load_runs
 from kd_seg_ros.common.classes import CLASS_NAMES
 

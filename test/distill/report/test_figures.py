@@ -31,7 +31,7 @@ def test_files_of_a_plot(tmp_path: Path) -> None:
     assert kind == "data:image/svg+xml"
     assert ElementTree.fromstring(base64.b64decode(content)).tag.endswith("svg")
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"plot .*file/x\.png cannot be written"):
+    with pytest.raises(UserError, match=r"cannot write .*file/x\.png: file exists"):
         save(drawn, tmp_path / "file", "x", "")
 
 

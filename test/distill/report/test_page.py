@@ -80,7 +80,7 @@ def test_bad_input_is_refused_in_one_line(
     (tmp_path / "file").touch()
     for arguments, reason in (
         ([plain, plain, "--out", str(tmp_path / "out")], "is given 2 times"),
-        ([plain, "--out", str(tmp_path / "file")], "cannot be made"),
+        ([plain, "--out", str(tmp_path / "file")], "cannot write"),
         ([plain, "--out", str(tmp_path / "out"), "--speeds", str(tmp_path / "file")], "is no JSON of"),
         ([str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")], "cannot be read"),
     ):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from distill.report.class_tables import auprc_tables, iou_tables
 from distill.report.comparisons import references
@@ -54,7 +55,7 @@ def test_shades(points: float, expected: str) -> None:
 def test_more_is_better_for_shares_and_less_for_calibration_errors() -> None:
     iou, ece = compared(0.70, 0.68), compared_ece(0.05, 0.07)
     assert (iou.text, iou.below, iou.shade) == ("70.0", "+2.0", "better2")
-    assert (ece.text, ece.below, ece.shade) == ("0.050", "−0.020", "better2")
+    assert (ece.text, ece.below, ece.shade) == ("5.00", "−2.00", "better2")
     assert (compared(0.7, None).below, compared_ece(None, 0.1).text) == ("", "–")
     ours = against_thesis(0.70, 71.2)
     assert (ours.text, ours.shade) == ("−1.2", "worse2")
@@ -66,8 +67,8 @@ def test_table_4_6(runs: list[Run]) -> None:
     assert table.head == [
         "run",
         *(f"mIoU {condition}" for condition in ("full", "fog", "night", "rain", "snow")),
-        "ECE exact",
-        "ECE batched16",
+        "ECE exact [%]",
+        "ECE batched16 [%]",
     ]
     titles = [row.title for row in table.rows]
     assert titles == [
@@ -85,30 +86,39 @@ def test_table_4_6(runs: list[Run]) -> None:
         assert cell.text == f"{100 * here:.1f}"
         assert float(cell.below.replace("−", "-")) == pytest.approx(100 * (here - before), abs=0.051)
     assert (ours.below, table.rows[0].below) == ("against e_rn18_border", "baseline")
-    assert [cell.text for cell in thesis.cells] == ["71.2", "75.7", "54.6", "69.8", "74.6", "–", "0.063"]
+    assert [cell.text for cell in thesis.cells] == ["71.2", "75.7", "54.6", "69.8", "74.6", "–", "6.30"]
     assert float(difference.cells[0].text.replace("−", "-")) == pytest.approx(
         100 * runs[1].scores()["miou"] - 71.2, abs=0.051
     )
     ece = runs[1].scores()["ece_batched16"]
-    assert float(difference.cells[-1].text) == pytest.approx(ece - 0.063, abs=0.00051)
+    assert float(difference.cells[-1].text) == pytest.approx(100 * ece - 6.3, abs=0.0051)
     assert difference.cells[-1].shade.startswith("worse")
 
 
-def test_no_differences_from_the_thesis_on_other_data(runs: list[Run]) -> None:
+def test_no_numbers_of_the_thesis_on_other_data(runs: list[Run]) -> None:
     table = scores_table(runs, {}, comparable=False)
-    assert "ours − thesis" not in [row.title for row in table.rows]
-    assert table.rows[1].cells[0].text == "67.7"
+    assert [row.title for row in table.rows] == ["e_rn18_border", "j_rn18_cwd_border", "other"]
     iou = iou_tables(runs, {}, comparable=False)
-    assert iou[0].head == ["class", "ours", "thesis", "ours", "thesis", "ours"]
+    assert iou[0].head == ["class", "e_rn18_border", "j_rn18_cwd_border", "other"]
+
+
+def test_a_run_of_an_experiments_name_with_another_objective_is_told(make_run: MakeRun) -> None:
+    folder = make_run("j_rn18_cwd_border", names=CLASS_NAMES)
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["objective"]["gamma"] = 0.25
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    table = scores_table(load_runs([folder]), {}, comparable=True)
+    assert [row.title for row in table.rows] == ["j_rn18_cwd_border"]
+    assert "is not that experiment: objective.gamma is 0.25, not 0.5" in table.notes[-1]
 
 
 def test_one_condition_has_one_column(make_run: MakeRun) -> None:
     run = load_runs([make_run(images={"normal": 2})])
-    assert scores_table(run, {}, comparable=False).head[1:3] == ["mIoU full", "ECE exact"]
+    assert scores_table(run, {}, comparable=False).head[1:3] == ["mIoU full", "ECE exact [%]"]
     assert len(calibration_table(run).rows) == 1
     fog = load_runs([make_run("e_rn18_border", names=CLASS_NAMES, images={"fog": 2})])
     table = scores_table(fog, {}, comparable=False)
-    assert (table.head[1], table.rows[1].cells[0].text) == ("mIoU fog", "75.7")
+    assert (table.head[1], len(table.rows)) == ("mIoU fog", 1)
 
 
 def test_swapped_and_repeated_rows_are_said(make_run: MakeRun) -> None:
@@ -143,6 +153,7 @@ def test_calibration_by_condition(runs: list[Run]) -> None:
     rows = calibration_table(runs).rows
     assert [row.title for row in rows[:5]] == ["e_rn18_border", "fog", "night", "rain", "snow"]
     night = runs[0].scores("night")
-    expected = [night[key] for key in ("ece", "ece_batched16")]
-    expected += [night["ece_classwise"]["mean"], night["brier"], night["nll"]]
-    assert [cell.text for cell in rows[2].cells] == [f"{value:.3f}" for value in expected]
+    errors = [night["ece"], night["ece_batched16"], night["ece_classwise"]["mean"]]
+    expected = [f"{100 * value:.2f}" for value in errors]
+    expected += [f"{night[key]:.3f}" for key in ("brier", "nll")]
+    assert [cell.text for cell in rows[2].cells] == expected

@@ -143,7 +143,7 @@ def test_numbers() -> None:
         "model": "tiny",
         "model_file": "/models/tiny.onnx",
         "model_sha256": "ab" * 32,
-        "calibration_error": "0.0500",
+        "calibration_error": "5.00 %",
         "memory_mb": "123.5",
         "expected_accuracy": "0.9000",
         "expected_accuracy_latest_image": "0.9100",

@@ -1,0 +1,43 @@
+"""Whether a run repeats an experiment of the thesis: its network, its training data and its objective."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from distill.config import Config, load_config
+from distill.experiments.thesis import Experiment
+
+_OF_THE_MACHINE: Final = {
+    "data": {"root", "workers", "description", "limitations", "images", "labels"},
+    "student": {"pretrained", "strict"},
+}
+"""Keys of a section that may differ between two machines without making another experiment."""
+
+
+def differences(experiment: Experiment, config: Config | None) -> list[str]:
+    """Say where a run's configuration is not that of an experiment; empty if it repeats it.
+
+    Network, data, objective and whether there is a teacher are compared; where the files lie is not.
+
+    :param config: the run's; None: unknown, which is a difference.
+    :return: such as ``student.backbone is resnet18, not mobilenetv4_conv_medium``.
+    """
+    if config is None:
+        return ["its configuration is not known"]
+    wanted = load_config(experiment.file)
+    found = []
+    for section in ("student", "data", "objective"):
+        ours = getattr(config, section).model_dump(mode="json")
+        theirs = getattr(wanted, section).model_dump(mode="json")
+        for key in ours:
+            if key not in _OF_THE_MACHINE.get(section, ()) and ours[key] != theirs[key]:
+                found.append(f"{section}.{key} is {_short(ours[key])}, not {_short(theirs[key])}")
+    if (config.teacher is None) != (wanted.teacher is None):
+        found.append("it has no teacher" if config.teacher is None else "it has a teacher")
+    return found
+
+
+def _short(value: object) -> str:
+    """Write a value of a configuration, shortened to fit a sentence."""
+    text = str(value)
+    return text if len(text) <= 60 else text[:59] + "…"
