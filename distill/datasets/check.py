@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
+
 from distill.common.parallel import run_jobs
 from distill.datasets.frame import Frame, check_sizes, read_image, read_label_values, to_train_ids
 from distill.datasets.listing import Listing
@@ -42,6 +45,12 @@ def check(listing: Listing, workers: int = 1) -> list[Fault]:
     faults: list[Fault] = []
     for found in run_jobs(check_frame, listing.frames, workers, "check"):
         faults += found
+    return faults + partner_faults(listing)
+
+
+def partner_faults(listing: Listing) -> list[Fault]:
+    """Return the faults of files without a partner: images without labels, then labels without an image."""
+    faults = []
     for image, labels in listing.missing:
         faults.append(Fault("missing", str(image), f"image {image} has no labels: {labels} does not exist"))
     for path in listing.orphans:
@@ -51,20 +60,25 @@ def check(listing: Listing, workers: int = 1) -> list[Fault]:
 
 def check_frame(frame: Frame) -> list[Fault]:
     """Decode one image and its labels and return all their faults, not only the first."""
+    return check_frame_with_labels(frame)[0]
+
+
+def check_frame_with_labels(frame: Frame) -> tuple[list[Fault], npt.NDArray[np.uint8] | None]:
+    """Decode one image and its labels; return all their faults, and the trainIds [H, W] if they are sound."""
     faults: list[Fault] = []
-    image = None
+    image, labels = None, None
     try:
         image = read_image(frame.image)
     except UserError as error:
         faults.append(_fault("image", frame.image, error))
     if frame.labels is None:
-        return faults
+        return faults, None
     try:
         values = read_label_values(frame)
     except UserError as error:
-        return [*faults, _fault("labels", frame.labels, error)]
+        return [*faults, _fault("labels", frame.labels, error)], None
     try:
-        to_train_ids(values, frame)
+        labels = to_train_ids(values, frame)
     except UserError as error:
         faults.append(_fault("values", frame.labels, error))
     if image is not None:
@@ -72,7 +86,7 @@ def check_frame(frame: Frame) -> list[Fault]:
             check_sizes(image, values, frame)
         except UserError as error:
             faults.append(_fault("size", frame.labels, error))
-    return faults
+    return faults, labels
 
 
 def summary(listing: Listing, faults: Sequence[Fault]) -> dict[str, Any]:

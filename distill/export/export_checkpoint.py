@@ -10,6 +10,7 @@ import torch
 
 from distill.checkpoints.stored_calibration import calibration_of, read_calibration_document
 from distill.checkpoints.student import deployed, load_student
+from distill.data.data_check import read_data_check
 from distill.data.from_config import relocated
 from distill.export.agreement import MIN_ARGMAX, Agreement, brought_to
 from distill.export.check_images import Pair, altered_images, common_size, labelled_images, plain_images
@@ -64,7 +65,14 @@ def export_checkpoint(
         size = common_size(pairs)
         _logger.info("made for images of %d×%d, the size of those it is checked on (--size)", *size)
     model = deployed(network, config, calibration_of(document) if document else NONE)
-    card = trained_card(config, document, size, network.deployed_parameters(), network.padding_multiple)
+    card = trained_card(
+        config,
+        document,
+        size,
+        network.deployed_parameters(),
+        network.padding_multiple,
+        read_data_check(checkpoint, config.data),
+    )
     proto = to_dynamic_onnx(model) if dynamic else to_onnx(model, size)
     agreement = check(proto, card, out, model, pairs, provider)
     single = _in_single_precision(model, size, pairs, agreement)

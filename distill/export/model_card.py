@@ -14,6 +14,7 @@ import onnx
 from distill.checkpoints.stored_calibration import UNCALIBRATED, calibration_of
 from distill.common.palette import palette
 from distill.config import Config
+from distill.data.data_check import describe_data, limitations
 from kd_seg_ros import __version__
 from kd_seg_ros.common.classes import IGNORE_ID
 from kd_seg_ros.common.files import sha256
@@ -32,6 +33,7 @@ def trained_card(
     size: tuple[int, int],
     parameters: int,
     multiple: int = 0,
+    check: dict[str, Any] | None = None,
 ) -> ModelCard:
     """Collect what is known of a network that was trained here.
 
@@ -41,6 +43,7 @@ def trained_card(
     :param size: (H, W) of the camera's image.
     :param parameters: number of parameters of the deployed network.
     :param multiple: the resized image is padded to multiples of this.
+    :param check: what was seen of the data before training (:mod:`distill.data.data_check`); None: not known.
     """
     card = ModelCard(
         name=config.name,
@@ -55,8 +58,8 @@ def trained_card(
         temperature=1.0,
         parameters=parameters,
         padding_multiple=multiple,
-        dataset=config.data.summary,
-        limitations=config.data.limitations,
+        dataset=describe_data(check, config.data),
+        limitations=limitations(check, config.data),
         package_version=__version__,
         created=_now(),
         config=config.model_dump(mode="json"),

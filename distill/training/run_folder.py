@@ -15,6 +15,7 @@ import yaml
 
 from distill.checkpoints.lightning_io import BEST, LAST, NEXT, PREVIOUS
 from distill.config import Config
+from distill.data.data_check import DATA_CHECK
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.files import TEMPORARY, write_atomically
 
@@ -28,9 +29,6 @@ LOCK_FILE: Final = "fit.lock"
 
 LOGS: Final = ("tensorboard", "csv", "wandb", "mlflow")
 """Folders of the loggers, by the values of ``training.logger``."""
-
-DATA_CHECK: Final = "data_check.json"
-"""Name of the file with what was seen of the data before training."""
 
 _WRITTEN: Final = (BEST, LAST, PREVIOUS, NEXT, CONFIG_FILE, DATA_CHECK)
 """Names of the files that ``fit`` writes."""

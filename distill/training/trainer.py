@@ -21,7 +21,10 @@ from distill.checkpoints.checkpoint_file import load_checkpoint
 from distill.checkpoints.lightning_io import LAST, checkpoint_to_resume, epochs_done
 from distill.checkpoints.student import build_network, start_from
 from distill.common.device import default_device
+from distill.common.files import write_json
+from distill.common.parallel import default_workers
 from distill.config import Config
+from distill.data.data_check import DATA_CHECK, check_data, refuse_errors
 from distill.models.sync_batch_norm import synchronise_batch_norms
 from distill.teachers.configured import describe_teacher, load_teacher
 from distill.training.callbacks import (
@@ -44,11 +47,19 @@ from kd_seg_ros.common.errors import UserError, first_line
 _logger = logging.getLogger(__name__)
 
 
-def fit(config: Config, resume: bool = False, overwrite: bool = False, *, progress_bar: bool = False) -> Path:
+def fit(
+    config: Config,
+    resume: bool = False,
+    overwrite: bool = False,
+    *,
+    check: str = "sample",
+    progress_bar: bool = False,
+) -> Path:
     """Run one experiment; return the path of its best checkpoint by validation mIoU.
 
     :param resume: continue the run in its folder from its newest whole checkpoint.
     :param overwrite: delete an earlier run in its folder.
+    :param check: how much of the data to look at first, one of :data:`~distill.datasets.findings.AMOUNTS`.
     :param progress_bar: show one on standard output.
     :raises UserError: for data, weights or a run folder that cannot be used.
     :raises SystemExit: with 128 + the signal's number after SIGTERM or Ctrl-C.
@@ -91,13 +102,27 @@ def fit(config: Config, resume: bool = False, overwrite: bool = False, *, progre
     if config.training.compile:
         module.compile_networks()
 
+    looked = _look_at_data(config, check) if trainer.is_global_zero else {}
+
     # The run's folder. Only now: a mistake above must not cost the run that is to be overwritten.
     with ExitStack() as stack:
         if trainer.is_global_zero:
             stack.enter_context(locked(config.run_folder))
         resumed = _open_run(trainer, module, data, resume, overwrite)
+        if trainer.is_global_zero:
+            write_json(config.run_folder / DATA_CHECK, looked)
         _train(trainer, module, data, resumed, checkpoints)
     return Path(best.best_model_path)
+
+
+def _look_at_data(config: Config, amount: str) -> dict[str, Any]:
+    """Return what was seen of the data, and log the oddities; raises UserError for errors."""
+    document = check_data(config.data, amount, default_workers())
+    for finding in document["findings"]:
+        if finding["level"] != "error":
+            _logger.warning("%s", finding["message"])
+    refuse_errors(document)
+    return document
 
 
 def _open_run(
