@@ -32,7 +32,7 @@ ROOMS = {
         {"evaluation", "teachers"},
         {"calibration", "export", "drives", "training"},
         {"experiments", "benchmarks"},
-        {"report"},
+        {"report", "campaign"},
         {"commands"},
     ),
 }

@@ -7,7 +7,13 @@ import argparse
 from kd_seg_ros.campaign import command
 from kd_seg_ros.campaign.case import SUITES as VEHICLE_SUITES
 
-SUITES = {**VEHICLE_SUITES}
+SUITES = {
+    **VEHICLE_SUITES,
+    "data": "distill.campaign.data_trees",
+    "class-maps": "distill.campaign.class_maps",
+    "configurations": "distill.campaign.configurations",
+    "metrics": "distill.campaign.metrics",
+}
 """Name of a suite → its module, of both halves."""
 
 

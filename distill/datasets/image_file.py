@@ -195,6 +195,8 @@ def _decoded(path: Path) -> Any:
 @contextlib.contextmanager
 def _opened(path: Path) -> Any:
     """Open an image file without decoding it; raises UserError if it is none."""
+    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+        raise UserError(f"cannot read the image {path}: it is a folder, a pipe or a device, not a file")
     try:
         image = Image.open(path)
     except UnidentifiedImageError as error:

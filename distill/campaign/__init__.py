@@ -1,0 +1,1 @@
+"""The offline half of the campaign of faults: data, class maps, configurations, results."""
