@@ -73,7 +73,10 @@ MISTAKES: dict[str, tuple[Callable[[Path], list[Any]], str]] = {
         "none.onnx: no",
     ),
     "no such bag": (lambda p: ["--bag", p / "none"], "none: no such bag"),
-    "no bag": (lambda p: ["--bag", image_folder(p / "folder")], "folder: not a readable rosbag2"),
+    "no bag": (
+        lambda p: ["--bag", image_folder(p / "folder")],
+        "folder: no bag: neither metadata.yaml nor",
+    ),
     "no images in the bag": (lambda p: ["--bag", text_only(p / "b")], "the bag has no image topics"),
     "two cameras": (lambda p: ["--bag", two_cameras(p / "b")], "--topic: /left, /right"),
     "another topic": (
@@ -96,7 +99,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], list[Any]], str]] = {
     ),
     "damaged image": (
         lambda p: ["--images", image_folder(p / "f", "x.png")],
-        "{p}/f/x.png: not a readable image",
+        "{p}/f/x.png: the compressed image (format 'png') is neither JPEG nor PNG",
     ),
     "no commands": (
         lambda p: ["--bag", write_drive(p / "b", 1), "--commands", p / "none"],

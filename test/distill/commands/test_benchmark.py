@@ -74,7 +74,7 @@ def test_a_suite_is_run_by_its_module(suite: str, monkeypatch: pytest.MonkeyPatc
 def test_a_suite_of_the_vehicle_runs_there(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "run_suite", lambda args: Result(f"{args.suite} ran", [], passed=False))
+    monkeypatch.setattr(command, "run_suite", lambda args, _: Result(f"{args.suite} ran", [], passed=False))
     assert main(["benchmark", "--suite", "soak"]) == 1
     assert "soak ran" in capsys.readouterr().out
 

@@ -71,7 +71,7 @@ def test_results_are_printed_and_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     results = iter([Result("| a |", [{"a": 1, "b": math.nan}]), Result("| b |", [], passed=False)])
-    monkeypatch.setattr(command, "run_suite", lambda _: next(results))
+    monkeypatch.setattr(command, "run_suite", lambda *_: next(results))
     document = tmp_path / "benchmarks.md"
     document.write_text("<!-- soak -->\n<!-- /soak -->\n")
     arguments = ["--suite", "soak", "--write", str(document)]
