@@ -34,6 +34,24 @@ _WRITTEN: Final = (BEST, LAST, PREVIOUS, NEXT, CONFIG_FILE, DATA_CHECK)
 """Names of the files that ``fit`` writes."""
 
 
+_held: Final[set[int]] = set()
+"""Descriptors of the lock files that this process holds."""
+
+
+def _close_held() -> None:
+    """Let go, in a forked child, of the parent's locks.
+
+    Otherwise the processes that read the data would keep the lock for a while after their parent was killed,
+    and the run could not be resumed at once.
+    """
+    for descriptor in _held:
+        os.close(descriptor)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_close_held)
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Make a run's folder, and keep every other ``fit`` out of it while the context lasts.
@@ -51,13 +69,16 @@ def locked(folder: Path) -> Iterator[None]:
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
     except OSError as error:
         raise _cannot_be_made(folder, error) from error
+    _held.add(descriptor)
     try:
         yield
     finally:
         # Before the lock is lifted, so that nobody else's file is deleted.
         with suppress(OSError):
             path.unlink(missing_ok=True)
-        os.close(descriptor)
+        if descriptor in _held:  # not in a forked child, which has closed it
+            _held.discard(descriptor)
+            os.close(descriptor)
 
 
 def _open_locked(path: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -83,3 +84,32 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be made"), locked(tmp_path / "file" / "run"):
         pass
+
+
+def test_a_forked_child_does_not_keep_the_lock_of_a_parent_that_is_gone(tmp_path: Path) -> None:
+    """As the processes that read the data, which outlive a killed parent by some seconds."""
+    program = """
+import os, signal, sys, time
+from pathlib import Path
+from distill.training.run_folder import locked
+with locked(Path(sys.argv[1])):
+    child = os.fork()
+    if child == 0:
+        print("forked", flush=True)
+        sys.stdout.close()
+        time.sleep(60)
+    print(child, flush=True)
+    time.sleep(60)
+"""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    lines = sorted([parent.stdout.readline().strip(), parent.stdout.readline().strip()])
+    parent.kill()
+    parent.wait()
+    try:
+        with locked(tmp_path):
+            pass
+    finally:
+        os.kill(int(lines[0]), signal.SIGKILL)
