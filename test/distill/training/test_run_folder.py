@@ -89,15 +89,16 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
 def test_a_forked_child_does_not_keep_the_lock_of_a_parent_that_is_gone(tmp_path: Path) -> None:
     """As the processes that read the data, which outlive a killed parent by some seconds."""
     program = """
-import os, signal, sys, time
+import os, sys, time
 from pathlib import Path
 from distill.training.run_folder import locked
 with locked(Path(sys.argv[1])):
+    started, ready = os.pipe()
     child = os.fork()
     if child == 0:
-        print("forked", flush=True)
-        sys.stdout.close()
+        os.write(ready, b"1")
         time.sleep(60)
+    os.read(started, 1)
     print(child, flush=True)
     time.sleep(60)
 """
@@ -105,11 +106,11 @@ with locked(Path(sys.argv[1])):
         [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True
     )
     assert parent.stdout is not None
-    lines = sorted([parent.stdout.readline().strip(), parent.stdout.readline().strip()])
+    child = int(parent.stdout.readline())
     parent.kill()
     parent.wait()
     try:
         with locked(tmp_path):
             pass
     finally:
-        os.kill(int(lines[0]), signal.SIGKILL)
+        os.kill(child, signal.SIGKILL)
