@@ -10,6 +10,7 @@ from torch import nn
 
 from distill.checkpoints.student import load_student
 from distill.config import Config
+from distill.config.shipped import shipped_configs
 from distill.teachers.external import ExternalTeacher, Normalisation, TeacherOptions
 from distill.teachers.huggingface import load_huggingface
 from distill.teachers.onnx_teacher import load_onnx
@@ -26,6 +27,7 @@ def load_teacher(config: Config) -> nn.Module | None:
     if teacher is None:
         return None
     if teacher.checkpoint is not None:
+        _check_there(Path(teacher.checkpoint))
         network, trained = load_student(Path(teacher.checkpoint))
         if trained.data.class_names != config.data.class_names:
             raise UserError(
@@ -55,6 +57,17 @@ def load_teacher(config: Config) -> nn.Module | None:
         return load_huggingface(Path(teacher.huggingface), student, options)
     assert teacher.onnx is not None
     return load_onnx(Path(teacher.onnx), student, options)
+
+
+def _check_there(checkpoint: Path) -> None:
+    """Refuse a teacher that has not been trained yet, with the command that trains it where that is known."""
+    if checkpoint.exists():
+        return
+    remedy = "give another one by --teacher.checkpoint"
+    run = checkpoint.parent.name
+    if run in shipped_configs():
+        remedy = f"train it by `kd_seg fit --config {run}`, or {remedy}"
+    raise UserError(f"teacher {checkpoint} does not exist: {remedy}")
 
 
 def describe_teacher(config: Config, teacher: nn.Module) -> str:
