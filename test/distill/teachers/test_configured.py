@@ -27,7 +27,5 @@ def test_a_missing_file_of_another_name_has_the_option_as_its_remedy(tmp_path: P
     config = load_config(
         find_config("j_rn18_cwd_border"), {"teacher.checkpoint": str(tmp_path / "mine.ckpt")}
     )
-    with pytest.raises(
-        UserError, match=r"mine\.ckpt does not exist: give another one by --teacher"
-    ):
+    with pytest.raises(UserError, match=r"mine\.ckpt does not exist: give another one by --teacher"):
         load_teacher(config)
