@@ -28,7 +28,8 @@ def processor_time_limit(seconds: float) -> Iterator[None]:
         raise OutOfTime
 
     before = signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    # Again and again after that: Python drops an exception that it meets in a callback or a destructor.
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, min(seconds, 1.0))
     try:
         yield
     finally:

@@ -189,7 +189,10 @@ def test_card_says_where_the_file_comes_from(exported: Path, checkpoint: Path) -
     card = Engine(exported, "cpu").card
     network, config = load_student(checkpoint)
     calibration = json.loads(checkpoint.with_suffix(".calibration.json").read_text())
-    assert (card.name, card.dataset, card.limitations) == ("student", "noise", "all")
+    assert card.name == "student"
+    assert card.dataset.startswith("train: 8 images (2 fog, 2 night, 2 rain, 2 snow), 120×72, read as acdc")
+    assert card.dataset.endswith('described as "noise"')
+    assert card.limitations.startswith('Stated: "all"')
     assert (card.height, card.width) == SIZE
     assert card.calibration == {
         "method": "temperature",
@@ -214,7 +217,8 @@ def test_file_is_half_precision_in_an_old_opset_and_names_no_path(exported: Path
     single = [w.name for w in weights if w.data_type != onnx.TensorProto.FLOAT16]
     assert len(single) < len(weights) / 2
     assert {w.data_type for w in weights if w.name not in single} == {onnx.TensorProto.FLOAT16}
-    assert all(any(layer in name for layer in kept) for name in single)
+    for name in single:
+        assert any(layer in name for layer in kept)
     assert b"site-packages" not in exported.read_bytes()
     assert b".py" not in exported.read_bytes()
 
@@ -305,7 +309,7 @@ def test_an_error_in_a_worker_process_is_one_line_too(
     root = write_acdc(tmp_path, frames=2, size=(20, 20))
     for path in root.glob("gt/*/train/*/*.png"):
         write_png(path, np.full((20, 20), 77, np.uint8))
-    arguments = ["--data.root", str(root), "--name", "broken", "--data.workers", "1"]
+    arguments = ["--data.root", str(root), "--name", "broken", "--data.workers", "1", "--check", "none"]
     assert main(["fit", "--config", str(runs / "teacher.yaml"), *arguments]) == 2
     printed = capsys.readouterr()
     error = printed.err.splitlines()[-1]
