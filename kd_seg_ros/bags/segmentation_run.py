@@ -99,8 +99,8 @@ def segment_bag(
             )
         except UserError as error:
             done = out.notes["frames"]
-            kept = f" (frames 1 to {done} of {total} are in {settings.out})" if done else ""
-            raise UserError(f"{error}{kept}") from error
+            so_far = f" (frames 1 to {done} of {total} are in {settings.out})" if done else ""
+            raise UserError(f"{error}{so_far}") from error
         finally:
             progress.close()
             if table:
