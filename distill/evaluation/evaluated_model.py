@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from distill.checkpoints.stored_calibration import load_calibration
 from distill.checkpoints.student import deployed, load_student
+from distill.checkpoints.training_cost import COST_KEY, cost_of_checkpoint
 from distill.config import DataConfig
 from distill.evaluation.metrics_json import about_model_file
 from distill.evaluation.onnx_predictor import open_engine
@@ -58,7 +59,7 @@ def open_checkpoint(path: Path) -> EvaluatedModel:
         config.data.class_names,
         config.data,
         config.data.summary,
-        _about(path, config.name, model.calibration, network.deployed_parameters()),
+        _about(path, config.name, model.calibration, network.deployed_parameters()) | _cost(path),
         torch_segmenter(model),
         torch_predictor(model),
     )
@@ -93,6 +94,12 @@ def _about(path: Path, name: str, calibration: LogitCalibration, parameters: int
         "calibration": {"method": calibration.method, "parameters": calibration.parameters()},
         "parameters": parameters,
     }
+
+
+def _cost(path: Path) -> dict[str, Any]:
+    """Return what the training of a checkpoint has cost, as an entry of ``model``; empty if unknown."""
+    cost = cost_of_checkpoint(path)
+    return {} if cost is None else {COST_KEY: cost.document()}
 
 
 def _data_of(card: ModelCard) -> DataConfig | None:

@@ -14,6 +14,7 @@ from typing import Final
 import yaml
 
 from distill.checkpoints.lightning_io import BEST, LAST, NEXT, PREVIOUS
+from distill.checkpoints.training_cost import COST_FILE
 from distill.config import Config
 from distill.data.data_check import DATA_CHECK
 from kd_seg_ros.common.errors import UserError, first_line
@@ -30,7 +31,7 @@ LOCK_FILE: Final = "fit.lock"
 LOGS: Final = ("tensorboard", "csv", "wandb", "mlflow")
 """Folders of the loggers, by the values of ``training.logger``."""
 
-_WRITTEN: Final = (BEST, LAST, PREVIOUS, NEXT, CONFIG_FILE, DATA_CHECK)
+_WRITTEN: Final = (BEST, LAST, PREVIOUS, NEXT, CONFIG_FILE, DATA_CHECK, COST_FILE)
 """Names of the files that ``fit`` writes."""
 
 

@@ -34,6 +34,7 @@ from distill.training.callbacks import (
     last_checkpoint,
     other_callbacks,
 )
+from distill.training.cost import CostCounter
 from distill.training.data_module import SegmentationDataModule
 from distill.training.distillation import Distillation
 from distill.training.loggers import make_logger
@@ -81,6 +82,7 @@ def fit(
     checkpoints = BackgroundCheckpointIO()
     callbacks = [
         *other_callbacks(config, progress_bar),
+        CostCounter(config),
         WriteFailures(checkpoints),
         best,
         last_checkpoint(config),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from kd_seg_ros.common.onnx_runtime import ort
+from kd_seg_ros.common.processor import processor
 
 
 def machine(*more: str) -> str:
@@ -31,14 +31,6 @@ def machine(*more: str) -> str:
 def cores() -> int:
     """Count the cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def processor() -> str:
-    """Return the name of the processor, or of its architecture where Linux does not tell it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def nvidia_gpu() -> str:

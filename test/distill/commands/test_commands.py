@@ -20,6 +20,7 @@ import distill.export.export_checkpoint
 from distill.__main__ import main
 from distill.calibration.halves import split
 from distill.checkpoints.student import deployed, load_student
+from distill.checkpoints.training_cost import COST_FILE, cost_of_checkpoint
 from distill.datasets.acdc import list_acdc
 from distill.datasets.frame import read_sample
 from distill.evaluation.predictors import torch_segmenter
@@ -65,6 +66,14 @@ def test_checkpoint_holds_the_student_only_and_no_pickle(runs: Path) -> None:
     assert len(state["state_dict"]) == len(network.state_dict())
     assert not network.training
     assert config.name == "student"
+
+
+def test_what_the_training_has_cost_lies_next_to_its_checkpoints(runs: Path) -> None:
+    cost = cost_of_checkpoint(runs / "student" / "best.ckpt")
+    assert cost is not None
+    assert cost.document() == json.loads((runs / "student" / COST_FILE).read_text())
+    assert (cost.epochs, cost.images) == (1, 8)  # two frames of each of four weathers
+    assert cost.seconds > 0
 
 
 def test_every_term_and_the_validation_reach_tensorboard(runs: Path) -> None:
