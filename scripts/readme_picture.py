@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from distill.report.pictures import difference_picture, differences
 from distill.scenes.render import render_scene
+from kd_seg_ros.inference.colour_vision import class_marks
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.overlay import blend, colorize
 
@@ -46,7 +47,8 @@ def demo(engine: Engine) -> None:
     for condition in ("fog", "night", "rain", "snow"):
         frame = render_scene(SEED, engine.size, condition)
         found = engine.segment(frame.rgb)
-        masks = [colorize(mask, engine.card.palette) for mask in (frame.labels, found.mask)]
+        palette, marks = engine.card.palette, class_marks(engine.card.palette)
+        masks = [colorize(mask, palette, marks) for mask in (frame.labels, found.mask)]
         rows.append([frame.rgb, *masks, confidence(found.confidence)])
     write("demo.jpg", ("camera", "labels", "mask", "confidence"), rows)
 
@@ -57,7 +59,8 @@ def node(engine: Engine) -> None:
     for condition in ("rain", "night"):
         frame = render_scene(SEED + 1, engine.size, condition)
         found = engine.segment(frame.rgb)
-        overlay = blend(frame.rgb, found.mask, engine.card.palette)
+        palette, marks = engine.card.palette, class_marks(engine.card.palette)
+        overlay = blend(frame.rgb, found.mask, palette, marks=marks)
         rows.append([frame.rgb, overlay, confidence(found.confidence)])
     write("node.jpg", ("image", "segmentation/overlay", "segmentation/confidence"), rows)
 
@@ -68,7 +71,8 @@ def two_students(old: Engine, new: Engine) -> None:
     for condition in ("fog", "night"):
         frame = render_scene(SEED + 2, new.size, condition)
         first, second = old.segment(frame.rgb).mask, new.segment(frame.rgb).mask
-        masks = [colorize(mask, new.card.palette) for mask in (first, second)]
+        palette, marks = new.card.palette, class_marks(new.card.palette)
+        masks = [colorize(mask, palette, marks) for mask in (first, second)]
         where = difference_picture(frame.rgb, differences(frame.labels, first, second))
         rows.append([frame.rgb, *masks, cv2.resize(where, new.size[::-1], interpolation=cv2.INTER_NEAREST)])
     write("two_students.jpg", ("camera", "old", "new", "only new right: blue, only old: orange"), rows)

@@ -27,6 +27,7 @@ from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.option_types import share, topic
 from kd_seg_ros.common.share import default_model
 from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.colour_vision import class_marks
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.providers import PROVIDERS
 
@@ -63,6 +64,7 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
         out=args.out,
         provider=args.provider,
         overlay=args.overlay,
+        marks=args.marks,
         min_confidence=args.min_confidence,
         copy=args.copy,
         storage=args.storage,
@@ -130,12 +132,15 @@ def _video(
     args: argparse.Namespace, camera: CameraTopics, notes: Notes, palette: Any, write: Callable[..., None]
 ) -> None:
     hertz = notes.rate(camera.topic)
+    marks = class_marks(palette) if args.marks else ()
     progress = Progress("video", notes.frames - notes.undecodable)
     with closing(
         segmented_frames(args.bag, camera, args.out, args.condition_topic, decode_options(args))
     ) as found:
         write(
-            pictures_of(found, palette, hertz, progress.step), args.video, min(max(hertz or 1.0, 1.0), 60.0)
+            pictures_of(found, palette, hertz, progress.step, marks),
+            args.video,
+            min(max(hertz or 1.0, 1.0), 60.0),
         )
     progress.close()
     LOGGER.info("video: %s", args.video)
@@ -198,6 +203,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="camera topic to segment; may be given several times (default: the only one of the bag)",
     )
     add("--overlay", action="store_true", help="also write the camera image with the classes laid over it")
+    add(
+        "--marks",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="hatch, in overlay and video, classes whose colours colour-blind readers confuse",
+    )
     add(
         "--copy",
         nargs="*",

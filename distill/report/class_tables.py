@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from distill.common.formats import DASH
-from distill.common.palette import palette
+from distill.common.palette import css_backgrounds, palette
 from distill.experiments.thesis import LOST
 from distill.report.comparisons import experiment_of
 from distill.report.runs import Run
@@ -57,7 +57,7 @@ def _class_tables(
     :param values: by run and by class or ``mean``, 0…1.
     """
     names = runs[0].class_names
-    colours = [f"rgb{colour}" for colour in palette(names)]
+    colours = css_backgrounds(palette(names))
     tables = []
     for part in _parts(table, runs, comparable):
         rows = []

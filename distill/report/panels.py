@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from distill.common.formats import percent
-from distill.common.palette import Colour, palette
+from distill.common.palette import Colour, css_background, palette
 from distill.common.pictures import confidence_colours
 from distill.data.border_weights import BANDS, border_weights
 from distill.datasets.frame import Sample
@@ -37,9 +37,12 @@ from distill.report.pictures import (
 from distill.report.predictions import Prediction
 from distill.report.runs import Run
 from kd_seg_ros.common.classes import IGNORE_ID
+from kd_seg_ros.inference.colour_vision import NOT_HATCHED, ClassMark, class_marks
 
 _LEVELS: Final = (20, 40, 60, 80, 100)
 """Confidences in percent that the legend of mistakes explains."""
+_HATCHES: Final = ("", "////", "\\\\\\\\", "----", "||||", "xxxx", "++++", "oo", "||")
+"""Matplotlib's names of the patterns, by their number."""
 _SHEET_WIDTH: Final = 11.0
 _LEGEND_LINE: Final = 0.2
 """Height of a line of the legend in inches."""
@@ -64,11 +67,13 @@ class Mark:
     share: str = ""
     """Share of the panel's pixels in percent, as text."""
     striped: bool = False
+    hatching: ClassMark = NOT_HATCHED
+    """How the colour is hatched in the pictures."""
 
     @property
     def css(self) -> str:
-        """The colour as CSS."""
-        return f"rgb{self.colour}"
+        """The colour and its hatching as a value of CSS's ``background``."""
+        return css_background(self.colour, self.hatching)
 
 
 @dataclass(frozen=True)
@@ -154,7 +159,12 @@ def _shown(masks: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> list[Mar
     """Return the legend of the classes that the masks hold, with their numbers."""
     colours = palette(names)
     held = np.unique(np.concatenate([np.unique(mask) for mask in masks])).tolist()
-    legend = [Mark(colours[number], f"{number} {names[number]}") for number in held if number < len(names)]
+    marks = class_marks(colours)
+    legend = [
+        Mark(colours[number], f"{number} {names[number]}", hatching=marks[number])
+        for number in held
+        if number < len(names)
+    ]
     return [*legend, *([Mark((0, 0, 0), "without label")] if IGNORE_ID in held else [])]
 
 
@@ -191,4 +201,8 @@ def _patch(mark: Mark) -> Patch:
     colour = (red / 255, green / 255, blue / 255)
     if mark.striped:
         return Patch(facecolor="white", edgecolor=colour, hatch="////", label=mark.text)
+    if mark.hatching.pattern:
+        stroke = "white" if mark.hatching.stroke else "black"
+        pattern = _HATCHES[mark.hatching.pattern]
+        return Patch(facecolor=colour, edgecolor=stroke, hatch=pattern, linewidth=0.5, label=mark.text)
     return Patch(facecolor=colour, edgecolor="#555555", linewidth=0.5, label=mark.text)

@@ -15,6 +15,7 @@ from distill.common import pictures
 from distill.common.palette import Colour
 from distill.common.pictures import RGBImage, confidence_colours, jpeg_uri, png_uri
 from kd_seg_ros.common.classes import IGNORE_ID
+from kd_seg_ros.inference.colour_vision import class_marks
 from kd_seg_ros.inference.overlay import colorize
 
 WIDTH: Final = 640
@@ -54,12 +55,12 @@ def shrink_map(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def class_picture(classes: NDArray[np.uint8], colours: Sequence[Colour]) -> RGBImage:
-    """Colour a class map and write the number of its class into every region that has room for it.
+    """Colour and hatch a class map, and write its number into every region that has room for it.
 
     :param classes: [H, W], ids beyond ``colours`` become black.
     """
     small = shrink_map(classes)
-    picture = Image.fromarray(colorize(small, colours))
+    picture = Image.fromarray(colorize(small, colours, class_marks(tuple(colours))))
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(_FONT)
     for train_id in np.unique(small[small < len(colours)]).tolist():
         for x, y in _middles(small == train_id):

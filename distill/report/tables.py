@@ -40,7 +40,7 @@ class Row:
     """``first`` of a group, ``next`` for a row that belongs to the one above, ``total`` for a mean."""
     below: str = ""
     colour: str = ""
-    """The colour of the row's class as CSS; empty for other rows."""
+    """The look of the row's class as a value of CSS's ``background``; empty for other rows."""
 
 
 @dataclass(frozen=True)

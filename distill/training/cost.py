@@ -40,7 +40,7 @@ class CostCounter(Callback):
         """Continue from the cost in the checkpoint that is resumed."""
         self._cost = read_cost(state_dict) or TrainingCost()
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, *_: Any) -> None:
         """Start the clock; replace the file of an earlier run in the folder.
 
         Of a run whose first epochs were not counted, by an earlier version, nothing is told.
@@ -57,7 +57,7 @@ class CostCounter(Callback):
         """Stop the clock."""
         self._stop(trainer, pl_module)
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_validation_end(self, *_: Any) -> None:
         """Let the clock run on."""
         self._since = monotonic()
 

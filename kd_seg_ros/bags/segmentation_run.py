@@ -32,6 +32,8 @@ class SegmentationSettings:
     """ONNX Runtime's provider that was asked for."""
     overlay: bool = False
     """Also write the camera image with the classes laid over it."""
+    marks: bool = True
+    """Hatch, in the overlay, classes whose colours some readers confuse."""
     min_confidence: float = 0.0
     """Pixels with a lower confidence, 0…1, get no class."""
     copy: Sequence[str] | None = None
@@ -84,7 +86,7 @@ def segment_bag(
     with ResumableBag(settings.out, written, storage, compress, vars(notes), overwrite) as out:
         notes = Notes(**out.notes)  # until a moment ago another process may have written to it
         table = FrameTable(settings.csv, engine.card, notes.csv_bytes) if settings.csv else None
-        output = Output(out, notes, engine.card, table, settings.overlay)
+        output = Output(out, notes, engine.card, table, settings.overlay, settings.marks)
         try:
             segment(
                 reader,
@@ -117,6 +119,7 @@ def _command(
     copied: Sequence[str],
 ) -> dict[str, Any]:
     """Describe a run by all that its output depends on; only a run of the same description is resumed."""
+    drawn = {"--marks": settings.marks} if settings.overlay else {}
     return {
         "the input": fingerprint(reader, bag),
         "the model": engine.sha256,
@@ -124,6 +127,7 @@ def _command(
         "--topic": [camera.topic for camera in cameras],
         "--copy": list(copied),
         "--overlay": settings.overlay,
+        **drawn,
         "--min-confidence": settings.min_confidence,
         "--rotate": settings.decoding.rotate,
         "--white-level": settings.decoding.white_level,

@@ -25,6 +25,7 @@ from kd_seg_ros.common.encodings import BGR8, MONO8
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.picture import DECODE_DEFAULTS, DecodeOptions
 from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.colour_vision import class_marks
 from kd_seg_ros.inference.engine import Engine, Prediction
 from kd_seg_ros.inference.overlay import blend
 from kd_seg_ros.inference.thresholds import MinConfidenceLevels, min_confidence_levels
@@ -88,10 +89,17 @@ class Output:
     """Writes maps, overlays, copies and the table; one thread calls it."""
 
     def __init__(
-        self, bag: ResumableBag, notes: Notes, card: ModelCard, table: FrameTable | None, overlay: bool
+        self,
+        bag: ResumableBag,
+        notes: Notes,
+        card: ModelCard,
+        table: FrameTable | None,
+        overlay: bool,
+        marks: bool = True,
     ) -> None:
         self.notes = notes
         self._bag, self._card, self._table, self._overlay = bag, card, table, overlay
+        self._marks = class_marks(card.palette) if marks else ()
         self._committed = notes.frames
         self._last = 0
 
@@ -140,7 +148,7 @@ class Output:
         for topic, pixels in ((camera.mask, prediction.mask), (camera.confidence, prediction.confidence)):
             self._bag.write(topic, frame.log_time, image_cdr(frame.header, pixels, MONO8))
         if self._overlay:
-            picture = blend(frame.image, prediction.mask, self._card.palette)
+            picture = blend(frame.image, prediction.mask, self._card.palette, marks=self._marks)
             self._bag.write(camera.overlay, frame.log_time, image_cdr(frame.header, picture[..., ::-1], BGR8))
         if self._table:
             latency = frame.decode_ms + inference_ms

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
@@ -14,7 +14,8 @@ import numpy as np
 from kd_seg_ros.bags.segmented_frames import SegmentedFrame
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.picture import RGBImage
-from kd_seg_ros.inference.overlay import Palette, blend
+from kd_seg_ros.inference.colour_vision import ClassMark, Palette
+from kd_seg_ros.inference.overlay import blend
 
 PANEL_WIDTH: Final = 640
 
@@ -22,30 +23,43 @@ _CAPTION_HEIGHT: Final = 32
 _GIF_WIDTH: Final = 720
 
 
-def picture(image: RGBImage, mask: Any, palette: Palette, caption: str, panel: tuple[int, int]) -> RGBImage:
+def picture(
+    image: RGBImage,
+    mask: Any,
+    palette: Palette,
+    caption: str,
+    panel: tuple[int, int],
+    marks: Sequence[ClassMark] = (),
+) -> RGBImage:
     """Draw one picture of a video.
 
     :param mask: class ids, uint8 [H, W] as the image.
     :param panel: height and width of each of the two halves; images of other proportions get black bars.
+    :param marks: how each class is hatched; none: no class is.
     """
-    row = np.hstack([letterbox(half, *panel) for half in (image, blend(image, mask, palette))])
+    row = np.hstack([letterbox(half, *panel) for half in (image, blend(image, mask, palette, marks=marks))])
     return np.vstack([_caption(caption, row.shape[1]), row])
 
 
 def pictures_of(
-    frames: Iterable[SegmentedFrame], palette: Palette, hertz: float | None, on_frame: Callable[[], None]
+    frames: Iterable[SegmentedFrame],
+    palette: Palette,
+    hertz: float | None,
+    on_frame: Callable[[], None],
+    marks: Sequence[ClassMark] = (),
 ) -> Iterator[RGBImage]:
     """Yield a picture of the video for every segmented frame, with weather, number and rate as its caption.
 
     :param hertz: images per second of the camera; None: unknown.
     :param on_frame: called after each.
+    :param marks: how each class is hatched; none: no class is.
     """
     rate = f"{hertz:.3g} Hz" if hertz else ""
     panel = None
     for frame in frames:
         panel = panel or panel_size(frame.image)
         words = [word for word in (frame.condition, f"frame {frame.number}", rate) if word]
-        yield picture(frame.image, frame.mask, palette, "   ".join(words), panel)
+        yield picture(frame.image, frame.mask, palette, "   ".join(words), panel, marks)
         on_frame()
 
 

@@ -5,6 +5,7 @@ The topics themselves are listed in :data:`kd_seg_ros.common.topics.OUTPUTS`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -28,8 +29,9 @@ from kd_seg_ros.common.topics import (
     SCALED_CAMERA_INFO,
     OutputTopic,
 )
+from kd_seg_ros.inference.colour_vision import ClassMark, Palette, class_marks
 from kd_seg_ros.inference.engine import Prediction
-from kd_seg_ros.inference.overlay import Palette, blend
+from kd_seg_ros.inference.overlay import blend
 from kd_seg_ros.node.camera_info import output_camera_info
 from kd_seg_ros.node.latest_job_thread import LatestJobThread
 from kd_seg_ros.node.messages import image_message, mapped_image, png_message
@@ -51,6 +53,7 @@ class Outputs:
         self._node = node
         self._settings = settings
         self._palette = palette
+        self._marks = class_marks(tuple(palette))
         offered = [MASK, MASK_PNG, CONFIDENCE]
         if settings.overlay:
             offered.append(OVERLAY)
@@ -157,13 +160,19 @@ class Outputs:
             self._png_thread.give(partial(self._publish_png, header, mask))
         if overlay:
             alpha = float(self._node.get_parameter("overlay_alpha").value)
-            self._overlay_thread.give(partial(self._publish_overlay, header, picture, mask, alpha))
+            marks = self._marks if self._node.get_parameter("overlay_marks").value else ()
+            self._overlay_thread.give(partial(self._publish_overlay, header, picture, mask, alpha, marks))
 
     def _publish_png(self, header: Header, mask: NDArray[np.uint8]) -> None:
         self._publishers[MASK_PNG.name].publish(png_message(header, mask))
 
     def _publish_overlay(
-        self, header: Header, picture: Picture, mask: NDArray[np.uint8], alpha: float
+        self,
+        header: Header,
+        picture: Picture,
+        mask: NDArray[np.uint8],
+        alpha: float,
+        marks: Sequence[ClassMark],
     ) -> None:
         pixels, bgr = picture
         if mask.shape != pixels.shape[:2]:
@@ -171,7 +180,7 @@ class Outputs:
             mask = np.asarray(grown, np.uint8)
         # The colours are brought into the image's order of channels, the smaller thing of the two.
         colours = [colour[::-1] for colour in self._palette] if bgr else self._palette
-        mixed = blend(pixels, mask, colours, alpha)
+        mixed = blend(pixels, mask, colours, alpha, marks)
         message = image_message(header, mixed if bgr else mixed[..., ::-1])
         self._publishers[OVERLAY.name].publish(message)
 

@@ -122,6 +122,12 @@ class Parameters:
     overlay_alpha: float = _parameter(
         0.5, "Weight of the colours in the overlay: 0 shows the image alone.", limits=(0.0, 1.0), live=True
     )
+    overlay_marks: bool = _parameter(
+        True,
+        "Hatch, in the overlay, classes whose colours colour-blind readers confuse, such as person and "
+        "vegetation. Which they are is computed from the model's palette.",
+        live=True,
+    )
     drift_window: float = _parameter(
         30.0,
         "Seconds over which the confidence is compared with that of the images the model was calibrated on.",

@@ -29,6 +29,7 @@ from segmented_bag import (
 from tiny_model import expected, write_tiny_model
 
 from kd_seg_ros.common.classes import PALETTE
+from kd_seg_ros.inference.colour_vision import class_marks
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_runs_are_equal_to_the_byte(tmp_path: Path, model: Path) -> None:
 
 def test_overlay_copies_and_order(tmp_path: Path, model: Path) -> None:
     bag = write_drive(tmp_path / "bag", 12)
-    assert run(bag, model, tmp_path / "out", "--copy", "--overlay", "--compress") == 0
+    assert run(bag, model, tmp_path / "out", "--copy", "--overlay", "--compress", "--no-marks") == 0
     given, found = raw_messages(bag), raw_messages(tmp_path / "out")
     made = (MASK, CONFIDENCE, "/segmentation/overlay")
     assert [entry for entry in found if entry[0] not in made] == given
@@ -97,6 +98,20 @@ def test_overlay_copies_and_order(tmp_path: Path, model: Path) -> None:
     image = frame(3)[0]
     mixed = (image.astype(int) + np.array(PALETTE)[expected(image)[0]]) / 2
     assert np.abs(overlay - mixed).max() <= 1
+
+
+def test_the_overlay_hatches_what_colour_blind_readers_confuse_and_nothing_else(
+    tmp_path: Path, model: Path
+) -> None:
+    bag = write_drive(tmp_path / "bag", 1)
+    assert run(bag, model, tmp_path / "out", "--overlay") == 0
+    overlay = pixels(read_bag(tmp_path / "out")["/segmentation/overlay"][0])[..., ::-1].astype(int)
+    image, mask = frame(0)[0], expected(frame(0)[0])[0]
+    off = np.abs(overlay - (image.astype(int) + np.array(PALETTE)[mask]) / 2).max(axis=2) > 1
+    hatched = np.array([mark.pattern for mark in class_marks(PALETTE)], bool)[mask]
+    assert off.any()
+    assert not off[~hatched].any()
+    assert off[hatched].mean() < 0.6
 
 
 def test_chosen_topics_are_copied_only(tmp_path: Path, model: Path) -> None:

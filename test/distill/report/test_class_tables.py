@@ -25,7 +25,7 @@ def test_table_4_7_and_4_8(runs: list[Run]) -> None:
             values = runs[1].scores()[key]
             value = (values if key == "iou" else values["per_class"])[row.title]
             assert row.cells[3].text == f"{100 * value:.1f}"
-            assert row.colour.startswith("rgb(")
+            assert row.colour.startswith(("rgb(", "url(data:image/png"))
     rider = next(row for row in table.rows if row.title == "rider")
     assert rider.cells[4].text == "46.1"
     assert "rule “step”, 20 thresholds" in table.notes[0]

@@ -115,6 +115,11 @@ def test_blue_green_red_cameras_and_a_model_of_any_size(
         assert not any("resized" in line for line in node.lines)
         overlay = client.ask(camera, message, overlays)
     from kd_seg_ros.common.classes import PALETTE
+    from kd_seg_ros.inference.colour_vision import class_marks
 
-    wanted = 0.5 * image + 0.5 * np.array(PALETTE)[expected(image)[0]]
-    np.testing.assert_allclose(as_array(overlay), wanted[..., ::-1], atol=0.51)
+    mask = expected(image)[0]
+    wanted = 0.5 * image + 0.5 * np.array(PALETTE)[mask]
+    hatched = np.array([mark.pattern for mark in class_marks(PALETTE)], bool)[mask]
+    off = np.abs(as_array(overlay) - wanted[..., ::-1]).max(axis=2) > 0.51
+    assert not off[~hatched].any()
+    assert off.any()
