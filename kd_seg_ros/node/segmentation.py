@@ -74,6 +74,7 @@ class Segmentation:
             settings.provider,
             cuda_graph=None if settings.cuda_graph else False,  # None: wherever it is possible
             threads=settings.threads,
+            memory_mb=settings.max_model_memory_mb,
         )
         self._engine.warm_up()
         with ExitStack() as undo:
