@@ -94,7 +94,7 @@ def _tile(rng: np.random.Generator) -> bytes:
 
 
 def _pad(rng: np.random.Generator) -> bytes:
-    return _numbers("pads", [0, 0, 0, _elements(rng) // 1000, 0, 0]) + node("Pad", [IMAGE, "pads"], "big")
+    return _numbers("pads", [0, 0, 0, _elements(rng) // 50, 0, 0]) + node("Pad", [IMAGE, "pads"], "big")
 
 
 def _resize(rng: np.random.Generator) -> bytes:
@@ -185,7 +185,7 @@ def _long_loop(work: bytes, *kept: str) -> bytes:
 
 def _texts(_: np.random.Generator) -> bytes:
     """Make texts of so many bytes that the bytes alone would be within the limit."""
-    sides = _numbers("sides", [MEMORY_MB * 10**6 // 2])
+    sides = _numbers("sides", [MEMORY_MB * 900_000])
     expanded = node("Expand", ["four", "sides"], "many bytes")
     return sides + expanded + node("Cast", ["many bytes"], "big", number_attribute("to", STRING))
 

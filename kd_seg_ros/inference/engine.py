@@ -112,7 +112,7 @@ class Engine:
         """Start the provider with the file; raises EngineError."""
         try:
             self._start()
-        except EngineError:
+        except (EngineError, ImportError):  # a package that is missing is no fault of the file
             raise
         except Exception as error:  # the file has gone, or no memory on a device
             raise EngineError(f"{self._path}: {first_line(error)}") from error

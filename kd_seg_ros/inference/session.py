@@ -39,7 +39,7 @@ _WARNING: Final = 2
 
 _log = logging.getLogger(__name__)
 
-Check = Callable[[ort.InferenceSession], bool]
+Check = Callable[["ort.InferenceSession"], bool]
 """Returns whether a file is of open size; raises EngineError if it is not one of ours."""
 
 

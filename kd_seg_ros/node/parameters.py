@@ -66,6 +66,11 @@ class Parameters:
         "the container's), on a GPU all it has.",
         limits=(0, 10_000_000),
     )
+    onnxruntime_telemetry: bool = _parameter(
+        False,
+        "Let ONNX Runtime report usage data to Microsoft, which its wheels from 1.29 on do. The variable "
+        "ORT_DISABLE_TELEMETRY=0 of the environment does the same.",
+    )
     compressed: bool = _parameter(
         False, "Subscribe to image/compressed (sensor_msgs/CompressedImage) instead of image."
     )
