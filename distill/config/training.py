@@ -53,7 +53,7 @@ class TrainingConfig(Section):
     power: Positive | None = None
     """Power of the polynomial schedule only; not given or null: 0.9."""
     warm_up: Annotated[int, Field(ge=0)] = 0
-    """Changes of the weights over which the learning rates rise linearly from a millionth to the schedule's."""
+    """Changes of the weights over which the learning rates rise linearly to those of the schedule."""
     precision: Literal["auto", "64-true", "32-true", "16-mixed", "bf16-mixed"] = "auto"
     """Number format; ``auto``: FP16 mixed precision on a GPU, FP32 on a CPU; ``64-true``: for comparisons."""
     compile: bool = False

@@ -21,7 +21,7 @@ _OF_THE_MACHINE: Final = {
 def differences(experiment: Experiment, config: Config | None) -> list[str]:
     """Say where a run's configuration is not that of an experiment; empty if it repeats it.
 
-    Network, data, objective, training and whether there is a teacher are compared; where the files lie is not.
+    Network, data, objective, training and whether there is a teacher are compared; where files lie is not.
 
     :param config: the run's; None: unknown, which is a difference.
     :return: such as ``student.backbone is resnet18, not mobilenetv4_conv_medium``.

@@ -52,8 +52,8 @@ class LabelLoss(Loss):
     given in parts, whose losses add up. None: the batch is needed as a whole."""
     has_head_terms: bool = False
     """Whether its function takes ``(logits, heads, labels)`` and returns the weighted terms of the heads that
-    exist in training only too, by name; else it takes ``(logits, labels, border weights)`` and returns the main
-    term alone."""
+    exist in training only too, by name; else it takes ``(logits, labels, border weights)`` and returns the
+    main term alone."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """The further parameters that its function takes: name → key of the configuration's section objective."""
 

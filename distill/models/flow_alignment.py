@@ -1,13 +1,13 @@
 """Flow alignment: a coarse map is enlarged to a fine one's grid along a learnt offset per pixel.
 
-A pixel of the result reads the coarse map bilinearly at a place that its flow Δ displaces. In coordinates in
-which the centres of the corner pixels of both maps lie at −1 and 1 (``align_corners``), and for a result of W×H
-pixels, pixel (i, j) reads at ::
+A pixel of the result reads the coarse map bilinearly at a place that its flow Δ displaces. In
+coordinates in which the centres of the corner pixels of both maps lie at −1 and 1 (``align_corners``), and for a result of
+W×H pixels, pixel (i, j) reads at ::
 
     x = 2i/(W − 1) − 1 + Δ_x/W        y = 2j/(H − 1) − 1 + Δ_y/H
 
-so that Δ is measured in about half pixels of the result. With Δ = 0 this is bilinear upsampling. Beyond its edge
-a map is 0. All of it is as in the authors' code, so that their weights fit.
+so that Δ is measured in about half pixels of the result. With Δ = 0 this is bilinear upsampling. Beyond its
+edge a map is 0. All of it is as in the authors' code, so that their weights fit.
 
 Sources: Li et al., *Semantic Flow for Fast and Accurate Scene Parsing*, ECCV 2020 (:class:`FlowAlignment`);
 Li et al., *SFNet: Faster and Accurate Semantic Segmentation via Semantic Flow*, IJCV 2024

@@ -1,9 +1,9 @@
 """HRNetV2: four branches at strides 4, 8, 16 and 32 run in parallel and exchange features.
 
 The branches' outputs are brought to stride 4 and stacked (W48: 48 + 96 + 192 + 384 = 720 channels); a 1×1
-convolution mixes them and another one classifies. The backbone is timm's, whose branches exchange features by
-the nearest value, as its authors' classification network does; here they do it bilinearly, as in their network
-for segmentation.
+convolution mixes them and another one classifies. The backbone is timm's, whose branches exchange
+features by the nearest value, as the authors' classification network does; here they do it bilinearly, as in
+their network for segmentation.
 
 Source: Wang et al., *Deep High-Resolution Representation Learning for Visual Recognition*, TPAMI 2020.
 """

@@ -5,8 +5,8 @@ From the stage outputs s4 … s32::
     P32 = pool(s32)                     top(32) = P32
     top(i) = lateral(s_i) + align(top(2i))        P_i = smooth(top(i))        i = 16, 8, 4
 
-All P are brought to stride 4, stacked and classified. Maps are resized with ``align_corners``, as in the authors'
-code, so that their weights give their outputs.
+All P are brought to stride 4, stacked and classified. Maps are resized with ``align_corners``, as in the
+authors' code, so that their weights give their outputs.
 
 Source: Li et al., *Semantic Flow for Fast and Accurate Scene Parsing*, ECCV 2020.
 """

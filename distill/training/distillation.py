@@ -239,7 +239,7 @@ class Distillation(lightning.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,  # noqa: ARG002
     ) -> None:
-        """Shorten the gradient as ``training.gradient_clip`` says; Lightning's own way refuses fused optimisers."""
+        """Shorten the gradient as ``training.gradient_clip`` says; Lightning's way refuses fused ones."""
         if gradient_clip_val is not None:
             scaler = getattr(self.trainer.precision_plugin, "scaler", None)
             clip_gradients(optimizer, gradient_clip_val, scaler)

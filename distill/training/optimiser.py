@@ -1,7 +1,7 @@
 """The optimiser, its groups of weights and the schedule of their learning rates.
 
-At step t of S (one step is one change of the weights, S the steps of ``training.epochs``), the rate of a group
-is ``learning_rate`` · factor of the group · s(t), with p = t/S and W steps of warm-up::
+At step t of S (one step is one change of the weights, S the steps of ``training.epochs``), the rate of a
+group is ``learning_rate`` · factor of the group · s(t), with p = t/S and W steps of warm-up::
 
     s(t) = w(t)·(1 + cos πp)/2          schedule cosine
     s(t) = w(t)·(1 − p)^power           schedule polynomial

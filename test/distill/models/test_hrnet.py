@@ -13,8 +13,8 @@ from distill.models.hrnet import HrNetV2
 def bilinear_fusion(module: nn.Module, maps: list[torch.Tensor]) -> list[torch.Tensor]:
     """What the authors' network for segmentation makes of a timm module of parallel branches.
 
-    Each branch's own blocks, then for every resolution the ReLU of the sum of all branches brought to it: finer
-    ones by strided convolutions, coarser ones by a convolution, a BatchNorm and bilinear resizing to its size.
+    Each branch's own blocks, then for every resolution the ReLU of the sum of all branches brought to it:
+    finer ones by strided convolutions, coarser ones by a convolution, a BatchNorm and bilinear resizing.
     """
     branches = [branch(x) for branch, x in zip(module.branches, maps, strict=True)]  # type: ignore[arg-type]
     fused = []
