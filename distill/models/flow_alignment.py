@@ -1,7 +1,7 @@
 """Flow alignment: a coarse map is enlarged to a fine one's grid along a learnt offset per pixel.
 
-A pixel of the result reads the coarse map bilinearly at a place that its flow Δ displaces. In
-coordinates in which the centres of the corner pixels of both maps lie at −1 and 1 (``align_corners``), and for a result of
+A pixel of the result reads the coarse map bilinearly at a place that its flow Δ displaces. In coordinates in
+which the centres of the corner pixels of both maps lie at −1 and 1 (``align_corners``), and for a result of
 W×H pixels, pixel (i, j) reads at ::
 
     x = 2i/(W − 1) − 1 + Δ_x/W        y = 2j/(H − 1) − 1 + Δ_y/H
