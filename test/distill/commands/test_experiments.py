@@ -46,8 +46,6 @@ def test_list_shows_the_thesis_and_ours(
     assert any("e_rn18_border/best.metrics.json is no JSON" in line for line in lines)
     names = tuple(f"{experiment.name} " for experiment in EXPERIMENTS)
     assert sum(line.startswith(names) for line in lines) == len(EXPERIMENTS)
-        EXPERIMENTS
-    )
 
 
 def test_all_experiments_run_for_a_few_steps(capsys: pytest.CaptureFixture[str]) -> None:
