@@ -50,6 +50,15 @@ class TrainingCost:
         """Seconds of all devices together."""
         return sum(self.devices.values())
 
+    @property
+    def device(self) -> str:
+        """The names of the devices, joined."""
+        return " and ".join(self.devices) or "an unknown device"
+
+    def text(self) -> str:
+        """Say what the training has cost in a few words."""
+        return f"{self.seconds:,.0f} s on {self.device}, {self.images:,} images in {self.epochs} epochs"
+
     def document(self) -> dict[str, Any]:
         """Return the cost as plain values, as :class:`CostDocument` describes them."""
         return asdict(self)

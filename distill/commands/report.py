@@ -36,26 +36,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--root", type=Path, metavar="DIR", help="folder of the images (default: where they were evaluated)"
     )
+    parser.add_argument(
+        "--tables", type=Path, metavar="DIR", help="also write every table as CSV and as LaTeX (booktabs)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write DIR/report.html and DIR/plots; print where."""
+    """Write DIR/report.html and DIR/plots, and the tables if they are asked for; print where."""
+    from distill.common.files import check_destination
     from distill.report.comparison_plots import measured_speeds, thesis_speeds
     from distill.report.page import write_report
     from distill.report.runs import load_runs
+    from distill.report.table_files import write_tables
 
+    if args.tables:
+        check_destination(args.tables / "runs.csv")
     runs = load_runs(args.runs, args.baseline)
     speeds = measured_speeds(args.speeds, runs) if args.speeds else thesis_speeds(runs)
     page = write_report(runs, speeds, args.out, args.root, _command(args), progress=progress_shown())
     for note in page.notes:
         LOGGER.warning(note)
+    if args.tables:
+        written = write_tables(page.tables, args.tables)
+        print(f"{len(written)} files of tables written to {args.tables}")
     print(f"report written to {args.out / 'report.html'}, its plots to {args.out / 'plots'}")
     return 0
 
 
 def _command(args: argparse.Namespace) -> str:
     words = ["kd_seg", "report", *map(str, args.runs), "--out", str(args.out)]
-    for option in ("baseline", "speeds", "root"):
+    for option in ("baseline", "speeds", "root", "tables"):
         if value := getattr(args, option):
             words += [f"--{option}", str(value)]
     return shlex.join(words)

@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from distill.checkpoints.training_cost import COST_KEY, TrainingCost, read_cost
 from distill.config import Config, load_config
 from distill.evaluation.evaluated_run import read_metrics
 from distill.evaluation.metrics_json import FULL
 from distill.experiments.matching import differences
-from distill.experiments.thesis import ACDC_VAL, Experiment
+from distill.experiments.thesis import ACDC_VAL, THESIS_REMARKS, Experiment
 from kd_seg_ros.common.errors import UserError
 
 COLUMNS: Final = ("full", "fog", "night", "rain", "snow")
@@ -31,6 +32,8 @@ class Outcome:
     """Our scores by part of the validation split, see docs/metrics.md; empty without an evaluated run."""
     differs: tuple[str, ...] = ()
     """Where our run is not the experiment of the thesis, or why it cannot be read; empty if it is."""
+    cost: TrainingCost | None = None
+    """What our run has cost; None if that was not recorded."""
 
     @property
     def miou(self) -> dict[str, float | None]:
@@ -53,6 +56,7 @@ class Outcome:
             "thesis": None if result is None else asdict(result),
             "ours": {"miou": self.miou, "ece_batched16": self.ece} if self.scores else None,
             "differs": list(self.differs),
+            "cost": None if self.cost is None else self.cost.document(),
         }
 
 
@@ -70,7 +74,8 @@ def outcome_of(experiment: Experiment) -> Outcome:
     except UserError as error:
         return Outcome(experiment, config.training.last_epoch, {}, (str(error),))
     differing = _differs(experiment, path, document)
-    return Outcome(experiment, config.training.last_epoch, document["scores"], differing)
+    cost = read_cost(document["model"].get(COST_KEY))
+    return Outcome(experiment, config.training.last_epoch, document["scores"], differing, cost)
 
 
 def _differs(experiment: Experiment, path: Path, document: Mapping[str, Any]) -> tuple[str, ...]:
@@ -88,7 +93,10 @@ def _differs(experiment: Experiment, path: Path, document: Mapping[str, Any]) ->
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Lay the outcomes out as text: mIoU in percent, and a second line where there is a run of ours."""
+    """Lay the outcomes out as text: mIoU in percent, and a second line where there is a run of ours.
+
+    A run that is called like an experiment and is another one stands below the table, not next to the thesis.
+    """
     form = "{:<35}{:<13}{:>7}" + "{:>7}" * len(COLUMNS) + "{:>9}"
     head = form.format("experiment", "thesis", "epochs", *COLUMNS, "ECE")
     lines = [head, "-" * len(head)]
@@ -101,19 +109,35 @@ def table(outcomes: Sequence[Outcome]) -> str:
             ece = _percent(result.ece)
         line = form.format(experiment.name, experiment.where, outcome.epochs, *reported, ece)
         lines.append(line.rstrip())
-        lines += [f"    not the thesis' experiment: {text}" for text in outcome.differs]
+        if outcome.scores and not outcome.differs:
+            lines += _ours(form, "", outcome)
+    differing = [outcome for outcome in outcomes if outcome.differs]
+    if differing:
+        lines += ["", "Runs called like an experiment of the thesis that are not that experiment:"]
+    for outcome in differing:
         if outcome.scores:
-            reached = [_percent(outcome.miou[part]) for part in COLUMNS]
-            title = "another" if outcome.differs else "ours"
-            lines.append(form.format("", title, "", *reached, _percent(outcome.ece)).rstrip())
+            lines += _ours(form, outcome.experiment.name, outcome)
+        else:
+            lines.append(outcome.experiment.name)
+        lines += [f"    not the thesis' experiment: {text}" for text in outcome.differs]
     lines += [
         "",
         "mIoU and ECE in percent on ACDC's validation split; ECE as the thesis averages it, over batches of",
-        "16 images.",
+        "16 images. Cost: of the training alone, without validation and without the teacher's own training.",
+        *THESIS_REMARKS,
         "Train one with",
         "  kd_seg experiments --run J --data.root data/acdc",
     ]
     return "\n".join(lines)
+
+
+def _ours(form: str, title: str, outcome: Outcome) -> list[str]:
+    """Return the lines of an evaluated run: its scores, and what its training has cost."""
+    reached = [_percent(outcome.miou[part]) for part in COLUMNS]
+    kind = "another" if outcome.differs else "ours"
+    scores = form.format(title, kind, "", *reached, _percent(outcome.ece)).rstrip()
+    cost = "not recorded" if outcome.cost is None else outcome.cost.text()
+    return [scores, f"    cost: {cost}"]
 
 
 def _percent(value: float | None) -> str:

@@ -21,8 +21,9 @@ from distill.report.figures import look
 from distill.report.galleries import Gallery, Plan, make_galleries, plan_galleries, wanted
 from distill.report.plots import Plots, make_plots
 from distill.report.predictions import Predictions, predict
+from distill.report.run_tables import calibration_table, cost_table
 from distill.report.runs import Run, miou_of
-from distill.report.tables import Table, calibration_table, runs_table, scores_table, signed
+from distill.report.tables import Table, runs_table, scores_table, signed
 from kd_seg_ros import __version__
 from kd_seg_ros.common.errors import UserError
 
@@ -94,6 +95,7 @@ def write_report(
         "iou": iou_tables(runs, compared, comparable),
         "auprc": auprc_tables(runs, compared, comparable),
         "calibration": [calibration_table(runs)],
+        "cost": [cost_table(runs, compared)],
     }
     page = Page(runs, compared, comparable, tables, plots, pictures, [*notes, *plots.notes], command)
     write_page(out / "report.html", page)

@@ -32,6 +32,7 @@ class Plots:
 
     epochs: list[Plot] = field(default_factory=list)
     tradeoff: list[Plot] = field(default_factory=list)
+    cost: list[Plot] = field(default_factory=list)
     reliability: list[Plot] = field(default_factory=list)
     confusion: list[Plot] = field(default_factory=list)
     classes: list[Plot] = field(default_factory=list)
@@ -54,6 +55,7 @@ def make_plots(
     _epochs(plots, runs, folder)
     if len(runs) > 1:
         _tradeoff(plots, runs, references, speeds, folder)
+        _cost(plots, runs, references, folder)
     for run in runs:
         error = error_percent(run.ece)
         text = f"Reliability diagrams of {run.label}: accuracy by confidence; ECE {error} %"
@@ -112,6 +114,21 @@ def _tradeoff(
                 else "."
             )
             plots.notes.append(f"mIoU against {name} lacks {', '.join(missing)}{how}")
+
+
+def _cost(plots: Plots, runs: Sequence[Run], references: Mapping[str, Run], folder: Path) -> None:
+    """Draw mIoU against the seconds of training, one plot for each device, and against the images seen."""
+    look = styles(runs)
+    values: dict[str, dict[str, float]] = {}
+    for run in runs:
+        cost = run.cost
+        if cost is not None and cost.images and cost.seconds > 0:
+            values.setdefault(f"seconds of training\n({cost.device})", {})[run.label] = cost.seconds
+            values.setdefault("images seen in training", {})[run.label] = cost.images
+    for title, by_run in values.items():
+        drawn = draw_tradeoff(runs, by_run, references, look, title)
+        text = f"mIoU against {title.partition(chr(10))[0]}, with arrows from baseline to distilled"
+        plots.cost.append(save(drawn, folder, f"miou over {title}", text))
 
 
 def reliability(run: Run) -> Figure:

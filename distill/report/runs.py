@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from distill.checkpoints.student import build_network
+from distill.checkpoints.training_cost import COST_KEY, TrainingCost, read_cost
 from distill.config import Config, NetworkConfig, load_config
 from distill.evaluation.evaluated_run import EvaluatedRun, check_comparable, read_run
 from distill.evaluation.image_scores import ImageScores
@@ -99,6 +100,11 @@ class Run:
     def catalogue_name(self) -> str | None:
         """The network's name in the catalogue; None for a network that is not in it."""
         return self.network if self.network in MODELS else None
+
+    @property
+    def cost(self) -> TrainingCost | None:
+        """What the training has cost; None if that was not recorded with the scores."""
+        return read_cost(self.document["model"].get(COST_KEY))
 
     def scores(self, condition: str = FULL) -> dict[str, Any]:
         """Return the values of one condition."""

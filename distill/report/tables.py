@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from distill.common.formats import DASH, error_percent, percent, three_digits
+from distill.common.formats import DASH, error_percent, percent
 from distill.experiments.thesis import SWAPPED, Experiment
 from distill.report.comparisons import experiment_of, unlike_the_thesis
 from distill.report.runs import Run
 
 SHADES: Final = (0.05, 1.0, 3.0)
 """Differences in points from which a cell is shaded lightly, clearly and strongly."""
-_ECES: Final = (("ece", "ECE exact [%]"), ("ece_batched16", "ECE batched16 [%]"))
+ECES: Final = (("ece", "ECE exact [%]"), ("ece_batched16", "ECE batched16 [%]"))
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def scores_table(runs: Sequence[Run], references: Mapping[str, Run], comparable:
         experiment = experiment_of(run)
         if comparable and experiment is not None and experiment.result is not None:
             rows += _thesis(run, experiment, conditions)
-    head = ["run", *(f"mIoU {condition}" for condition in conditions), *(title for _, title in _ECES)]
+    head = ["run", *(f"mIoU {condition}" for condition in conditions), *(title for _, title in ECES)]
     return Table(head, rows, notes=_scores_notes(runs, comparable))
 
 
@@ -117,7 +117,7 @@ def _ours(run: Run, reference: Run | None, conditions: Sequence[str]) -> Row:
     for condition in conditions:
         other = None if reference is None else reference.scores(condition)["miou"]
         cells.append(compared(run.scores(condition)["miou"], other))
-    for key, _ in _ECES:
+    for key, _ in ECES:
         other = None if reference is None else reference.scores()[key]
         cells.append(compared_ece(run.scores()[key], other))
     below = "baseline" if reference is None else f"against {reference.label}"
@@ -155,21 +155,6 @@ def _scores_notes(runs: Sequence[Run], comparable: bool) -> list[str]:
             "shown as printed."
         )
     return [*notes, *unlike_the_thesis(runs)]
-
-
-def calibration_table(runs: Sequence[Run]) -> Table:
-    """Make a table of all calibration scores, by run and condition."""
-    rows = []
-    for run in runs:
-        for condition in run.columns:
-            scores = run.scores(condition)
-            cells = [Cell(error_percent(scores[key])) for key, _ in _ECES]
-            cells.append(Cell(error_percent((scores["ece_classwise"] or {}).get("mean"))))
-            cells += [Cell(three_digits(scores[key])) for key in ("brier", "nll")]
-            title, kind = (run.label, "first") if condition == run.columns[0] else (condition, "next")
-            rows.append(Row(title, cells, kind))
-    head = ["run", *(title for _, title in _ECES), "ECE class-wise [%]", "Brier score", "NLL [nats]"]
-    return Table(head, rows)
 
 
 def runs_table(runs: Sequence[Run]) -> Table:

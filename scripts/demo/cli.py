@@ -24,11 +24,11 @@ from scoring import Tally
 from video import video_pictures, write_video
 
 from distill.common.files import write_json
-from distill.common.formats import percent
+from distill.common.formats import error_percent, percent
 from distill.drives.drive import Drive, survey
 from distill.drives.output_topics import OutputTopics
 from distill.drives.recording import answered_frames, answered_stamps
-from distill.evaluation.metrics_json import metrics_document
+from distill.evaluation.metrics_json import FULL, metrics_document
 from kd_seg_ros.common.child_process import ProcessError
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.command_line import Parser, end_cleanly, fail
@@ -91,7 +91,8 @@ def _run(args: argparse.Namespace, command: str) -> None:
     stamps = answered_stamps(recording, _NODE, drive.frames)
     if not stamps:
         raise ProcessError(f"the node answered none of the frames; {args.out / 'node.log'} says why")
-    tally, chosen, rows = Tally(card.class_names), choose_frames(drive, stamps), []
+    tally = Tally(card.class_names, card.reliability.get(FULL))
+    chosen, rows = choose_frames(drive, stamps), []
     for answer in answered_frames(recording, _NODE, drive, stamps, images=True):
         tally.add(answer)
         if answer.frame.number in chosen:
@@ -176,7 +177,7 @@ def _summarise(metrics: dict[str, Any]) -> None:
         scores = metrics["scores"].get(key, {})
         score = ""
         if scores.get("pixels"):
-            score = f"mIoU {percent(scores['miou'])} %, ECE {percent(scores['ece'])} %, "
+            score = f"mIoU {percent(scores['miou'])} %, ECE {error_percent(scores['ece'])} %, "
         confidence = percent(seen["mean_confidence"])
         print(f"    {key:8} {seen['frames']:5} frames, {score}mean confidence {confidence} %")
     dropped = replayed["frames_sent"] - replayed["frames_recorded"]

@@ -9,15 +9,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from distill.common.formats import percent
+from distill.common.formats import error_percent, percent
 from distill.common.html import render
+from distill.common.palette import css_backgrounds
 from distill.common.pictures import confidence_colours, data_uri, jpeg_uri, png_uri, shrink, shrink_map
 from distill.drives.drive import Drive
 from distill.drives.node_process import STAGES
 from distill.drives.recording import AnsweredFrame
 from kd_seg_ros.common.picture import RGBImage
 from kd_seg_ros.inference.card import ModelCard
-from kd_seg_ros.inference.overlay import Palette, colorize
+from kd_seg_ros.inference.colour_vision import Palette, class_marks
+from kd_seg_ros.inference.overlay import colorize
 
 _PICTURE_WIDTH: Final = 560
 _PICTURES: Final = 8  # rows, shared by the conditions
@@ -40,12 +42,13 @@ def choose_frames(drive: Drive, stamps: Collection[int]) -> set[int]:
 def panels(answer: AnsweredFrame, palette: Palette) -> dict[str, Any]:
     """Turn a frame, which has its image, into the pictures of one row."""
     assert answer.image is not None
+    marks = class_marks(tuple(palette))
     width = _PICTURE_WIDTH
     confidence = np.rint(255 * answer.probability).astype(np.uint8)
     pictures = {"camera": jpeg_uri(shrink(answer.image, width))}
     if answer.labels is not None:
-        pictures["labels"] = png_uri(colorize(shrink_map(answer.labels, width), palette))
-    pictures["mask"] = png_uri(colorize(shrink_map(answer.mask, width), palette))
+        pictures["labels"] = png_uri(colorize(shrink_map(answer.labels, width), palette, marks))
+    pictures["mask"] = png_uri(colorize(shrink_map(answer.mask, width), palette, marks))
     pictures["confidence"] = jpeg_uri(confidence_colours(shrink(confidence, width)))
     return {"number": answer.frame.number, "condition": answer.frame.condition, "pictures": pictures}
 
@@ -71,10 +74,11 @@ def write_report(
         groups[row["condition"] or ""].append(row)
     html = render(
         Path(__file__).with_name("report.html.j2"),
-        {"percent": percent},
+        {"percent": percent, "error_percent": error_percent},
         card=card,
         model={"file": model.name, "megabytes": model.stat().st_size / 1e6},
         metrics=metrics,
+        looks=css_backgrounds(card.palette),
         conditions=[name for name in metrics["observed"] if name != "full"],
         stages=STAGES,
         groups=groups,

@@ -8,21 +8,20 @@ from pathlib import Path
 import pytest
 import yaml
 
+from distill.common.formats import percent, three_digits
 from distill.report.class_tables import auprc_tables, iou_tables
 from distill.report.comparisons import references
+from distill.report.run_tables import calibration_table
 from distill.report.runs import Run, load_runs
 from distill.report.tables import (
     against_thesis,
-    calibration_table,
     compared,
     compared_ece,
     objective,
-    percent,
     runs_table,
     scores_table,
     shade,
     signed,
-    three_digits,
 )
 from kd_seg_ros.common.classes import CLASS_NAMES
 
