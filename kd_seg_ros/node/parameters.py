@@ -117,9 +117,9 @@ class Parameters:
     )
     damaged_frames: str = _parameter(
         "reject",
-        "What is done with a damaged or incomplete JPEG of which the decoder can make a picture, as of a lossy "
-        "radio link. reject: it is dropped. use: it is segmented, grey or in wrong colours where the damage is. "
-        "Both are counted.",
+        "What is done with a damaged or incomplete JPEG of which the decoder can make a picture, as of a "
+        "lossy radio link. reject: it is dropped. use: it is segmented, grey or in wrong colours where the "
+        "damage is. Both are counted.",
         choices=("reject", "use"),
     )
     output_scale: float = _parameter(
