@@ -37,17 +37,17 @@ class SourceConfig(Section):
     """For ``folder`` with labels only: the class map, or the path of its YAML file (see
     distill/datasets/class_map.py)."""
     topic: str | None = None
-    """For ``folder`` without labels only: ``images`` is a rosbag2 (``.`` if ``root`` is), and its images on this
-    topic are the data set."""
+    """For ``folder`` without labels only: ``images`` is a rosbag2 (``.`` if ``root`` is), and its images on
+    this topic are the data set."""
     split: Literal["train", "val", "test"] = "train"
-    """Split that is trained on, for those in ``extra``; images of a test split have no labels, except those of
-    a folder."""
+    """Split that is trained on, for those in ``extra``; images of a test split have no labels, except
+    those of a folder."""
     unlabelled: Literal["refuse", "skip", "keep"] = "refuse"
-    """What to do where images have no labels: refuse the data set, skip (and count) those images, or keep them,
-    so that the teacher alone teaches on them."""
+    """What to do where images have no labels: refuse the data set, skip (and count) those images, or keep
+    them, so that the teacher alone teaches on them."""
     mean: Rgb
-    """Mean of R, G and B, 0…1, that its images are normalised by (default: that of the data set; in ``extra``, a
-    folder without labels has that of the first data set)."""
+    """Mean of R, G and B, 0…1, that its images are normalised by (default: that of the data set; in
+    ``extra``, a folder without labels has that of the first data set)."""
     std: Rgb
     """Standard deviation of R, G and B, 0…1, that its images are normalised by (default: as for the mean)."""
     weight: Positive = 1.0
@@ -174,7 +174,7 @@ class DataConfig(SourceConfig):
     @model_validator(mode="before")
     @classmethod
     def _share_statistics(cls, values: Any) -> Any:
-        """Give further images without labels the first data set's mean and std, if they have none of their own."""
+        """Give further images without labels the first data set's mean and std, unless they have their own."""
         if not isinstance(values, dict) or not isinstance(values.get("extra"), list | tuple):
             return values
         first = DATA_SETS.get(str(values.get("dataset", "acdc")))
@@ -199,9 +199,7 @@ class DataConfig(SourceConfig):
         if not self.labelled:
             raise ValueError("the first data set is validated on and needs labels: put this one into extra")
         if self.split != "train":
-            raise ValueError(
-                "split belongs to the entries of extra: the first data set is trained on its train"
-            )
+            raise ValueError("split belongs to the entries of extra, not to the first data set")
         for source in self.extra:
             if source.labelled and source.class_names != self.class_names:
                 raise ValueError(

@@ -59,9 +59,7 @@ class Config(Section):
             )
         cached = self.teacher is not None and self.teacher.cache is not None
         if cached and any(source.topic is not None for source in self.data.extra):
-            raise ValueError(
-                "teacher.cache keeps outputs by image file: it does not go with a bag in data.extra"
-            )
+            raise ValueError("teacher.cache keeps outputs by image file: it cannot be had with a bag")
         network = MODELS.get(self.student.model)
         if self.training.batch_size == 1 and network is not None and network.pools_image:
             raise ValueError(

@@ -41,8 +41,8 @@ class AdapterConfig(Section):
     """1×1 projectors that bring the student's maps to the teacher's width and size, in training only."""
 
     fuse: Literal["concatenation", "attention"] = "concatenation"
-    """How several maps of the student, their names joined by ``+``, become one: stacked and then projected, or
-    each projected and then weighed against the others pixel by pixel."""
+    """How several maps of the student, their names joined by ``+``, become one: stacked and then projected,
+    or each projected and then weighed against the others pixel by pixel."""
     projectors: Count = 1
     """Number of projectors, whose outputs are averaged."""
     relu: bool = False

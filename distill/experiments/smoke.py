@@ -59,7 +59,7 @@ def smoke(files: Sequence[Path], progress_bar: bool = False) -> None:
 
 
 def on_scenes(config: Config, root: Path) -> Config:
-    """Return the configuration with scenes in the place of all its data sets, without labels where it has none."""
+    """Return the configuration with scenes in the place of its data sets, labelled where these are."""
     extra = []
     for source in config.data.extra:
         update: dict[str, Any] = {"mean": source.mean, "std": source.std, "weight": source.weight}

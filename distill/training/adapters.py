@@ -16,10 +16,10 @@ c_i channels, n of them:
 
 - concatenation: the maps are read on the teacher's grid, stacked, and projected from Σ c_i channels to C;
 - attention: each map is projected to C channels, G_i, and read on the teacher's grid; the result is
-  Σ_i a_i·G_i with a = softmax over i of a 1×1 convolution of the stacked G, one weight for each map and pixel.
+  Σ_i a_i·G_i with a = softmax over i of a 1×1 convolution of the stacked G, one weight per map and pixel.
 
-Extra parameters: k·(c + 1)·C for k projectors, with c = Σ c_i where maps are stacked; with attention those of n
-projectors and n·(n·C + 1). They learn with the student and are not exported.
+Extra parameters: k·(c + 1)·C for k projectors, with c = Σ c_i where maps are stacked; with attention those
+of n projectors and n·(n·C + 1). They learn with the student and are not exported.
 """
 
 from __future__ import annotations

@@ -25,7 +25,10 @@ OTHER_VALUES: dict[str, Any] = {"conditions": ["fog"], "images": "x", "classes":
 
 
 def config(data: dict[str, Any]) -> DataConfig:
-    return parse_config({"name": "x", "data": data, "student": {"backbone": "resnet18"}}, "here").data
+    values = {"name": "x", "data": data, "student": {"backbone": "resnet18"}}
+    # Images without labels are refused where there is no teacher.
+    values |= {"objective": {"logits": "kl"}, "teacher": {"checkpoint": "t.ckpt"}}
+    return parse_config(values, "here").data
 
 
 def test_each_data_set_has_its_own_mean_and_std() -> None:
