@@ -146,8 +146,8 @@ class DataConfig(SourceConfig):
     """The data sets of training and validation, and how their images are varied (the thesis' Table 4.5).
 
     The data set named here is validated on, and its mean and std are those of the deployed network. Those in
-    ``extra`` are only trained on, each normalised by its own mean and std; images of a folder without labels as
-    those of the first, for which the network is deployed.
+    ``extra`` are only trained on, each normalised by its own mean and std; images of a folder without
+    labels as those of the first, for which the network is deployed.
     """
 
     extra: tuple[SourceConfig, ...] = ()
@@ -174,7 +174,7 @@ class DataConfig(SourceConfig):
     @model_validator(mode="before")
     @classmethod
     def _share_statistics(cls, values: Any) -> Any:
-        """Give further images without labels the first data set's mean and std, unless they have their own."""
+        """Give further images without labels the first data set's mean and std, unless they have others."""
         if not isinstance(values, dict) or not isinstance(values.get("extra"), list | tuple):
             return values
         first = DATA_SETS.get(str(values.get("dataset", "acdc")))
@@ -199,7 +199,7 @@ class DataConfig(SourceConfig):
         if not self.labelled:
             raise ValueError("the first data set is validated on and needs labels: put this one into extra")
         if self.split != "train":
-            raise ValueError("split belongs to the entries of extra, not to the first data set")
+            raise ValueError("split belongs to the entries of extra, not to the first")
         for source in self.extra:
             if source.labelled and source.class_names != self.class_names:
                 raise ValueError(

@@ -54,8 +54,8 @@ class Config(Section):
         without = [source.root for source in self.data.extra if not source.labelled]
         if without and not self.objective.needs_teacher:
             raise ValueError(
-                f"{without[0]} has no labels, and no term of the objective learns from a teacher: give a teacher "
-                "with objective.logits, or leave it out of data.extra"
+                f"{without[0]} has no labels, and no term of the objective learns from a teacher: give a "
+                "teacher with objective.logits, or leave it out of data.extra"
             )
         cached = self.teacher is not None and self.teacher.cache is not None
         if cached and any(source.topic is not None for source in self.data.extra):

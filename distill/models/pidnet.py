@@ -92,8 +92,8 @@ class PidNet(SegmentationNetwork):
 
     Distilled maps are the three that are fused: ``detail`` (P), ``context`` (I, not yet resized) and
     ``boundary`` (D), each of 4·channels; and those of the branches after their first residual block
-    (``detail3``, ``context3``, ``boundary3``) and their second one (``detail4`` …), after the ReLU, where P and D
-    have taken from I.
+    (``detail3``, ``context3``, ``boundary3``) and their second one (``detail4`` …), after the ReLU, where P
+    and D have taken from I.
 
     :param num_classes: C.
     :param pretrained: a file of the authors, of their ImageNet trunk or of a whole network.

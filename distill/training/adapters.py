@@ -36,7 +36,7 @@ from distill.training.feature_maps import FeatureMap, FeatureShape
 
 
 class Adapter(nn.Module):
-    """Brings maps of the student to the channels, height and width of the teacher's, and fuses several into one.
+    """Brings maps of the student to the channels, height and width of the teacher's, and fuses several.
 
     :param students: shapes of the student's maps.
     :param teacher: shape of the teacher's map.
