@@ -145,7 +145,7 @@ def _noise(rng: np.random.Generator) -> Made:
 
 
 def _odd_document(rng: np.random.Generator) -> Made:
-    values = (None, 5, "x", [], torch.zeros(3), [{}], (1, 2), {}, {1: 2})
+    values: tuple[Any, ...] = (None, 5, "x", [], torch.zeros(3), [{}], (1, 2), {}, {1: 2})
     return saved(values[int(rng.integers(len(values)))]), Expected.REFUSED
 
 
@@ -187,13 +187,32 @@ def _part_missing(rng: np.random.Generator) -> Made:
 
 
 def _odd_state(rng: np.random.Generator) -> Made:
-    values = (None, 5, "x", [], {}, torch.zeros(3), {1: torch.zeros(3)}, {STUDENT_PREFIX: torch.zeros(1)})
+    values: tuple[Any, ...] = (
+        None,
+        5,
+        "x",
+        [],
+        {},
+        torch.zeros(3),
+        {1: torch.zeros(3)},
+        {STUDENT_PREFIX: torch.zeros(1)},
+    )
     document = _document({}) | {"state_dict": values[int(rng.integers(len(values)))]}
     return saved(document), Expected.REFUSED
 
 
 def _odd_config(rng: np.random.Generator) -> Made:
-    values = (None, 5, "x", [], {"name": 5}, {"student": 3}, {"data": []}, {1: 2}, float("nan"))
+    values: tuple[Any, ...] = (
+        None,
+        5,
+        "x",
+        [],
+        {"name": 5},
+        {"student": 3},
+        {"data": []},
+        {1: 2},
+        float("nan"),
+    )
     document = _document(_prefixed(_student_weights()))
     document["hyper_parameters"]["config"] = values[int(rng.integers(len(values)))]
     return saved(document), Expected.REFUSED
