@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 
+MOST_BINS = 1000
+"""Largest number of bins of the ECE; a table is kept for every number up to it."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
@@ -52,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help="exit status 1 if the mIoU over all images is below X percent, for automatic checks",
     )
-    parser.add_argument("--bins", type=count, metavar="N", help="also compute the ECE with 1 to N bins")
+    parser.add_argument("--bins", type=_bins, metavar="N", help="also compute the ECE with 1 to N bins")
     parser.add_argument(
         "--exact-auprc",
         action="store_true",
@@ -79,6 +82,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="least share of a window that the next one overlaps, 0…1, below 1",
     )
     add_json_option(parser)
+
+
+def _bins(text: str) -> int:
+    """Read a number of confidence bins: more would hold less than a pixel of a usual data set each."""
+    value = count(text)
+    if value > MOST_BINS:
+        raise argparse.ArgumentTypeError(f"must be at most {MOST_BINS}, not {text}")
+    return value
 
 
 def run(args: argparse.Namespace) -> int:
