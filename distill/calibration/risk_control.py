@@ -49,3 +49,8 @@ def control_risk(losses: NDArray[np.float64], risk: float) -> int | None:
     # Sums of shares carry rounding errors of some 1e-16 a unit; a bound that equals the risk is kept.
     promised = np.flatnonzero(bound <= risk + 1e-12)
     return int(promised[0]) if len(promised) else None
+
+
+def lowest_bound(losses: NDArray[np.float64]) -> float:
+    """Return the lowest risk that any threshold can promise, for losses [n, T] as above."""
+    return float((losses[:, -1].sum() + 1) / (len(losses) + 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,11 @@ from kd_seg_ros.common.files import sha256
 from kd_seg_ros.common.logs import progress_shown
 from kd_seg_ros.common.model_file import require_kind
 from kd_seg_ros.common.option_types import count
+from kd_seg_ros.inference.risk import UNITS, parse_rule
 
 if TYPE_CHECKING:
     from distill.calibration.calibrate import CalibrationResult, Scores
+    from kd_seg_ros.inference.risk import RiskThreshold
 
 LOGGER = logging.getLogger(__name__)
 
@@ -42,6 +44,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="fit on N labelled pixels, drawn evenly from half of the images",
     )
+    parser.add_argument(
+        "--risk",
+        action="append",
+        default=[],
+        metavar="RULE",
+        help="find the threshold of the confidence that keeps a rule, on images held out: road=0.01 (at most "
+        "1 %% of the pixels called road are not), person:miss=0.02 (at most 2 %% of the persons are called "
+        "something else), also road+sidewalk=0.01, drivable=0.01, vulnerable:miss=0.05; may be repeated",
+    )
+    parser.add_argument(
+        "--unit",
+        choices=UNITS,
+        default="image",
+        help="the rules hold on average over images, or over drives (folders), which is right for videos: "
+        "their frames resemble each other",
+    )
     add_json_option(parser)
 
 
@@ -49,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
     """Fit, compare, and write calibration and reliability diagrams next to the checkpoint.
 
     If they cannot be written, the comparison is printed all the same before the error is raised.
+
+    :return: 1 if a rule of ``--risk`` cannot be promised.
     """
     from distill.calibration.calibrate import calibrate
     from distill.checkpoints.stored_calibration import UNCALIBRATED, calibration_path
@@ -62,11 +82,13 @@ def run(args: argparse.Namespace) -> int:
     path, picture = calibration_path(args.model), args.model.with_suffix(".reliability.png")
     for file in (path, picture):
         check_destination(file)
+    rules = [parse_rule(text, config.data.class_names) for text in args.risk]
     frames = choose_frames(args, config.data, config.data.class_names)
     if len(frames) == 1:
         LOGGER.warning("a single image: the scores below are not held out, it was calibrated on")
+    shown = progress_shown()
     try:
-        result = calibrate(network, config, frames, args.method, args.pixels, progress=progress_shown())
+        result = calibrate(network, config, frames, args.method, args.pixels, shown, rules, args.unit)
     except ValueError as error:
         raise UserError(f"{args.model} cannot be calibrated: {error}") from error
 
@@ -91,9 +113,14 @@ def run(args: argparse.Namespace) -> int:
         )
         print_comparison(result.scores)
         print_rare_classes(result, len(config.data.class_names))
+        print_thresholds(result.risk.thresholds)
+    for line in result.risk.pooled:
+        LOGGER.info("too few images for a threshold of their own: %s", line)
+    for line in result.risk.refusals:
+        LOGGER.error("not promised: %s", line)
     if failure is not None:
         raise failure
-    return 0
+    return 1 if result.risk.refusals else 0
 
 
 def _log_stored(result: CalibrationResult, path: Path) -> None:
@@ -133,6 +160,26 @@ def print_comparison(scores: Mapping[str, Scores]) -> None:
     for label, condition, key, factor, digits in rows:
         values = [of_method[condition][key] for of_method in scores.values()]
         table.add_row(label, *("–" if value is None else f"{factor * value:.{digits}f}" for value in values))
+    Console().print(table)
+
+
+def print_thresholds(thresholds: Sequence[RiskThreshold]) -> None:
+    """Print the thresholds that were found for ``--risk``, one per line, if any."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if not thresholds:
+        return
+    table = Table("rule", "weather", "confidence ≥", "measured [%]", "kept [%]", "on", title="Thresholds")
+    for found in thresholds:
+        table.add_row(
+            str(found.rule),
+            found.condition,
+            f"{found.level / 255:.3f}",
+            f"{100 * found.measured:.2f}",
+            f"{100 * found.coverage:.1f}",
+            f"{found.units} {found.unit}s",
+        )
     Console().print(table)
 
 

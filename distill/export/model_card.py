@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import onnx
 
-from distill.checkpoints.stored_calibration import UNCALIBRATED, calibration_of
+from distill.checkpoints.stored_calibration import UNCALIBRATED, calibration_of, stored_thresholds
 from distill.common.palette import palette
 from distill.config import Config
 from distill.data.data_check import describe_data, limitations
@@ -78,6 +78,7 @@ def trained_card(
         ece_after=_measured({condition: scores["ece"] for condition, scores in after.items()}),
         reliability={condition: scores["reliability"] for condition, scores in after.items()},
         expected_accuracy=calibrated["expected_accuracy"],
+        risk=stored_thresholds(calibrated, card.class_names),
     )
 
 

@@ -16,15 +16,13 @@ Pixels without a label never count.
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kd_seg_ros.common.classes import IGNORE_ID
-
-Kind = Literal["false", "miss"]
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+from kd_seg_ros.inference.risk import Kind
 
 LEVELS: Final = 257
 """Thresholds 0…256 of the published confidence 0…255; the last keeps nothing."""

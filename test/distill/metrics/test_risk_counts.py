@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill.calibration.risk_counts import KINDS, Kind, count_risk
+from distill.metrics.risk_counts import count_risk
+from kd_seg_ros.inference.risk import KINDS, Kind
 
 CLASSES = 4
 
