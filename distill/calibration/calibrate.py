@@ -16,7 +16,13 @@ import numpy as np
 from distill.calibration.halves import split
 from distill.calibration.kept import why_not
 from distill.calibration.methods import METHODS, fit_all, rare_classes
-from distill.calibration.passes import Confusion, count_masks, count_risks, draw_pixels, score_all
+from distill.calibration.passes import (
+    Confusion,
+    count_masks,
+    count_risks,
+    draw_pixels,
+    score_all,
+)
 from distill.calibration.risk_thresholds import RiskThresholds, find_thresholds
 from distill.checkpoints.stored_calibration import SCHEMA_VERSION, UNCALIBRATED
 from distill.checkpoints.student import deployed
@@ -26,6 +32,7 @@ from distill.config import Config
 from distill.datasets.frame import Frame
 from distill.evaluation.image_scores import ImageScores
 from distill.evaluation.metrics_json import FULL
+from distill.evaluation.predictors import torch_publisher
 from distill.evaluation.risk_scores import RiskScores
 from distill.metrics import mean_iou
 from distill.metrics.calibration import closed_last_bin
@@ -138,7 +145,8 @@ def calibrate(
     published = NONE if stored == UNCALIBRATED else calibration
     risks = RiskScores((), names)
     if rules:
-        risks = count_risks(deployed(network, config, published), reported, rules, names, progress)
+        publish = torch_publisher(deployed(network, config, published))
+        risks = count_risks(publish, reported, rules, names, progress)
 
     # 6. The mIoU of all images: that of the first half is known already if the mask is the uncalibrated one.
     confusion = drawn.confusion

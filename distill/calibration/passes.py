@@ -16,6 +16,7 @@ from distill.common.device import default_device
 from distill.datasets.frame import Frame, read_sample
 from distill.evaluation.evaluation import Evaluation
 from distill.evaluation.metrics_json import FULL, condition_key
+from distill.evaluation.predictors import Publisher
 from distill.evaluation.risk_scores import RiskScores
 from distill.metrics import confusion_matrix
 from distill.models.deployed import DeployedModel
@@ -80,7 +81,7 @@ def count_masks(
 
 
 def count_risks(
-    model: DeployedModel,
+    publish: Publisher,
     frames: Sequence[Frame],
     rules: Sequence[Rule],
     class_names: Sequence[str],
@@ -88,16 +89,12 @@ def count_risks(
 ) -> RiskScores:
     """Count what thresholds of the published confidence keep, for some rules.
 
-    :param model: gives mask and confidence, calibrated as they will be on the vehicle.
+    :param publish: gives mask and confidence, as they will be on the vehicle.
     :param progress: show a progress bar on standard error.
     """
-    model = model.to(default_device())
     scores = RiskScores(rules, class_names)
     for number, (condition, image, labels) in enumerate(_labelled(frames, "thresholds", progress)):
-        with torch.inference_mode():
-            mask, confidence, _ = model(torch.from_numpy(image).to(default_device()))
-        drive = str(frames[number].image.parent)
-        scores.update(condition, drive, labels, mask.cpu().numpy(), confidence.cpu().numpy())
+        scores.update(condition, str(frames[number].image.parent), labels, *publish(image))
     return scores
 
 

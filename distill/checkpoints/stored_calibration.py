@@ -96,3 +96,12 @@ def load_calibration(checkpoint: Path) -> LogitCalibration | None:
     """
     document = read_calibration_document(checkpoint)
     return None if document is None else calibration_of(document)
+
+
+def load_thresholds(checkpoint: Path, class_names: Sequence[str]) -> tuple[RiskThreshold, ...]:
+    """Return the thresholds with a promise that are stored for a checkpoint; none if it has none.
+
+    :raises UserError: as :func:`read_calibration_document` does.
+    """
+    document = read_calibration_document(checkpoint)
+    return () if document is None else stored_thresholds(document, class_names)
