@@ -222,11 +222,11 @@ def print_comparison(scores: Mapping[str, Scores]) -> None:
 def print_thresholds(thresholds: Sequence[RiskThreshold]) -> None:
     """Print the thresholds that were found for ``--risk``, one per line, if any."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     if not thresholds:
         return
-    table = Table("rule", "weather", "confidence ≥", "measured [%]", "kept [%]", "on", title="Thresholds")
+    table = Table(Column("rule", overflow="fold"), "weather", "confidence ≥", "wrong [%]", "kept [%]", "on")
     for found in thresholds:
         table.add_row(
             str(found.rule),

@@ -28,13 +28,10 @@ from kd_seg_ros.inference.card_values import (
     is_triple,
     is_whole,
 )
+from kd_seg_ros.inference.risk import FULL as FULL
 from kd_seg_ros.inference.risk import RiskThreshold, risk_threshold_of
 
 SCHEMA_VERSION: Final[int] = 1
-FULL: Final = "full"
-"""Key of the scores over all conditions together."""
-
-
 LARGEST_SIDE: Final = 65535
 """Pixels of the longest side of an image, as in JPEG."""
 LARGEST_IMAGE: Final = 2**28

@@ -39,6 +39,8 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Names for groups of classes; those that a model does not know are left out."""
 
+FULL: Final = "full"
+"""Condition of the thresholds over all weathers together."""
 _RULE: Final = re.compile(r"(?P<group>[^:=]+)(:(?P<kind>[^:=]*))?=(?P<risk>[^:=]+)")
 
 
@@ -139,6 +141,17 @@ def find_threshold(rule: Rule, known: Iterable[RiskThreshold], condition: str) -
         f"the model file promises nothing for {rule}; "
         + (f"it has thresholds for {those}" if those else "it was calibrated without --risk")
     )
+
+
+def levels_for(text: str, known: Sequence[RiskThreshold], class_names: Sequence[str]) -> MinConfidenceLevels:
+    """Return the lowest published confidence, 0…255, by class id, for rules in one text: uint8 [256].
+
+    :param text: rules separated by spaces or commas; class names have underscores for their spaces.
+    :param known: the model card's thresholds; those over all weathers are taken.
+    :raises UserError: for what is no rule, or a rule that was not calibrated.
+    """
+    rules = [parse_rule(part, class_names) for part in re.split(r"[\s,]+", text) if part]
+    return risk_levels([find_threshold(rule, known, FULL) for rule in rules], class_names)
 
 
 def risk_levels(thresholds: Iterable[RiskThreshold], class_names: Sequence[str]) -> MinConfidenceLevels:

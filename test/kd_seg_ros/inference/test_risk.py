@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.inference.card import CardError, ModelCard
-from kd_seg_ros.inference.risk import RiskThreshold, Rule, find_threshold, parse_rule, risk_levels
+from kd_seg_ros.inference.risk import RiskThreshold, Rule, find_threshold, levels_for, parse_rule, risk_levels
 
 ROAD = RiskThreshold(("road",), "false", 0.01, "full", 200, 0.005, 0.9, 120, "image")
 PERSON = RiskThreshold(("person",), "miss", 0.02, "full", 150, 0.01, 0.8, 60, "drive")
@@ -115,3 +115,16 @@ def test_what_is_no_list_of_thresholds_is_refused(risk: Any) -> None:
     values = json.loads(tiny_model.card(8, 12).to_json()) | {"risk": risk}
     with pytest.raises(CardError, match="risk must be a list of thresholds"):
         ModelCard.from_json(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    "text", ["road=0.01 person:miss=0.02", "person:miss=0.02,road=0.010", " road=0.01,\n person:miss=0.02 "]
+)
+def test_rules_in_one_text(text: str) -> None:
+    assert (levels_for(text, [ROAD, PERSON], CLASS_NAMES) == risk_levels([ROAD, PERSON], CLASS_NAMES)).all()
+
+
+def test_no_rule_is_no_threshold() -> None:
+    assert not levels_for("", [ROAD], CLASS_NAMES).any()
+    with pytest.raises(UserError, match=r"promises nothing for sky=0\.1"):
+        levels_for("sky=0.1", [ROAD], CLASS_NAMES)
