@@ -32,6 +32,7 @@ class _Document(Part):
     scores: dict[StrictStr, dict[StrictStr, _Scores]]
     miou: dict[StrictStr, Share | None]
     expected_accuracy: dict[StrictStr, tuple[Share, Share]]
+    risk: list[Any] = Field(default_factory=list)
 
 
 def fault_of(document: Mapping[str, Any], uncalibrated: str) -> str:

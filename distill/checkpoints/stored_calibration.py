@@ -6,6 +6,7 @@ The file's fields are described in docs/model_file.md.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from distill.metrics.calibration import ece_of_bars
 from distill.models.logit_calibration import NONE, LogitCalibration
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.files import reason, sha256
+from kd_seg_ros.inference.risk import RiskThreshold, risk_threshold_of
 
 SCHEMA_VERSION: Final = 2
 """Version of the calibration file's layout."""
@@ -79,6 +81,21 @@ def calibration_of(document: dict[str, Any]) -> LogitCalibration:
     return LogitCalibration.parse(document["method"], document["parameters"])
 
 
+def stored_thresholds(document: dict[str, Any], class_names: Sequence[str]) -> tuple[RiskThreshold, ...]:
+    """Return the thresholds with a promise that a calibration file holds; none in files from before 0.3.
+
+    :param class_names: the network's.
+    :raises UserError: if one is damaged.
+    """
+    thresholds = []
+    for values in document.get("risk", []):
+        found = risk_threshold_of(values, class_names)
+        if found is None:
+            raise UserError(f"the calibration file holds a damaged entry of risk: {values!r:.80}: {_AGAIN}")
+        thresholds.append(found)
+    return tuple(thresholds)
+
+
 def load_calibration(checkpoint: Path) -> LogitCalibration | None:
     """Return the stored calibration of a checkpoint; None if it was never calibrated.
 
@@ -86,3 +103,12 @@ def load_calibration(checkpoint: Path) -> LogitCalibration | None:
     """
     document = read_calibration_document(checkpoint)
     return None if document is None else calibration_of(document)
+
+
+def load_thresholds(checkpoint: Path, class_names: Sequence[str]) -> tuple[RiskThreshold, ...]:
+    """Return the thresholds with a promise that are stored for a checkpoint; none if it has none.
+
+    :raises UserError: as :func:`read_calibration_document` does.
+    """
+    document = read_calibration_document(checkpoint)
+    return () if document is None else stored_thresholds(document, class_names)
