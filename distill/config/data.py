@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -15,9 +15,7 @@ from distill.datasets.registry import DATA_SETS, check_options
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.conditions import CONDITIONS
 from kd_seg_ros.common.errors import UserError
-
-MAX_WORKERS: Final = 256
-"""Most processes that may load images: more only compete for the processors and the memory."""
+from kd_seg_ros.common.option_types import MAX_WORKERS
 
 
 class SourceConfig(Section):
