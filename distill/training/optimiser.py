@@ -23,6 +23,18 @@ def use_fused(state: dict[str, Any]) -> None:
         group["fused"], group["foreach"] = True, None
 
 
+def scale_of(scaler: GradScaler | None, like: Tensor) -> Tensor | None:
+    """Return the factor by which a scaler multiplies the loss, without waiting for the device.
+
+    :param like: a scalar of the type and device of the result.
+    :returns: a scalar; None without a scaler.
+    """
+    if scaler is None:
+        return None
+    factor: Tensor = scaler.scale(torch.ones_like(like))
+    return factor
+
+
 def clip_gradients(optimizer: torch.optim.Optimizer, most: float, scaler: GradScaler | None) -> None:
     """Shorten the whole gradient to a greatest norm, without waiting for the device.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from distill.losses.catalogue import AdversarialLoss, FeatureLoss, LabelLoss, LogitLoss, Loss
+from distill.losses.kinds import AdversarialLoss, FeatureLoss, LabelLoss, LogitLoss, Loss
 from distill.models.discriminator import Discriminator
 
 IGNORE = 255
