@@ -13,13 +13,23 @@ from typing import Final
 
 from distill.losses.kinds import AdversarialLoss, FeatureLoss, LabelLoss, LogitLoss, Loss
 
+_FOCAL: Final = {"gamma": "gamma"}
+_OHEM: Final = {"threshold": "ohem_threshold", "keep": "ohem_keep"}
 _LABEL_LOSSES = (
+    LabelLoss(
+        name="cross_entropy",
+        source="Shelhamer et al., CVPR 2015",
+        over_whole_batch=True,
+        denominator="pixels",
+        title="cross-entropy",
+    ),
     LabelLoss(
         name="border_focal",
         source="thesis 3.3",
         over_whole_batch=True,
         denominator="border weights",
         title="border-focal",
+        parameters=_FOCAL,
     ),
     LabelLoss(
         name="border_focal_published",
@@ -27,6 +37,14 @@ _LABEL_LOSSES = (
         over_whole_batch=True,
         denominator="pixels",
         title="border-focal as published",
+        parameters=_FOCAL,
+    ),
+    LabelLoss(
+        name="ohem",
+        source="Shrivastava et al., CVPR 2016",
+        over_whole_batch=True,
+        title="OHEM",
+        parameters=_OHEM,
     ),
     LabelLoss(
         name="pidnet",
@@ -35,6 +53,7 @@ _LABEL_LOSSES = (
         title="PIDNet's, OHEM",
         main_term="ohem",
         has_head_terms=True,
+        parameters=_OHEM,
     ),
 )
 _LOGIT_LOSSES = (
@@ -124,7 +143,7 @@ _FEATURE_LOSSES = (
     FeatureLoss(
         name="attention_transfer_max",
         source="Zagoruyko and Komodakis, ICLR 2017",
-        weight=10.0,
+        weight=0.5,
         weight_source="this project",
         weight_note="the authors report none for it",
         parameters={"power": 2.0},
@@ -155,7 +174,7 @@ _FEATURE_LOSSES = (
     FeatureLoss(
         name="local_similarity",
         source="Xie et al., BMVC 2018",
-        weight=0.1,
+        weight=0.01,
         weight_source="this project",
         weight_note="its authors compare probabilities; on features it is much larger",
     ),

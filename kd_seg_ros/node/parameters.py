@@ -59,6 +59,18 @@ class Parameters:
         "these cores.",
         limits=(0, 1024),
     )
+    max_model_memory_mb: int = _parameter(
+        0,
+        "Memory in megabytes that the network may take on top of what the process has, whatever the model "
+        "file asks for; beyond it opening or running the file fails. 0: on the CPU half of the machine's (or "
+        "the container's), on a GPU all it has.",
+        limits=(0, 10_000_000),
+    )
+    onnxruntime_telemetry: bool = _parameter(
+        False,
+        "Let ONNX Runtime report usage data to Microsoft, which its wheels from 1.29 on do. The variable "
+        "ORT_DISABLE_TELEMETRY=0 of the environment does the same.",
+    )
     compressed: bool = _parameter(
         False, "Subscribe to image/compressed (sensor_msgs/CompressedImage) instead of image."
     )
