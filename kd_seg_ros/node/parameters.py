@@ -127,6 +127,13 @@ class Parameters:
         limits=(0.0, 1.0),
         live=True,
     )
+    risk: str = _parameter(
+        "",
+        "Rules that the mask must keep, separated by spaces or commas, such as 'road=0.01 person:miss=0.02': "
+        "pixels below the thresholds that calibration found for them (kd_seg calibrate --risk) get the "
+        "ignore id. The higher of these, min_confidence and the class' own threshold counts. Empty: none.",
+        live=True,
+    )
     overlay: bool = _parameter(
         True,
         "Offer segmentation/overlay, the classes' colours over the image; made only while subscribed.",
