@@ -80,6 +80,7 @@ def load_tensors(
     what: str,
     strict: bool = True,
     optional: Collection[str] = (),
+    remedy: str = "; --student.strict false loads what fits",
 ) -> None:
     """Load tensors into ``module`` by name.
 
@@ -87,6 +88,7 @@ def load_tensors(
     :param strict: otherwise load what fits, and warn of the rest.
     :param optional: names that ``module`` does not have and that may be there all the same, e.g. those
         of a classifier's head.
+    :param remedy: what an error advises where some of the tensors fit.
     :raises UserError: naming the missing, misshapen and unexpected tensors; always, if nothing fits.
     """
     wanted = {k: v for k, v in module.state_dict().items() if not k.endswith("num_batches_tracked")}
@@ -109,8 +111,7 @@ def load_tensors(
     found = {k: state[k] for k, v in wanted.items() if k in state and state[k].shape == v.shape}
     report = "; ".join(f"{len(names)} {kind} ({_some(names)})" for kind, names in faults.items() if names)
     if report and (strict or not found):
-        remedy = "; --student.strict false loads what fits" if found else ""
-        raise UserError(f"weights for {what} do not fit: {report}{remedy}")
+        raise UserError(f"weights for {what} do not fit: {report}{remedy if found else ''}")
     if report:
         _logger.warning("weights for %s loaded in part: %s", what, report)
     module.load_state_dict(found, strict=False)
