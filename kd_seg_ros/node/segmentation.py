@@ -129,9 +129,9 @@ class Segmentation:
 
     def idleness(self) -> str:
         """Say why no frame has been segmented since the start; empty if one has."""
-        totals = self._worker.statistics.summary().totals
-        if totals.get("published"):
+        if self._worker.segmented:
             return ""
+        totals = self._worker.statistics.summary().totals
         if totals.get("received"):
             counts = ", ".join(f"{count} {event}" for event, count in totals.items())
             return f"no frame was segmented of the images on {self._camera.topic}: {counts}"

@@ -108,6 +108,20 @@ def test_while_the_network_is_busy_only_the_newest_frame_is_kept(held_node: Any)
     assert totals(held_node) == {"received": 4, "overwritten": 2, "published": 2}
 
 
+def test_a_frame_counts_as_segmented_though_ros_ends_between_its_two_maps(held_node: Any) -> None:
+    def publish(*_: object) -> None:
+        rclpy.try_shutdown()  # as a signal does after the mask has gone out
+        raise RuntimeError("the context is no longer valid")
+
+    assert held_node.idleness()
+    held_node._outputs.publish = publish
+    held_node._engine.go_on.set()
+    held_node._on_image(plain(0, 1))
+    assert wait_until(lambda: not held_node._worker._thread.is_alive())
+    assert "published" not in totals(held_node)
+    assert not held_node.idleness()
+
+
 def test_a_frame_that_fails_is_counted_and_the_node_lives_on(held_node: Any) -> None:
     held_node._engine.go_on.set()
     held_node._on_image(red(1))
