@@ -17,6 +17,9 @@ from torch import Tensor
 from distill.imports.translation import Rename, Tensors, Translation, renamed
 from distill.models.backbone import LEVELS
 
+PLACES = {"norm": 0, "conv": 2}
+"""Positions in a BatchNorm → ReLU → convolution."""
+
 AROUND: tuple[Rename, ...] = (
     (
         r"^backbone\.up([123])\.([0-3])\.(norm|conv)\.",
@@ -30,8 +33,6 @@ AROUND: tuple[Rename, ...] = (
 )
 """Projections, blends and classifier."""
 
-PLACES = {"norm": 0, "conv": 2}
-"""Positions in a BatchNorm → ReLU → convolution."""
 
 IDLE = (
     r"upsample\.upsample_layers\.5\.",

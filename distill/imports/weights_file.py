@@ -120,7 +120,8 @@ def _harmless() -> list[Any]:
     They hold values and do nothing when they are made: numbers and arrays of NumPy under the names of NumPy 1
     and 2, the options of a command line, and paths.
     """
-    multiarray = np._core.multiarray if hasattr(np, "_core") else np.core.multiarray
+    core: Any = np._core if hasattr(np, "_core") else np.core
+    multiarray = core.multiarray
     found: list[Any] = [argparse.Namespace, pathlib.PosixPath, np.dtype, np.ndarray]
     found.append((codecs.encode, "_codecs.encode"))
     for module in ("numpy.core.multiarray", "numpy._core.multiarray"):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -68,9 +68,10 @@ class Stages(nn.Module):
 class UnizgSwiftNet(nn.Module):
     """The pyramidal SwiftNet: BatchNorms called bn exist per level, those of downsample once."""
 
-    def __init__(self, network: nn.Module, widths: Iterable[int], dims: int, classes: int) -> None:
+    def __init__(self, network: nn.Module, widths: Sequence[int], dims: int, classes: int) -> None:
         super().__init__()
-        self.backbone, self.upsample = nn.Module(), nn.Module()
+        self.backbone: Any = nn.Module()
+        self.upsample: Any = nn.Module()
         self.backbone.network = Stages(network)
         norms = nn.ModuleDict()
         for name, module in self.backbone.network.named_modules():
@@ -82,7 +83,7 @@ class UnizgSwiftNet(nn.Module):
             self.backbone.add_module(f"up{level}", ups)
         layers = []
         for _ in range(6):
-            layer = nn.Module()
+            layer: Any = nn.Module()
             layer.blend_conv = _bn_relu_conv(dims, dims, 3)
             layers.append(layer)
         self.upsample.upsample_layers = nn.ModuleList(layers)
@@ -148,7 +149,7 @@ class DeepStem(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        network = torchvision.models.resnet18()
+        network: Any = torchvision.models.resnet18()
         stem = nn.Sequential(
             *(nn.Conv2d(3, 64, 3, 2, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU()),
             *(nn.Conv2d(64, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU()),
@@ -212,7 +213,8 @@ class SfSegNet(DeepStem):
 
     def __init__(self, lite: bool, classes: int = 19) -> None:
         super().__init__()
-        head, self.lite = nn.Module(), lite
+        head: Any = nn.Module()
+        self.lite = lite
         widths = (64, 256, 512) if lite else (64, 128, 256)
         head.ppm = _Pooling(512, 128)
         head.fpn_in = nn.ModuleList(_conv_bn_relu(width, 128, 1, bias=True) for width in widths)
