@@ -47,6 +47,8 @@ class ReplaySettings:
     """Seconds to wait for the node's first report and, in lock-step, for each answer."""
     threads: int = 0
     """Threads of the node that compute on the CPU; 0: one for each core."""
+    memory_mb: int = 0
+    """Memory that the node's network may take, 10⁶ bytes; 0: as the node's own parameter has it."""
 
 
 def replay(
@@ -104,6 +106,7 @@ def _node_command(drive: Drive, outputs: OutputTopics, model: Path, settings: Re
         "model": model,
         "provider": settings.provider,
         "threads": settings.threads,
+        "max_model_memory_mb": settings.memory_mb,
         "compressed": drive.compressed,
         "overlay": False,
         "wait_for_fresher_image": False,  # scores gain by more frames, not by fresher ones

@@ -21,7 +21,7 @@ from typing import Any, Final, Protocol, cast
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.logs import terminal_logging
 from kd_seg_ros.common.long_calls import end_long_calls_on_signals
-from kd_seg_ros.common.option_types import count
+from kd_seg_ros.common.option_types import count, whole
 from kd_seg_ros.common.parser import Parser
 
 USER_ERROR: Final = 2
@@ -155,6 +155,17 @@ def add_threads_option(parser: argparse.ArgumentParser) -> None:
         default=0,
         metavar="N",
         help="threads that compute on the CPU (default: one for each core that the process is allowed on)",
+    )
+
+
+def add_memory_option(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--max-model-memory-mb``: how much memory the network may take."""
+    parser.add_argument(
+        "--max-model-memory-mb",
+        type=whole,
+        default=0,
+        metavar="N",
+        help="memory that the network may take, in megabytes (default: on the CPU half of the machine's)",
     )
 
 

@@ -74,6 +74,8 @@ class SegmentationWorker:
         """Compares the images' stamps with the node's clock."""
         self.rejections = Rejections(0, "")
         """The images rejected since the last good one; replaced as a whole."""
+        self.segmented = 0
+        """Frames that the network has answered since the start, published or not: ROS may end in between."""
         self.recovery = Recovery(engine, node.get_logger().error)
         """Starts the engine again after a failure, and says what it is doing."""
         self._rhythm = CameraRhythm()
@@ -152,6 +154,7 @@ class SegmentationWorker:
         levels = self._thresholds.levels
         self._engine.segment(picture.pixels, bgr=picture.bgr, out=buffers, min_confidence=levels)
         inferred = time.monotonic()
+        self.segmented += 1
 
         self._outputs.publish(message.header, self._camera.info)
         published = time.monotonic()

@@ -52,6 +52,7 @@ MEANINGS = {
     "--seed": "number that all random choices follow from",
     "--timeout": "seconds after which what has not ended counts as failed",
     "--threads": "threads that compute on the CPU",
+    "--max-model-memory-mb": "memory that a network may take",
     "--white-level": "value of 16-bit images that becomes white",
     "--max-image-megapixels": "largest image that is decoded",
     "--storage": "file format of a bag",

@@ -20,6 +20,7 @@ from sensor_msgs.msg import Image  # noqa: E402
 
 from kd_seg_ros.common.topics import OVERLAY  # noqa: E402
 from kd_seg_ros.inference.engine import EngineError, Prediction  # noqa: E402
+from kd_seg_ros.inference.risk import RiskThreshold  # noqa: E402
 from kd_seg_ros.inference.thresholds import (  # noqa: E402
     MinConfidenceLevels,
     apply_min_confidence,
@@ -108,6 +109,20 @@ def test_while_the_network_is_busy_only_the_newest_frame_is_kept(held_node: Any)
     assert totals(held_node) == {"received": 4, "overwritten": 2, "published": 2}
 
 
+def test_a_frame_counts_as_segmented_though_ros_ends_between_its_two_maps(held_node: Any) -> None:
+    def publish(*_: object) -> None:
+        rclpy.try_shutdown()  # as a signal does after the mask has gone out
+        raise RuntimeError("the context is no longer valid")
+
+    assert held_node.idleness()
+    held_node._outputs.publish = publish
+    held_node._engine.go_on.set()
+    held_node._on_image(plain(0, 1))
+    assert wait_until(lambda: not held_node._worker._thread.is_alive())
+    assert "published" not in totals(held_node)
+    assert not held_node.idleness()
+
+
 def test_a_frame_that_fails_is_counted_and_the_node_lives_on(held_node: Any) -> None:
     held_node._engine.go_on.set()
     held_node._on_image(red(1))
@@ -162,6 +177,29 @@ def test_unsure_pixels_have_no_class_from_the_moment_it_is_asked_for(held_node: 
         assert wait_until(lambda: len(masks) == second)  # noqa: B023
         lowest = np.where(mask == 6, max(threshold, of_cars), threshold)
         np.testing.assert_array_equal(masks[-1], np.where(confidence / 255 < lowest, 255, mask))
+
+
+def test_rules_of_the_card_hold_from_the_moment_they_are_asked_for(held_node: Any) -> None:
+    node, thresholds = held_node.node, held_node._thresholds
+    promise = RiskThreshold(("traffic light",), "false", 0.1, "full", 180, 0.05, 0.9, 99, "image")
+    thresholds._card = tiny_model.card(HEIGHT, WIDTH, risk=(promise,))
+
+    def answer(text: str) -> tuple[bool, str]:
+        (result,) = node.set_parameters([Parameter("risk", value=text)])
+        return result.successful, result.reason
+
+    assert answer("traffic_light=0.1") == (True, "")
+    assert thresholds.levels[6] == 180
+    assert not thresholds.levels[:6].any()
+    refused, reason = answer("road=0.1")
+    assert not refused
+    assert reason.startswith(
+        "parameter 'risk': the model file promises nothing for road=0.1; it has thresholds"
+    )
+    assert thresholds.levels[6] == 180, "what was refused changes nothing"
+    node.set_parameters([Parameter("min_confidence", value=0.9)])
+    assert (thresholds.levels[6], thresholds.levels[0]) == (230, 230), "the higher one counts"
+    assert answer("") == (True, "")
 
 
 def test_pictures_for_people_are_made_for_listeners_only(
