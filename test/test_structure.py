@@ -41,7 +41,7 @@ ROOMS = {
 VEHICLE_ROOMS = {
     "common": None,
     "inference": None,
-    "bags": {"scenes", "drives", "commands"},
+    "bags": {"datasets", "scenes", "drives", "commands"},
     "playback": {"drives", "commands"},
     "benchmark": {"benchmarks", "commands"},
     "faults": {"campaign"},
