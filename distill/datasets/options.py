@@ -56,7 +56,9 @@ def add_data_options(
         "'colours: {128 64 128: road}', and 'classes: [...]' unless they are the 19 of Cityscapes",
     )
     parser.add_argument(
-        "--topic", help="data set folder: --images is a rosbag2, and these are its images on this topic"
+        "--topic",
+        metavar="TOPIC",
+        help="data set folder: --images is a rosbag2, and these are its images on this topic",
     )
 
 

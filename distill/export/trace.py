@@ -33,12 +33,17 @@ from distill.export.time_limit import (
 from distill.models.deployed import DeployedModel
 from distill.models.folding import folded
 from distill.models.network import SegmentationNetwork
+from distill.models.output import upsample
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.inference.contract import OPSET
 
 
 class _Logits(nn.Module):
-    """A network without the padding of its image and without the upsampling of its logits."""
+    """A network without the padding of its image and without the upsampling of its logits.
+
+    What is around the network resizes with half-pixel centres: a network of ``align_corners`` keeps its own
+    upsampling to the size of the padded image.
+    """
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -47,7 +52,10 @@ class _Logits(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Return logits [1, C, h', w'] of a normalised image [1, 3, h, w], padded to multiples."""
         if isinstance(self.network, SegmentationNetwork):
-            return self.network.maps(image).logits
+            maps = self.network.maps(image)
+            if self.network.align_corners:
+                return upsample(maps.logits, image.shape[-2:], align_corners=True)
+            return maps.logits
         logits: Tensor = self.network(image).logits
         return logits
 

@@ -115,6 +115,13 @@ class Parameters:
         "Images of more pixels, in millions, are dropped and counted before memory is taken for them.",
         limits=(0.001, 1000.0),
     )
+    damaged_frames: str = _parameter(
+        "reject",
+        "What is done with a damaged or incomplete JPEG of which the decoder can make a picture, as of a "
+        "lossy radio link. reject: it is dropped. use: it is segmented, grey or in wrong colours where the "
+        "damage is. Both are counted.",
+        choices=("reject", "use"),
+    )
     output_scale: float = _parameter(
         1.0,
         "Size of mask and confidence as a part of the image's, by nearest neighbour. Below 1.0 the camera's "
@@ -174,7 +181,9 @@ class Parameters:
 
     def decoding(self) -> DecodeOptions:
         """Return how images are decoded."""
-        return DecodeOptions(self.max_image_megapixels, self.white_level, self.rotate)
+        return DecodeOptions(
+            self.max_image_megapixels, self.white_level, self.rotate, self.damaged_frames == "use"
+        )
 
     def follows_camera_info(self) -> bool:
         """Return whether the maps differ from the image so that they need a calibration of their own."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from threading import Event, Thread
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import tiny_model
@@ -16,8 +17,9 @@ rclpy = pytest.importorskip("rclpy")
 
 from dds import Client, rgb_message, wait_until  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
-from sensor_msgs.msg import Image  # noqa: E402
+from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 
+from kd_seg_ros.common.picture import DecodeOptions  # noqa: E402
 from kd_seg_ros.common.topics import OVERLAY  # noqa: E402
 from kd_seg_ros.inference.engine import EngineError, Prediction  # noqa: E402
 from kd_seg_ros.inference.risk import RiskThreshold  # noqa: E402
@@ -264,6 +266,21 @@ def test_a_slow_picture_does_not_hold_up_the_masks(held_node: Any, monkeypatch: 
     assert client.spin_until(lambda: [message.header.stamp.sec for message in overlays[-1:]] == [4])
     assert len(blended) == 2, "the newest picture wins, too"
     client.close()
+
+
+def test_a_damaged_frame_is_used_and_counted_where_that_is_asked_for(held_node: Any) -> None:
+    pytest.importorskip("simplejpeg")
+    held_node._engine.go_on.set()
+    worker = held_node._worker
+    worker._compressed = True
+    data = cv2.imencode(".jpg", picture(1))[1].tobytes()
+    cut = CompressedImage(format="jpeg", data=data[: len(data) // 2])
+    held_node._on_image(cut)
+    assert wait_until(lambda: totals(held_node).get("rejected") == 1)
+    worker._decoding = DecodeOptions(use_damaged=True)
+    held_node._on_image(cut)
+    assert wait_until(lambda: totals(held_node).get("published") == 1)
+    assert totals(held_node) == {"received": 2, "rejected": 1, "damaged": 1, "published": 1}
 
 
 def test_stopping_waits_for_the_frame_under_way_only(held_node: Any) -> None:
