@@ -95,6 +95,7 @@ def load_tensors(
     what: str,
     strict: bool = True,
     optional: Collection[str] = (),
+    remedy: str = "; --student.strict false loads what fits",
 ) -> None:
     """Load tensors into ``module`` by name.
 
@@ -102,12 +103,12 @@ def load_tensors(
     :param strict: otherwise load what fits, and warn of the rest.
     :param optional: names that ``module`` does not have and that may be there all the same, e.g. those
         of a classifier's head.
+    :param remedy: what an error advises where some of the tensors fit.
     :raises UserError: naming the missing, misshapen and unexpected tensors; always, if nothing fits.
     """
     fault, found = misfit(module, state, what, optional)
     if fault and (strict or not found):
-        remedy = "; --student.strict false loads what fits" if found else ""
-        raise UserError(f"weights for {what} do not fit: {fault}{remedy}")
+        raise UserError(f"weights for {what} do not fit: {fault}{remedy if found else ''}")
     if fault:
         _logger.warning("weights for %s loaded in part: %s", what, fault)
     module.load_state_dict(found, strict=False)
