@@ -20,6 +20,7 @@ from distill.drives.output_topics import OutputTopics
 from distill.drives.real_time import player_command, replay_in_real_time
 from distill.drives.recorder import Recorder
 from distill.drives.replay_report import Replayed, percentiles
+from kd_seg_ros.bags.unpacking import UNPACKED
 from kd_seg_ros.common.child_process import ChildProcess
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.node_command import node_command
@@ -144,7 +145,8 @@ def _in_real_time(
     table = folder / "timing.csv"
     command = player_command(drive.bag, drive.topic, settings.rate, before["topic"], table)
     LOGGER.info("replaying to %s at %.3g times the recorded speed", before["topic"], settings.rate)
-    with ChildProcess("player", [sys.executable, *command], folder / "player.log") as player:
+    log, unpacked = folder / "player.log", UNPACKED.for_children()
+    with ChildProcess("player", [sys.executable, *command], log, unpacked) as player:
         replay_in_real_time(recorder, player, watch, len(drive.frames), bool(drive.left_out))
     published = read_timing(table)
     # Frames stand in the bag's order both in the drive and in the table.

@@ -139,6 +139,18 @@ def use_fused(state: dict[str, Any]) -> None:
         group["fused"], group["foreach"] = True, None
 
 
+def scale_of(scaler: GradScaler | None, like: Tensor) -> Tensor | None:
+    """Return the factor by which a scaler multiplies the loss, without waiting for the device.
+
+    :param like: a scalar of the type and device of the result.
+    :returns: a scalar; None without a scaler.
+    """
+    if scaler is None:
+        return None
+    factor: Tensor = scaler.scale(torch.ones_like(like))
+    return factor
+
+
 def leave_out_functions(state: dict[str, Any]) -> None:
     """Take the groups' functions out of a schedule's state that is about to be loaded.
 
@@ -168,7 +180,7 @@ def clip_gradients(optimizer: torch.optim.Optimizer, most: float, scaler: GradSc
 def describe_optimiser(training: TrainingConfig, student: SegmentationNetwork) -> str:
     """Say in one line for the log with what the student's weights are changed, and how fast each part."""
     names = {"adam": "Adam", "adamw": "AdamW", "sgd": f"SGD with momentum {training.momentum}"}
-    schedule = training.schedule
+    schedule: str = training.schedule
     if schedule == "polynomial":
         schedule += f" of power {training.power:g}"
     epochs = f"{training.epochs} epochs"

@@ -39,7 +39,7 @@ REMEDIES: Final[dict[tuple[str, ...], str]] = {
         *("torch", "torchvision", "timm", "lightning", "tensorboard", "rich", "onnx", "onnxscript"),
         *("pydantic", "safetensors", "PIL", "scipy", "tqdm", "matplotlib", "jinja2"),
     ): "install the offline half: pip install 'kd_seg_ros[distill]'",
-    ("transformers",): "pip install 'kd_seg_ros[teachers]'",
+    ("transformers",): "pip install 'kd_seg_ros[huggingface]'",
     ("cv2",): "apt install python3-opencv, or pip install opencv-python-headless",
     ("numpy",): "apt install python3-numpy, or pip install numpy",
     ("yaml",): "apt install python3-yaml, or pip install PyYAML",

@@ -174,7 +174,7 @@ class Outputs:
         alpha: float,
         marks: Sequence[ClassMark],
     ) -> None:
-        pixels, bgr = picture
+        pixels, bgr = picture.pixels, picture.bgr
         if mask.shape != pixels.shape[:2]:
             grown = cv2.resize(mask, pixels.shape[1::-1], interpolation=cv2.INTER_NEAREST_EXACT)
             mask = np.asarray(grown, np.uint8)

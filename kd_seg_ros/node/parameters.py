@@ -115,6 +115,13 @@ class Parameters:
         "Images of more pixels, in millions, are dropped and counted before memory is taken for them.",
         limits=(0.001, 1000.0),
     )
+    damaged_frames: str = _parameter(
+        "reject",
+        "What is done with a damaged or incomplete JPEG of which the decoder can make a picture, as of a "
+        "lossy radio link. reject: it is dropped. use: it is segmented, grey or in wrong colours where the "
+        "damage is. Both are counted.",
+        choices=("reject", "use"),
+    )
     output_scale: float = _parameter(
         1.0,
         "Size of mask and confidence as a part of the image's, by nearest neighbour. Below 1.0 the camera's "
@@ -125,6 +132,13 @@ class Parameters:
         0.0,
         "Pixels of a lower confidence get the ignore id in segmentation/mask (255 of the models made here).",
         limits=(0.0, 1.0),
+        live=True,
+    )
+    risk: str = _parameter(
+        "",
+        "Rules that the mask must keep, separated by spaces or commas, such as 'road=0.01 person:miss=0.02': "
+        "pixels below the thresholds that calibration found for them (kd_seg calibrate --risk) get the "
+        "ignore id. The higher of these, min_confidence and the class' own threshold counts. Empty: none.",
         live=True,
     )
     overlay: bool = _parameter(
@@ -173,7 +187,9 @@ class Parameters:
 
     def decoding(self) -> DecodeOptions:
         """Return how images are decoded."""
-        return DecodeOptions(self.max_image_megapixels, self.white_level, self.rotate)
+        return DecodeOptions(
+            self.max_image_megapixels, self.white_level, self.rotate, self.damaged_frames == "use"
+        )
 
     def follows_camera_info(self) -> bool:
         """Return whether the maps differ from the image so that they need a calibration of their own."""
