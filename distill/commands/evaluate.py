@@ -102,9 +102,9 @@ def run(args: argparse.Namespace) -> int:
     from distill.evaluation.evaluate import check_options, evaluate
     from distill.evaluation.evaluated_model import open_checkpoint, open_onnx
     from distill.evaluation.evaluation import ScoreOptions
-    from distill.evaluation.metrics_json import FULL, metrics_document
+    from distill.evaluation.metrics_json import FULL, metrics_document, sibling
     from distill.evaluation.risk_scores import RiskScores, check_promises
-    from distill.evaluation.run_files import write_run
+    from distill.evaluation.run_files import IMAGES, PER_CLASS, write_run
     from distill.evaluation.score_table import print_promises, print_scores
     from distill.evaluation.views import Views
 
@@ -116,7 +116,8 @@ def run(args: argparse.Namespace) -> int:
         model = open_checkpoint(args.model)
     check_options(model, options, chosen_views)
     out = args.out or model.path.with_suffix(".metrics.json")
-    check_destination(out)
+    for file in (out, sibling(out, IMAGES), sibling(out, PER_CLASS)):
+        check_destination(file)
     frames = choose_frames(args, model.data, model.class_names, labelled=args.submission is None)
     root = Path(args.root or args.images or (model.data.root if model.data else ""))
     # The thresholds were found for the image as it is: an average over several views has another confidence.

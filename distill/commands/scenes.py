@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from distill.common.files import check_destination
 from distill.common.parallel import default_workers
 from distill.scenes.weather.conditions import CLEAR
 from kd_seg_ros.common.conditions import CONDITIONS
@@ -69,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(
             f"--conditions: a data set has no {CLEAR} images; choose from {', '.join(CONDITIONS)}"
         )
+    if args.preview:
+        check_destination(args.preview)
     if args.out:
         made = write_dataset(args.out, args.train, args.val, size, args.seed, conditions, args.workers)
         print(f"{args.out}: {args.train} training and {args.val} validation images ({made} made now)")

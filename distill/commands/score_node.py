@@ -56,12 +56,18 @@ def run(args: argparse.Namespace) -> int:
         content, complete = _replay_and_score(args)
     except ProcessError as error:
         return fail(str(error), 1)
+    failure = None
     if args.out:
-        write_json(args.out, content)
+        try:
+            write_json(args.out, content)
+        except UserError as error:  # a disk that is full by now: the scores are printed all the same
+            failure = error
     if args.json:
         print_json(content)
     else:
         print(describe(content))
+    if failure is not None:
+        raise failure
     return 0 if complete else 1
 
 

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from distill.common.files import check_destination
 from distill.drives.bag_scores import all_scores_possible, print_scores, score
 from distill.drives.labels import AcdcLabels, Labels, TopicLabels
 from kd_seg_ros.bags.cameras import CameraTopics, choose_cameras
@@ -78,6 +79,10 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
         overwrite=args.overwrite,
     )
     write_video = writer_for(args.video) if args.video else None
+    for file in (args.video, args.metrics):
+        # The bag's folder is made by the bag's writer.
+        if file is not None and args.out not in file.parents:
+            check_destination(file)
     with open_bag(args.bag) as reader:
         cameras = choose_cameras(reader, args.bag, args.topic, args.labels_topic)
         _check_one_camera(args, cameras)

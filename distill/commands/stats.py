@@ -6,6 +6,7 @@ import argparse
 import logging
 from pathlib import Path
 
+from distill.common.files import check_destination
 from distill.common.parallel import default_workers
 from distill.data.statistics import Statistics, measure
 from distill.datasets.options import add_data_options, open_chosen, title_of
@@ -34,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.plot and args.plot.suffix.lower() != ".png":
         raise UserError(f"--plot {args.plot}: must end in .png")
+    if args.plot:
+        check_destination(args.plot)
     listing = open_chosen(args)
     statistics = measure(listing.complete(args.skip_unlabelled), listing.class_names, args.workers)
     if args.plot and not statistics.labelled_pixels:

@@ -65,7 +65,7 @@ def _other_format(path: Path) -> str | None:
         start = file.read(9)
     if len(start) == 9 and start.endswith(b"{") and int.from_bytes(start[:8], "little") < _SAFETENSORS_HEADER:
         return "is a safetensors file, weights alone, without the experiment that a checkpoint holds"
-    if start.startswith(b"\x08"):
+    if len(start) == 9 and start.startswith(b"\x08"):
         return "begins as an ONNX file does and is no checkpoint"
     if start.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
         return "is a pickle, which may hold code, or of PyTorch before 1.6: it is not loaded"
