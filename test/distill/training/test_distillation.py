@@ -14,6 +14,7 @@ import pytest
 import torch
 import yaml
 from acdc_tree import write_acdc
+from architectures import SMALL_BACKBONE
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch._dynamo.exc import TorchDynamoException
 
@@ -25,19 +26,17 @@ from distill.models.swiftnet import SwiftNet
 from distill.training.distillation import Distillation
 from kd_seg_ros.common.errors import UserError
 
-BACKBONE = "mobilenetv4_conv_small_035"
-
 
 def network() -> SwiftNet:
     torch.manual_seed(0)
-    return SwiftNet(BACKBONE, 19, channels=8)
+    return SwiftNet(SMALL_BACKBONE, 19, channels=8)
 
 
 def module(**objective: Any) -> Distillation:
     values = {
         "name": "x",
         "data": {"root": "."},
-        "student": {"backbone": BACKBONE},
+        "student": {"backbone": SMALL_BACKBONE},
         "objective": objective,
         **({"teacher": {"checkpoint": "t.ckpt"}} if objective else {}),
     }
@@ -177,7 +176,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "crop": [40, 40],
             "workers": 0,
         },
-        "student": {"backbone": BACKBONE, "channels": 8},
+        "student": {"backbone": SMALL_BACKBONE, "channels": 8},
         "training": {"epochs": 3, "batch_size": 2, "accumulate": 1, "learning_rate": 0.01},
     }
     path = folder / "student.yaml"
@@ -196,8 +195,11 @@ def test_all_terms_at_once_and_resumed_to_the_same_bits(
 ) -> None:
     """A student learns by nearly all there is from a teacher of another width, two epochs long."""
     folder = experiment.parent
-    trained = {**yaml.safe_load(experiment.read_text()), "student": {"backbone": BACKBONE, "channels": 12}}
-    state = {f"student.{k}": v for k, v in SwiftNet(BACKBONE, 19, channels=12).state_dict().items()}
+    trained = {
+        **yaml.safe_load(experiment.read_text()),
+        "student": {"backbone": SMALL_BACKBONE, "channels": 12},
+    }
+    state = {f"student.{k}": v for k, v in SwiftNet(SMALL_BACKBONE, 19, channels=12).state_dict().items()}
     torch.save({"hyper_parameters": {"config": trained}, "state_dict": state}, folder / "wide.ckpt")
     relations = ["self_similarity", "intra_class", "attention_transfer", "cross_image", "local_similarity"]
     values = {
