@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from distill.config.section import Count, Fraction, NotNegative, Positive, Section, one_of
 from distill.losses.catalogue import ADVERSARIAL_LOSS, FEATURE_LOSSES, LABEL_LOSSES, LOGIT_LOSSES
@@ -105,7 +105,13 @@ class ObjectiveConfig(Section):
     semantic: Annotated[str, one_of("loss on the labels", LABEL_LOSSES)] = "border_focal"
     """Loss on the labels; ``pidnet`` is OHEM with the losses of the training-only heads."""
     gamma: NotNegative = 0.5
-    """Focal exponent of the border-focal losses."""
+    """Focal exponent of the border-focal losses; without effect on others."""
+    ohem_threshold: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Probability of the label below which ``ohem`` and ``pidnet`` count a pixel as hard; without effect on
+    others."""
+    ohem_keep: Count = 131_072
+    """Least number of pixels of a batch that ``ohem`` and ``pidnet`` count, the hardest; without effect on
+    others."""
     logits: Annotated[str, one_of("loss on the logits", (NO_LOSS, *LOGIT_LOSSES))] = NO_LOSS
     """Loss on the class probabilities of student and teacher, or ``none``."""
     logits_weight: Fraction = 0.5

@@ -1,4 +1,4 @@
-"""Whether a run repeats an experiment of the thesis: its network, its training data and its objective."""
+"""Whether a run repeats an experiment of the thesis: its network, data, objective and training."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from distill.experiments.thesis import Experiment
 _OF_THE_MACHINE: Final = {
     "data": {"root", "workers", "description", "limitations", "images", "labels"},
     "student": {"pretrained", "strict"},
+    "training": {
+        *("precision", "compile", "logger", "devices", "nodes", "sync_batchnorm"),
+        *("validate_every", "patience"),
+    },
 }
 """Keys of a section that may differ between two machines without making another experiment."""
 
@@ -17,7 +21,7 @@ _OF_THE_MACHINE: Final = {
 def differences(experiment: Experiment, config: Config | None) -> list[str]:
     """Say where a run's configuration is not that of an experiment; empty if it repeats it.
 
-    Network, data, objective and whether there is a teacher are compared; where the files lie is not.
+    Network, data, objective, training and whether there is a teacher are compared; where files lie is not.
 
     :param config: the run's; None: unknown, which is a difference.
     :return: such as ``student.backbone is resnet18, not mobilenetv4_conv_medium``.
@@ -26,7 +30,7 @@ def differences(experiment: Experiment, config: Config | None) -> list[str]:
         return ["its configuration is not known"]
     wanted = load_config(experiment.file)
     found = []
-    for section in ("student", "data", "objective"):
+    for section in ("student", "data", "objective", "training"):
         ours = getattr(config, section).model_dump(mode="json")
         theirs = getattr(wanted, section).model_dump(mode="json")
         for key in ours:

@@ -64,13 +64,13 @@ def outcome_of(experiment: Experiment) -> Outcome:
     config = load_config(experiment.file)
     path = config.run_folder / METRICS
     if not path.is_file():
-        return Outcome(experiment, config.training.epochs, {})
+        return Outcome(experiment, config.training.last_epoch, {})
     try:
         document = read_metrics(path)
     except UserError as error:
-        return Outcome(experiment, config.training.epochs, {}, (str(error),))
+        return Outcome(experiment, config.training.last_epoch, {}, (str(error),))
     differing = _differs(experiment, path, document)
-    return Outcome(experiment, config.training.epochs, document["scores"], differing)
+    return Outcome(experiment, config.training.last_epoch, document["scores"], differing)
 
 
 def _differs(experiment: Experiment, path: Path, document: Mapping[str, Any]) -> tuple[str, ...]:

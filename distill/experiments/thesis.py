@@ -46,7 +46,7 @@ class Experiment:
     name: str
     """The experiment's name, which is also that of its file in config/distill, without ``.yaml``."""
     where: str
-    """Table or chapter of the thesis that reports it."""
+    """Table, figure or chapter of the thesis that reports it."""
     result: Result | None = None
     """What the thesis reports; None for runs that it mentions without these numbers."""
 
@@ -88,10 +88,13 @@ EXPERIMENTS: Final = (
     Experiment("h_rn18_l2_border", "Table 4.6 H", Result(69.1, 75.1, 52.8, 67.4, 71.5, 0.061)),
     Experiment("i_rn18_cwd_kl_border", "Table 4.6 I", Result(70.4, 75.7, 53.7, 68.2, 73.4, 0.059)),
     Experiment("j_rn18_cwd_border", "Table 4.6 J", Result(71.2, 75.7, 54.6, 69.8, 74.6, 0.063)),
-    Experiment("short_rn18_kl", "ch. 4.4.1"),
-    Experiment("short_rn18_kl_border", "ch. 4.4.1"),
-    Experiment("short_rn18_kl_border_l2_prelogits", "ch. 4.4.1"),
-    Experiment("short_pidnet_s_kl", "ch. 4.4.1"),
+    Experiment("short_rn18", "Figure 4.2"),
+    Experiment("short_rn18_kl", "Figure 4.2"),
+    Experiment("short_rn18_kl_border", "Figure 4.2"),
+    Experiment("short_rn18_kl_border_l2_prelogits", "Figure 4.2"),
+    Experiment("long_rn18_kl_border_l2_prelogits", "ch. 4.4.1"),
+    Experiment("short_pidnet_s", "Figure 4.3"),
+    Experiment("short_pidnet_s_kl", "Figure 4.3"),
     Experiment("baseline_pidnet_l", "Table 4.2", Result(71.1, 77.5, 52.2, 68.8, 74.7)),
     Experiment("baseline_mnv4", "Table 4.2", Result(70.1, 77.0, 51.4, 68.2, 75.3)),
     Experiment("baseline_pidnet_m", "Table 4.2", Result(70.0, 76.6, 51.7, 71.1, 71.8)),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
@@ -52,8 +52,10 @@ class LabelLoss(Loss):
     given in parts, whose losses add up. None: the batch is needed as a whole."""
     has_head_terms: bool = False
     """Whether its function takes ``(logits, heads, labels)`` and returns the weighted terms of the heads that
-    exist in training only too, by name; else it takes ``(logits, labels, border weights, gamma)`` and returns
-    the main term alone."""
+    exist in training only too, by name; else it takes ``(logits, labels, border weights)`` and returns the
+    main term alone."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """The further parameters that its function takes: name → key of the configuration's section objective."""
 
     def main_and_head_terms(
         self,
@@ -61,7 +63,7 @@ class LabelLoss(Loss):
         heads: Mapping[str, Tensor],
         labels: Tensor,
         border_weights: Tensor,
-        gamma: float,
+        options: Mapping[str, float],
         total: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Return the terms by name, the main term first.
@@ -70,17 +72,17 @@ class LabelLoss(Loss):
         :param heads: outputs of the heads that exist in training only, by name.
         :param labels: int64 [B, H, W], 0…C−1 or 255 (ignored).
         :param border_weights: [B, H, W], ≥ 0.
-        :param gamma: focal exponent, ≥ 0.
+        :param options: value of each of :attr:`parameters` by its name.
         :param total: what :meth:`total` returned, where these are some images of the batch only; then there
             are no heads.
         """
         from distill.losses.pidnet import auxiliary_losses
 
         if self.has_head_terms:
-            terms: dict[str, Tensor] = self.function(logits, heads, labels)
+            terms: dict[str, Tensor] = self.function(logits, heads, labels, **options)
             return terms
         whole_batch = {} if total is None else {"total": total}
-        main = self.function(logits, labels, border_weights, gamma, **whole_batch)
+        main = self.function(logits, labels, border_weights, **options, **whole_batch)
         return {self.main_term: main, **auxiliary_losses(heads, labels)}
 
     def total(self, labels: Tensor, border_weights: Tensor) -> Tensor | None:
@@ -161,13 +163,23 @@ class AdversarialLoss(Loss):
         return importlib.import_module(f"distill.losses.{self.name}").generator_loss
 
 
+_FOCAL: Final = {"gamma": "gamma"}
+_OHEM: Final = {"threshold": "ohem_threshold", "keep": "ohem_keep"}
 _LABEL_LOSSES = (
+    LabelLoss(
+        name="cross_entropy",
+        source="Shelhamer et al., CVPR 2015",
+        over_whole_batch=True,
+        denominator="pixels",
+        title="cross-entropy",
+    ),
     LabelLoss(
         name="border_focal",
         source="thesis 3.3",
         over_whole_batch=True,
         denominator="border weights",
         title="border-focal",
+        parameters=_FOCAL,
     ),
     LabelLoss(
         name="border_focal_published",
@@ -175,6 +187,14 @@ _LABEL_LOSSES = (
         over_whole_batch=True,
         denominator="pixels",
         title="border-focal as published",
+        parameters=_FOCAL,
+    ),
+    LabelLoss(
+        name="ohem",
+        source="Shrivastava et al., CVPR 2016",
+        over_whole_batch=True,
+        title="OHEM",
+        parameters=_OHEM,
     ),
     LabelLoss(
         name="pidnet",
@@ -183,6 +203,7 @@ _LABEL_LOSSES = (
         title="PIDNet's, OHEM",
         main_term="ohem",
         has_head_terms=True,
+        parameters=_OHEM,
     ),
 )
 _LOGIT_LOSSES = (

@@ -29,8 +29,17 @@ KEEP = 131_072
 
 
 @in_full_precision
-def ohem_loss(logits: Tensor, labels: Tensor, threshold: float = THRESHOLD, keep: int = KEEP) -> Tensor:
-    """Mean −log p_y over pixels with p_y < ``threshold``, and over no fewer than ``keep`` pixels."""
+def ohem_loss(
+    logits: Tensor,
+    labels: Tensor,
+    weights: Tensor | None = None,  # noqa: ARG001
+    threshold: float = THRESHOLD,
+    keep: int = KEEP,
+) -> Tensor:
+    """Mean −log p_y over pixels with p_y < ``threshold``, and over no fewer than ``keep`` pixels.
+
+    :param weights: border weights, which count for nothing here; every loss on the labels is given them.
+    """
     check_per_pixel(logits, labels=labels)
     nll = F.cross_entropy(logits, labels, ignore_index=IGNORE_ID, reduction="none")
     labelled = labels != IGNORE_ID

@@ -4,6 +4,10 @@ With ``semantic`` the auxiliary head of the P branch, ``boundary`` the head of t
 
     0.4·CE(semantic) + OHEM(logits) + 20·BCE(boundary) + OHEM(logits where sigmoid z > 0.8)
 
+CE is, as in the authors' code, the sum of −log p_y over the labelled pixels divided by the number of all
+pixels, ignored ones included. The authors weigh the classes of Cityscapes in CE and OHEM, by factors between
+0.84 and 1.15; here all classes weigh the same.
+
 The last term repeats the main one where the network itself sees a boundary. A network with an auxiliary
 ``semantic`` head alone (SFNet-Lite) has the first two terms. With another semantic loss the auxiliary heads
 keep theirs (:func:`auxiliary_losses`).
@@ -15,13 +19,14 @@ Source: Xu et al., "PIDNet", CVPR 2023, eq. 5 and 6; weights as in the thesis.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from distill.losses._common import in_full_precision, quotient
+from distill.losses._common import in_full_precision
 from distill.losses.boundary import boundary_loss
-from distill.losses.ohem import ohem_loss
+from distill.losses.ohem import KEEP, THRESHOLD, ohem_loss
 from kd_seg_ros.common.classes import IGNORE_ID
 
 AUXILIARY_WEIGHT = 0.4
@@ -39,12 +44,22 @@ def auxiliary_losses(auxiliary: Mapping[str, Tensor], labels: Tensor) -> dict[st
     return terms
 
 
-def pidnet_loss(logits: Tensor, auxiliary: Mapping[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
-    """Return the weighted terms by name; their sum is the objective."""
-    terms = {"ohem": ohem_loss(logits, labels), **auxiliary_losses(auxiliary, labels)}
+def pidnet_loss(
+    logits: Tensor,
+    auxiliary: Mapping[str, Tensor],
+    labels: Tensor,
+    threshold: float = THRESHOLD,
+    keep: int = KEEP,
+) -> dict[str, Tensor]:
+    """Return the weighted terms by name; their sum is the objective.
+
+    :param threshold: of both OHEM terms, as :func:`~distill.losses.ohem.ohem_loss` has it, like ``keep``.
+    """
+    ohem = partial(ohem_loss, logits, threshold=threshold, keep=keep)
+    terms = {"ohem": ohem(labels), **auxiliary_losses(auxiliary, labels)}
     if "boundary" in auxiliary:
         seen = _is_boundary(auxiliary["boundary"])[:, 0]
-        terms["ohem_at_boundary"] = ohem_loss(logits, labels.masked_fill(~seen, IGNORE_ID))
+        terms["ohem_at_boundary"] = ohem(labels.masked_fill(~seen, IGNORE_ID))
     return terms
 
 
@@ -56,6 +71,5 @@ def _is_boundary(logits: Tensor) -> Tensor:
 
 @in_full_precision
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the mean cross-entropy over the labelled pixels; 0 where there are none."""
-    total = F.cross_entropy(logits, labels, ignore_index=IGNORE_ID, reduction="sum")
-    return quotient(total, (labels != IGNORE_ID).sum())
+    """Return the sum of the labelled pixels' cross-entropy divided by the number of all pixels."""
+    return F.cross_entropy(logits, labels, ignore_index=IGNORE_ID, reduction="sum") / labels.numel()

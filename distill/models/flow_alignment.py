@@ -1,11 +1,17 @@
 """Flow alignment: a coarse map is enlarged to a fine one's grid along a learnt offset per pixel.
 
-With Δ the flow in pixels of the fine map, a pixel p of the result reads the coarse map bilinearly where
-p + Δ(p) falls in it. With Δ = 0 this is bilinear upsampling.
+A pixel of the result reads the coarse map bilinearly at a place that its flow Δ displaces. In coordinates in
+which the centres of the corner pixels of both maps lie at −1 and 1 (``align_corners``), and for a result of
+W×H pixels, pixel (i, j) reads at ::
+
+    x = 2i/(W − 1) − 1 + Δ_x/W        y = 2j/(H − 1) − 1 + Δ_y/H
+
+so that Δ is measured in about half pixels of the result. With Δ = 0 this is bilinear upsampling. Beyond its
+edge a map is 0. All of it is as in the authors' code, so that their weights fit.
 
 Sources: Li et al., *Semantic Flow for Fast and Accurate Scene Parsing*, ECCV 2020 (:class:`FlowAlignment`);
 Li et al., *SFNet: Faster and Accurate Semantic Segmentation via Semantic Flow*, IJCV 2024
-(:class:`GatedDualFlowAlignment`). The authors measure Δ in half pixels; the convolution learns the factor.
+(:class:`GatedDualFlowAlignment`).
 """
 
 from __future__ import annotations
@@ -18,22 +24,20 @@ from distill.models.output import upsample
 
 
 def warp(features: Tensor, flow: Tensor) -> Tensor:
-    """Read ``features`` at the pixels of ``flow``, displaced by it; beyond the edge the edge is repeated.
+    """Read ``features`` at the pixels of ``flow``, displaced by it; beyond the edge is 0.
 
     :param features: [B, C, h, w].
-    :param flow: [B, 2, H, W], displacement in x and y, in pixels of H×W.
+    :param flow: [B, 2, H, W], displacement in x and y, where W and H stand for half the map.
     :returns: [B, C, H, W]. Positions and sampling are in FP32: in half precision a pixel of a wide map has
         no exact position, and ONNX Runtime's CUDA kernel of GridSample knows no half.
     """
     height, width = int(flow.shape[-2]), int(flow.shape[-1])
-    # Pixel centres in grid_sample's coordinates: −1 and 1 are the map's edges, so that a pixel is 2/size.
-    y = (torch.arange(height, dtype=torch.float32, device=flow.device) + 0.5) * (2 / height) - 1
-    x = (torch.arange(width, dtype=torch.float32, device=flow.device) + 0.5) * (2 / width) - 1
+    # The centres of the result's pixels in grid_sample's coordinates, and the flow in the same unit.
+    y = torch.linspace(-1, 1, height, dtype=torch.float32, device=flow.device)
+    x = torch.linspace(-1, 1, width, dtype=torch.float32, device=flow.device)
     dx, dy = flow.float().unbind(dim=1)
-    grid = torch.stack([x + dx * (2 / width), y[:, None] + dy * (2 / height)], dim=-1)
-    sampled = F.grid_sample(
-        features.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
-    )
+    grid = torch.stack([x + dx / width, y[:, None] + dy / height], dim=-1)
+    sampled = F.grid_sample(features.float(), grid, mode="bilinear", padding_mode="zeros", align_corners=True)
     return sampled.to(features.dtype)
 
 
@@ -47,7 +51,7 @@ class _Projected(nn.Module):
 
     def forward(self, fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
         """Return both projected maps, [B, channels/2, H, W]."""
-        return self.fine(fine), upsample(self.coarse(coarse), fine.shape[-2:])
+        return self.fine(fine), upsample(self.coarse(coarse), fine.shape[-2:], align_corners=True)
 
 
 class FlowAlignment(nn.Module):

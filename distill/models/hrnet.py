@@ -1,7 +1,9 @@
 """HRNetV2: four branches at strides 4, 8, 16 and 32 run in parallel and exchange features.
 
 The branches' outputs are brought to stride 4 and stacked (W48: 48 + 96 + 192 + 384 = 720 channels); a 1×1
-convolution mixes them and another one classifies. The backbone is timm's.
+convolution mixes them and another one classifies. The backbone is timm's, whose branches exchange
+features by the nearest value, as the authors' classification network does; here they do it bilinearly, as in
+their network for segmentation.
 
 Source: Wang et al., *Deep High-Resolution Representation Learning for Visual Recognition*, TPAMI 2020.
 """
@@ -34,6 +36,9 @@ class HrNetV2(SegmentationNetwork):
         super().__init__()
         # feature_location='': the branches themselves, without the classifier's wider copies of them.
         self.backbone, widths = create_backbone(backbone, pretrained, {"feature_location": ""})
+        for module in self.backbone.modules():
+            if isinstance(module, nn.Upsample):
+                module.mode, module.align_corners = "bilinear", False
         width = sum(widths)
         self.mix = nn.Sequential(nn.Conv2d(width, width, 1), nn.BatchNorm2d(width), nn.ReLU(inplace=False))
         self.classifier = nn.Conv2d(width, num_classes, 1)

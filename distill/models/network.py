@@ -41,6 +41,8 @@ class SegmentationNetwork(nn.Module):
     """Name of the submodule whose output channels are the classes."""
     training_only: ClassVar[tuple[str, ...]] = ()
     """Names of the submodules that are used in training only."""
+    align_corners: ClassVar[bool] = False
+    """How its maps are resized, see :func:`~distill.models.output.upsample`: as its authors do it."""
 
     def maps(self, image: Tensor) -> Maps:
         """Segment a padded image [B, 3, H, W], whose sides are multiples of :attr:`padding_multiple`."""
@@ -56,14 +58,15 @@ class SegmentationNetwork(nn.Module):
         padded, padding = pad_to_multiple(image, self.padding_multiple)
         size = padded.shape[-2:]
         maps = self.maps(padded)
+        auxiliary = {}
+        for name, values in maps.auxiliary.items():
+            auxiliary[name] = crop_padding(upsample(values, size, self.align_corners), padding)
         return Output(
-            logits=crop_padding(upsample(maps.logits, size), padding),
+            logits=crop_padding(upsample(maps.logits, size, self.align_corners), padding),
             pre_logits=maps.pre_logits,
             features=maps.features,
             strides=self.strides,
-            auxiliary={
-                name: crop_padding(upsample(values, size), padding) for name, values in maps.auxiliary.items()
-            },
+            auxiliary=auxiliary,
         )
 
     def classes_of(self, state: Mapping[str, Tensor]) -> int | None:
@@ -81,7 +84,7 @@ class SegmentationNetwork(nn.Module):
             raise UserError(f"{source} was trained for {found} classes; {num_classes} are needed here")
 
     def backbone_parameters(self) -> Iterable[nn.Parameter]:
-        """Return the parameters that start from ImageNet weights and learn at the backbone's (lower) rate."""
+        """Return the parameters that learn at the backbone's rate; none where a network has no such part."""
         backbone = getattr(self, "backbone", None)
         return backbone.parameters() if isinstance(backbone, nn.Module) else ()
 

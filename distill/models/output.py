@@ -54,6 +54,9 @@ def crop_padding(padded: Tensor, padding: Padding) -> Tensor:
     return padded[..., top : height - bottom, left : width - right]
 
 
-def upsample(features: Tensor, size: Sequence[int]) -> Tensor:
-    """Resize [B, C, h, w] bilinearly (half-pixel centres) to ``size`` = (H, W)."""
-    return F.interpolate(features, size=tuple(size), mode="bilinear", align_corners=False)
+def upsample(features: Tensor, size: Sequence[int], align_corners: bool = False) -> Tensor:
+    """Resize [B, C, h, w] bilinearly to ``size`` = (H, W).
+
+    :param align_corners: the centres of the corner pixels lie on one another; else the image's edges do.
+    """
+    return F.interpolate(features, size=tuple(size), mode="bilinear", align_corners=align_corners)

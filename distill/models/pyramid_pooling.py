@@ -36,7 +36,7 @@ class PyramidPooling(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Add the context of the whole image to every pixel."""
         pooled = [
-            upsample(projection(F.adaptive_avg_pool2d(x, grid)), x.shape[-2:])
+            upsample(projection(F.adaptive_avg_pool2d(x, grid)), x.shape[-2:], align_corners=True)
             for grid, projection in zip(GRIDS, self.projections, strict=True)
         ]
         return self.merge(torch.cat([*pooled, x], dim=1))

@@ -5,7 +5,8 @@ From the stage outputs s4 … s32::
     P32 = pool(s32)                     top(32) = P32
     top(i) = lateral(s_i) + align(top(2i))        P_i = smooth(top(i))        i = 16, 8, 4
 
-All P are brought to stride 4, stacked and classified.
+All P are brought to stride 4, stacked and classified. Maps are resized with ``align_corners``, as in the
+authors' code, so that their weights give their outputs.
 
 Source: Li et al., *Semantic Flow for Fast and Accurate Scene Parsing*, ECCV 2020.
 """
@@ -47,6 +48,7 @@ class SfNet(SegmentationNetwork):
     padding_multiple = 32
     strides = MappingProxyType({f"P{stride}": stride for stride in STAGE_STRIDES})
     classifier_name = "classifier"
+    align_corners = True
 
     def __init__(self, num_classes: int, pretrained: Pretrained = RANDOM) -> None:
         super().__init__()
@@ -62,7 +64,8 @@ class SfNet(SegmentationNetwork):
         """Segment a padded image [B, 3, H, W]; logits are at stride 4."""
         pyramid = self._pyramid(self.backbone(image))
         size = pyramid[0].shape[-2:]
-        pre_logits = self.mix(torch.cat([pyramid[0], *(upsample(p, size) for p in pyramid[1:])], dim=1))
+        fused = [upsample(level, size, self.align_corners) for level in pyramid]
+        pre_logits = self.mix(torch.cat(fused, dim=1))
         return Maps(self.classifier(pre_logits), pre_logits, dict(zip(self.strides, pyramid, strict=True)))
 
     def _pyramid(self, stages: list[Tensor]) -> list[Tensor]:

@@ -4,7 +4,8 @@
 
     P32 = pool(s32)     P16 = lateral(s16)     P4 = gated dual alignment(lateral(s4), P32)
 
-P4 and P16 are stacked at stride 4 and classified.
+P4 and P16 are stacked at stride 4 and classified. As in :mod:`distill.models.sfnet`, maps are resized with
+``align_corners``.
 
 The published count (12.296 M) includes a lateral of s32 and a head for deep supervision, 0.216 M in all,
 that are not on the way from image to logits. Here they supervise stage 4 in training and are absent from the
@@ -39,6 +40,7 @@ class SfNetLite(SegmentationNetwork):
     strides = MappingProxyType({"P4": 4, "P16": 16, "P32": 32})
     classifier_name = "classifier"
     training_only = ("supervision",)
+    align_corners = True
 
     def __init__(self, num_classes: int, pretrained: Pretrained = RANDOM) -> None:
         super().__init__()
@@ -63,7 +65,7 @@ class SfNetLite(SegmentationNetwork):
         s4, _, s16, s32 = self.backbone(image)
         p32, p16 = self.pool(s32), self.lateral16(s16)
         p4 = self.alignment(self.lateral4(s4), p32)
-        pre_logits = self.mix(torch.cat([p4, upsample(p16, p4.shape[-2:])], dim=1))
+        pre_logits = self.mix(torch.cat([p4, upsample(p16, p4.shape[-2:], self.align_corners)], dim=1))
         return Maps(
             logits=self.classifier(pre_logits),
             pre_logits=pre_logits,

@@ -16,6 +16,7 @@ pyramidal fusion*, Pattern Recognition 2021; the thesis, ch. 3.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import MappingProxyType
 
 from torch import Tensor, nn
@@ -70,6 +71,10 @@ class SwiftNet(SegmentationNetwork):
             self.projections.append(nn.ModuleList(stages))
         self.blends = nn.ModuleList(norm_relu_conv(channels, channels, 3) for _ in STRIDES[1:])
         self.head = norm_relu_conv(channels, num_classes, 1)
+
+    def backbone_parameters(self) -> Iterable[nn.Parameter]:
+        """Return those of the backbone and of the projections, as the reference recipe groups them."""
+        return [*self.backbone.parameters(), *self.projections.parameters()]
 
     def maps(self, image: Tensor) -> Maps:
         """Segment a padded image [B, 3, H, W]; logits are at stride 4."""

@@ -23,7 +23,16 @@ from distill.training.feature_maps import training_heads
 from distill.training.finite_guard import FiniteGuard, Step
 from distill.training.frozen_teacher import FrozenTeacher
 from distill.training.objective import make_objective
-from distill.training.optimiser import clip_gradients, use_fused
+from distill.training.optimiser import (
+    ScheduleFactor,
+    clip_gradients,
+    describe_optimiser,
+    follow_configuration,
+    leave_out_functions,
+    make_optimiser,
+    settings_of,
+    use_fused,
+)
 from distill.training.teacher_cache import TeacherCache
 from kd_seg_ros.common.classes import IGNORE_ID
 from kd_seg_ros.common.errors import UserError, first_line
@@ -83,11 +92,11 @@ class Distillation(lightning.LightningModule):
             self.teacher.compile(dynamic=False)
 
     def describe_objective(self) -> str:
-        """Say for the log what is minimised and what learns together with the student."""
+        """Say for the log what is minimised, what learns together with the student, and how."""
         lines = [self.objective.describe(training_heads(self.student))]
         if self._adversary is not None:
             lines.append(self._adversary.describe())
-        return "\n".join(lines)
+        return "\n".join([*lines, describe_optimiser(self.config.training, self.student)])
 
     def _no_counts(self) -> DeviceConfusion:
         return DeviceConfusion(len(self.class_names), IGNORE_ID)
@@ -101,15 +110,7 @@ class Distillation(lightning.LightningModule):
 
     def on_train_start(self) -> None:
         """Follow this configuration's schedule; Lightning restores that of the resumed run."""
-        schedule, training = self._schedule, self.config.training
-        # Where the number of steps or the rates have changed, continue on the new cosine at the same step.
-        if schedule.T_max != self._steps or schedule.base_lrs != self._rates:
-            schedule.T_max, schedule.base_lrs = self._steps, [*self._rates]
-            share = (1 + math.cos(math.pi * schedule.last_epoch / self._steps)) / 2
-            for group, rate in zip(schedule.optimizer.param_groups, self._rates, strict=True):
-                group["initial_lr"], group["lr"] = rate, rate * share
-        for group in schedule.optimizer.param_groups:
-            group["betas"] = training.betas
+        follow_configuration(self._schedule, self._factor, self._settings)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the discriminator and its optimiser; Lightning keeps everything else.
@@ -124,6 +125,8 @@ class Distillation(lightning.LightningModule):
         """Restore the discriminator and its optimiser; what Lightning restores becomes as it is here."""
         for state in checkpoint["optimizer_states"]:
             use_fused(state)
+        for state in checkpoint["lr_schedulers"]:
+            leave_out_functions(state)
         if self._adversary is not None:
             self._adversary.load_state_dict(checkpoint.get(ADVERSARY))
 
@@ -236,36 +239,24 @@ class Distillation(lightning.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,  # noqa: ARG002
     ) -> None:
-        """Shorten the gradient as ``training.gradient_clip`` says; Lightning's own way refuses fused Adam."""
+        """Shorten the gradient as ``training.gradient_clip`` says; Lightning's way refuses fused ones."""
         if gradient_clip_val is not None:
             scaler = getattr(self.trainer.precision_plugin, "scaler", None)
             clip_gradients(optimizer, gradient_clip_val, scaler)
 
     def configure_optimizers(self) -> Any:
-        """Adam with a cosine schedule over all steps; the backbone learns slower, adapters as the rest.
+        """Return the optimiser and the schedule of ``training``, see :mod:`distill.training.optimiser`.
 
         A learnt temperature has no weight decay, which would pull it to the middle of its range.
         """
         training = self.config.training
-        backbone = set(self.student.backbone_parameters())
-        rest = [parameter for parameter in self.student.parameters() if parameter not in backbone]
-        groups: list[dict[str, Any]] = [
-            {"params": [*rest, *self.objective.features.parameters()]},
-            {
-                "params": [parameter for parameter in self.student.parameters() if parameter in backbone],
-                "lr": training.learning_rate * training.backbone_factor,
-            },
-        ]
-        if self.objective.curriculum is not None:
-            groups.append({"params": [*self.objective.curriculum.parameters()], "weight_decay": 0.0})
-        optimizer = torch.optim.Adam(
-            groups,
-            lr=training.learning_rate,
-            betas=training.betas,
-            weight_decay=training.weight_decay,
-            fused=True,
-        )
-        self._steps = max(1, int(self.trainer.estimated_stepping_batches))
-        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=self._steps)
-        self._rates = [*self._schedule.base_lrs]
+        curriculum = self.objective.curriculum
+        learnt = [] if curriculum is None else [*curriculum.parameters()]
+        optimizer = make_optimiser(training, self.student, self.objective.features.parameters(), learnt)
+        # Of the epochs that are trained; the schedule may be made for more.
+        steps = int(self.trainer.estimated_stepping_batches)
+        self._steps = max(1, steps * training.epochs // training.last_epoch)
+        self._factor = ScheduleFactor(training, self._steps)
+        self._schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._factor)
+        self._settings = settings_of(optimizer)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self._schedule, "interval": "step"}}

@@ -2,9 +2,9 @@
 
     total = (1 − λ)·L_sem + λ·L_KD + Σ α_f·L_features
 
-L_sem is the border-focal loss, or PIDNet's objective (:mod:`distill.losses.pidnet`), of which (1 − λ) weighs
-the OHEM term alone. λ is ``logits_weight`` where a KL term is chosen and 0 otherwise, so that a student
-without one trains on the full semantic loss. Each feature loss is the mean over its maps
+L_sem is the border-focal loss, cross-entropy, OHEM, or PIDNet's objective (:mod:`distill.losses.pidnet`), of
+which (1 − λ) weighs the OHEM term alone. λ is ``logits_weight`` where a KL term is chosen and 0 otherwise, so
+that a student without one trains on the full semantic loss. Each feature loss is the mean over its maps
 (:mod:`distill.training.feature_term`). The adversarial term, which has an opponent that learns, is added by
 :mod:`distill.training.distillation`.
 
@@ -144,12 +144,13 @@ class Objective(nn.Module):
         :param terms: to which the values are added by name, without gradient.
         """
         loss = LABEL_LOSSES[self.config.semantic]
+        options = {name: getattr(self.config, key) for name, key in loss.parameters.items()}
         losses = loss.main_and_head_terms(
             stand_ins[0],
             dict(zip(heads, stand_ins[1:], strict=True)),
             batch["labels"][images],
             batch["weights"][images],
-            self.config.gamma,
+            options,
             total,
         )
         losses[loss.main_term] = (1 - self.config.share) * losses[loss.main_term]

@@ -8,24 +8,25 @@ from typing import Any
 
 import yaml
 
-from distill.config import Config, parse_config
+from distill.config import Config, TrainingConfig, parse_config
 from kd_seg_ros.common.errors import UserError
 
 MOST_SHOWN = 8
 """Number of changed keys that are listed one by one."""
 
 
-def check_epochs_left(checkpoint: Path, done: int, epochs: int) -> None:
+def check_epochs_left(checkpoint: Path, done: int, training: TrainingConfig) -> None:
     """Refuse to train a run for fewer epochs than it has already done.
 
     :param checkpoint: the one to resume from, for the message.
     :param done: number of epochs done.
-    :param epochs: ``training.epochs``.
     :raises UserError: naming both numbers.
     """
-    if done > epochs:
+    if done > training.last_epoch:
+        key = "epochs" if training.stop_after is None else "stop_after"
         raise UserError(
-            f"{checkpoint} has already done {done} epochs, and training.epochs is {epochs}: give more"
+            f"{checkpoint} has already done {done} epochs, and training.{key} is {training.last_epoch}: "
+            "give more"
         )
 
 
@@ -51,7 +52,7 @@ def check_same_classes(checkpoint: Path, state: Mapping[str, Any], config: Confi
     :param state: its content.
     :raises UserError: naming the first class that differs.
     """
-    trained = parse_config(state["hyper_parameters"]["config"], str(checkpoint)).data.class_names
+    trained = _config_of(checkpoint, state).data.class_names
     wanted = config.data.class_names
     if trained == wanted:
         return
@@ -66,6 +67,28 @@ def check_same_classes(checkpoint: Path, state: Mapping[str, Any], config: Confi
         f"{checkpoint} was trained with {what}; give them as they were, or start a new run with --name and "
         "--student.checkpoint"
     )
+
+
+def check_same_optimiser(checkpoint: Path, state: Mapping[str, Any], config: Config) -> None:
+    """Refuse to resume with another optimiser, or other groups of weights, than the state is of.
+
+    :param checkpoint: the one to resume from, for the message.
+    :param state: its content.
+    :raises UserError: naming the key and both values.
+    """
+    trained = _config_of(checkpoint, state).training
+    for key in ("optimiser", "decay_norms"):
+        before, wanted = getattr(trained, key), getattr(config.training, key)
+        if before != wanted:
+            raise UserError(
+                f"{checkpoint} was trained with training.{key} {before}, not {wanted}: give it as it was, or "
+                "start a new run with --name and --student.checkpoint"
+            )
+
+
+def _config_of(checkpoint: Path, state: Mapping[str, Any]) -> Config:
+    """Return the configuration that a checkpoint was trained with."""
+    return parse_config(state["hyper_parameters"]["config"], str(checkpoint))
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -39,7 +39,12 @@ from distill.training.distillation import Distillation
 from distill.training.loggers import make_logger
 from distill.training.preflight import check_accumulation, check_image_sizes, check_shared_memory
 from distill.training.remedy import remedy
-from distill.training.resume import check_epochs_left, check_same_classes, config_changes
+from distill.training.resume import (
+    check_epochs_left,
+    check_same_classes,
+    check_same_optimiser,
+    config_changes,
+)
 from distill.training.run_folder import locked, prepare_run_folder, write_run_config
 from distill.training.teacher_cache import check_no_augmentation, open_cache
 from kd_seg_ros.common.errors import UserError, first_line
@@ -142,8 +147,9 @@ def _open_run(
         resumed = checkpoint_to_resume(config.run_folder)
         state = load_checkpoint(resumed)
         data.epochs_done = epochs_done(state)
-        check_epochs_left(resumed, data.epochs_done, config.training.epochs)
+        check_epochs_left(resumed, data.epochs_done, config.training)
         check_same_classes(resumed, state, config)
+        check_same_optimiser(resumed, state, config)
     if trainer.is_global_zero:
         if resume:
             for change in config_changes(config):
@@ -170,7 +176,7 @@ def make_trainer(
     per_node = devices if isinstance(devices, int) else torch.cuda.device_count()
     try:
         return lightning.Trainer(
-            max_epochs=training.epochs,
+            max_epochs=training.last_epoch,
             accumulate_grad_batches=training.accumulate,
             gradient_clip_val=training.gradient_clip,
             devices=devices,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from distill.config import ObjectiveConfig
 from distill.losses.catalogue import AdversarialLoss, FeatureLoss, LabelLoss, LogitLoss, Loss
 from distill.models.discriminator import Discriminator
 
@@ -24,7 +25,9 @@ def loss_value(
     classes = student.shape[1]
     if isinstance(loss, LabelLoss):
         heads = {"semantic": student / 2, "boundary": student[:, :1]} if loss.has_head_terms else {}
-        terms = loss.main_and_head_terms(student, heads, labels, border_weights, gamma=0.5)
+        objective = ObjectiveConfig()
+        options = {name: getattr(objective, key) for name, key in loss.parameters.items()}
+        terms = loss.main_and_head_terms(student, heads, labels, border_weights, options)
         return torch.stack(list(terms.values())).sum()
     if isinstance(loss, LogitLoss):
         pixel_weights = labels != IGNORE if loss.pixel_weights == "mask" else border_weights

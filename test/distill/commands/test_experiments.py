@@ -44,7 +44,8 @@ def test_list_shows_the_thesis_and_ours(
         f"{100 * full['ece_batched16']:.1f}",
     )
     assert any("e_rn18_border/best.metrics.json is no JSON" in line for line in lines)
-    assert sum("Table" in line or "ch. 4.4.1" in line for line in lines) == len(EXPERIMENTS)
+    names = tuple(f"{experiment.name} " for experiment in EXPERIMENTS)
+    assert sum(line.startswith(names) for line in lines) == len(EXPERIMENTS)
 
 
 def test_all_experiments_run_for_a_few_steps(capsys: pytest.CaptureFixture[str]) -> None:

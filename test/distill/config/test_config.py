@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 import yaml
 
-from distill.config import Config, FeatureLossConfig, ObjectiveConfig, load_config, parse_config
+from distill.config import (
+    Config,
+    FeatureLossConfig,
+    ObjectiveConfig,
+    TrainingConfig,
+    load_config,
+    parse_config,
+)
 from distill.config.objective import AdapterConfig, AdversarialConfig
 from distill.data.transforms import TrainTransform
 from kd_seg_ros.common.errors import UserError
@@ -27,6 +34,14 @@ def objective(**values: Any) -> ObjectiveConfig:
 def write(path: Path, values: Any) -> Path:
     path.write_text(values if isinstance(values, str) else yaml.safe_dump(values))
     return path
+
+
+def test_an_optimiser_and_a_schedule_have_their_usual_numbers() -> None:
+    training = TrainingConfig(optimiser="sgd", schedule="polynomial")
+    assert (training.momentum, training.power, training.last_epoch) == (0.9, 0.9, 250)
+    assert TrainingConfig(stop_after=50).last_epoch == 50
+    # What a checkpoint holds can be read again.
+    assert TrainingConfig.model_validate(training.model_dump(mode="json")) == training
 
 
 def test_defaults_are_those_of_table_4_5(tmp_path: Path) -> None:
@@ -72,7 +87,20 @@ def test_base_holds_what_the_file_does_not_say(tmp_path: Path) -> None:
             {"objective": {"logits": "kl_boarder"}},
             r"logits': unknown loss on the logits 'kl_boarder'; choose from none, kl, kl_border$",
         ),
-        ({"objective": {"semantic": "ohem"}}, "choose from border_focal, border_focal_published, pidnet"),
+        (
+            {"objective": {"semantic": "dice"}},
+            "choose from cross_entropy, border_focal, border_focal_published, ohem, pidnet",
+        ),
+        ({"objective": {"semantic": "ohem", "ohem_threshold": 1.5}}, r"ohem_threshold.*less than or equal"),
+        ({"training": {"epochs": 9, "stop_after": 10}}, "stop_after must not exceed epochs"),
+        (
+            {"training": {"stop_after": 2, "validate_every": 3}},
+            "validate_every must not exceed stop_after",
+        ),
+        ({"training": {"momentum": 0.9}}, "momentum belongs to optimiser sgd: adam has betas"),
+        ({"training": {"optimiser": "sgd", "betas": [0.9, 0.999]}}, "betas belong to optimisers adam and"),
+        ({"training": {"power": 0.9}}, "power belongs to schedule polynomial, not cosine"),
+        ({"training": {"optimiser": "rmsprop"}}, r"training\.optimiser.*'adam', 'adamw' or 'sgd'"),
         (features(loss="l2", temperature=2.0), "l2 has no temperature; cwd and cross_image have one"),
         (features(loss="cwd", maps=[]), r"features\.0\.maps': give at least one map"),
         (features(loss="cwd", maps="P4"), "give a list of map names, or a mapping of the student's names"),

@@ -87,16 +87,65 @@ def test_chapter_4_4_1() -> None:
     assert objective("short_rn18_kl_border") == (RN18, "kl_border", [])
     last = objective("short_rn18_kl_border_l2_prelogits")
     assert last == (RN18, "kl_border", [("l2", ("pre_logits",))])
-    pidnet = load_config(find_experiment("short_pidnet_s_kl").file)
-    assert (pidnet.objective.semantic, pidnet.training.epochs) == ("pidnet", 100)
-    assert load_config(find_experiment("short_rn18_kl").file).training.epochs == 50
+    assert objective("long_rn18_kl_border_l2_prelogits") == last
 
 
-def test_every_experiment_uses_table_4_5() -> None:
+@pytest.mark.parametrize(
+    ("curves", "epochs"),
+    [
+        (("short_rn18", *(f"short_rn18_{end}" for end in ("kl", "kl_border", "kl_border_l2_prelogits"))), 50),
+        (("short_pidnet_s", "short_pidnet_s_kl"), 100),
+    ],
+)
+def test_the_curves_of_a_figure_share_one_schedule(curves: tuple[str, ...], epochs: int) -> None:
+    """One of 250 epochs, stopped early, and all of training besides; the first curve has no teacher."""
+    configs = [load_config(find_experiment(name).file) for name in curves]
+    first = configs[0].training
+    assert (first.epochs, first.stop_after) == (250, epochs)
+    assert all(config.training == first for config in configs)
+    assert [config.teacher is None for config in configs] == [True] + [False] * (len(curves) - 1)
+    assert len({(config.student.model, config.objective.semantic) for config in configs}) == 1
+
+
+def test_every_swiftnet_uses_table_4_5() -> None:
     for experiment in EXPERIMENTS:
         config = load_config(experiment.file)
         training, data = config.training, config.data
-        assert (training.batch_size, training.accumulate, training.learning_rate) == (8, 2, 4e-4)
         assert (data.crop, data.working_scale, data.scale) == ((1080, 1080), 0.8, (0.5, 2.0))
-        if not experiment.name.startswith("short"):
-            assert training.epochs == 250
+        if config.student.model.startswith("swiftnet"):
+            assert (training.batch_size, training.accumulate, training.learning_rate) == (8, 2, 4e-4)
+            assert (training.epochs, training.schedule, training.optimiser) == (250, "cosine", "adam")
+            assert (training.backbone_factor, training.head_factor) == (0.25, 1)
+
+
+SGD = {"optimiser": "sgd", "learning_rate": 0.01, "momentum": 0.9, "schedule": "polynomial"}
+PIDNET = SGD | {"weight_decay": 5e-4, "power": 0.9, "epochs": 484, "batch_size": 12}
+SFNET = SGD | {"weight_decay": 1e-4, "power": 1.0, "epochs": 300, "batch_size": 16}
+SEGFORMER = {
+    **{"optimiser": "adamw", "learning_rate": 6e-5, "head_factor": 10, "betas": (0.9, 0.999)},
+    **{"weight_decay": 0.01, "decay_norms": False, "schedule": "polynomial", "power": 1.0, "warm_up": 1500},
+    **{"epochs": 800, "batch_size": 8},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "loss", "recipe"),
+    [
+        ("baseline_pidnet_s", ("pidnet", 0.9, 131_072), PIDNET),
+        ("baseline_pidnet_m", ("pidnet", 0.9, 131_072), PIDNET),
+        ("baseline_pidnet_l", ("pidnet", 0.9, 131_072), PIDNET),
+        ("short_pidnet_s_kl", ("pidnet", 0.9, 131_072), PIDNET | {"epochs": 250}),
+        ("baseline_sfnet", ("ohem", 0.7, 10_000), SFNET),
+        ("baseline_sfnet_lite", ("ohem", 0.7, 100_000), SFNET | {"epochs": 1000}),
+        ("baseline_hrnetv2_w48", ("cross_entropy", 0.9, 131_072), PIDNET),
+        ("baseline_segformer_b0", ("cross_entropy", 0.9, 131_072), SEGFORMER),
+    ],
+)
+def test_baselines_have_their_authors_recipes(
+    name: str, loss: tuple[str, float, int], recipe: dict[str, Any]
+) -> None:
+    config = load_config(find_experiment(name).file)
+    objective, training = config.objective, config.training
+    assert (objective.semantic, objective.ohem_threshold, objective.ohem_keep) == loss
+    assert {key: getattr(training, key) for key in recipe} == recipe
+    assert (training.backbone_factor, training.accumulate) == (1, 1)

@@ -31,7 +31,9 @@ def by_sorting(logits: torch.Tensor, labels: torch.Tensor, threshold: float, kee
 def test_is_the_mean_over_the_hardest(seed: int, threshold: float, keep: int) -> None:
     logits, labels = example(seed)
     expected = by_sorting(logits, labels, threshold, keep)
-    assert ohem_loss(logits, labels, threshold, keep).item() == pytest.approx(expected, rel=1e-9)
+    assert ohem_loss(logits, labels, threshold=threshold, keep=keep).item() == pytest.approx(
+        expected, rel=1e-9
+    )
 
 
 def test_defaults_are_the_thesis() -> None:

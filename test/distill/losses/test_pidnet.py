@@ -15,14 +15,24 @@ LABELS[0, 0] = 255
 
 def test_terms_are_those_of_the_paper() -> None:
     terms = pidnet_loss(LOGITS, {"semantic": SEMANTIC, "boundary": BOUNDARY}, LABELS)
-    cross_entropy = torch.nn.functional.cross_entropy(SEMANTIC, LABELS, ignore_index=255)
-    torch.testing.assert_close(terms["auxiliary"], 0.4 * cross_entropy)
+    # As in the authors' code: a map that is 0 at ignored pixels, averaged over all of them.
+    cross_entropy = torch.nn.functional.cross_entropy(SEMANTIC, LABELS, ignore_index=255, reduction="none")
+    torch.testing.assert_close(terms["auxiliary"], 0.4 * cross_entropy.mean())
     torch.testing.assert_close(terms["ohem"], ohem_loss(LOGITS, LABELS))
     torch.testing.assert_close(terms["boundary"], 20 * boundary_loss(BOUNDARY, LABELS))
     at_boundary = LABELS.clone()
     at_boundary[torch.sigmoid(BOUNDARY[:, 0]) <= 0.8] = 255
     torch.testing.assert_close(terms["ohem_at_boundary"], ohem_loss(LOGITS, at_boundary))
     assert list(terms) == ["ohem", "auxiliary", "boundary", "ohem_at_boundary"]
+
+
+def test_what_is_hard_can_be_chosen() -> None:
+    terms = pidnet_loss(LOGITS, {"boundary": BOUNDARY}, LABELS, threshold=0.3, keep=5)
+    chosen = {"threshold": 0.3, "keep": 5}
+    torch.testing.assert_close(terms["ohem"], ohem_loss(LOGITS, LABELS, **chosen))
+    at_boundary = LABELS.masked_fill(torch.sigmoid(BOUNDARY[:, 0]) <= 0.8, 255)
+    torch.testing.assert_close(terms["ohem_at_boundary"], ohem_loss(LOGITS, at_boundary, **chosen))
+    assert terms["ohem"] > ohem_loss(LOGITS, LABELS)
 
 
 def test_a_network_with_one_head_more_has_one_term_more() -> None:

@@ -68,11 +68,11 @@ def test_padding_is_symmetric_and_cropped_off(name: str) -> None:
         torch.testing.assert_close(network(image).logits, network(padded).logits[..., 14:114, 3:125])
 
 
-def test_backbone_parameters_are_the_backbones() -> None:
+def test_backbone_parameters_are_the_backbones_and_its_projections() -> None:
     with torch.device("meta"):
         swiftnet: SegmentationNetwork = build("swiftnet_resnet18", 3)
         pidnet: SegmentationNetwork = build("pidnet_s", 3)
     names = {id(p): name for name, p in swiftnet.named_parameters()}
     chosen = {names[id(p)] for p in swiftnet.backbone_parameters()}
-    assert chosen == {name for name in names.values() if name.startswith("backbone.")}
+    assert chosen == {name for name in names.values() if name.startswith(("backbone.", "projections."))}
     assert list(pidnet.backbone_parameters()) == []

@@ -28,12 +28,23 @@ def test_without_flow_it_is_a_feature_pyramid(network: SfNet) -> None:
     image = torch.randn(1, 3, 96, 128)
     with torch.no_grad():
         _, s8, s16, s32 = plain.backbone(image)
-        top16 = plain.laterals[2](s16) + upsample(plain.pool(s32), s16.shape[-2:])
-        top8 = plain.laterals[1](s8) + upsample(top16, s8.shape[-2:])
+        top16 = plain.laterals[2](s16) + upsample(plain.pool(s32), s16.shape[-2:], align_corners=True)
+        top8 = plain.laterals[1](s8) + upsample(top16, s8.shape[-2:], align_corners=True)
         features = plain(image).features
     torch.testing.assert_close(features["P32"], plain.pool(s32))
     torch.testing.assert_close(features["P16"], plain.smoothings[2](top16), atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(features["P8"], plain.smoothings[1](top8), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [SfNet, SfNetLite])
+def test_logits_are_resized_as_the_authors_do_it(kind: type[SfNet | SfNetLite]) -> None:
+    network = kind(5).eval()
+    image = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        expected = torch.nn.functional.interpolate(
+            network.maps(image).logits, (64, 96), mode="bilinear", align_corners=True
+        )
+        torch.testing.assert_close(network(image).logits, expected)
 
 
 def test_lite_supervises_stage_4_in_training_only() -> None:

@@ -213,8 +213,24 @@ def test_pidnets_objective_shares_its_ohem_term_alone_with_the_teacher(batch: Ba
 def test_auxiliary_heads_learn_with_any_semantic_loss(batch: Batch) -> None:
     student = output(0)._replace(auxiliary={"semantic": output(2).logits})
     _, terms = objective(ObjectiveConfig(), batch, student, None)
-    expected = F.cross_entropy(student.auxiliary["semantic"], batch["labels"], ignore_index=255)
-    torch.testing.assert_close(terms["auxiliary"], 0.4 * expected.detach())
+    head, labels = student.auxiliary["semantic"].detach(), batch["labels"]
+    expected = F.cross_entropy(head, labels, ignore_index=255, reduction="sum") / labels.numel()
+    torch.testing.assert_close(terms["auxiliary"], 0.4 * expected)
+
+
+@pytest.mark.parametrize(("semantic", "title"), [("cross_entropy", "cross-entropy"), ("ohem", "OHEM")])
+def test_what_the_baselines_minimise(semantic: str, title: str, batch: Batch) -> None:
+    """OHEM with the numbers of the configuration: all pixels where it keeps them, else the hardest alone."""
+    student = output(0)
+    config = ObjectiveConfig(semantic=semantic, ohem_threshold=0.5, ohem_keep=3)
+    total, terms = objective(config, batch, student, None)
+    nll = F.cross_entropy(student.logits.detach(), batch["labels"], ignore_index=255, reduction="none")
+    nll = nll[batch["labels"] != 255].sort(descending=True).values
+    if semantic == "ohem":
+        nll = nll[: max(3, int((nll.neg().exp() < 0.5).sum()))]
+    torch.testing.assert_close(total.detach(), nll.mean())
+    assert list(terms) == ["semantic"]
+    assert f"objective: {title} × 1" in Objective(config).describe()
 
 
 def test_maps_that_cannot_be_compared_are_refused() -> None:

@@ -20,7 +20,9 @@ from architectures import SMALL_BACKBONE
 
 from distill.__main__ import main
 from distill.checkpoints.lightning_io import BEST, LAST, PREVIOUS, AtomicCheckpointIO, checkpoint_to_resume
+from distill.config import parse_config
 from distill.training.distillation import Distillation
+from distill.training.resume import check_same_optimiser
 from kd_seg_ros.common.errors import UserError
 
 EPOCHS = 6
@@ -175,19 +177,34 @@ def test_what_has_changed_since_is_told_or_refused(
 
 
 def test_a_longer_run_and_another_rate_have_a_schedule_of_their_own(experiment: Path) -> None:
-    """The rate falls along one cosine over all epochs, from where the steps done stand on it."""
+    """The rate falls along one cosine over all epochs, from where the steps done stand on it.
+
+    The first run stops after the first of three epochs, and its rate is that of a third of the way.
+    """
     command = ["fit", "--config", str(experiment), "--name", "longer", "--training.ema", "null"]
-    assert main([*command, "--training.epochs", "1"]) == 0
+    assert main([*command, "--training.epochs", "3", "--training.stop_after", "1"]) == 0
+    first = torch.load(experiment.parent / "longer" / LAST, weights_only=True)
+    share = (1 + math.cos(math.pi / 3)) / 2
+    assert first["lr_schedulers"][0]["_last_lr"] == pytest.approx([0.01 * share, 0.0025 * share])
+    assert first["epoch"] == 0
     assert main([*command, "--resume", "--training.epochs", "4", "--training.learning_rate", "0.002"]) == 0
     last = torch.load(experiment.parent / "longer" / LAST, weights_only=True)
     (schedule,) = last["lr_schedulers"]
-    assert schedule["T_max"] == schedule["last_epoch"] == last["global_step"]
+    assert schedule["last_epoch"] == last["global_step"]
     assert schedule["base_lrs"] == [0.002, 0.0005]
     assert schedule["_last_lr"] == pytest.approx([0, 0], abs=1e-9)
     before = torch.load(experiment.parent / "longer" / PREVIOUS, weights_only=True)
     done = before["global_step"] / last["global_step"]
     share = (1 + math.cos(math.pi * done)) / 2
     assert before["lr_schedulers"][0]["_last_lr"] == pytest.approx([0.002 * share, 0.0005 * share])
+
+
+def test_another_optimiser_is_refused() -> None:
+    values: dict[str, Any] = {"name": "x", "data": {"root": "."}, "student": {"backbone": "resnet18"}}
+    state = {"hyper_parameters": {"config": values | {"training": {"optimiser": "sgd"}}}}
+    with pytest.raises(UserError, match=r"last\.ckpt was trained with training\.optimiser sgd, not adam"):
+        check_same_optimiser(Path(LAST), state, parse_config(values, "here"))
+    check_same_optimiser(Path(LAST), state, parse_config(values | {"training": {"optimiser": "sgd"}}, "here"))
 
 
 def test_one_value_a_channel_is_one_line(experiment: Path, capsys: pytest.CaptureFixture[str]) -> None:
