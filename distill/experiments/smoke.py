@@ -50,7 +50,7 @@ def smoke(files: Sequence[Path], progress_bar: bool = False) -> None:
     quieten_lightning()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "scenes"
-        write_dataset(root, train=4, val=2, size=(128, 128), seed=0)
+        write_dataset(root, train=4, val=4, size=(128, 128), seed=0)
         bar = tqdm(files, "smoke", unit="experiment", disable=not progress_bar)
         for file in bar:
             bar.set_postfix_str(file.stem)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from architectures import SMALL_BACKBONE
 from timm.layers import BatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -19,7 +18,7 @@ from distill.models.sync_batch_norm import synchronise_batch_norms
 from distill.models.timm_backbone import create_backbone
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
-    "swiftnet": lambda: SwiftNet(SMALL_BACKBONE, 6, channels=8),
+    "swiftnet": lambda: SwiftNet("mobilenetv4_conv_small_035", 6, channels=8),
     "pidnet_s": lambda: build("pidnet_s", 6),
     "sfnet_resnet18": lambda: build("sfnet_resnet18", 6),
     "tf_efficientnet_lite0": lambda: create_backbone("tf_efficientnet_lite0")[0],
