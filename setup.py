@@ -101,7 +101,8 @@ setup(
             'cuda-bindings>=13; python_version >= "3.11"',
             'nvidia-cuda-nvrtc>=13; python_version >= "3.11"',
         ],
-        # Teachers in the format of Hugging Face.
+        # Networks in the format of Hugging Face: to wrap for the vehicle, and as teachers (the older name).
+        "huggingface": ["transformers>=4.48"],
         "teachers": ["transformers>=4.48"],
         "demo": [
             "imageio-ffmpeg",

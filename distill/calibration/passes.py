@@ -16,10 +16,13 @@ from distill.common.device import default_device
 from distill.datasets.frame import Frame, read_sample
 from distill.evaluation.evaluation import Evaluation
 from distill.evaluation.metrics_json import FULL, condition_key
+from distill.evaluation.predictors import Publisher
+from distill.evaluation.risk_scores import RiskScores
 from distill.metrics import confusion_matrix
 from distill.models.deployed import DeployedModel
 from distill.models.logit_calibration import LogitCalibration
 from kd_seg_ros.common.classes import IGNORE_ID
+from kd_seg_ros.inference.risk import Rule
 
 Confusion = dict[str, NDArray[np.int64]]
 """Confusion matrices [C, C + 1] by condition and in total, see :mod:`distill.metrics.confusion`."""
@@ -75,6 +78,24 @@ def count_masks(
             _, mask = model.scores(torch.from_numpy(image).to(default_device()))
         _count(confusion, condition, labels, mask, classes)
     return confusion
+
+
+def count_risks(
+    publish: Publisher,
+    frames: Sequence[Frame],
+    rules: Sequence[Rule],
+    class_names: Sequence[str],
+    progress: bool = False,
+) -> RiskScores:
+    """Count what thresholds of the published confidence keep, for some rules.
+
+    :param publish: gives mask and confidence, as they will be on the vehicle.
+    :param progress: show a progress bar on standard error.
+    """
+    scores = RiskScores(rules, class_names)
+    for number, (condition, image, labels) in enumerate(_labelled(frames, "thresholds", progress)):
+        scores.update(condition, str(frames[number].image.parent), labels, *publish(image))
+    return scores
 
 
 def score_all(

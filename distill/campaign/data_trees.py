@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import struct
-import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from distill.campaign.image_bytes import claimed, cut, empty, flip, grey_png, noise
 from distill.datasets.frame import read_sample
 from distill.datasets.registry import open_data
 from kd_seg_ros.campaign.in_process import run_in_process
@@ -45,7 +44,7 @@ def try_case(name: str, seed: int, folder: Path) -> Verdict:
     expected, change = CASES[name]
     change(root, labels, rng)
     verdict = judged(partial(_read, root), expected, partial(_problem, labels))
-    return _checked(verdict, root) if verdict.outcome.good else verdict
+    return _checked(verdict, root, name in _TOLD) if verdict.outcome.good else verdict
 
 
 def _write(root: Path, labels: list[Labels], rng: np.random.Generator) -> None:
@@ -91,14 +90,17 @@ def _problem(labels: list[Labels], found: list[Labels]) -> str:
     return ""
 
 
-def _checked(verdict: Verdict, root: Path) -> Verdict:
-    """Let check-data look at the tree: it must find a fault exactly where reading did."""
+def _checked(verdict: Verdict, root: Path, told: bool) -> Verdict:
+    """Let check-data look at the tree: it must find a fault exactly where reading did.
+
+    :param told: reading takes the tree, but check-data must name what is wrong with it.
+    """
     words = ["--dataset", "folder", "--images", str(root / "images"), "--labels", str(root / "labels")]
     words += ["--classes", str(root / "classes.yaml"), "--workers", "1", "--json"]
     ended = run_in_process("kd_seg check-data", "distill.commands.check_data", words)
-    if verdict.outcome is Outcome.CLEAR_ERROR and ended.status == 0:
-        return Verdict(Outcome.WRONG, f"check-data finds nothing wrong where reading says {verdict.detail}")
-    if verdict.outcome is Outcome.RIGHT and ended.status != 0:
+    if ended.status == 0 and (verdict.outcome is Outcome.CLEAR_ERROR or told):
+        return Verdict(Outcome.WRONG, f"check-data finds nothing wrong; reading says {verdict.detail!r}")
+    if verdict.outcome is Outcome.RIGHT and ended.status != int(told):
         return Verdict(Outcome.REFUSED, f"check-data: {ended.out[-300:]} {ended.err[-300:]}")
     if ended.status != 2:
         json.loads(ended.out)
@@ -136,24 +138,9 @@ def _low_bits(bits: int) -> _Change:
     def change(root: Path, labels: list[Labels], _: np.random.Generator) -> None:
         for number, values in enumerate(labels):
             values %= 2**bits
-            _label(root, number).write_bytes(_grey_png(values, bits))
+            _label(root, number).write_bytes(grey_png(values, bits))
 
     return change
-
-
-def _grey_png(values: Labels, bits: int) -> bytes:
-    """Return a grey PNG of 1, 2 or 4 bits per pixel, put together by hand."""
-
-    rows = bytearray()
-    for row in values:
-        unpacked = np.unpackbits(row[:, None], axis=1)[:, -bits:]
-        rows += b"\0" + np.packbits(unpacked.reshape(-1)).tobytes()
-    header = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], bits, 0, 0, 0, 0)
-    png = b"\x89PNG\r\n\x1a\n"
-    for kind, content in ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(rows))), (b"IEND", b"")):
-        png += struct.pack(">I", len(content)) + kind + content
-        png += struct.pack(">I", zlib.crc32(kind + content))
-    return png
 
 
 def _file(which: Callable[[Path], Path], damage: Callable[[bytes, np.random.Generator], bytes]) -> _Change:
@@ -164,32 +151,6 @@ def _file(which: Callable[[Path], Path], damage: Callable[[bytes, np.random.Gene
         path.write_bytes(damage(path.read_bytes(), rng))
 
     return change
-
-
-def _cut(data: bytes, rng: np.random.Generator) -> bytes:
-    return data[: int(rng.integers(0, len(data) - 20))]
-
-
-def _flip(data: bytes, rng: np.random.Generator) -> bytes:
-    damaged = bytearray(data)
-    damaged[int(rng.integers(len(data)))] ^= 1 << int(rng.integers(8))
-    return bytes(damaged)
-
-
-def _noise(data: bytes, rng: np.random.Generator) -> bytes:
-    return data[:8] + rng.bytes(int(rng.integers(0, 500)))
-
-
-def _empty(_: bytes, __: np.random.Generator) -> bytes:
-    return b""
-
-
-def _claimed(data: bytes, rng: np.random.Generator) -> bytes:
-    """Claim a size of more than 10^8 pixels, with a right sum."""
-
-    sides = rng.integers(20_000, 2**31, 2)
-    header = b"IHDR" + struct.pack(">II", *sides.tolist()) + data[24:29]
-    return data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:]
 
 
 def _other_size(root: Path, labels: list[Labels], _: np.random.Generator) -> None:
@@ -256,6 +217,19 @@ def _no_images(root: Path, _: list[Labels], __: np.random.Generator) -> None:
     shutil.rmtree(root / "images" / "sub")
 
 
+def _folder_like_an_image(root: Path, _: list[Labels], __: np.random.Generator) -> None:
+    for kind in ("images", "labels"):
+        (root / kind / "sub" / "9.png").mkdir()
+
+
+def _two_endings(root: Path, _: list[Labels], __: np.random.Generator) -> None:
+    Image.new("RGB", (_WIDTH, _HEIGHT)).save(_image(root).with_suffix(".jpg"))
+
+
+def _label_alone(root: Path, labels: list[Labels], _: np.random.Generator) -> None:
+    Image.fromarray(labels[0]).save(_label(root, 9))
+
+
 _SAME, _REFUSED, _EITHER = Expected.SAME, Expected.REFUSED, Expected.EITHER
 
 CASES: Final[dict[str, tuple[Expected, _Change]]] = {
@@ -272,15 +246,15 @@ CASES: Final[dict[str, tuple[Expected, _Change]]] = {
     "lossy WebP labels": (_REFUSED, _save_as("RGB", ".webp", quality=50)),
     "TIFF labels": (_EITHER, _save_as("L", ".tif")),
     "BMP labels": (_EITHER, _save_as("L", ".bmp")),
-    "labels cut": (_REFUSED, _file(_label, _cut)),
-    "labels with a flipped bit": (_EITHER, _file(_label, _flip)),
-    "labels of noise": (_REFUSED, _file(_label, _noise)),
-    "labels empty": (_REFUSED, _file(_label, _empty)),
-    "labels that claim to be huge": (_REFUSED, _file(_label, _claimed)),
-    "image cut": (_REFUSED, _file(_image, _cut)),
-    "image with a flipped bit": (_EITHER, _file(_image, _flip)),
-    "image of noise": (_REFUSED, _file(_image, _noise)),
-    "image that claims to be huge": (_REFUSED, _file(_image, _claimed)),
+    "labels cut": (_REFUSED, _file(_label, cut)),
+    "labels with a flipped bit": (_EITHER, _file(_label, flip)),
+    "labels of noise": (_REFUSED, _file(_label, noise)),
+    "labels empty": (_REFUSED, _file(_label, empty)),
+    "labels that claim to be huge": (_REFUSED, _file(_label, claimed)),
+    "image cut": (_REFUSED, _file(_image, cut)),
+    "image with a flipped bit": (_EITHER, _file(_image, flip)),
+    "image of noise": (_REFUSED, _file(_image, noise)),
+    "image that claims to be huge": (_REFUSED, _file(_image, claimed)),
     "labels of another size": (_REFUSED, _other_size),
     "a value that is no class": (_REFUSED, _unknown_value),
     "the ignored value": (_SAME, _ignored_value),
@@ -293,5 +267,11 @@ CASES: Final[dict[str, tuple[Expected, _Change]]] = {
     "odd name": (_EITHER, _odd_name),
     "named pipe": (_REFUSED, _pipe),
     "no images": (_REFUSED, _no_images),
+    "a folder like an image": (_SAME, _folder_like_an_image),
+    "two endings of one name": (_REFUSED, _two_endings),
+    "labels without an image": (_SAME, _label_alone),
 }
 """Name → what must come of the tree, and what makes it from a whole one."""
+
+_TOLD: Final = ("labels without an image",)
+"""Trees that are taken, of which check-data must say what is wrong all the same."""

@@ -193,7 +193,9 @@ def _other_shape(arrays: dict[str, Any], rng: np.random.Generator) -> None:
 
 def _other_type(arrays: dict[str, Any], rng: np.random.Generator) -> None:
     name = str(rng.choice(["names", "conditions", "confusion", "count", "correct", "format"]))
-    kinds = ("S4", "c16", "bool") if name != "format" else ("S4", "U4")
+    kinds = (
+        ("S4",) if arrays[name].dtype.kind == "U" else ("c16", "bool") if name != "format" else ("S4", "U4")
+    )
     arrays[name] = arrays[name].astype(str(rng.choice(kinds)))
 
 

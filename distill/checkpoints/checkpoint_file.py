@@ -3,16 +3,12 @@
 They are written as :mod:`kd_seg_ros.common.files` describes: at every moment there is the old file or the
 new one.
 
-A checkpoint is the zip archive of ``torch.save``. Each of its records carries a CRC-32, which ``torch.load``
-does not look at: it takes a flipped bit for a weight. So they are checked here first. Up to 32 changed bits
-in a row are always found, anything else but for one case in 2³². A file cut short lacks the zip's directory,
-which stands at its end.
+A checkpoint is a file of ``torch.save``, looked at as :mod:`distill.common.torch_file` describes before it is
+loaded.
 """
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -20,11 +16,9 @@ from typing import Any
 
 import torch
 
-from kd_seg_ros.common.errors import UserError, first_line
-from kd_seg_ros.common.files import reason, write_atomically
-
-_FOLDER = 0x10
-"""Bit of a zip record's attributes; torch.save makes no folders."""
+from distill.common.torch_file import damage
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import write_atomically
 
 
 def save_checkpoint(data: dict[str, Any], path: Path) -> None:
@@ -57,33 +51,6 @@ def load_checkpoint(path: Path) -> Any:
     if problem is not None:
         raise UserError(f"checkpoint {path} {problem}: use another one or train again")
     return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def damage(path: Path) -> str | None:
-    """Return why a checkpoint file cannot be loaded, such as "is cut short …", or None if it is whole."""
-    try:
-        # Every record against its CRC-32.
-        with zipfile.ZipFile(path) as archive:
-            record = archive.testzip()
-            records = archive.infolist()
-        if record is not None:
-            return f"is damaged in {record}"
-        # The directory itself has no checksum. torch fills a record that it takes for a folder with whatever
-        # is in memory; other mistakes it finds, without reading the tensors again.
-        if any(info.external_attr & _FOLDER or info.compress_size != info.file_size for info in records):
-            return "is damaged in its directory"
-        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except FileNotFoundError:
-        return "does not exist"
-    except zipfile.BadZipFile:
-        return "is cut short or no checkpoint"
-    except pickle.UnpicklingError:
-        return "holds more than tensors and plain data"
-    except OSError as error:
-        return f"cannot be read ({reason(error)})"
-    except Exception as error:  # zipfile and torch raise many kinds for a damaged header
-        return f"is damaged ({first_line(error)})"
-    return None
 
 
 def newest_whole(paths: Iterable[Path]) -> tuple[Path | None, list[str]]:

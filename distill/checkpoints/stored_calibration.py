@@ -6,13 +6,16 @@ The file's fields are described in docs/model_file.md.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from distill.checkpoints.calibration_schema import fault_of
 from distill.metrics.calibration import ece_of_bars
 from distill.models.logit_calibration import NONE, LogitCalibration
-from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.files import sha256
+from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.files import reason, sha256
+from kd_seg_ros.inference.risk import RiskThreshold, risk_threshold_of
 
 SCHEMA_VERSION: Final = 2
 """Version of the calibration file's layout."""
@@ -38,26 +41,32 @@ def read_calibration_document(checkpoint: Path) -> dict[str, Any] | None:
         return None
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        version = document["schema_version"]
-        if version != SCHEMA_VERSION:
-            raise UserError(
-                f"{path} has schema version {version!r}; this software reads version "
-                f"{SCHEMA_VERSION}: {_AGAIN}"
-            )
-        matches = document["checkpoint_sha256"] == sha256(checkpoint)
-        calibration_of(document)
-        document["miou"].keys(), document["expected_accuracy"].keys()
-        for name in (UNCALIBRATED, document["method"]):
-            for scores in document["scores"][name].values():
-                # Files of before the last bin was closed hold another ECE; the bars are the same.
-                scores["ece"] = ece_of_bars(scores["reliability"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is damaged: {_AGAIN}") from error
+        digest = sha256(checkpoint)
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from error
-    if not matches:
+        raise UserError(f"{path} cannot be read: {reason(error)}") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged: {first_line(error)}: {_AGAIN}") from error
+    if not isinstance(document, dict) or "schema_version" not in document:
+        raise UserError(f"{path} is damaged: it is no calibration file: {_AGAIN}")
+    version = document["schema_version"]
+    if version != SCHEMA_VERSION:
+        raise UserError(
+            f"{path} has schema version {version!r}; this software reads version {SCHEMA_VERSION}: {_AGAIN}"
+        )
+    fault = fault_of(document, UNCALIBRATED)
+    if fault:
+        raise UserError(f"{path} is damaged: {fault}: {_AGAIN}")
+    try:
+        calibration_of(document)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged: method and parameters: {first_line(error)}: {_AGAIN}") from error
+    if document["checkpoint_sha256"] != digest:
         raise UserError(f"{path} was made for another version of {checkpoint.name}: {_AGAIN}, or delete it")
-    return dict(document)
+    for name in (UNCALIBRATED, document["method"]):
+        for scores in document["scores"][name].values():
+            # Files of before the last bin was closed hold another ECE; the bars are the same.
+            scores["ece"] = ece_of_bars(scores["reliability"])
+    return document
 
 
 def calibration_of(document: dict[str, Any]) -> LogitCalibration:
@@ -72,6 +81,21 @@ def calibration_of(document: dict[str, Any]) -> LogitCalibration:
     return LogitCalibration.parse(document["method"], document["parameters"])
 
 
+def stored_thresholds(document: dict[str, Any], class_names: Sequence[str]) -> tuple[RiskThreshold, ...]:
+    """Return the thresholds with a promise that a calibration file holds; none in files from before 0.3.
+
+    :param class_names: the network's.
+    :raises UserError: if one is damaged.
+    """
+    thresholds = []
+    for values in document.get("risk", []):
+        found = risk_threshold_of(values, class_names)
+        if found is None:
+            raise UserError(f"the calibration file holds a damaged entry of risk: {values!r:.80}: {_AGAIN}")
+        thresholds.append(found)
+    return tuple(thresholds)
+
+
 def load_calibration(checkpoint: Path) -> LogitCalibration | None:
     """Return the stored calibration of a checkpoint; None if it was never calibrated.
 
@@ -79,3 +103,12 @@ def load_calibration(checkpoint: Path) -> LogitCalibration | None:
     """
     document = read_calibration_document(checkpoint)
     return None if document is None else calibration_of(document)
+
+
+def load_thresholds(checkpoint: Path, class_names: Sequence[str]) -> tuple[RiskThreshold, ...]:
+    """Return the thresholds with a promise that are stored for a checkpoint; none if it has none.
+
+    :raises UserError: as :func:`read_calibration_document` does.
+    """
+    document = read_calibration_document(checkpoint)
+    return () if document is None else stored_thresholds(document, class_names)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,15 @@ from kd_seg_ros.common.command_line import add_json_option, print_json
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import sha256
 from kd_seg_ros.common.logs import progress_shown
-from kd_seg_ros.common.model_file import require_kind
+from kd_seg_ros.common.model_file import kind_of
 from kd_seg_ros.common.option_types import count
+from kd_seg_ros.inference.providers import PROVIDERS
+from kd_seg_ros.inference.risk import UNITS, parse_rule
 
 if TYPE_CHECKING:
     from distill.calibration.calibrate import CalibrationResult, Scores
+    from distill.calibration.risk_thresholds import RiskThresholds
+    from kd_seg_ros.inference.risk import RiskThreshold
 
 LOGGER = logging.getLogger(__name__)
 
@@ -26,7 +31,11 @@ LOGGER = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
-        "--model", type=Path, required=True, metavar="FILE", help="checkpoint, as `kd_seg fit` writes it"
+        "--model",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="checkpoint of `kd_seg fit`; with --risk also an ONNX file",
     )
     add_data_options(parser, default="the training's own, and its val split", split="val")
     parser.add_argument(
@@ -42,6 +51,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="fit on N labelled pixels, drawn evenly from half of the images",
     )
+    parser.add_argument(
+        "--risk",
+        action="append",
+        default=[],
+        metavar="RULE",
+        help="find the threshold of the confidence that keeps a rule, on images held out: road=0.01 (at most "
+        "1 %% of the pixels called road are not), person:miss=0.02 (at most 2 %% of the persons are called "
+        "something else), also road+sidewalk=0.01, drivable=0.01, vulnerable:miss=0.05; may be repeated",
+    )
+    parser.add_argument(
+        "--unit",
+        choices=UNITS,
+        default="image",
+        help="the rules hold on average over images, or over drives (folders), which is right for videos: "
+        "their frames resemble each other",
+    )
+    parser.add_argument(
+        "--provider", choices=tuple(PROVIDERS), default="cpu", help="what an ONNX file runs on"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="with --risk and an ONNX file: where to write the file with its thresholds",
+    )
     add_json_option(parser)
 
 
@@ -49,7 +83,13 @@ def run(args: argparse.Namespace) -> int:
     """Fit, compare, and write calibration and reliability diagrams next to the checkpoint.
 
     If they cannot be written, the comparison is printed all the same before the error is raised.
+
+    An ONNX file is calibrated already; it gets thresholds only.
+
+    :return: 1 if a rule of ``--risk`` cannot be promised.
     """
+    if kind_of(args.model) == "onnx":
+        return _run_on_file(args)
     from distill.calibration.calibrate import calibrate
     from distill.checkpoints.stored_calibration import UNCALIBRATED, calibration_path
     from distill.checkpoints.student import load_student
@@ -57,16 +97,19 @@ def run(args: argparse.Namespace) -> int:
     from distill.data.evaluation_images import choose_frames
     from distill.evaluation.reliability_diagram import write_diagrams
 
-    require_kind(args.model, "checkpoint")
+    if args.out:
+        raise UserError("--out belongs to an ONNX file: what is found for a checkpoint is stored next to it")
     network, config = load_student(args.model)
     path, picture = calibration_path(args.model), args.model.with_suffix(".reliability.png")
     for file in (path, picture):
         check_destination(file)
+    rules = [parse_rule(text, config.data.class_names) for text in args.risk]
     frames = choose_frames(args, config.data, config.data.class_names)
     if len(frames) == 1:
         LOGGER.warning("a single image: the scores below are not held out, it was calibrated on")
+    shown = progress_shown()
     try:
-        result = calibrate(network, config, frames, args.method, args.pixels, progress=progress_shown())
+        result = calibrate(network, config, frames, args.method, args.pixels, shown, rules, args.unit)
     except ValueError as error:
         raise UserError(f"{args.model} cannot be calibrated: {error}") from error
 
@@ -91,9 +134,49 @@ def run(args: argparse.Namespace) -> int:
         )
         print_comparison(result.scores)
         print_rare_classes(result, len(config.data.class_names))
+        print_thresholds(result.risk.thresholds)
+    status = _log_risk(result.risk)
     if failure is not None:
         raise failure
-    return 0
+    return status
+
+
+def _run_on_file(args: argparse.Namespace) -> int:
+    """Write an ONNX file again with thresholds; return 1 if a rule cannot be promised."""
+    from distill.calibration.passes import count_risks
+    from distill.calibration.risk_thresholds import find_thresholds
+    from distill.common.files import check_destination
+    from distill.data.evaluation_images import choose_frames
+    from distill.evaluation.evaluated_model import open_onnx
+    from distill.export.model_card import write_thresholds
+
+    if not args.risk or args.out is None:
+        raise UserError(
+            f"{args.model} is no checkpoint: give --risk and --out to find thresholds for it, or calibrate "
+            "the checkpoint it was exported from"
+        )
+    check_destination(args.out)
+    model = open_onnx(args.model, args.provider)
+    rules = [parse_rule(text, model.class_names) for text in args.risk]
+    frames = choose_frames(args, model.data, model.class_names)
+    scores = count_risks(model.publish, frames, rules, model.class_names, progress_shown())
+    risk = find_thresholds(scores, args.unit)
+    write_thresholds(args.model, risk.thresholds, args.out)
+    LOGGER.info("%d thresholds written into %s", len(risk.thresholds), args.out)
+    if args.json:
+        print_json({"risk": [asdict(threshold) for threshold in risk.thresholds]})
+    else:
+        print_thresholds(risk.thresholds)
+    return _log_risk(risk)
+
+
+def _log_risk(risk: RiskThresholds) -> int:
+    """Say what was not promised; return 1 if that is any rule."""
+    for line in risk.pooled:
+        LOGGER.info("too few images for a threshold of their own: %s", line)
+    for line in risk.refusals:
+        LOGGER.error("not promised: %s", line)
+    return 1 if risk.refusals else 0
 
 
 def _log_stored(result: CalibrationResult, path: Path) -> None:
@@ -133,6 +216,26 @@ def print_comparison(scores: Mapping[str, Scores]) -> None:
     for label, condition, key, factor, digits in rows:
         values = [of_method[condition][key] for of_method in scores.values()]
         table.add_row(label, *("–" if value is None else f"{factor * value:.{digits}f}" for value in values))
+    Console().print(table)
+
+
+def print_thresholds(thresholds: Sequence[RiskThreshold]) -> None:
+    """Print the thresholds that were found for ``--risk``, one per line, if any."""
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    if not thresholds:
+        return
+    table = Table(Column("rule", overflow="fold"), "weather", "confidence ≥", "wrong [%]", "kept [%]", "on")
+    for found in thresholds:
+        table.add_row(
+            str(found.rule),
+            found.condition,
+            f"{found.level / 255:.3f}",
+            f"{100 * found.measured:.2f}",
+            f"{100 * found.coverage:.1f}",
+            f"{found.units} {found.unit}s",
+        )
     Console().print(table)
 
 

@@ -10,14 +10,14 @@ from distill.datasets.check import FAULT_KINDS, partner_faults, summary
 from distill.datasets.findings import findings, listing_findings, look_at
 from distill.datasets.options import add_data_options, open_chosen, title_of
 from kd_seg_ros.common.command_line import add_json_option, print_json
-from kd_seg_ros.common.option_types import count
+from kd_seg_ros.common.option_types import workers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     add_data_options(parser)
     parser.add_argument(
-        "--workers", type=count, default=default_workers(), metavar="N", help="number of processes"
+        "--workers", type=workers, default=default_workers(), metavar="N", help="number of processes"
     )
     add_json_option(parser)
     parser.epilog = (

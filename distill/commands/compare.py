@@ -16,6 +16,9 @@ from kd_seg_ros.common.option_types import count, not_negative
 
 LOGGER = logging.getLogger(__name__)
 
+MOST_DRAWS = 1_000_000
+"""Largest number of draws of the bootstrap."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
@@ -51,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
     """Compare, print a table and return 1 if B is worse than ``--fail-if-worse`` allows."""
     if args.draws < 100:
         raise UserError("--draws must be at least 100: fewer give no 95 % interval")
+    if args.draws > MOST_DRAWS:
+        raise UserError(f"--draws must be at most {MOST_DRAWS}: more change nothing in the digits shown")
     first, second = read_run(args.first), read_run(args.second)
     check_comparable([first, second])
     results = compare_by_condition(first.images, second.images, args.by, args.draws)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 
+MOST_BINS = 1000
+"""Largest number of bins of the ECE; a table is kept for every number up to it."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
@@ -52,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help="exit status 1 if the mIoU over all images is below X percent, for automatic checks",
     )
-    parser.add_argument("--bins", type=count, metavar="N", help="also compute the ECE with 1 to N bins")
+    parser.add_argument("--bins", type=_bins, metavar="N", help="also compute the ECE with 1 to N bins")
     parser.add_argument(
         "--exact-auprc",
         action="store_true",
@@ -81,6 +84,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_option(parser)
 
 
+def _bins(text: str) -> int:
+    """Read a number of confidence bins: more would hold less than a pixel of a usual data set each."""
+    value = count(text)
+    if value > MOST_BINS:
+        raise argparse.ArgumentTypeError(f"must be at most {MOST_BINS}, not {text}")
+    return value
+
+
 def run(args: argparse.Namespace) -> int:
     """Measure, print a table and write metrics.json, per_class.csv and images.npz.
 
@@ -91,9 +102,10 @@ def run(args: argparse.Namespace) -> int:
     from distill.evaluation.evaluate import check_options, evaluate
     from distill.evaluation.evaluated_model import open_checkpoint, open_onnx
     from distill.evaluation.evaluation import ScoreOptions
-    from distill.evaluation.metrics_json import FULL, metrics_document
-    from distill.evaluation.run_files import write_run
-    from distill.evaluation.score_table import print_scores
+    from distill.evaluation.metrics_json import FULL, metrics_document, sibling
+    from distill.evaluation.risk_scores import RiskScores, check_promises
+    from distill.evaluation.run_files import IMAGES, PER_CLASS, write_run
+    from distill.evaluation.score_table import print_promises, print_scores
     from distill.evaluation.views import Views
 
     chosen_views = Views.parse(args)
@@ -104,11 +116,15 @@ def run(args: argparse.Namespace) -> int:
         model = open_checkpoint(args.model)
     check_options(model, options, chosen_views)
     out = args.out or model.path.with_suffix(".metrics.json")
-    check_destination(out)
+    for file in (out, sibling(out, IMAGES), sibling(out, PER_CLASS)):
+        check_destination(file)
     frames = choose_frames(args, model.data, model.class_names, labelled=args.submission is None)
     root = Path(args.root or args.images or (model.data.root if model.data else ""))
+    # The thresholds were found for the image as it is: an average over several views has another confidence.
+    thresholds = () if chosen_views else model.risk
+    risks = RiskScores([threshold.rule for threshold in thresholds], model.class_names)
     evaluation = evaluate(
-        model, frames, root, options, chosen_views, args.submission, progress=progress_shown()
+        model, frames, root, options, chosen_views, args.submission, progress_shown(), risks
     )
     if args.submission:
         LOGGER.info("%d predictions written to %s", len(frames), args.submission)
@@ -120,6 +136,9 @@ def run(args: argparse.Namespace) -> int:
         data |= {"labels": str(args.labels), "classes": str(args.classes)}
     scores = evaluation.summary()
     document = metrics_document(scores, model.class_names, model.about, data, chosen_views.document())
+    promises = check_promises(risks, thresholds)
+    if promises:
+        document["risk"] = promises
     failure = None
     try:
         document = write_run(out, document, evaluation.images())
@@ -130,6 +149,7 @@ def run(args: argparse.Namespace) -> int:
         print_json(document)
     else:
         print_scores(scores, model.class_names)
+        print_promises(promises)
         _print_notes(model)
     if failure is not None:
         raise failure

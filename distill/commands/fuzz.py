@@ -13,6 +13,7 @@ SUITES = {
     "class-maps": "distill.campaign.class_maps",
     "configurations": "distill.campaign.configurations",
     "metrics": "distill.campaign.metrics",
+    "checkpoints": "distill.campaign.checkpoints",
 }
 """Name of a suite → its module, of both halves."""
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from distill.common.files import check_destination
 from distill.common.parallel import default_workers
 from distill.scenes.weather.conditions import CLEAR
 from kd_seg_ros.common.conditions import CONDITIONS
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.option_types import count, image_size, whole
+from kd_seg_ros.common.option_types import count, image_size, whole, workers
 
 SMALLEST, LARGEST = 32, 4096
 """Pixels per side."""
+MOST_IMAGES = 1_000_000
+"""Largest number of images or frames that are made at once."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=CONDITIONS,
         help=f"weathers, in this order along a drive; {CLEAR} for a drive and the preview only",
     )
-    add("--workers", type=count, default=default_workers(), metavar="N", help="number of processes")
+    add("--workers", type=workers, default=default_workers(), metavar="N", help="number of processes")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,10 +63,15 @@ def run(args: argparse.Namespace) -> int:
     size, conditions = args.size, tuple(args.conditions)
     if not all(SMALLEST <= side <= LARGEST for side in size):
         raise UserError(f"--size: each side must be {SMALLEST} to {LARGEST} pixels, not {size[0]}x{size[1]}")
+    for option in ("train", "val", "frames"):
+        if getattr(args, option) > MOST_IMAGES:
+            raise UserError(f"--{option} must be at most {MOST_IMAGES}, not {getattr(args, option)}")
     if args.out and CLEAR in conditions:
         raise UserError(
             f"--conditions: a data set has no {CLEAR} images; choose from {', '.join(CONDITIONS)}"
         )
+    if args.preview:
+        check_destination(args.preview)
     if args.out:
         made = write_dataset(args.out, args.train, args.val, size, args.seed, conditions, args.workers)
         print(f"{args.out}: {args.train} training and {args.val} validation images ({made} made now)")

@@ -26,7 +26,14 @@ from distill.drives.replay_report import Replayed, describe, document, replay_do
 from kd_seg_ros.bags.progress import Progress
 from kd_seg_ros.common.child_process import ProcessError
 from kd_seg_ros.common.classes import CLASS_NAMES
-from kd_seg_ros.common.command_line import add_json_option, add_threads_option, fail, print_json, run_command
+from kd_seg_ros.common.command_line import (
+    add_json_option,
+    add_memory_option,
+    add_threads_option,
+    fail,
+    print_json,
+    run_command,
+)
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.fast_dds import prepare_large_images
 from kd_seg_ros.common.option_types import positive, topic
@@ -49,12 +56,18 @@ def run(args: argparse.Namespace) -> int:
         content, complete = _replay_and_score(args)
     except ProcessError as error:
         return fail(str(error), 1)
+    failure = None
     if args.out:
-        write_json(args.out, content)
+        try:
+            write_json(args.out, content)
+        except UserError as error:  # a disk that is full by now: the scores are printed all the same
+            failure = error
     if args.json:
         print_json(content)
     else:
         print(describe(content))
+    if failure is not None:
+        raise failure
     return 0 if complete else 1
 
 
@@ -76,7 +89,15 @@ def _replay_and_score(args: argparse.Namespace) -> tuple[dict[str, Any], bool]:
 
     outputs = _outputs(args)
     model = args.model if args.attach is None else None
-    settings = ReplaySettings(model, args.provider, args.rate, args.lock_step, args.timeout, args.threads)
+    settings = ReplaySettings(
+        model,
+        args.provider,
+        args.rate,
+        args.lock_step,
+        args.timeout,
+        args.threads,
+        args.max_model_memory_mb,
+    )
     with tempfile.TemporaryDirectory(prefix="score_node_") as temporary:
         recording = args.recording or Path(temporary) / "recording"
         progress = Progress("replaying", len(drive.frames))
@@ -163,6 +184,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--provider", choices=tuple(PROVIDERS), default="cuda", help="what the network runs on")
     add_threads_option(parser)
+    add_memory_option(parser)
     add(
         "--attach",
         metavar="NAMESPACE",

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from distill.common.files import check_destination
 from distill.drives.bag_scores import all_scores_possible, print_scores, score
 from distill.drives.labels import AcdcLabels, Labels, TopicLabels
 from kd_seg_ros.bags.cameras import CameraTopics, choose_cameras
@@ -21,7 +22,13 @@ from kd_seg_ros.bags.segmented_frames import segmented_frames
 from kd_seg_ros.bags.segmenting import Notes
 from kd_seg_ros.bags.text_topic import condition_texts
 from kd_seg_ros.bags.video import pictures_of, writer_for
-from kd_seg_ros.common.command_line import add_json_option, add_threads_option, print_json, run_command
+from kd_seg_ros.common.command_line import (
+    add_json_option,
+    add_memory_option,
+    add_threads_option,
+    print_json,
+    run_command,
+)
 from kd_seg_ros.common.decode_arguments import add_decode_arguments, decode_options
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.option_types import share, topic
@@ -72,13 +79,17 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
         overwrite=args.overwrite,
     )
     write_video = writer_for(args.video) if args.video else None
+    for file in (args.video, args.metrics):
+        # The bag's folder is made by the bag's writer.
+        if file is not None and args.out not in file.parents:
+            check_destination(file)
     with open_bag(args.bag) as reader:
         cameras = choose_cameras(reader, args.bag, args.topic, args.labels_topic)
         _check_one_camera(args, cameras)
         if args.condition_topic:
             condition_texts(args.bag, cameras[0], args.condition_topic)  # refused before any work is done
         labels = _labels(args, cameras[0])
-        engine = Engine(args.model, args.provider, threads=args.threads)
+        engine = Engine(args.model, args.provider, threads=args.threads, memory_mb=args.max_model_memory_mb)
         with interruption.deferred():
             stop = interruption.requested
             notes = segment_bag(args.bag, reader, cameras, engine, settings, stop)
@@ -190,6 +201,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, metavar="BAG", help="rosbag2 folder to write")
     add("--provider", choices=tuple(PROVIDERS), default="cuda", help="what the network runs on")
     add_threads_option(parser)
+    add_memory_option(parser)
     add(
         "--topic",
         action="append",

@@ -6,12 +6,13 @@ import argparse
 import logging
 from pathlib import Path
 
+from distill.common.files import check_destination
 from distill.common.parallel import default_workers
 from distill.data.statistics import Statistics, measure
 from distill.datasets.options import add_data_options, open_chosen, title_of
 from kd_seg_ros.common.command_line import add_json_option, print_json
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.option_types import count
+from kd_seg_ros.common.option_types import workers
 
 LOGGER = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--plot", type=Path, metavar="FILE", help=".png file to draw the class distribution into"
     )
     parser.add_argument(
-        "--workers", type=count, default=default_workers(), metavar="N", help="number of processes"
+        "--workers", type=workers, default=default_workers(), metavar="N", help="number of processes"
     )
     add_json_option(parser)
 
@@ -34,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.plot and args.plot.suffix.lower() != ".png":
         raise UserError(f"--plot {args.plot}: must end in .png")
+    if args.plot:
+        check_destination(args.plot)
     listing = open_chosen(args)
     statistics = measure(listing.complete(args.skip_unlabelled), listing.class_names, args.workers)
     if args.plot and not statistics.labelled_pixels:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -15,9 +15,7 @@ from distill.datasets.registry import DATA_SETS, check_options
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.conditions import CONDITIONS
 from kd_seg_ros.common.errors import UserError
-
-MAX_WORKERS: Final = 256
-"""Most processes that may load images: more only compete for the processors and the memory."""
+from kd_seg_ros.common.option_types import MAX_WORKERS
 
 
 class SourceConfig(Section):
@@ -36,10 +34,18 @@ class SourceConfig(Section):
     classes: dict[str, Any] | None = None
     """For ``folder`` with labels only: the class map, or the path of its YAML file (see
     distill/datasets/class_map.py)."""
-    unlabelled: Literal["refuse", "skip"] = "refuse"
-    """What to do where images have no labels: refuse the data set, or skip (and count) those images."""
+    topic: str | None = None
+    """For ``folder`` without labels only: ``images`` is a rosbag2 (``.`` if ``root`` is), and its images on
+    this topic are the data set."""
+    split: Literal["train", "val", "test"] = "train"
+    """Split that is trained on, for those in ``extra``; images of a test split have no labels, except
+    those of a folder."""
+    unlabelled: Literal["refuse", "skip", "keep"] = "refuse"
+    """What to do where images have no labels: refuse the data set, skip (and count) those images, or keep
+    them, so that the teacher alone teaches on them."""
     mean: Rgb
-    """Mean of R, G and B, 0…1, that its images are normalised by (default: that of the data set)."""
+    """Mean of R, G and B, 0…1, that its images are normalised by (default: that of the data set; in
+    ``extra``, a folder without labels has that of the first data set)."""
     std: Rgb
     """Standard deviation of R, G and B, 0…1, that its images are normalised by (default: as for the mean)."""
     weight: Positive = 1.0
@@ -97,6 +103,8 @@ class SourceConfig(Section):
         except UserError as error:
             raise ValueError(str(error)) from error
         if "classes" in DATA_SETS[self.dataset].options:
+            if self.topic is not None and self.labels is not None:
+                raise ValueError("the images of a topic have no labels: set labels to null")
             if (self.labels is None) != (self.classes is None):
                 raise ValueError("labels and classes go together: a folder of images alone has both null")
             if self.classes is not None:
@@ -108,8 +116,9 @@ class SourceConfig(Section):
 
     @property
     def labelled(self) -> bool:
-        """True if its images have labels: a folder may have none."""
-        return self.labels is not None
+        """True if its images have labels: a folder may have none, and a test split has none."""
+        own_labels = "labels" in DATA_SETS[self.dataset].options
+        return self.labels is not None and (own_labels or self.split != "test")
 
     @property
     def options(self) -> dict[str, Any]:
@@ -135,7 +144,8 @@ class DataConfig(SourceConfig):
     """The data sets of training and validation, and how their images are varied (the thesis' Table 4.5).
 
     The data set named here is validated on, and its mean and std are those of the deployed network. Those in
-    ``extra`` are only trained on, each normalised by its own mean and std.
+    ``extra`` are only trained on, each normalised by its own mean and std; images of a folder without
+    labels as those of the first, for which the network is deployed.
     """
 
     extra: tuple[SourceConfig, ...] = ()
@@ -159,12 +169,35 @@ class DataConfig(SourceConfig):
     workers: Annotated[int, Field(ge=0, le=MAX_WORKERS)] = 4
     """Processes that load and augment images, for each training process; 0: the training process does it."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _share_statistics(cls, values: Any) -> Any:
+        """Give further images without labels the first data set's mean and std, unless they have others."""
+        if not isinstance(values, dict) or not isinstance(values.get("extra"), list | tuple):
+            return values
+        first = DATA_SETS.get(str(values.get("dataset", "acdc")))
+        if first is None:
+            return values
+        statistics = {"mean": values.get("mean", first.mean), "std": values.get("std", first.std)}
+        sources = []
+        for source in values["extra"]:
+            if (
+                isinstance(source, dict)
+                and source.get("dataset") == "folder"
+                and not source.get("labels", True)
+            ):
+                source = {**statistics, **source}
+            sources.append(source)
+        return {**values, "extra": sources}
+
     @model_validator(mode="after")
     def _check_together(self) -> DataConfig:
         if self.scale[0] > self.scale[1]:
             raise ValueError(f"scale must be [smallest, largest], not {list(self.scale)}")
         if not self.labelled:
             raise ValueError("the first data set is validated on and needs labels: put this one into extra")
+        if self.split != "train":
+            raise ValueError("split belongs to the entries of extra, not to the first")
         for source in self.extra:
             if source.labelled and source.class_names != self.class_names:
                 raise ValueError(

@@ -51,6 +51,15 @@ class Config(Section):
             raise ValueError("a teacher from outside has probabilities only: no feature losses with it")
         if self.teacher is not None and not self.objective.needs_teacher:
             raise ValueError("a teacher is given but no term of the objective uses it")
+        without = [source.root for source in self.data.extra if not source.labelled]
+        if without and not self.objective.needs_teacher:
+            raise ValueError(
+                f"{without[0]} has no labels, and no term of the objective learns from a teacher: give a "
+                "teacher with objective.logits, or leave it out of data.extra"
+            )
+        cached = self.teacher is not None and self.teacher.cache is not None
+        if cached and any(source.topic is not None for source in self.data.extra):
+            raise ValueError("teacher.cache keeps outputs by image file: it cannot be had with a bag")
         network = MODELS.get(self.student.model)
         if self.training.batch_size == 1 and network is not None and network.pools_image:
             raise ValueError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -33,9 +33,16 @@ def _map_names(value: Any) -> Any:
     return value
 
 
+JOINT: Final = "+"
+"""Stands between the names of several maps of the student that an adapter makes one of."""
+
+
 class AdapterConfig(Section):
     """1×1 projectors that bring the student's maps to the teacher's width and size, in training only."""
 
+    fuse: Literal["concatenation", "attention"] = "concatenation"
+    """How several maps of the student, their names joined by ``+``, become one: stacked and then projected,
+    or each projected and then weighed against the others pixel by pixel."""
     projectors: Count = 1
     """Number of projectors, whose outputs are averaged."""
     relu: bool = False
@@ -51,7 +58,8 @@ class FeatureLossConfig(Section):
     """Weight α_f of equation 3.2; not given or null: that of docs/losses.md."""
     maps: Annotated[tuple[str, ...] | dict[str, str], BeforeValidator(_map_names)] = SIX_MAPS
     """Names of feature maps that student and teacher have both, or ``pre_logits``, ``logits``; where the two
-    call them differently, the student's name → the teacher's."""
+    call them differently, the student's name → the teacher's. With ``adapters``, several maps of the student
+    joined by ``+`` are fused into one: ``detail+context+boundary``."""
     temperature: Positive | None = None
     """Temperature, for a loss that has one; not given or null: that of docs/losses.md."""
     whiten: bool = False
@@ -82,9 +90,18 @@ class FeatureLossConfig(Section):
             raise ValueError(f"{self.loss} has no temperature; {' and '.join(having)} have one")
         return self
 
+    @model_validator(mode="after")
+    def _check_joint(self) -> FeatureLossConfig:
+        for names, _ in self.pairs:
+            if JOINT in names and self.adapters is None:
+                raise ValueError(f"{names}: several maps are fused by an adapter: set `adapters: true`")
+            if not all(names.split(JOINT)):
+                raise ValueError(f"{names}: the name of a map is missing before or after {JOINT!r}")
+        return self
+
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """Names of the student's and the teacher's maps that are compared."""
+        """Names of the student's maps, joined by :data:`JOINT` where several are fused, and the teacher's."""
         if isinstance(self.maps, dict):
             return tuple(self.maps.items())
         return tuple((name, name) for name in self.maps)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from distill.common.parallel import run_jobs
 from distill.config.data import DataConfig
-from distill.data.from_config import open_source
+from distill.data.from_config import kept_frames, open_source
 from distill.datasets.findings import (
     Finding,
     findings,
@@ -60,10 +60,11 @@ def check_data(data: DataConfig, amount: str = "sample", workers: int = 1) -> di
     splits = {}
     for split in SPLITS:
         sources = data.sources if split == "train" else (data,)
-        listings = [open_source(source, split) for source in sources]
         frames, skipped = [], 0
-        for source, listing in zip(sources, listings, strict=True):
-            kept = listing.complete(skip_unlabelled=source.unlabelled == "skip")
+        for source in sources:
+            own_split = source.split if split == "train" else split
+            listing = open_source(source, own_split)
+            kept = kept_frames(listing, source, own_split)
             frames += kept
             skipped += len(listing.frames) - len(kept)
             found += _partner_findings(listing, split, len(listing.frames) - len(kept))

@@ -32,7 +32,7 @@ def choose_frames(
     listing = _own_data(args, own) if args.dataset is None else _named_data(args)
     skip = args.skip_unlabelled
     if args.dataset is None and own is not None:
-        skip = skip or own.unlabelled == "skip"
+        skip = skip or own.unlabelled != "refuse"
     frames = listing.complete(skip)[: args.limit]
     if labelled and frames[0].labels is None:
         raise UserError(f"{frames[0].image.parent} has no labels to compare with")

@@ -26,11 +26,23 @@ def open_source(source: SourceConfig, split: str) -> Listing:
 
 
 def frames_of(source: SourceConfig, split: str) -> list[Frame]:
-    """List the frames of one split of a data set; those whose labels are missing only if none may be skipped.
+    """List the frames of one split of a data set; of those without labels, the ones that its source keeps.
 
     :raises UserError: naming the folder or file that is missing.
     """
-    return open_source(source, split).complete(skip_unlabelled=source.unlabelled == "skip")
+    return kept_frames(open_source(source, split), source, split)
+
+
+def kept_frames(listing: Listing, source: SourceConfig, split: str) -> list[Frame]:
+    """Return the frames of a split that are used, as ``unlabelled`` of their source says.
+
+    Images without labels are kept in training alone: they cannot be validated on.
+
+    :raises UserError: naming labels that are missing and must not be.
+    """
+    if source.unlabelled == "keep" and split == source.split:
+        return listing.frames
+    return listing.complete(skip_unlabelled=source.unlabelled != "refuse")
 
 
 def relocated(source: AnySource, root: str | Path | None) -> AnySource:
@@ -42,7 +54,7 @@ def training_parts(data: DataConfig) -> list[Part]:
     """List the training frames of every data set, each with its weight, mean and std; raises UserError."""
     parts = []
     for source in data.sources:
-        frames = frames_of(source, "train")
+        frames = frames_of(source, source.split)
         parts.append(Part(source.root, frames, source.weight, source.mean, source.std))
     return parts
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from distill.common.parallel import run_jobs
-from distill.datasets.frame import Frame, check_sizes, read_image, read_label_values, to_train_ids
+from distill.datasets.frame import Frame, check_sizes, read_label_values, read_pixels, to_train_ids
 from distill.datasets.listing import Listing
 from kd_seg_ros.common.errors import UserError
 
@@ -68,7 +68,7 @@ def check_frame_with_labels(frame: Frame) -> tuple[list[Fault], npt.NDArray[np.u
     faults: list[Fault] = []
     image, labels = None, None
     try:
-        image = read_image(frame.image)
+        image = read_pixels(frame)
     except UserError as error:
         faults.append(_fault("image", frame.image, error))
     if frame.labels is None:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from distill.datasets.check import Fault, check_frame_with_labels
-from distill.datasets.frame import Frame
+from distill.datasets.frame import Frame, read_pixels
 from distill.datasets.image_file import describe_format, read_header
 from distill.datasets.listing import Oddities
 from kd_seg_ros.common.classes import IGNORE_ID
@@ -60,7 +60,11 @@ def look_at(frame: Frame) -> Look:
     faults, labels = check_frame_with_labels(frame)
     size, orientation, label_format = None, 1, None
     try:
-        size, orientation = read_header(frame.image)
+        if frame.message is None:
+            size, orientation = read_header(frame.image)
+        else:
+            height, width = read_pixels(frame).shape[:2]
+            size = (width, height)
         label_format = None if frame.labels is None else describe_format(frame.labels)
     except UserError:
         pass  # among the faults

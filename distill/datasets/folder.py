@@ -8,6 +8,7 @@ name of the label file may have a suffix before it: CamVid has ``0001TP_006690.p
 from pathlib import Path
 from typing import Final
 
+from distill.datasets.bag_images import list_messages
 from distill.datasets.class_map import ClassMap, read_class_map
 from distill.datasets.files import find_files, same_name
 from distill.datasets.frame import Frame, Rgb
@@ -31,12 +32,14 @@ def list_folder_split(
     images: str | Path | None = None,
     labels: str | Path | None = None,
     classes: Path | ClassMap | None = None,
+    topic: str | None = None,
 ) -> Listing:
     """List the images of a folder and their labels, by paths that may name the split.
 
     :param root: ``images`` and ``labels`` are relative to it; None: to the working directory.
     :param split: takes the place of ``{split}`` in ``images`` and ``labels``.
     :param classes: the class map of the labels, or its YAML file.
+    :param topic: ``images`` is a rosbag2, and its images on this topic are listed.
     :raises UserError: naming the option, folder, file or class that is missing.
     """
     if images is None:
@@ -46,6 +49,10 @@ def list_folder_split(
         raise UserError(
             "data set folder: --labels and --classes go together; leave both out for images alone"
         )
+    if topic is not None:
+        if labels is not None:
+            raise UserError(f"topic {topic}: the images of a bag have no labels here: leave --labels out")
+        return list_bag(image_folder, topic)
     if labels is None or classes is None:
         return list_images(image_folder)
     class_map = read_class_map(classes) if isinstance(classes, Path) else classes
@@ -79,6 +86,12 @@ def list_images(folder: Path) -> Listing:
     """List the images of a folder and its subfolders by path, without labels; raises UserError for none."""
     files, oddities = _by_stem(folder, "image")
     return Listing([Frame(path, None, CONDITION) for path in files.values()], oddities=oddities)
+
+
+def list_bag(bag: Path, topic: str) -> Listing:
+    """List the images of a rosbag2's topic, without labels; raises UserError for none."""
+    found = list_messages(bag.expanduser(), topic)
+    return Listing([Frame(message.name, None, CONDITION, message=message) for message in found])
 
 
 def _in_root(root: Path | None, path: str | Path, split: str | None) -> Path:

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from distill.datasets.bag_images import BagMessage, read_message
 from distill.datasets.image_file import read_header, read_image, read_label_colours, read_label_indices
 from kd_seg_ros.common.classes import IGNORE_ID, NUM_CLASSES
 from kd_seg_ros.common.errors import UserError
@@ -54,6 +55,8 @@ class Frame:
     """Mean of R, G and B, 0…1, that the image is normalised by; None: that of the training."""
     std: Rgb | None = None
     """Standard deviation of R, G and B, 0…1, that goes with ``mean``."""
+    message: BagMessage | None = None
+    """Where the image lies in a bag; None: it is the file ``image``."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,20 @@ def read_sample(frame: Frame) -> Sample:
     :raises UserError: naming the file that cannot be decoded, whose size is not that of its image, or that
         holds labels which are no trainIds.
     """
-    image = read_image(frame.image)
+    image = read_pixels(frame)
     labels = None
     if frame.labels is not None:
         labels = to_train_ids(read_label_values(frame), frame)
         check_sizes(image, labels, frame)
     return Sample(image, labels, frame.condition, frame.image, frame.mean, frame.std)
+
+
+def read_pixels(frame: Frame) -> npt.NDArray[np.uint8]:
+    """Return the pixels of a frame's image, RGB [H, W, 3], from its file or its bag.
+
+    :raises UserError: naming the file or message that cannot be decoded.
+    """
+    return read_image(frame.image) if frame.message is None else read_message(frame.message)
 
 
 def read_label_values(frame: Frame) -> LabelValues:

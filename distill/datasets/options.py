@@ -55,6 +55,11 @@ def add_data_options(
         help="data set folder: what its labels mean, in YAML: 'values: {0: road, 1: null}' or "
         "'colours: {128 64 128: road}', and 'classes: [...]' unless they are the 19 of Cityscapes",
     )
+    parser.add_argument(
+        "--topic",
+        metavar="TOPIC",
+        help="data set folder: --images is a rosbag2, and these are its images on this topic",
+    )
 
 
 def given_options(args: argparse.Namespace) -> dict[str, Any]:

@@ -45,7 +45,7 @@ DATA_SETS: Final[Mapping[str, DataSet]] = {
         list_folder_split,
         IMAGENET_MEAN,
         IMAGENET_STD,
-        options=("images", "labels", "classes"),
+        options=("images", "labels", "classes", "topic"),
         splits=(),
     ),
 }

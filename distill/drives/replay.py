@@ -20,6 +20,7 @@ from distill.drives.output_topics import OutputTopics
 from distill.drives.real_time import player_command, replay_in_real_time
 from distill.drives.recorder import Recorder
 from distill.drives.replay_report import Replayed, percentiles
+from kd_seg_ros.bags.unpacking import UNPACKED
 from kd_seg_ros.common.child_process import ChildProcess
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.node_command import node_command
@@ -47,6 +48,8 @@ class ReplaySettings:
     """Seconds to wait for the node's first report and, in lock-step, for each answer."""
     threads: int = 0
     """Threads of the node that compute on the CPU; 0: one for each core."""
+    memory_mb: int = 0
+    """Memory that the node's network may take, 10⁶ bytes; 0: as the node's own parameter has it."""
 
 
 def replay(
@@ -104,6 +107,7 @@ def _node_command(drive: Drive, outputs: OutputTopics, model: Path, settings: Re
         "model": model,
         "provider": settings.provider,
         "threads": settings.threads,
+        "max_model_memory_mb": settings.memory_mb,
         "compressed": drive.compressed,
         "overlay": False,
         "wait_for_fresher_image": False,  # scores gain by more frames, not by fresher ones
@@ -141,7 +145,8 @@ def _in_real_time(
     table = folder / "timing.csv"
     command = player_command(drive.bag, drive.topic, settings.rate, before["topic"], table)
     LOGGER.info("replaying to %s at %.3g times the recorded speed", before["topic"], settings.rate)
-    with ChildProcess("player", [sys.executable, *command], folder / "player.log") as player:
+    log, unpacked = folder / "player.log", UNPACKED.for_children()
+    with ChildProcess("player", [sys.executable, *command], log, unpacked) as player:
         replay_in_real_time(recorder, player, watch, len(drive.frames), bool(drive.left_out))
     published = read_timing(table)
     # Frames stand in the bag's order both in the drive and in the table.

@@ -12,6 +12,7 @@ from distill.datasets.frame import Frame, read_sample
 from distill.evaluation import submission
 from distill.evaluation.evaluated_model import EvaluatedModel
 from distill.evaluation.evaluation import Evaluation, ScoreOptions
+from distill.evaluation.risk_scores import RiskScores
 from distill.evaluation.views import Views
 from kd_seg_ros.common.errors import UserError
 
@@ -24,6 +25,7 @@ def evaluate(
     views: Views | None = None,
     submission_folder: Path | None = None,
     progress: bool = False,
+    risks: RiskScores | None = None,
 ) -> Evaluation:
     """Predict every image, score the labelled ones, and write the class ids if a folder is given.
 
@@ -32,6 +34,7 @@ def evaluate(
     :param views: test-time augmentation; None: every image is predicted once, as it is.
     :param submission_folder: where to write one PNG of class ids per image; it must be empty or new.
     :param progress: show a progress bar on standard error.
+    :param risks: also counts the labelled images for its rules.
     :return: the scores; empty if no image has labels.
     :raises UserError: if the model cannot give what is asked for, an image cannot be read, a score is not
         finite or a file cannot be written.
@@ -53,11 +56,15 @@ def evaluate(
         else:
             scores = predict(sample.image)
             mask = scores.argmax(0).cpu().numpy().astype(np.uint8)
+            confidence = scores.amax(0).exp().cpu().numpy()
             if sample.labels is not None:
                 try:
                     evaluation.update(sample.condition, name, sample.labels, scores)
                 except ValueError as error:  # NaN, from a training that diverged
                     raise UserError(f"{model.path} on {frame.image}: {error}") from error
+        if risks is not None and sample.labels is not None:
+            published = np.round(255 * confidence).astype(np.uint8)
+            risks.update(sample.condition, str(frame.image.parent), sample.labels, mask, published)
         if submission_folder is not None:
             submission.write(submission_folder, frame.image, mask)
     return evaluation

@@ -8,21 +8,25 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from distill.checkpoints.stored_calibration import load_calibration
+from distill.checkpoints.stored_calibration import load_calibration, load_thresholds
 from distill.checkpoints.student import deployed, load_student
 from distill.config import DataConfig
 from distill.evaluation.metrics_json import about_model_file
 from distill.evaluation.onnx_predictor import open_engine
 from distill.evaluation.predictors import (
     Predictor,
+    Publisher,
     Segmenter,
+    engine_publisher,
     engine_segmenter,
     torch_predictor,
+    torch_publisher,
     torch_segmenter,
 )
 from distill.models.logit_calibration import NONE, LogitCalibration
 from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.risk import RiskThreshold
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,14 @@ class EvaluatedModel:
     """The entry ``model`` of metrics.json."""
     segment: Segmenter
     """Gives mask and confidence of an image."""
+    publish: Publisher
+    """Gives both as bytes, as on the vehicle."""
     predict: Predictor | None
     """Gives the probabilities of all classes; None: the model gives mask and confidence only."""
     size: tuple[int, int] | None = None
     """Height and width of the images, where the model takes only one size."""
+    risk: tuple[RiskThreshold, ...] = ()
+    """Thresholds of the confidence with a promise."""
 
 
 def open_checkpoint(path: Path) -> EvaluatedModel:
@@ -60,7 +68,9 @@ def open_checkpoint(path: Path) -> EvaluatedModel:
         config.data.summary,
         _about(path, config.name, model.calibration, network.deployed_parameters()),
         torch_segmenter(model),
+        torch_publisher(model),
         torch_predictor(model),
+        risk=load_thresholds(path, config.data.class_names),
     )
 
 
@@ -79,8 +89,10 @@ def open_onnx(path: Path, provider: str) -> EvaluatedModel:
         card.dataset,
         about_model_file(path, card),
         engine_segmenter(engine),
+        engine_publisher(engine),
         predict,
         engine.size,
+        card.risk,
     )
 
 

@@ -1,7 +1,6 @@
 """What a metrics.json must hold to be read: types, ranges, and figures that agree with one another.
 
-docs/metrics.md describes the fields. Keys that are not named here are kept as they are. Numbers are checked
-strictly: JSON's ``true`` is no number, and NaN and infinity are refused.
+docs/metrics.md describes the fields. Keys that are not named here are kept as they are.
 """
 
 from __future__ import annotations
@@ -12,43 +11,35 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
+from pydantic import Field, StrictStr, ValidationError
 
+from distill.common.json_schema import (
+    Count,
+    Digest,
+    Loss,
+    Number,
+    Part,
+    Positive,
+    Reliability,
+    Share,
+    first_fault,
+)
 from distill.metrics import iou_per_class, mean_iou
 from distill.metrics.calibration import ece_of_bars
 from kd_seg_ros.common.errors import UserError
-
-Number = Annotated[StrictFloat, Field(allow_inf_nan=False, ge=-1e300, le=1e300)]
-"""A finite number."""
-Share = Annotated[StrictFloat, Field(ge=0, le=1, allow_inf_nan=False)]
-"""A number within 0…1."""
-Count = Annotated[StrictInt, Field(ge=0, le=2**62)]
-"""A whole number from 0, small enough for int64."""
-Positive = Annotated[StrictFloat, Field(gt=0, le=1e300, allow_inf_nan=False)]
-"""A finite number above 0."""
-Loss = Annotated[StrictFloat, Field(ge=0, le=1e300, allow_inf_nan=False)]
-"""A finite number from 0."""
-Digest = Annotated[StrictStr, Field(pattern="^[0-9a-f]{64}$")]
-"""A SHA-256, hexadecimal."""
 
 TOLERANCE: Final = 1e-9
 """A stored share may differ by this much from the one computed from the confusion matrix again."""
 
 
-class _Part(BaseModel):
-    """An object of the document; further keys are kept."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-class Calibration(_Part):
+class Calibration(Part):
     """The calibration in use: its method, and the method's numbers by name."""
 
     method: StrictStr
     parameters: dict[StrictStr, Number | list[Number]]
 
 
-class Model(_Part):
+class Model(Part):
     """What was evaluated; a node that was running already does not tell its file."""
 
     name: StrictStr
@@ -59,22 +50,14 @@ class Model(_Part):
     parameters: Count | None = None
 
 
-class ByClass(_Part):
+class ByClass(Part):
     """A share for each class, and their mean over the classes that have one."""
 
     mean: Share | None
     per_class: dict[StrictStr, Share | None]
 
 
-class Reliability(_Part):
-    """Mean confidence, accuracy and share of pixels of each confidence bin; None in an empty bin."""
-
-    confidence: list[Share | None] = Field(min_length=1)
-    accuracy: list[Share | None]
-    share: list[Share | None]
-
-
-class Scores(_Part):
+class Scores(Part):
     """The scores of one condition; None is undefined or unknown."""
 
     images: Count
@@ -95,7 +78,7 @@ class Scores(_Part):
     nll: Loss | None
 
 
-class Metrics(_Part):
+class Metrics(Part):
     """The whole document."""
 
     created: StrictStr
@@ -105,7 +88,7 @@ class Metrics(_Part):
     options: dict[StrictStr, Any]
     classes: list[StrictStr] = Field(min_length=1, max_length=255)
     scores: dict[StrictStr, Scores] = Field(min_length=1)
-    files: dict[StrictStr, Digest] = {}
+    files: dict[StrictStr, Digest] = Field(default_factory=dict)
 
 
 def check_document(path: Path, document: Mapping[str, Any]) -> None:
@@ -117,7 +100,7 @@ def check_document(path: Path, document: Mapping[str, Any]) -> None:
     try:
         found = Metrics.model_validate(document)
     except ValidationError as error:
-        raise UserError(f"{path} is damaged: {_first(error)}: evaluate the model again") from error
+        raise UserError(f"{path} is damaged: {first_fault(error)}: evaluate the model again") from error
     if len(set(found.classes)) != len(found.classes):
         raise UserError(f"{path} is damaged: it names a class twice: evaluate the model again")
     for condition, scores in found.scores.items():
@@ -176,18 +159,3 @@ def _same(stored: float | None, expected: float) -> bool:
     if stored is None or math.isnan(expected):
         return stored is None and math.isnan(expected)
     return abs(stored - expected) <= TOLERANCE
-
-
-def _first(error: ValidationError) -> str:
-    """Describe the first fault of a document: its place, the value there and what it should be."""
-    fault = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "missing":
-        return f"{place} is missing"
-    value = repr(fault["input"])
-    if len(value) > 40:
-        value = value[:40] + "…"
-    wanted = fault["msg"].partition(" or instance of ")[
-        0
-    ]  # the name of a class of ours says nothing to the user
-    return f"{place} is {value}: {wanted[:1].lower()}{wanted[1:]}"

@@ -2,7 +2,7 @@
 
 A :data:`Predictor` gives the probabilities of all classes, as logarithms in float32: their softmax is the
 probabilities themselves, so that they serve as calibrated logits, and small probabilities keep their digits.
-A :data:`Segmenter` gives mask and confidence only, as the vehicle publishes them.
+A :data:`Segmenter` gives mask and confidence only, a :data:`Publisher` both as bytes, as on the vehicle.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from kd_seg_ros.inference.engine import Engine
 
 Predictor = Callable[[NDArray[np.uint8]], Tensor]
 """RGB image [H, W, 3] → log-probabilities [C, H, W], float32."""
+Publisher = Callable[[NDArray[np.uint8]], tuple[NDArray[np.uint8], NDArray[np.uint8]]]
+"""RGB image [H, W, 3] → class ids and confidence, round(255 · probability), uint8 [H, W] each."""
 Segmenter = Callable[[NDArray[np.uint8]], tuple[NDArray[np.uint8], NDArray[np.float32]]]
 """RGB image [H, W, 3] → class ids [H, W] and the probability of that class [H, W], 0…1."""
 
@@ -59,3 +61,26 @@ def engine_segmenter(engine: Engine) -> Segmenter:
         return prediction.mask, prediction.probability
 
     return segment
+
+
+def torch_publisher(model: DeployedModel) -> Publisher:
+    """Return the publisher of a network in PyTorch; it runs on the GPU where there is one."""
+    device = default_device()
+    model = model.to(device)
+
+    @torch.inference_mode()
+    def publish(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        mask, confidence, _ = model(torch.from_numpy(np.ascontiguousarray(image)).to(device))
+        return mask.cpu().numpy(), confidence.cpu().numpy()
+
+    return publish
+
+
+def engine_publisher(engine: Engine) -> Publisher:
+    """Return the publisher of an exported file."""
+
+    def publish(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        prediction = engine.segment(image)
+        return prediction.mask, prediction.confidence
+
+    return publish

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,6 +46,21 @@ def print_scores(scores: dict[str, dict[str, Any]], class_names: Sequence[str]) 
     for label, *values in classes:
         table.add_row(escape(label), *values)
     Console().print(table)
+
+
+def print_promises(promises: Sequence[Mapping[str, Any]]) -> None:
+    """Print how the thresholds with a promise do, one per line; see docs/trust.md.
+
+    :param promises: the entry ``risk`` of a metrics.json.
+    """
+    for entry in promises:
+        above = entry["measured"] > entry["promised"]
+        print(
+            f"{entry['rule']} on {entry['condition']} ({entry['units']} {entry['unit']}s): "
+            f"{100 * entry['measured']:.2f} % wrong where at most {100 * entry['promised']:g} % were promised"
+            f"{', MORE than promised' * above}; {100 * entry['coverage']:.1f} % of the pixels kept "
+            f"(confidence ≥ {entry['level'] / 255:.3f})"
+        )
 
 
 def _summary_rows(scores: dict[str, dict[str, Any]]) -> list[list[str]]:

@@ -19,7 +19,10 @@ from torch import Tensor
 
 from distill.evaluation.predictors import Predictor
 from distill.models.output import upsample
+from kd_seg_ros.common.errors import UserError
 
+MOST_WINDOWS = 1000
+"""Windows of one image that are computed at most: a full HD image in windows of 72×72 has 952."""
 SMALLEST = torch.finfo(torch.float32).tiny
 """Probabilities below this count as this before the logarithm is taken."""
 
@@ -62,6 +65,12 @@ def tiled(predict: Predictor, tile: tuple[int, int], overlap: float) -> Predicto
     def windows(image: NDArray[np.uint8]) -> Tensor:
         rows, height = starts(image.shape[0], tile[0], overlap)
         columns, width = starts(image.shape[1], tile[1], overlap)
+        number = len(rows) * len(columns)
+        if number > MOST_WINDOWS:
+            raise UserError(
+                f"--tile {tile[0]}x{tile[1]} with --overlap {overlap:g} makes {number} windows of an image "
+                f"of {image.shape[0]}x{image.shape[1]}, more than {MOST_WINDOWS}: give larger ones"
+            )
         # The sum of the probabilities of all windows, divided by how many windows see each pixel.
         total = weight = None
         for top in rows:

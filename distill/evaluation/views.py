@@ -30,8 +30,8 @@ class Views:
         """Read the options of `kd_seg evaluate`; raises UserError for values that make no sense."""
         if not 0 <= args.overlap < 1:
             raise UserError(f"--overlap must lie in 0…1, below 1, not {args.overlap:g}")
-        if any(not 0 < scale <= 8 for scale in args.scales):
-            raise UserError("--scales must be above 0 and at most 8")
+        if any(not 1 / 16 <= scale <= 8 for scale in args.scales):
+            raise UserError("--scales must be within 1/16…8")
         return cls(args.flip, tuple(args.scales), args.tile, args.overlap)
 
     @classmethod

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from distill.checkpoints.student import build_network
 from distill.config import Config, NetworkConfig, load_config
+from distill.config.data import SourceConfig
 from distill.models.catalogue import MODELS, SWIFTNET
 from distill.scenes.dataset import write_dataset
 from distill.training.data_module import SegmentationDataModule
@@ -54,7 +55,23 @@ def smoke(files: Sequence[Path], progress_bar: bool = False) -> None:
         bar = tqdm(files, "smoke", unit="experiment", disable=not progress_bar)
         for file in bar:
             bar.set_postfix_str(file.stem)
-            run_small(small(load_config(file, {**OVERRIDES, "data.root": str(root)})))
+            run_small(on_scenes(small(load_config(file, OVERRIDES)), root))
+
+
+def on_scenes(config: Config, root: Path) -> Config:
+    """Return the configuration with scenes in the place of its data sets, labelled where these are."""
+    extra = []
+    for source in config.data.extra:
+        update: dict[str, Any] = {"mean": source.mean, "std": source.std, "weight": source.weight}
+        if source.labelled:
+            own = SourceConfig(dataset="acdc", root=str(root), **update)
+        else:
+            own = SourceConfig(
+                dataset="folder", root=str(root / "rgb_anon"), images=".", labels=None, **update
+            )
+        extra.append(own)
+    data = config.data.model_copy(update={"root": str(root), "extra": tuple(extra)})
+    return config.model_copy(update={"data": data})
 
 
 def small(config: Config) -> Config:

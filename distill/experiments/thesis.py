@@ -41,12 +41,12 @@ class Result:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One training run of the thesis."""
+    """One training run of the thesis, or one next to it."""
 
     name: str
     """The experiment's name, which is also that of its file in config/distill, without ``.yaml``."""
     where: str
-    """Table, figure or chapter of the thesis that reports it."""
+    """Table, figure or chapter of the thesis that reports or proposes it."""
     result: Result | None = None
     """What the thesis reports; None for runs that it mentions without these numbers."""
 
@@ -78,6 +78,7 @@ class Experiment:
 
 EXPERIMENTS: Final = (
     Experiment("teacher_convnext_l", "Table 4.3", Result(85.0, 87.7, 74.0, 82.1, 84.0)),
+    Experiment("teacher_acdc_convnext_l", "not in it"),
     Experiment("a_mnv4_border", "Table 4.6 A", Result(69.9, 77.3, 52.0, 74.1, 67.1, 0.076)),
     Experiment("b_mnv4_l2_border", "Table 4.6 B", Result(72.4, 76.4, 55.0, 76.4, 70.6, 0.071)),
     Experiment("c_mnv4_cwd_kl_border", "Table 4.6 C", Result(72.7, 77.6, 55.9, 76.6, 69.7, 0.068)),
@@ -95,6 +96,12 @@ EXPERIMENTS: Final = (
     Experiment("long_rn18_kl_border_l2_prelogits", "ch. 4.4.1"),
     Experiment("short_pidnet_s", "Figure 4.3"),
     Experiment("short_pidnet_s_kl", "Figure 4.3"),
+    Experiment("ch5_rn18_cwd_border_more_data", "ch. 5"),
+    Experiment("ch5_mnv4_l2_kl_border_more_data", "ch. 5"),
+    Experiment("ch5_rn18_kl_unlabelled_acdc", "ch. 5"),
+    Experiment("ch5_rn18_kl_unlabelled_bag", "ch. 5"),
+    Experiment("ch5_pidnet_s_fused_concatenation", "ch. 5"),
+    Experiment("ch5_pidnet_s_fused_attention", "ch. 5"),
     Experiment("baseline_pidnet_l", "Table 4.2", Result(71.1, 77.5, 52.2, 68.8, 74.7)),
     Experiment("baseline_mnv4", "Table 4.2", Result(70.1, 77.0, 51.4, 68.2, 75.3)),
     Experiment("baseline_pidnet_m", "Table 4.2", Result(70.0, 76.6, 51.7, 71.1, 71.8)),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import onnx
 
-from distill.checkpoints.stored_calibration import UNCALIBRATED, calibration_of
+from distill.checkpoints.stored_calibration import UNCALIBRATED, calibration_of, stored_thresholds
+from distill.common.files import write_file
 from distill.common.palette import palette
 from distill.config import Config
 from distill.data.data_check import describe_data, limitations
@@ -21,6 +23,9 @@ from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.contract import METADATA_KEY
 from kd_seg_ros.inference.digest import seal, to_be_sealed
+from kd_seg_ros.inference.onnx_file import read_onnx_file
+from kd_seg_ros.inference.opening import read_card
+from kd_seg_ros.inference.risk import RiskThreshold
 
 EXTERNAL_LIMITATIONS: Final = (
     "A network from elsewhere: its accuracy and calibration were not measured by this software."
@@ -78,6 +83,7 @@ def trained_card(
         ece_after=_measured({condition: scores["ece"] for condition, scores in after.items()}),
         reliability={condition: scores["reliability"] for condition, scores in after.items()},
         expected_accuracy=calibrated["expected_accuracy"],
+        risk=stored_thresholds(calibrated, card.class_names),
     )
 
 
@@ -128,6 +134,18 @@ def save_with_card(proto: onnx.ModelProto, card: ModelCard, path: Path) -> None:
     """Put the card, with the file's digest, into a model's metadata and write the model; raises OSError."""
     onnx.helper.set_model_props(proto, {METADATA_KEY: to_be_sealed(card).to_json()})
     path.write_bytes(seal(proto.SerializeToString(deterministic=True)))
+
+
+def write_thresholds(path: Path, thresholds: Sequence[RiskThreshold], out: Path) -> None:
+    """Write a model file again with other thresholds of the confidence in its card.
+
+    :raises UserError: if it cannot be read or written.
+    """
+    file = read_onnx_file(path)
+    card = read_card(file)
+    assert card is not None  # the file has been opened before
+    proto = onnx.load_from_string(file.content)
+    write_file(out, partial(save_with_card, proto, replace(card, risk=tuple(thresholds))))
 
 
 def _now() -> str:

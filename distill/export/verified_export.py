@@ -8,6 +8,7 @@ from pathlib import Path
 
 import onnx
 
+from distill.common import files
 from distill.export.agreement import Agreement, measure_agreement, measure_altered
 from distill.export.check_images import Pair, altered_images
 from distill.export.model_card import save_with_card
@@ -37,16 +38,13 @@ class VerifiedFile:
 
 
 def check_destination(path: Path) -> None:
-    """Make the folder of a file to be written.
+    """Make the folder of a file to be written, and make sure that it can be written to.
 
     :raises UserError: if no model file can be written to the path.
     """
     if path.is_dir() or path.suffix != ".onnx":
         raise UserError(f"--out {path} must be a file that ends in .onnx")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"folder {path.parent} cannot be made: {error.strerror}") from error
+    files.check_destination(path)
 
 
 def write_verified(

@@ -41,7 +41,10 @@ def construct(
     :param network: module and class below :mod:`distill.models`, for example ``pidnet.PidNet``.
     :param arguments: further arguments of the class.
     """
+    return class_of(network)(num_classes=num_classes, pretrained=pretrained, **arguments)
+
+
+def class_of(network: str) -> Any:
+    """Return the class that the catalogue names ``network``; only its module is imported."""
     module, _, name = network.partition(".")
-    network_class = getattr(importlib.import_module(f"distill.models.{module}"), name)
-    result: SegmentationNetwork = network_class(num_classes=num_classes, pretrained=pretrained, **arguments)
-    return result
+    return getattr(importlib.import_module(f"distill.models.{module}"), name)

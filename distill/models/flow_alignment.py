@@ -70,7 +70,8 @@ class FlowAlignment(nn.Module):
 class GatedDualFlowAlignment(nn.Module):
     """The gated dual flow alignment module (GD-FAM): both maps aligned and blended by a gate per pixel.
 
-    With g = sigmoid(conv of the channel-wise mean and maximum of both)::
+    With g = sigmoid(conv of the channel-wise mean and maximum of the fine map and of the projected coarse
+    one)::
 
         g · warp(coarse, Δ_coarse) + (1 − g) · warp(fine, Δ_fine)
     """
@@ -86,7 +87,8 @@ class GatedDualFlowAlignment(nn.Module):
         projected = self.project(fine, coarse)
         flow = self.flow(torch.cat(projected, dim=1))
         pooled = []
-        for features in projected:
+        # Of the fine map as it is, not projected: so the authors' code, for which their weights are made.
+        for features in (fine, projected[1]):
             pooled += [features.mean(dim=1, keepdim=True), features.amax(dim=1, keepdim=True)]
         gate = torch.sigmoid(self.gate(torch.cat(pooled, dim=1)))
         return gate * warp(coarse, flow[:, :2]) + (1 - gate) * warp(fine, flow[:, 2:])

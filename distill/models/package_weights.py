@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from distill.common.files import check_destination
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import write_atomically
 
@@ -37,12 +38,9 @@ def write_package_weights(package: str, out: Path) -> None:
 
     if out.suffix != ".safetensors":
         raise UserError(f"--out {out} must end in .safetensors")
+    check_destination(out)
     state = read_state_dict(package_file(package))
     tensors = rename_by_position(state, timm.create_model(BACKBONES[package]).state_dict())
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"folder {out.parent} cannot be made: {error.strerror}") from error
     write_atomically(out, partial(save_file, tensors))
 
 

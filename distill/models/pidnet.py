@@ -91,7 +91,9 @@ class PidNet(SegmentationNetwork):
     """PIDNet-S, -M or -L.
 
     Distilled maps are the three that are fused: ``detail`` (P), ``context`` (I, not yet resized) and
-    ``boundary`` (D), each of 4·channels.
+    ``boundary`` (D), each of 4·channels; and those of the branches after their first residual block
+    (``detail3``, ``context3``, ``boundary3``) and their second one (``detail4`` …), after the ReLU, where P
+    and D have taken from I.
 
     :param num_classes: C.
     :param pretrained: a file of the authors, of their ImageNet trunk or of a whole network.
@@ -99,7 +101,13 @@ class PidNet(SegmentationNetwork):
     """
 
     padding_multiple = 64
-    strides = MappingProxyType({"detail": 8, "context": 64, "boundary": 8})
+    strides = MappingProxyType(
+        {
+            **{"detail": 8, "context": 64, "boundary": 8},
+            **{"detail3": 8, "context3": 16, "boundary3": 8},
+            **{"detail4": 8, "context4": 32, "boundary4": 8},
+        }
+    )
     classifier_name = "final_layer.conv2"
     training_only = ("seghead_p", "seghead_d")
 
@@ -152,14 +160,14 @@ class PidNet(SegmentationNetwork):
         p, d = self.layer3_(i), self.layer3_d(i)
 
         # I at stride 16; P and D take from it.
-        i = F.relu(self.layer3(i))
+        i = first_i = F.relu(self.layer3(i))
         first_p = F.relu(self.pag3(p, self.compression3(i)))
-        d = F.relu(d + upsample(self.diff3(i), size))
+        first_d = F.relu(d + upsample(self.diff3(i), size))
 
         # I at stride 32; P and D take from it again.
         i = F.relu(self.layer4(i))
         p = F.relu(self.pag4(self.layer4_(first_p), self.compression4(i)))
-        second_d = F.relu(self.layer4_d(d) + upsample(self.diff4(i), size))
+        second_d = F.relu(self.layer4_d(first_d) + upsample(self.diff4(i), size))
 
         # I at stride 64, its pyramid pooling, and the fusion of the three branches at stride 8.
         detail, context, boundary = self.layer5_(p), self.spp(self.layer5(i)), self.layer5_d(second_d)
@@ -168,7 +176,11 @@ class PidNet(SegmentationNetwork):
         return Maps(
             logits=self.final_layer.conv2(pre_logits),
             pre_logits=pre_logits,
-            features={"detail": detail, "context": context, "boundary": boundary},
+            features={
+                **{"detail": detail, "context": context, "boundary": boundary},
+                **{"detail3": first_p, "context3": first_i, "boundary3": first_d},
+                **{"detail4": p, "context4": i, "boundary4": second_d},
+            },
             auxiliary={"semantic": self.seghead_p(first_p), "boundary": self.seghead_d(second_d)}
             if self.training
             else NOTHING,

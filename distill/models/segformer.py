@@ -133,7 +133,7 @@ _RENAMES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"^decode_head\.(classifier|linear_pred)\.", "decoder.classifier."),
 )
 
-_UNUSED = {
+UNUSED = {
     *("classifier.weight", "classifier.bias"),
     *("head.weight", "head.bias"),
     *("decode_head.conv_seg.weight", "decode_head.conv_seg.bias"),
@@ -143,7 +143,7 @@ layer that the authors' decoder inherits and leaves idle."""
 
 
 def _load(network: SegFormer, variant: int, path: Path, strict: bool) -> None:
-    state = _our_names(read_state_dict(path))
+    state = our_names(read_state_dict(path))
     has_decoder = any(key.startswith("decoder.") for key in state)
     classifier = state.get("decoder.classifier.weight")
     classes = network.decoder.classifier.out_channels
@@ -154,10 +154,10 @@ def _load(network: SegFormer, variant: int, path: Path, strict: bool) -> None:
             "which loads all but the classifier"
         )
     module = network if has_decoder else nn.ModuleDict({"backbone": network.backbone})
-    load_tensors(module, state, f"SegFormer-B{variant} from {path}", strict, optional=_UNUSED)
+    load_tensors(module, state, f"SegFormer-B{variant} from {path}", strict, optional=UNUSED)
 
 
-def _our_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
+def our_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Rename a file's tensors; the authors' keys and values, which are in one, are split."""
     renamed = {}
     for key, tensor in state.items():

@@ -10,6 +10,7 @@ import torch
 from timm.models import FeatureInfo
 from torch import Tensor, nn
 
+from distill.models.state_dict import without_prefix
 from distill.models.weights import RANDOM, Pretrained, hub_state_dict, load_tensors, read_state_dict
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.suggest import did_you_mean
@@ -57,6 +58,8 @@ def _load(network: nn.Module, name: str, pretrained: Pretrained, options: dict[s
         state = hub_state_dict(name)
     else:
         state = read_state_dict(Path(str(pretrained.source)))
+        if not any(name.startswith("model.") for name in network.state_dict()):
+            state = without_prefix(state, "model.")
     with torch.device("meta"):
         classifier = timm.create_model(name, **{k: v for k, v in options.items() if k != "feature_location"})
     wanted = network.state_dict()

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -17,6 +18,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from distill.common.torch_file import ZIP, damage
+from distill.models.state_dict import tensors_of
 from kd_seg_ros.common.errors import UserError, first_line
 
 _logger = logging.getLogger(__name__)
@@ -41,22 +44,34 @@ RANDOM = Pretrained()
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Read the tensors of a ``.safetensors`` or ``.pth`` file; never unpickles anything else.
 
-    :raises UserError: if the file is missing or holds something other than tensors.
+    They may lie under a key such as ``state_dict``, or be wrapped, see :mod:`distill.models.state_dict`.
+    Every byte of a file of today's torch.save is checked; the older format and safetensors hold no checksums.
+
+    :raises UserError: if the file is missing, damaged or holds something other than tensors.
     """
+    source = f"weights file {path}"
     if not path.is_file():
-        raise UserError(f"weights file {path} does not exist")
+        raise UserError(f"{source} {'is a folder' if path.is_dir() else 'does not exist'}")
+    content: Any
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        if path.suffix.lower() == ".safetensors":
+            content = load_file(path)
+        else:
+            with path.open("rb") as file:
+                archive = file.read(len(ZIP)) == ZIP
+            problem = damage(path) if archive else None
+            if problem is not None:
+                raise UserError(f"{source} {problem}: fetch the file again, or take another")
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
     except (SafetensorError, RuntimeError, EOFError, OSError, ValueError) as error:
-        raise UserError(f"weights file {path} cannot be read: {first_line(error)}") from error
+        raise UserError(f"{source} cannot be read: {first_line(error)}") from error
     except Exception as error:  # pickle.UnpicklingError and its relatives: no plain tensors
-        raise UserError(f"weights file {path} holds more than tensors and is not loaded") from error
-    state = state.get("state_dict", state) if isinstance(state, dict) else state
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise UserError(f"weights file {path} is no dictionary of tensors")
-    return state
+        raise UserError(f"{source} holds more than tensors and is not loaded") from error
+    if isinstance(content, dict) and "hyper_parameters" in content and "state_dict" in content:
+        raise UserError(f"{source} is a checkpoint of `kd_seg fit`: give it by --student.checkpoint")
+    return tensors_of(content, source)
 
 
 def hub_state_dict(name: str) -> dict[str, Tensor]:
@@ -80,6 +95,7 @@ def load_tensors(
     what: str,
     strict: bool = True,
     optional: Collection[str] = (),
+    remedy: str = "; --student.strict false loads what fits",
 ) -> None:
     """Load tensors into ``module`` by name.
 
@@ -87,7 +103,24 @@ def load_tensors(
     :param strict: otherwise load what fits, and warn of the rest.
     :param optional: names that ``module`` does not have and that may be there all the same, e.g. those
         of a classifier's head.
+    :param remedy: what an error advises where some of the tensors fit.
     :raises UserError: naming the missing, misshapen and unexpected tensors; always, if nothing fits.
+    """
+    fault, found = misfit(module, state, what, optional)
+    if fault and (strict or not found):
+        raise UserError(f"weights for {what} do not fit: {fault}{remedy if found else ''}")
+    if fault:
+        _logger.warning("weights for %s loaded in part: %s", what, fault)
+    module.load_state_dict(found, strict=False)
+
+
+def misfit(
+    module: nn.Module, state: dict[str, Tensor], what: str, optional: Collection[str] = ()
+) -> tuple[str, dict[str, Tensor]]:
+    """Return which tensors do not fit into ``module``, in words, and those that do.
+
+    :param what: names the module in messages, and ``optional`` are names that may be there all the same.
+    :raises UserError: if a tensor that fits holds NaN or infinity, as a damaged file's does.
     """
     wanted = {k: v for k, v in module.state_dict().items() if not k.endswith("num_batches_tracked")}
     faults = {
@@ -97,27 +130,38 @@ def load_tensors(
             for k, v in wanted.items()
             if k in state and state[k].shape != v.shape
         ],
+        "of another type": [
+            f"{k} {state[k].dtype} for {v.dtype}"
+            for k, v in wanted.items()
+            if k in state and state[k].is_floating_point() != v.is_floating_point()
+        ],
         "unexpected": [
             k
             for k in state
             if k not in wanted and k not in optional and not k.endswith("num_batches_tracked")
         ],
     }
-    damaged = [k for k in wanted if k in state and not _finite(state[k])]
+    found = {}
+    for name, value in wanted.items():
+        given = state.get(name)
+        if given is None or given.shape != value.shape:
+            continue
+        if given.is_floating_point() == value.is_floating_point():
+            found[name] = given
+    damaged = [name for name, tensor in found.items() if not _finite(tensor, wanted[name].dtype)]
     if damaged:
-        raise UserError(f"weights for {what} hold NaN or infinity in {_some(damaged)}: fetch the file again")
-    found = {k: state[k] for k, v in wanted.items() if k in state and state[k].shape == v.shape}
-    report = "; ".join(f"{len(names)} {kind} ({_some(names)})" for kind, names in faults.items() if names)
-    if report and (strict or not found):
-        remedy = "; --student.strict false loads what fits" if found else ""
-        raise UserError(f"weights for {what} do not fit: {report}{remedy}")
-    if report:
-        _logger.warning("weights for %s loaded in part: %s", what, report)
-    module.load_state_dict(found, strict=False)
+        raise UserError(
+            f"weights for {what} hold NaN or infinity in {_some(damaged)}: the file is damaged, or its "
+            "training has diverged; take another"
+        )
+    return "; ".join(
+        f"{len(names)} {kind} ({_some(names)})" for kind, names in faults.items() if names
+    ), found
 
 
-def _finite(tensor: Tensor) -> bool:
-    return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
+def _finite(tensor: Tensor, dtype: torch.dtype) -> bool:
+    """Say whether all values are finite in the type that they will have."""
+    return not tensor.is_floating_point() or bool(torch.isfinite(tensor.to(dtype)).all())
 
 
 def _some(names: list[str]) -> str:

@@ -94,7 +94,7 @@ def _claim(root: Path, settings: Settings) -> None:
     text = json.dumps(asdict(settings), indent=2) + "\n"
     try:
         if record.exists():
-            if record.read_text() != text:
+            if record.read_bytes() != text.encode():
                 raise UserError(
                     f"--out {root} holds scenes made with other settings: give another folder or remove it"
                 )

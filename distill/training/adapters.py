@@ -11,10 +11,20 @@ and likewise in y; between the student's centres values are bilinear, beyond the
 networks that pad the same image differently are compared at the same places of it. There is no
 antialiasing: onto a grid half as fine, 2×2 cells are averaged; onto a coarser one, cells are skipped.
 
-Extra parameters: k·(c + 1)·C for k projectors. They learn with the student and are not exported.
+Several maps of the student become one in one of two ways, on the teacher's grid, where the maps are F_i with
+c_i channels, n of them:
+
+- concatenation: the maps are read on the teacher's grid, stacked, and projected from Σ c_i channels to C;
+- attention: each map is projected to C channels, G_i, and read on the teacher's grid; the result is
+  Σ_i a_i·G_i with a = softmax over i of a 1×1 convolution of the stacked G, one weight per map and pixel.
+
+Extra parameters: k·(c + 1)·C for k projectors, with c = Σ c_i where maps are stacked; with attention those
+of n projectors and n·(n·C + 1). They learn with the student and are not exported.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -26,26 +36,53 @@ from distill.training.feature_maps import FeatureMap, FeatureShape
 
 
 class Adapter(nn.Module):
-    """Brings the student's map to the channels, height and width of the teacher's.
+    """Brings maps of the student to the channels, height and width of the teacher's, and fuses several.
 
-    :param student: shape of the student's map.
+    :param students: shapes of the student's maps.
     :param teacher: shape of the teacher's map.
     """
 
-    def __init__(self, student: FeatureShape, teacher: FeatureShape, config: AdapterConfig) -> None:
+    def __init__(
+        self, students: Sequence[FeatureShape], teacher: FeatureShape, config: AdapterConfig
+    ) -> None:
         super().__init__()
-        self.projector = Projector(student.channels, teacher.channels, config.projectors, config.relu)
+        widths = [student.channels for student in students]
+        width = teacher.channels
+        self.attention: nn.Conv2d | None = None
+        if config.fuse == "attention" and len(students) > 1:
+            self.attention = nn.Conv2d(len(students) * width, len(students), 1)
+            self.projectors = nn.ModuleList(
+                Projector(own, width, config.projectors, config.relu) for own in widths
+            )
+        else:
+            self.projector = Projector(sum(widths), width, config.projectors, config.relu)
 
-    def forward(self, student: FeatureMap, teacher: FeatureMap) -> Tensor:
-        """Return the student's map [B, c, h, w] as [B, C, H, W], on the teacher's grid."""
-        return resample(student._replace(values=self.projector(student.values)), teacher)
+    def forward(self, students: Sequence[FeatureMap], teacher: FeatureMap) -> Tensor:
+        """Return the student's maps [B, c_i, h_i, w_i] as one map [B, C, H, W] on the teacher's grid."""
+        first = students[0]
+        if len(students) == 1:
+            return resample(first._replace(values=self.projector(first.values)), teacher)
+        if self.attention is None:
+            read = [resample(student, teacher) for student in students]
+            stacked: Tensor = self.projector(torch.cat(read, dim=1))
+            return stacked
+        # Each map in the teacher's channels, and how much it counts at each pixel.
+        projected = []
+        for student, projector in zip(students, self.projectors, strict=True):
+            projected.append(resample(student._replace(values=projector(student.values)), teacher))
+        shares = self.attention(torch.cat(projected, dim=1)).softmax(dim=1)
+        return (shares.unsqueeze(2) * torch.stack(projected, dim=1)).sum(dim=1)
 
     def describe(self) -> str:
         """Say for the log how many projectors and parameters there are."""
-        count = len(self.projector.projections)
+        count = 0
+        for module in self.modules():
+            if isinstance(module, Projector):
+                count += len(module.projections)
         parameters = f"{sum(p.numel() for p in self.parameters()):,}".replace(",", " ")
         plural = "s" if count > 1 else ""
-        return f"{count} projector{plural}, {parameters} extra parameters, training only"
+        fused = ", attention" if self.attention is not None else ""
+        return f"{count} projector{plural}{fused}, {parameters} extra parameters, training only"
 
 
 def resample(source: FeatureMap, target: FeatureMap) -> Tensor:

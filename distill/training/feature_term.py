@@ -15,7 +15,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from distill.config.objective import FeatureLossConfig
+from distill.config.objective import JOINT, FeatureLossConfig
 from distill.losses.catalogue import FEATURE_LOSSES
 from distill.losses.whitening import whiten
 from distill.models.output import Output
@@ -48,7 +48,10 @@ class FeatureTerm(nn.Module):
         self.config = config
         self.immediate = immediate
         self.loss = FEATURE_LOSSES[config.loss]
-        self.shapes = [(_find("student", student, s), _find("teacher", teacher, t)) for s, t in config.pairs]
+        self.shapes = []
+        for joint, name in config.pairs:
+            students = [_find("student", student, own) for own in joint.split(JOINT)]
+            self.shapes.append((students, _find("teacher", teacher, name)))
         if config.adapters is None:
             self._demand_equal_shapes()
             self.adapters = None
@@ -63,12 +66,12 @@ class FeatureTerm(nn.Module):
         num_classes = student.logits.shape[1]
         losses = []
         for pair, (student_name, teacher_name) in enumerate(self.config.pairs):
-            student_map = feature_map(student, student_name)
+            student_maps = [feature_map(student, name) for name in student_name.split(JOINT)]
             teacher_map = feature_map(teacher, teacher_name)
             adapter = None if self.adapters is None else cast(Adapter, self.adapters[pair])
             compare = partial(
                 self._compare,
-                student=student_map,
+                students=student_maps,
                 teacher=teacher_map,
                 adapter=adapter,
                 labels=labels,
@@ -80,7 +83,8 @@ class FeatureTerm(nn.Module):
                 function = partial(compare, images=slice(None))
             parameters = () if adapter is None else adapter.parameters()
             differentiate = immediate_backward if self.immediate else plain_sum
-            losses.append(differentiate([function], [student_map.values], parameters))
+            values = [student_map.values for student_map in student_maps]
+            losses.append(differentiate([function], values, parameters))
         return sum(losses[1:], start=losses[0]) / len(losses)
 
     def _compare(
@@ -88,7 +92,7 @@ class FeatureTerm(nn.Module):
         stand_ins: Sequence[Tensor],
         images: slice,
         *,
-        student: FeatureMap,
+        students: Sequence[FeatureMap],
         teacher: FeatureMap,
         adapter: Adapter | None,
         labels: Tensor,
@@ -96,15 +100,18 @@ class FeatureTerm(nn.Module):
     ) -> list[Tensor]:
         """Return what some images add to the loss of one pair of maps, alone in a list.
 
-        :param stand_ins: the student's values, alone in a list; they take the place of ``student.values``.
+        :param stand_ins: the values of the student's maps, in the place of those of ``students``.
         :param images: the images that these are of.
         """
-        (values,) = stand_ins
-        share = len(values) / len(student.values)
+        values = stand_ins[0]
+        share = len(values) / len(students[0].values)
         teacher = teacher._replace(values=teacher.values[images])
         labels = labels[images]
         if adapter is not None:
-            values = adapter(student._replace(values=values), teacher)
+            own = []
+            for student, stand_in in zip(students, stand_ins, strict=True):
+                own.append(student._replace(values=stand_in))
+            values = adapter(own, teacher)
         target = whiten(teacher.values) if self.config.whiten else teacher.values
         if self.loss.needs_labels:
             # Networks pad images differently: the labels must cover what the teacher's map covers.
@@ -113,9 +120,10 @@ class FeatureTerm(nn.Module):
 
     def _demand_equal_shapes(self) -> None:
         """Refuse pairs of maps that the loss cannot compare."""
-        for (student_name, teacher_name), (student, teacher) in zip(
+        for (student_name, teacher_name), (students, teacher) in zip(
             self.config.pairs, self.shapes, strict=True
         ):
+            student = students[0]  # without an adapter there is one
             fit = student[1:] == teacher[1:]
             what = "height and width"
             if self.loss.same_channels:
@@ -140,9 +148,12 @@ class FeatureTerm(nn.Module):
             return []
         lines = []
         adapters = cast(Iterable[Adapter], self.adapters)
-        for (s, t), (student, teacher), adapter in zip(self.config.pairs, self.shapes, adapters, strict=True):
+        for (s, t), (students, teacher), adapter in zip(
+            self.config.pairs, self.shapes, adapters, strict=True
+        ):
+            sizes = JOINT.join(map(str, students))
             lines.append(
-                f"adapter of {self.name}: student {s} {student} → teacher {t} {teacher}, {adapter.describe()}"
+                f"adapter of {self.name}: student {s} {sizes} → teacher {t} {teacher}, {adapter.describe()}"
             )
         return lines
 

@@ -168,7 +168,7 @@ def clip_gradients(optimizer: torch.optim.Optimizer, most: float, scaler: GradSc
 def describe_optimiser(training: TrainingConfig, student: SegmentationNetwork) -> str:
     """Say in one line for the log with what the student's weights are changed, and how fast each part."""
     names = {"adam": "Adam", "adamw": "AdamW", "sgd": f"SGD with momentum {training.momentum}"}
-    schedule = training.schedule
+    schedule: str = training.schedule
     if schedule == "polynomial":
         schedule += f" of power {training.power:g}"
     epochs = f"{training.epochs} epochs"

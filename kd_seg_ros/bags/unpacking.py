@@ -1,14 +1,16 @@
-"""Files of a bag that are compressed as a whole: unpacked once per process into the temporary folder.
+"""Files of a bag that are compressed as a whole: unpacked once per command into the temporary folder.
 
 SQLite and MCAP need to jump within a file, which a compressed one does not allow. The unpacked files stay
 until the process ends, because a command opens its bag several times; what a killed process has left there is
-removed by the next one that unpacks.
+removed by the next one that unpacks. A process that a command starts reads what the command has unpacked, if
+it is started with :meth:`UnpackedFiles.for_children`.
 """
 
 from __future__ import annotations
 
 import atexit
 import fcntl
+import json
 import logging
 import os
 import shutil
@@ -25,6 +27,9 @@ LOGGER = logging.getLogger(__name__)
 
 _PREFIX: Final = "kd_seg_bag_"
 _LOCK: Final = "owner.lock"
+_VARIABLE: Final = "KD_SEG_UNPACKED"
+"""Variable with which a process tells those that it starts which files it has unpacked, as JSON: pairs of a
+file (path, size and time of change) and its copy."""
 _RESERVE_BYTES: Final = 64 * 2**20  # to be left free for others
 _BLOCK_BYTES: Final = 4 * 2**20
 
@@ -54,8 +59,13 @@ class UnpackedFiles:
         status = path.stat()
         key = (str(path.resolve()), status.st_size, status.st_mtime_ns)
         if key not in self._files:
-            self._files[key] = self._unpack(path)
+            self._files[key] = _given(key) or self._unpack(path)
         return self._files[key]
+
+    def for_children(self) -> dict[str, str]:
+        """Return the variable of the environment by which a child process finds what is unpacked here."""
+        found = [[list(key), str(path)] for key, path in self._files.items()]
+        return {_VARIABLE: json.dumps(found)} if found else {}
 
     def remove(self) -> None:
         """Remove all that has been unpacked."""
@@ -105,6 +115,17 @@ class UnpackedFiles:
 
 
 UNPACKED: Final = UnpackedFiles()
+
+
+def _given(key: _Key) -> Path | None:
+    """Return the copy of a file that a parent process has unpacked; None without one."""
+    try:
+        for known, copy in json.loads(os.environ.get(_VARIABLE, "[]")):
+            if tuple(known) == key and Path(copy).is_file():
+                return Path(copy)
+    except (ValueError, TypeError):  # written by somebody else
+        pass
+    return None
 
 
 def _unpacked_size(path: Path, most: int) -> int:

@@ -19,7 +19,7 @@ from kd_seg_ros.common.child_process import ProcessError
 from kd_seg_ros.common.command_line import add_json_option, fail, print_json
 from kd_seg_ros.common.cores import own_cores
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.option_types import count, positive
+from kd_seg_ros.common.option_types import count, positive, workers
 from kd_seg_ros.common.suggest import did_you_mean
 
 LOGGER = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser, suites: Mapping[str, str] = S
         help=f"suites to take cases from, separated by commas (default: all: {','.join(suites)})",
     )
     add("--out", type=Path, metavar="DIR", help="folder to keep the inputs of failed cases in")
-    add("--workers", type=count, metavar="N", help="number of processes (default: one per core)")
+    add("--workers", type=workers, metavar="N", help="number of processes (default: one per core)")
     add(
         "--timeout",
         type=positive,

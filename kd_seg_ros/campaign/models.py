@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kd_seg_ros.campaign.outcome import Verdict, judged
+from kd_seg_ros.faults.greedy_models import MEMORY_MB
 from kd_seg_ros.faults.model_cards import HEIGHT, WIDTH
 from kd_seg_ros.faults.models import CASES, faulty_model
 from kd_seg_ros.faults.onnx_writer import known_answer
@@ -31,7 +32,7 @@ def try_case(name: str, seed: int, folder: Path) -> Verdict:
 
 
 def _segment(path: Path, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    engine = Engine(path, "cpu", threads=1)
+    engine = Engine(path, "cpu", threads=1, memory_mb=MEMORY_MB)
     engine.warm_up()
     found = engine.segment(image)
     return found.mask, found.confidence

@@ -21,7 +21,7 @@ from typing import Any, Final, Protocol, cast
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.logs import terminal_logging
 from kd_seg_ros.common.long_calls import end_long_calls_on_signals
-from kd_seg_ros.common.option_types import count
+from kd_seg_ros.common.option_types import count, whole
 from kd_seg_ros.common.parser import Parser
 
 USER_ERROR: Final = 2
@@ -39,7 +39,7 @@ REMEDIES: Final[dict[tuple[str, ...], str]] = {
         *("torch", "torchvision", "timm", "lightning", "tensorboard", "rich", "onnx", "onnxscript"),
         *("pydantic", "safetensors", "PIL", "scipy", "tqdm", "matplotlib", "jinja2"),
     ): "install the offline half: pip install 'kd_seg_ros[distill]'",
-    ("transformers",): "pip install 'kd_seg_ros[teachers]'",
+    ("transformers",): "pip install 'kd_seg_ros[huggingface]'",
     ("cv2",): "apt install python3-opencv, or pip install opencv-python-headless",
     ("numpy",): "apt install python3-numpy, or pip install numpy",
     ("yaml",): "apt install python3-yaml, or pip install PyYAML",
@@ -155,6 +155,17 @@ def add_threads_option(parser: argparse.ArgumentParser) -> None:
         default=0,
         metavar="N",
         help="threads that compute on the CPU (default: one for each core that the process is allowed on)",
+    )
+
+
+def add_memory_option(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--max-model-memory-mb``: how much memory the network may take."""
+    parser.add_argument(
+        "--max-model-memory-mb",
+        type=whole,
+        default=0,
+        metavar="N",
+        help="memory that the network may take, in megabytes (default: on the CPU half of the machine's)",
     )
 
 

@@ -32,6 +32,7 @@ from kd_seg_ros.common.encodings import (
 from kd_seg_ros.common.errors import first_line
 from kd_seg_ros.common.picture import (
     DECODE_DEFAULTS,
+    DamagedImageError,
     DecodeError,
     DecodeOptions,
     Picture,
@@ -110,12 +111,13 @@ def view_compressed(msg: Any, options: DecodeOptions = DECODE_DEFAULTS) -> Pictu
     ``compressed mono…`` says that it was made grey. The pixels come as they are: Exif's orientation is for
     files, see :mod:`kd_seg_ros.common.exif`.
 
-    :raises DecodeError: for anything else, truncated or damaged, or above the limit.
+    :raises DecodeError: for anything else, truncated or damaged, or above the limit. With
+        ``options.use_damaged`` a JPEG that is damaged after its header is decoded as far as possible.
     """
     source, _, compressed = str(msg.format).partition(";")
     if "compressedDepth" in compressed:
         raise DecodeError(f"the compressed image (format {shown(msg.format)}) holds depths, not colours")
-    pixels = _decode_file(bytes(msg.data), str(msg.format), options)
+    pixels, damage = _decode_file(bytes(msg.data), str(msg.format), options)
     row = ENCODINGS.get(DEEP.get(source, source))
     if pixels.ndim == 2:
         mosaic = row is not None and row.bayer and "compressed mono" not in compressed
@@ -124,21 +126,28 @@ def view_compressed(msg: Any, options: DecodeOptions = DECODE_DEFAULTS) -> Pictu
         picture = _to_colours(pixels, ENCODINGS["bgra8"])
     else:
         picture = Picture(pixels, bgr="compressed rgb" not in compressed)
-    return picture.turned(options.rotate)
+    return picture._replace(damage=damage).turned(options.rotate)
 
 
-def _decode_file(data: bytes, name: str, options: DecodeOptions) -> NDArray[np.uint8]:
+def _decode_file(data: bytes, name: str, options: DecodeOptions) -> tuple[NDArray[np.uint8], str]:
     """Decode a JPEG or PNG to uint8 [H, W], [H, W, 3] or [H, W, 4], in OpenCV's order of colours.
+
+    The text returned says what is damaged; it is empty for a whole image.
 
     :param name: the message's ``format``, for error messages.
     """
     if data.startswith(jpeg.SIGNATURE):
-        return jpeg.decode_jpeg(data, options)
+        try:
+            return jpeg.decode_jpeg(data, options), ""
+        except DamagedImageError as error:
+            if not options.use_damaged:
+                raise
+            return jpeg.decode_jpeg(data, options, strict=False), str(error)
     if data.startswith(png.SIGNATURE):
         pixels = png.decode_png(data, options)
         if pixels.dtype == np.uint16:
-            return scaled_to_8_bits(pixels, options.white_level, "the PNG")
-        return np.asarray(pixels, np.uint8)
+            return scaled_to_8_bits(pixels, options.white_level, "the PNG"), ""
+        return np.asarray(pixels, np.uint8), ""
     found = next((kind for start, kind in _OTHER_FORMATS.items() if data.startswith(start)), "")
     what = f", but looks like {found}" if found else ""
     raise DecodeError(f"the compressed image (format {shown(name)}) is neither JPEG nor PNG{what}")

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kd_seg_ros.common.errors import first_line
-from kd_seg_ros.common.picture import DecodeError, DecodeOptions, check_size
+from kd_seg_ros.common.picture import DamagedImageError, DecodeError, DecodeOptions, check_size
 
 LOGGER = logging.getLogger(__name__)
 
@@ -80,10 +80,12 @@ def read_header(data: bytes) -> JpegHeader:
     return found._replace(exif=exif)
 
 
-def decode_jpeg(data: bytes, options: DecodeOptions) -> NDArray[np.uint8]:
+def decode_jpeg(data: bytes, options: DecodeOptions, strict: bool = True) -> NDArray[np.uint8]:
     """Decode to uint8 [H, W] for a grey image, else [H, W, 3] in BGR. Exif's orientation is left alone.
 
-    :raises DecodeError: if the image is damaged, cut short, above the limit or of more than 8 bits.
+    :param strict: refuse damage after the header; else grey, or other colours, stand where it is.
+    :raises DamagedImageError: if the image is damaged or cut short after its header.
+    :raises DecodeError: if it is damaged before, above the limit or of more than 8 bits.
     """
     header = read_header(data)
     check_size(header.height, header.width, options)
@@ -96,14 +98,14 @@ def decode_jpeg(data: bytes, options: DecodeOptions) -> NDArray[np.uint8]:
     if library is None:
         return _decode_by_opencv(data)
     colours = {1: "GRAY", 4: "CMYK"}.get(header.channels, "BGR")
-    pixels = _decode(library, data, colours)
+    pixels = _decode(library, data, colours, strict)
     if header.channels == 4:
         return _inks_to_bgr(pixels)
     return pixels[..., 0] if header.channels == 1 else pixels
 
 
-def _decode(library: ModuleType, data: bytes, colours: str) -> NDArray[np.uint8]:
-    """Decode, and raise :class:`DecodeError` for whatever libjpeg-turbo complains of."""
+def _decode(library: ModuleType, data: bytes, colours: str, strict: bool) -> NDArray[np.uint8]:
+    """Decode; if ``strict``, raise :class:`DamagedImageError` for whatever libjpeg-turbo complains of."""
     end = data.rfind(_END)
     ended = end > data.rfind(_SCAN)  # neither marker can occur inside a scan
     if not ended:
@@ -116,11 +118,11 @@ def _decode(library: ModuleType, data: bytes, colours: str) -> NDArray[np.uint8]
         except ValueError:
             pass  # there is more amiss, which the decoder says below
     try:
-        return np.asarray(library.decode_jpeg(data, colours))
+        return np.asarray(library.decode_jpeg(data, colours, strict=strict))
     except ValueError as error:
         reason = first_line(error).removeprefix("Corrupt JPEG data: ")
         state = "damaged" if ended else "cut short or damaged"
-        raise DecodeError(f"the JPEG of {len(data)} bytes is {state}: {reason}") from error
+        raise DamagedImageError(f"the JPEG of {len(data)} bytes is {state}: {reason}") from error
 
 
 def _without_zeros(scan: bytes) -> bytes:

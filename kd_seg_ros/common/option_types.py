@@ -5,6 +5,18 @@ from __future__ import annotations
 import math
 import re
 from argparse import ArgumentTypeError
+from typing import Final
+
+LARGEST_WHOLE: Final = 2**63 - 1
+LARGEST_COUNT: Final = 10**9
+MAX_WORKERS: Final = 256
+"""Most processes that a command starts."""
+SMALLEST_SIDE: Final = 8
+LARGEST_SIDE: Final = 8192
+"""Bounds of the sides of an image, pixels."""
+
+_DIGITS: Final = 19
+"""Digits of the longest whole number that is read."""
 
 
 def number(text: str) -> float:
@@ -51,25 +63,39 @@ def percent(text: str) -> float:
 
 
 def whole(text: str) -> int:
-    """Read a whole number from 0 up."""
-    if not re.fullmatch(r"\+?\d+", text):
-        raise ArgumentTypeError(f"must be a whole number, at least 0, not {text}")
-    return int(text)
+    """Read a whole number from 0 to 2⁶³ − 1."""
+    return _integer(text, 0, LARGEST_WHOLE)
 
 
 def count(text: str) -> int:
-    """Read a whole number from 1 up."""
-    if not re.fullmatch(r"\+?\d+", text) or int(text) == 0:
-        raise ArgumentTypeError(f"must be a whole number, at least 1, not {text}")
-    return int(text)
+    """Read a whole number from 1 to a billion."""
+    return _integer(text, 1, LARGEST_COUNT)
+
+
+def workers(text: str) -> int:
+    """Read a number of processes, 1 to 256."""
+    return _integer(text, 1, MAX_WORKERS)
 
 
 def image_size(text: str) -> tuple[int, int]:
     """Read ``HEIGHTxWIDTH``, pixels; return height and width."""
     match = re.fullmatch(r"([1-9]\d{0,4})[x×]([1-9]\d{0,4})", text)
     if match is None:
-        raise ArgumentTypeError(f"must be HEIGHTxWIDTH in pixels, such as 1080x1920, not {text}")
-    return int(match[1]), int(match[2])
+        raise ArgumentTypeError(f"must be HEIGHTxWIDTH in pixels, such as 1080x1920, not {text:.40}")
+    size = int(match[1]), int(match[2])
+    if min(size) < SMALLEST_SIDE or max(size) > LARGEST_SIDE:
+        raise ArgumentTypeError(f"each side must be {SMALLEST_SIDE} to {LARGEST_SIDE} pixels, not {text}")
+    return size
+
+
+def _integer(text: str, least: int, most: int) -> int:
+    """Read a whole number within bounds; digits without end are refused before they are converted."""
+    digits = text.removeprefix("+").lstrip("0") or "0"
+    if not re.fullmatch(r"\+?\d+", text) or (len(digits) <= _DIGITS and int(digits) < least):
+        raise ArgumentTypeError(f"must be a whole number, at least {least}, not {text:.40}")
+    if len(digits) > _DIGITS or int(digits) > most:
+        raise ArgumentTypeError(f"must be at most {most}, not {text:.40}")
+    return int(digits)
 
 
 def topic(text: str) -> str:

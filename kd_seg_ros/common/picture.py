@@ -28,6 +28,10 @@ class DecodeError(ValueError):
     """A message or file that is no usable image; one line that says why."""
 
 
+class DamagedImageError(DecodeError):
+    """An image that is damaged, of which a decoder can make a picture all the same."""
+
+
 class Picture(NamedTuple):
     """A camera's image of three colours, in the order in which they came."""
 
@@ -35,6 +39,8 @@ class Picture(NamedTuple):
     """[H, W, 3], perhaps with gaps between the rows."""
     bgr: bool
     """The channels are blue, green, red; else red, green, blue."""
+    damage: str = ""
+    """What the decoder complained of, where a damaged image was to be used; empty for a whole one."""
 
     def rgb(self) -> RGBImage:
         """Return the pixels as RGB."""
@@ -45,7 +51,7 @@ class Picture(NamedTuple):
 
         :param degrees: one of :data:`TURNS`.
         """
-        return Picture(turn(self.pixels, degrees), self.bgr)
+        return self._replace(pixels=turn(self.pixels, degrees))
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ class DecodeOptions:
     """Value of 16-bit images that becomes 255, such as 4095 for a camera of 12 bits; 0: they are refused."""
     rotate: int = 0
     """Degrees by which images are turned clockwise, one of :data:`TURNS`."""
+    use_damaged: bool = False
+    """Use what the decoder makes of a damaged JPEG in place of refusing it."""
 
 
 DECODE_DEFAULTS: Final = DecodeOptions()

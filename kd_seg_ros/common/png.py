@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +18,10 @@ _NEEDED: Final = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 """Chunks that make the picture. The others (texts, colour profiles, animations) never reach the decoder: some
 of them unpack to far more than they hold."""
 _HEADER_BYTES: Final = 13
+# Parts of a file, whose numbers begin with their highest byte: a chunk's length and type, a sum, a size.
+_CHUNK_HEAD: Final = struct.Struct(">I4s")
+_SUM: Final = struct.Struct(">I")
+_SIZE: Final = struct.Struct(">II")
 
 
 class PngHeader(NamedTuple):
@@ -36,28 +41,29 @@ def read_chunks(data: bytes, options: DecodeOptions) -> PngHeader:
     :raises DecodeError: if the file is damaged, cut short or above the limit.
     """
     view = memoryview(data)
-    kept: list[bytes | memoryview] = [SIGNATURE]
+    needed: list[tuple[int, int]] = []
     exif, size, position = b"", (0, 0), len(SIGNATURE)
     kind, complete = b"", True
     while kind != b"IEND":
         # A chunk: length, type, content, sum over type and content.
         content = position + 8
-        length = int.from_bytes(data[position : position + 4], "big")
-        kind = data[position + 4 : content]
+        if content > len(data):
+            raise DecodeError(f"the PNG is cut short after {len(data)} bytes")
+        length, kind = _CHUNK_HEAD.unpack_from(data, position)
         end = content + length + 4
         if end > len(data):
             raise DecodeError(f"the PNG is cut short after {len(data)} bytes")
         if position == len(SIGNATURE):
             if kind != b"IHDR" or length != _HEADER_BYTES:
                 raise DecodeError("the PNG is damaged: it does not begin with its size")
-            width = int.from_bytes(data[content : content + 4], "big")
-            height = int.from_bytes(data[content + 4 : content + 8], "big")
+            width, height = _SIZE.unpack_from(data, content)
             check_size(height, width, options)
             size = height, width
-        if zlib.crc32(view[position + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+        # The decoder sums up the chunks of pixels as well, but says what is wrong on standard error only.
+        if zlib.crc32(view[position + 4 : end - 4]) != _SUM.unpack_from(data, end - 4)[0]:
             raise DecodeError(f"the PNG is damaged: wrong sum at byte {end - 4} of {len(data)}")
         if kind in _NEEDED:
-            kept.append(view[position:end])
+            needed.append((position, end))
         elif kind[:1].isupper():
             raise DecodeError(f"the PNG is damaged: unknown chunk at byte {position} of {len(data)}")
         else:
@@ -65,7 +71,10 @@ def read_chunks(data: bytes, options: DecodeOptions) -> PngHeader:
         if kind == b"eXIf":
             exif = data[content : end - 4]
         position = end
-    return PngHeader(*size, data if complete else b"".join(kept), exif)
+    picture = data
+    if not complete:
+        picture = SIGNATURE + b"".join([view[start:end] for start, end in needed])
+    return PngHeader(*size, picture, exif)
 
 
 def decode_png(data: bytes, options: DecodeOptions) -> NDArray[Any]:

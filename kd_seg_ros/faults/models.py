@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from kd_seg_ros.faults.greedy_models import GREEDY_CASES
 from kd_seg_ros.faults.images import Outcome
 from kd_seg_ros.faults.model_cards import CARD_CASES, HEIGHT, WIDTH, Made, Maker, base_card, small_model
 from kd_seg_ros.faults.onnx_writer import (
@@ -195,6 +196,7 @@ CASES: Final[dict[str, Maker]] = {
     "no mask": _other_graph(MASK.encode(), b"musk"),
     "no confidence": _other_graph(CONFIDENCE.encode(), b"confidance"),
     "no probability": _other_graph(PROBABILITY.encode(), b"likelihoods"),
+    **GREEDY_CASES,
     "format of the future": partial(_other_version, ir_version=999),
     "operators of the future": partial(_other_version, opset=999),
 }

@@ -15,6 +15,8 @@ from kd_seg_ros.inference.contract import CONFIDENCE, IMAGE, MASK, METADATA_KEY,
 FLOAT: Final = 1
 UINT8: Final = 2
 INT64: Final = 7
+STRING: Final = 8
+BOOL: Final = 9
 """ONNX's numbers of the types of tensors."""
 
 # Numbers of the fields, by ONNX's onnx.proto.
@@ -55,6 +57,16 @@ def number_attribute(name: str, value: int) -> bytes:
     return field(1, name) + field(3, value) + field(20, 2)
 
 
+def numbers_attribute(name: str, values: list[int]) -> bytes:
+    """Return a node's attribute that is a list of whole numbers."""
+    return field(1, name) + b"".join(field(8, value) for value in values) + field(20, 7)
+
+
+def graph_attribute(name: str, graph: bytes) -> bytes:
+    """Return a node's attribute that is a graph, given by its content."""
+    return field(1, name) + field(6, graph) + field(20, 5)
+
+
 def text_attribute(name: str, value: str) -> bytes:
     """Return a node's attribute that is a text."""
     return field(1, name) + field(4, value) + field(20, 3)
@@ -66,10 +78,13 @@ def tensor(name: str, dims: list[int], kind: int, raw: bytes) -> bytes:
     return field(INITIALIZER, sides + field(2, kind) + field(8, name) + field(9, raw))
 
 
-def value_info(place: int, name: str, kind: int, dims: list[int]) -> bytes:
-    """Return the description of an input (``place`` 11) or output (12) of a graph, as its field."""
-    shape = b"".join(field(1, field(1, side)) for side in dims)
-    return field(place, field(1, name) + field(2, field(1, field(1, kind) + field(2, shape))))
+def value_info(place: int, name: str, kind: int, dims: list[int] | None) -> bytes:
+    """Return the description of an input (``place`` 11) or output (12) of a graph, as its field.
+
+    :param dims: None: of any number and size.
+    """
+    shape = b"" if dims is None else field(2, b"".join(field(1, field(1, side)) for side in dims))
+    return field(place, field(1, name) + field(2, field(1, field(1, kind) + shape)))
 
 
 def small_graph(height: int, width: int) -> bytes:

@@ -7,24 +7,31 @@ version.
 
 from __future__ import annotations
 
-import itertools
 import json
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Final
 
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.inference.card_values import (
+    RELIABILITY,
+    is_byte,
+    is_calibration,
+    is_name,
+    is_number,
+    is_offset,
+    is_range,
+    is_share,
+    is_spread,
+    is_table,
+    is_text,
+    is_triple,
+    is_whole,
+)
+from kd_seg_ros.inference.risk import FULL as FULL
+from kd_seg_ros.inference.risk import RiskThreshold, risk_threshold_of
 
 SCHEMA_VERSION: Final[int] = 1
-RELIABILITY: Final = ("confidence", "accuracy", "share")
-"""Columns of a reliability table: for each bin of confidence the mean confidence, the share of correct pixels
-and the share of all pixels that are in the bin."""
-
-FULL: Final = "full"
-"""Key of the scores over all conditions together."""
-
-
 LARGEST_SIDE: Final = 65535
 """Pixels of the longest side of an image, as in JPEG."""
 LARGEST_IMAGE: Final = 2**28
@@ -86,6 +93,8 @@ class ModelCard:
     expected_accuracy: dict[str, list[float]] = field(default_factory=dict)
     """Range of the images' expected accuracy in calibration, by condition; see
     :mod:`kd_seg_ros.inference.drift`."""
+    risk: tuple[RiskThreshold, ...] = ()
+    """Thresholds of the confidence with a promise, found in calibration."""
     padding_multiple: int = 0
     """The resized image is padded with zeros (of normalised colours) to multiples of this, as equally on
     opposite sides as whole pixels allow; 1: never padded; 0: not known, in files of earlier versions."""
@@ -127,56 +136,58 @@ class ModelCard:
         if missing:
             raise CardError(f"the model card lacks {', '.join(missing)}")
         # A later minor version may add fields; those this version does not know are left out.
-        card = cls(**{key: _freeze(value) for key, value in values.items() if key in known})
+        found = {key: _freeze(value) for key, value in values.items() if key in known}
+        found["risk"] = _risk_thresholds(found.get("risk", ()), found["class_names"])
+        card = cls(**found)
         card._check()
         return card
 
     def _check(self) -> None:
         for name in _TEXTS:
-            self._demand(name, _is_text(getattr(self, name)), "text")
+            self._demand(name, is_text(getattr(self, name)), "text")
         self._demand("name", self.name.isprintable(), "text of one line")
         for name in ("height", "width"):
             value = getattr(self, name)
-            holds = _is_whole(value) and 0 < value <= LARGEST_SIDE
+            holds = is_whole(value) and 0 < value <= LARGEST_SIDE
             self._demand(name, holds, f"a whole number, 1 to {LARGEST_SIDE}")
         ok = self.height * self.width <= LARGEST_IMAGE
         self._demand("height", ok, f"such that the image has at most {LARGEST_IMAGE} pixels")
         for name in ("working_scale", "temperature"):
             value = getattr(self, name)
-            self._demand(name, _is_number(value) and 1e-3 <= value <= 1e3, "a number, 0.001 to 1000")
-        for name, test in (("mean", _is_offset), ("std", _is_spread)):
-            self._demand(name, _is_triple(getattr(self, name), test), "three numbers (RGB) of colours in 0…1")
-        self._demand("parameters", _is_whole(self.parameters) and self.parameters >= 0, "a whole number")
+            self._demand(name, is_number(value) and 1e-3 <= value <= 1e3, "a number, 0.001 to 1000")
+        for name, test in (("mean", is_offset), ("std", is_spread)):
+            self._demand(name, is_triple(getattr(self, name), test), "three numbers (RGB) of colours in 0…1")
+        self._demand("parameters", is_whole(self.parameters) and self.parameters >= 0, "a whole number")
         multiple = self.padding_multiple
-        self._demand("padding_multiple", _is_whole(multiple) and multiple >= 0, "a whole number, 0 or more")
+        self._demand("padding_multiple", is_whole(multiple) and multiple >= 0, "a whole number, 0 or more")
         layers = self.single_precision
         ok = isinstance(layers, tuple) and all(isinstance(layer, str) for layer in layers)
         self._demand("single_precision", ok, "a list of names")
         self._demand("config", isinstance(self.config, dict), "an object")
         for name in ("miou", "ece_before", "ece_after", "agreement"):
             scores = getattr(self, name)
-            test = _is_number if name == "agreement" else _is_share
+            test = is_number if name == "agreement" else is_share
             ok = isinstance(scores, dict) and all(map(test, scores.values()))
             self._demand(name, ok, f"an object of numbers{'' if name == 'agreement' else ', 0…1'}")
-        ok = isinstance(self.reliability, dict) and all(map(_is_table, self.reliability.values()))
+        ok = isinstance(self.reliability, dict) and all(map(is_table, self.reliability.values()))
         self._demand("reliability", ok, f"tables of {', '.join(RELIABILITY)}, 0…1, of equal lengths")
 
-        ok = isinstance(self.expected_accuracy, dict) and all(map(_is_range, self.expected_accuracy.values()))
+        ok = isinstance(self.expected_accuracy, dict) and all(map(is_range, self.expected_accuracy.values()))
         self._demand("expected_accuracy", ok, "ranges within 0…1")
 
         names, palette = self.class_names, self.palette
-        ok = isinstance(names, tuple) and len(names) > 1 and all(map(_is_name, names))
+        ok = isinstance(names, tuple) and len(names) > 1 and all(map(is_name, names))
         self._demand("class_names", ok, "a list of at least two names, none of them empty")
         alike = same_names(names)
         if alike:
             raise CardError(f"the model card names two classes {' and '.join(map(repr, alike))}")
-        ok = _is_calibration(self.calibration, len(names))
+        ok = is_calibration(self.calibration, len(names))
         self._demand("calibration", ok, f"a method and its parameters, one or {len(names)} numbers each")
-        ok = isinstance(palette, tuple) and all(_is_triple(colour, _is_byte) for colour in palette)
+        ok = isinstance(palette, tuple) and all(is_triple(colour, is_byte) for colour in palette)
         self._demand("palette", ok, "a list of RGB colours, 0…255")
         if len(palette) != len(names):
             raise CardError(f"the model card names {len(names)} classes but {len(palette)} colours")
-        ok = _is_byte(self.ignore_id) and self.ignore_id >= len(names)
+        ok = is_byte(self.ignore_id) and self.ignore_id >= len(names)
         self._demand("ignore_id", ok, "a byte that is none of the class ids")
 
     def _demand(self, name: str, holds: bool, what: str) -> None:
@@ -190,58 +201,18 @@ _TEXTS: Final = (
 )
 
 
+def _risk_thresholds(values: Any, class_names: Any) -> tuple[RiskThreshold, ...]:
+    """Read a card's thresholds; raises CardError for one that is none."""
+    names = class_names if isinstance(class_names, tuple) else ()
+    thresholds = [risk_threshold_of(item, names) for item in values] if isinstance(values, tuple) else [None]
+    if None in thresholds:
+        raise CardError("the model card's risk must be a list of thresholds of its classes")
+    return tuple(item for item in thresholds if item is not None)
+
+
 def _freeze(value: Any) -> Any:
     """Turn JSON lists into tuples, the form the dataclass declares."""
     return tuple(_freeze(item) for item in value) if isinstance(value, list) else value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and -math.inf < value < math.inf
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_byte(value: Any) -> bool:
-    return _is_whole(value) and 0 <= value <= 255
-
-
-def _is_range(value: Any) -> bool:
-    """Return whether a value is a pair of numbers in order, 0…1."""
-    return (
-        isinstance(value, list)
-        and list(map(_is_number, value)) == [True] * 2
-        and 0 <= value[0] <= value[1] <= 1
-    )
-
-
-def _is_share(value: Any) -> bool:
-    return _is_number(value) and 0 <= value <= 1
-
-
-def _is_offset(value: Any) -> bool:
-    return _is_number(value) and -1 <= value <= 1
-
-
-def _is_spread(value: Any) -> bool:
-    return _is_number(value) and 0 < value <= 1
-
-
-def _is_text(value: Any) -> bool:
-    """Return whether a value is text that can be written; JSON can hold halves of characters."""
-    if not isinstance(value, str):
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _is_name(value: Any) -> bool:
-    """Return whether a value is text of one line that is not empty."""
-    return isinstance(value, str) and value.isprintable() and value.strip() != ""
 
 
 def same_names(names: Sequence[str]) -> list[str]:
@@ -253,39 +224,3 @@ def same_names(names: Sequence[str]) -> list[str]:
             return [seen[key], name]
         seen[key] = name
     return []
-
-
-def _is_triple(value: Any, is_item: Callable[[Any], bool]) -> bool:
-    return isinstance(value, tuple) and len(value) == 3 and all(map(is_item, value))
-
-
-def _is_calibration(value: Any, classes: int) -> bool:
-    """Return whether a value names a calibration method with its parameters, or is empty.
-
-    A parameter is a number, or one for each class; temperatures are above 0.
-    """
-    if value == {}:
-        return True
-    if not isinstance(value, dict) or not isinstance(value.get("method"), str):
-        return False
-    parameters = value.get("parameters")
-    if not isinstance(parameters, dict):
-        return False
-    for name, found in parameters.items():
-        numbers = found if isinstance(found, list) else [found]
-        if not all(map(_is_number, numbers)) or (isinstance(found, list) and len(found) != classes):
-            return False
-        if name.startswith("temperature") and min(numbers) <= 0:
-            return False
-    return True
-
-
-def _is_table(value: Any) -> bool:
-    """Return whether a value is a reliability table: columns of equal lengths, 0…1 or None."""
-    if not isinstance(value, dict) or not all(isinstance(value.get(key), list) for key in RELIABILITY):
-        return False
-    columns = [value[key] for key in RELIABILITY]
-    if len({len(column) for column in columns}) != 1:
-        return False
-    cells = itertools.chain.from_iterable(columns)
-    return all(cell is None or _is_share(cell) for cell in cells)

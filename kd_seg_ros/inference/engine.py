@@ -6,10 +6,12 @@ A file is compared with the contract when it is opened (:mod:`kd_seg_ros.inferen
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -21,12 +23,15 @@ from kd_seg_ros.inference.class_ids import ClassIds
 from kd_seg_ros.inference.contract import IMAGE, OUTPUTS
 from kd_seg_ros.inference.errors import EngineError
 from kd_seg_ros.inference.gpu.fused_binding import FusedBinding
+from kd_seg_ros.inference.memory_limit import limit_bytes, limited_memory, memory_was_refused, refusal
 from kd_seg_ros.inference.opening import open_model
-from kd_seg_ros.inference.providers import AUTO
+from kd_seg_ros.inference.providers import AUTO, PROVIDERS
 from kd_seg_ros.inference.settings import SessionSettings
 from kd_seg_ros.inference.thresholds import MinConfidenceLevels, apply_min_confidence
 
 __all__ = ["Engine", "EngineError", "Prediction", "SessionSettings"]
+
+_CPU: Final = PROVIDERS["cpu"][0]
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ class Engine:
         cuda_graph: bool | None = None,
         nhwc: bool = True,
         threads: int = 0,
+        memory_mb: int = 0,
         kernels: bool = True,
         staged: bool = False,
     ) -> None:
@@ -86,6 +92,8 @@ class Engine:
             None: wherever that is possible.
         :param nhwc: on CUDA, keep feature maps with the channels last and add biases inside convolutions.
         :param threads: threads that compute on the CPU; 0: one for each core that this process may use.
+        :param memory_mb: memory that the network may take, 10⁶ bytes, on top of what the process has; beyond
+            it opening or running fails. 0: on the CPU half of the machine's, on a GPU whatever it has.
         :param kernels: on CUDA, let kernels of our own do the work before and after the network, where that
             is possible (:mod:`kd_seg_ros.inference.gpu`); else the file's own nodes do it.
         :param staged: with them, copy images to page-locked memory first.
@@ -93,7 +101,10 @@ class Engine:
             if the provider does not start.
         """
         self._path = Path(path)
-        self._settings = SessionSettings(provider, cuda_graph, nhwc, threads=threads, staged=staged)
+        self._settings = SessionSettings(
+            provider, cuda_graph, nhwc, threads=threads, memory_mb=memory_mb, staged=staged
+        )
+        self._memory_limit = limit_bytes(memory_mb)
         self._wants_kernels = kernels
         self._open()
 
@@ -101,7 +112,7 @@ class Engine:
         """Start the provider with the file; raises EngineError."""
         try:
             self._start()
-        except EngineError:
+        except (EngineError, ImportError):  # a package that is missing is no fault of the file
             raise
         except Exception as error:  # the file has gone, or no memory on a device
             raise EngineError(f"{self._path}: {first_line(error)}") from error
@@ -141,10 +152,10 @@ class Engine:
 
         :raises EngineError: if it fails, or if the mask holds class ids that the card does not name.
         """
-        noise = np.random.default_rng(0).integers(0, 256, (*self.size, 3), dtype=np.uint8)
         self.class_ids.strict = True
         try:
-            self.segment(noise)
+            with self._limited():  # the image, too: its size is the file's
+                self.segment(np.random.default_rng(0).integers(0, 256, (*self.size, 3), dtype=np.uint8))
         finally:
             self.class_ids.strict = False
 
@@ -181,13 +192,14 @@ class Engine:
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
             raise ValueError(f"the image must be uint8 [H, W, 3], not {image.dtype} {list(image.shape)}")
-        if out is None:
-            out = Prediction.empty(image.shape[:2], probability)
-        size = image.shape[:2] if self.dynamic else self.size
-        _check_arrays(out)
-        direct = out.mask.shape == size
-        found = out if direct else Prediction.empty(size, out.probability is not None)
-        self._run_into(found, _resize_image(image, size), bgr, min_confidence)
+        with self._limited():
+            if out is None:
+                out = Prediction.empty(image.shape[:2], probability)
+            size = image.shape[:2] if self.dynamic else self.size
+            _check_arrays(out)
+            direct = out.mask.shape == size
+            found = out if direct else Prediction.empty(size, out.probability is not None)
+            self._run_into(found, _resize_image(image, size), bgr, min_confidence)
         if not direct:
             for target, source in zip(out.arrays().values(), found.arrays().values(), strict=True):
                 cv2.resize(source, target.shape[::-1], dst=target, interpolation=cv2.INTER_NEAREST_EXACT)
@@ -219,15 +231,31 @@ class Engine:
         """Fetch any outputs for an RGB image of any size; they have the network's size."""
         assert self._session is not None, "opened without kernels"
         size = image.shape[:2] if self.dynamic else self.size
+        with self._limited():
+            image = np.ascontiguousarray(_resize_image(image, size))
+            try:
+                return list(self._session.run(outputs, {IMAGE: image}))
+            except Exception as error:
+                raise self._failure(error) from error
+
+    @contextmanager
+    def _limited(self) -> Iterator[None]:
+        """Bound what the block takes on the CPU; raises EngineError where NumPy gets no memory in it.
+
+        On a GPU the provider has a limit of its own, and CUDA's mappings are not counted here.
+        """
         try:
-            return list(self._session.run(outputs, {IMAGE: np.ascontiguousarray(_resize_image(image, size))}))
-        except Exception as error:
+            with limited_memory(self._memory_limit) if self.provider == _CPU else nullcontext():
+                yield
+        except MemoryError as error:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> EngineError:
         # The failed calls hold the session, whose memory must be free before it is opened again.
         traceback.clear_frames(error.__traceback__)
-        return EngineError(f"{self._path}: running the network failed: {first_line(error)}")
+        refused = self.provider == _CPU and memory_was_refused(error)
+        reason = refusal(self._memory_limit) if refused else first_line(error)
+        return EngineError(f"{self._path}: running the network failed: {reason}")
 
 
 def _check_arrays(out: Prediction) -> None:

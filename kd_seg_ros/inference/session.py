@@ -25,6 +25,7 @@ from kd_seg_ros.common.cores import own_cores
 from kd_seg_ros.common.errors import first_line
 from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.errors import EngineError, ProviderError
+from kd_seg_ros.inference.memory_limit import limit_bytes, limited_memory, memory_was_refused, refusal
 from kd_seg_ros.inference.onnx_file import OnnxFile
 from kd_seg_ros.inference.provider_options import provider_options, unknown_option
 from kd_seg_ros.inference.providers import AUTO, PROVIDERS
@@ -33,13 +34,12 @@ from kd_seg_ros.inference.settings import SessionSettings
 __all__ = ["EngineError", "ProviderError", "SessionSettings", "open_session"]
 
 _FATAL: Final = 4
-_ERROR: Final = 3
 _WARNING: Final = 2
 """ONNX Runtime's severities of log lines; it prints warnings and worse unless told otherwise."""
 
 _log = logging.getLogger(__name__)
 
-Check = Callable[[ort.InferenceSession], bool]
+Check = Callable[["ort.InferenceSession"], bool]
 """Returns whether a file is of open size; raises EngineError if it is not one of ours."""
 
 
@@ -204,12 +204,16 @@ def _missing_driver() -> str:
 def _load_on_cpu(file: OnnxFile, settings: SessionSettings) -> ort.InferenceSession:
     """Start a session on the CPU; raises EngineError if the file is damaged."""
     settings = replace(settings, provider="cpu")
+    limit = limit_bytes(settings.memory_mb)
     try:
-        # A full or read-only disk costs the speed only; whatever else is wrong comes up again below.
-        with contextlib.suppress(Exception), TemporaryDirectory() as folder:
-            return _start(str(with_casts(file.content, Path(folder))), settings)
-        return _start(file.content, settings)
+        with limited_memory(limit):
+            # A full or read-only disk costs the speed only; whatever else is wrong comes up again below.
+            with contextlib.suppress(Exception), TemporaryDirectory() as folder:
+                return _start(str(with_casts(file.content, Path(folder))), settings)
+            return _start(file.content, settings)
     except Exception as error:
+        if memory_was_refused(error):
+            raise EngineError(f"{file.path}: opening the network failed: {refusal(limit)}") from error
         raise EngineError(
             f"{file.path}: not a readable ONNX file (damaged, cut short or of another kind): "
             f"{first_line(error)}"
@@ -238,7 +242,7 @@ def session_options(threads: int = 0) -> ort.SessionOptions:
     :param threads: how many threads compute; 0: one for each core that this process may use.
     """
     options = ort.SessionOptions()
-    options.log_severity_level = _ERROR
+    options.log_severity_level = _FATAL  # whatever is wrong comes as an exception as well
     # Left to itself ONNX Runtime starts a thread per core of the machine, each tied to its core, wherever
     # this process is pinned to. Threads of a number that was given inherit the process' cores.
     options.intra_op_num_threads = threads or own_cores()
@@ -252,9 +256,11 @@ def _start(
     options = session_options(settings.threads)
     # Otherwise the CPU provider's threads spin on after a run, on cores that decoding and publishing need.
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    if PROVIDERS[settings.provider][0] != "CPUExecutionProvider":
-        options.log_severity_level = _FATAL  # whatever is wrong comes as an exception as well
-    else:
+    # What is constant is computed on the CPU, whatever the provider. Older releases ignore the entry.
+    options.add_session_config_entry(
+        "optimization.constant_folding_max_output_size_in_bytes", str(limit_bytes(settings.memory_mb))
+    )
+    if PROVIDERS[settings.provider][0] == "CPUExecutionProvider":
         # One block planned for all values of a run is larger than what the run ever holds at once: 907
         # against 705 MB for 19 classes at 1080×1920, in the same time.
         options.enable_mem_pattern = False

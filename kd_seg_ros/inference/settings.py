@@ -22,6 +22,9 @@ class SessionSettings:
     """On CUDA, with ``nhwc``: add biases inside the convolutions instead of in kernels of their own."""
     threads: int = 0
     """Threads that compute on the CPU; 0: one for each core that this process may use."""
+    memory_mb: int = 0
+    """Memory that the network may take, 10⁶ bytes, see :mod:`kd_seg_ros.inference.memory_limit`; 0: on the
+    CPU half of the machine's, on a GPU whatever it has."""
     staged: bool = False
     """With kernels of our own: copy images to page-locked memory before they are uploaded."""
     compute_stream: int = 0

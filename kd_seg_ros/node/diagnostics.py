@@ -20,6 +20,9 @@ EVENTS: Final = ("received", "overwritten", "rejected", "failed", "published", "
 deactivated; ``rejected``: it could not be decoded; ``failed``: the network failed on it; ``paused``: it came
 while the node was switched off, and is not counted as received."""
 
+DAMAGED: Final = "damaged"
+"""Counted in addition for a frame that is used although it is damaged."""
+
 STEADY: Final = 0.1
 """Largest change of a delay, as a part of it, that clocks which differ by a fixed time explain better than a
 network does."""
@@ -108,6 +111,7 @@ def values(state: State) -> dict[str, str]:
         "input_rate_hz": f"{now.rates.get('received', 0.0):.2f}",
         "output_rate_hz": f"{now.rates.get('published', 0.0):.2f}",
         **{f"frames_{event}": str(now.totals.get(event, 0)) for event in EVENTS},
+        "frames_damaged": str(now.totals.get(DAMAGED, 0)),
         "frames_lost": str(state.lost),
     }
     for quantity in QUANTITIES:
@@ -157,6 +161,9 @@ def _warnings(state: State, limits: Limits) -> list[tuple[bytes, str]]:
     rejected = _since(state, "rejected")
     if rejected and (_since(state, "published") or not state.rejection):
         found.append(f"{rejected} frames could not be decoded")
+    damaged = _since(state, DAMAGED)
+    if damaged:
+        found.append(f"{damaged} damaged frames were used")
     if state.stamps_ahead:
         found.append(state.stamps_ahead)
     received = _since(state, "received")

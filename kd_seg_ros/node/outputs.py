@@ -165,7 +165,7 @@ class Outputs:
     def _publish_overlay(
         self, header: Header, picture: Picture, mask: NDArray[np.uint8], alpha: float
     ) -> None:
-        pixels, bgr = picture
+        pixels, bgr = picture.pixels, picture.bgr
         if mask.shape != pixels.shape[:2]:
             grown = cv2.resize(mask, pixels.shape[1::-1], interpolation=cv2.INTER_NEAREST_EXACT)
             mask = np.asarray(grown, np.uint8)

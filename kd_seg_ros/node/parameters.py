@@ -59,6 +59,18 @@ class Parameters:
         "these cores.",
         limits=(0, 1024),
     )
+    max_model_memory_mb: int = _parameter(
+        0,
+        "Memory in megabytes that the network may take on top of what the process has, whatever the model "
+        "file asks for; beyond it opening or running the file fails. 0: on the CPU half of the machine's (or "
+        "the container's), on a GPU all it has.",
+        limits=(0, 10_000_000),
+    )
+    onnxruntime_telemetry: bool = _parameter(
+        False,
+        "Let ONNX Runtime report usage data to Microsoft, which its wheels from 1.29 on do. The variable "
+        "ORT_DISABLE_TELEMETRY=0 of the environment does the same.",
+    )
     compressed: bool = _parameter(
         False, "Subscribe to image/compressed (sensor_msgs/CompressedImage) instead of image."
     )
@@ -103,6 +115,13 @@ class Parameters:
         "Images of more pixels, in millions, are dropped and counted before memory is taken for them.",
         limits=(0.001, 1000.0),
     )
+    damaged_frames: str = _parameter(
+        "reject",
+        "What is done with a damaged or incomplete JPEG of which the decoder can make a picture, as of a "
+        "lossy radio link. reject: it is dropped. use: it is segmented, grey or in wrong colours where the "
+        "damage is. Both are counted.",
+        choices=("reject", "use"),
+    )
     output_scale: float = _parameter(
         1.0,
         "Size of mask and confidence as a part of the image's, by nearest neighbour. Below 1.0 the camera's "
@@ -113,6 +132,13 @@ class Parameters:
         0.0,
         "Pixels of a lower confidence get the ignore id in segmentation/mask (255 of the models made here).",
         limits=(0.0, 1.0),
+        live=True,
+    )
+    risk: str = _parameter(
+        "",
+        "Rules that the mask must keep, separated by spaces or commas, such as 'road=0.01 person:miss=0.02': "
+        "pixels below the thresholds that calibration found for them (kd_seg calibrate --risk) get the "
+        "ignore id. The higher of these, min_confidence and the class' own threshold counts. Empty: none.",
         live=True,
     )
     overlay: bool = _parameter(
@@ -155,7 +181,9 @@ class Parameters:
 
     def decoding(self) -> DecodeOptions:
         """Return how images are decoded."""
-        return DecodeOptions(self.max_image_megapixels, self.white_level, self.rotate)
+        return DecodeOptions(
+            self.max_image_megapixels, self.white_level, self.rotate, self.damaged_frames == "use"
+        )
 
     def follows_camera_info(self) -> bool:
         """Return whether the maps differ from the image so that they need a calibration of their own."""

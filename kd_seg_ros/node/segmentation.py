@@ -23,6 +23,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import SetBool
 
+from kd_seg_ros.common.onnx_runtime import choose_telemetry
 from kd_seg_ros.common.share import default_model
 from kd_seg_ros.common.topics import SET_ENABLED
 from kd_seg_ros.inference.engine import Engine
@@ -69,11 +70,13 @@ class Segmentation:
         self._was_wanted = False
         self._activities = Activities()
         self._model = Path(settings.model).expanduser() if settings.model else default_model()
+        choose_telemetry(settings.onnxruntime_telemetry)
         self._engine = Engine(
             self._model,
             settings.provider,
             cuda_graph=None if settings.cuda_graph else False,  # None: wherever it is possible
             threads=settings.threads,
+            memory_mb=settings.max_model_memory_mb,
         )
         self._engine.warm_up()
         with ExitStack() as undo:

@@ -17,6 +17,7 @@ from kd_seg_ros.inference.drift import DriftMonitor
 from kd_seg_ros.inference.engine import Engine, EngineError
 from kd_seg_ros.node.camera import CameraSubscription
 from kd_seg_ros.node.camera_rhythm import CameraRhythm
+from kd_seg_ros.node.diagnostics import DAMAGED
 from kd_seg_ros.node.frame_statistics import FrameStatistics
 from kd_seg_ros.node.mailbox import Mailbox
 from kd_seg_ros.node.outputs import Outputs
@@ -147,6 +148,11 @@ class SegmentationWorker:
         picture = view(message, self._decoding)
         size = picture.pixels.shape[:2]
         self._warn_of_resizing(size)
+        if picture.damage:
+            self.statistics.count(DAMAGED)
+            self._node.get_logger().warning(
+                f"a damaged frame is used: {picture.damage}", throttle_duration_sec=WARNING_PERIOD_S
+            )
         decoded = time.monotonic()
 
         # The network writes into the bytes of the messages; publishing copies nothing.

@@ -52,10 +52,14 @@ MEANINGS = {
     "--seed": "number that all random choices follow from",
     "--timeout": "seconds after which what has not ended counts as failed",
     "--threads": "threads that compute on the CPU",
+    "--max-model-memory-mb": "memory that a network may take",
     "--white-level": "value of 16-bit images that becomes white",
     "--max-image-megapixels": "largest image that is decoded",
     "--storage": "file format of a bag",
     "--compressed": "JPEG images in a bag",
+    "--mean": "mean of the colours that a network expects, RGB, 0…1",
+    "--std": "their standard deviation",
+    "--scale": "factor by which a network sees the camera image resized",
     "--metrics": "file for the scores where --out is something else",
 }
 """Words that more than one command has, or that could be mistaken for another; each has one meaning."""

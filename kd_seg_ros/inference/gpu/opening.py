@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 PROVIDERS_WITH_KERNELS: Final = ("cuda", AUTO)
 """Providers that the kernels can run next to, by the names that a user gives."""
-Check = Callable[[ort.InferenceSession], tuple[tuple[int, int], bool, ModelCard]]
+Check = Callable[["ort.InferenceSession"], tuple[tuple[int, int], bool, ModelCard]]
 """Compares a file with the contract; returns its size, whether it takes others, and its card; raises
 EngineError."""
 

@@ -16,6 +16,7 @@ from kd_seg_ros.common.errors import UserError
 
 BARS = {"confidence": [None, 0.8], "accuracy": [None, 0.7], "share": [0.0, 1.0]}
 SCORES = {"full": {"ece": 0.1, "reliability": BARS}}
+HALF = {"full": {"reliability": BARS | {"share": [0.0, 0.5]}}}
 DOCUMENT: dict[str, Any] = {
     "schema_version": 2,
     # sha256("abc"), FIPS 180-2 appendix B.1
@@ -81,25 +82,49 @@ def test_another_schema_version_is_refused_with_what_to_do(checkpoint: Path, ver
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "fault"),
     [
-        {"method": "isotonic"},
-        {"method": ["vector"]},
-        {"parameters": {"temperatures": []}},
-        {"parameters": {"temperature": 1.0}},
-        {"parameters": [1.0]},
-        {"scores": {"none": SCORES}},
-        {"scores": {"none": {"full": {}}, "class_temperature": SCORES}},
-        {"miou": None},
+        ({"method": "isotonic"}, r"scores\.isotonic\.full is missing"),
+        ({"method": ["vector"]}, r"method is \['vector'\]: input should be a valid string"),
+        ({"parameters": {"temperatures": []}}, "method and parameters: "),
+        ({"parameters": {"temperatures": [1.5, -2]}}, "method and parameters: "),
+        ({"parameters": {"temperature": 1.0}}, "method and parameters: "),
+        ({"parameters": {"temperatures": [1.5, True]}}, r"parameters\.temperatures\."),
+        ({"parameters": [1.0]}, r"parameters is \[1\.0\]"),
+        ({"scores": {"none": SCORES}}, r"scores\.class_temperature\.full is missing"),
+        (
+            {"scores": {"none": {"full": {}}, "class_temperature": SCORES}},
+            r"scores\.none\.full\.reliability is missing",
+        ),
+        (
+            {"scores": {"none": SCORES | {"fog": SCORES["full"]}, "class_temperature": SCORES}},
+            r"scores\.class_temperature has other conditions than scores\.none",
+        ),
+        (
+            {
+                "scores": {
+                    "none": SCORES,
+                    "class_temperature": {"full": {"reliability": BARS | {"share": [0.0, 0.5]}}},
+                }
+            },
+            r"scores\.class_temperature\.full\.reliability\.share sums to 0\.5, not to 1",
+        ),
+        ({"miou": None}, "miou is None"),
+        ({"miou": {"full": 1.5}}, r"miou\.full is 1\.5"),
+        ({"expected_accuracy": {"full": [0.9, 0.8]}}, r"expected_accuracy\.full goes from 0\.9 down to 0\.8"),
+        ({"expected_accuracy": {"full": [0.9]}}, r"expected_accuracy\.full"),
+        ({"checkpoint_sha256": 5}, "checkpoint_sha256 is 5"),
     ],
 )
-def test_a_damaged_file_is_one_line(checkpoint: Path, changes: dict[str, Any]) -> None:
+def test_a_damaged_file_is_one_line_with_the_place(
+    checkpoint: Path, changes: dict[str, Any], fault: str
+) -> None:
     write(checkpoint, **changes)
-    with pytest.raises(UserError, match=r"damaged: run `kd_seg calibrate` again$"):
+    with pytest.raises(UserError, match=rf"^[^\n]*damaged: {fault}[^\n]*: run `kd_seg calibrate` again$"):
         read_calibration_document(checkpoint)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", "1"])
+@pytest.mark.parametrize("text", ["{", "[]", "{}", "1", "[" * 100_000, "1" * 10_000])
 def test_no_document_at_all(checkpoint: Path, text: str) -> None:
     calibration_path(checkpoint).write_text(text)
     with pytest.raises(UserError, match="damaged"):

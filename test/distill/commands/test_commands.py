@@ -283,13 +283,13 @@ def test_onnx_files_are_evaluated_as_the_vehicle_runs_them(exported: Path, data:
         (["evaluate", "--model", "{runs}/teacher.yaml"], "is neither a checkpoint"),
         (["evaluate", "--model", "{runs}/cut.ckpt"], "is cut short or no checkpoint"),
         (["evaluate", "--model", "{runs}/cut.onnx"], "not a readable ONNX file"),
-        (["calibrate", "--model", "{runs}/cut.onnx"], "is an ONNX file"),
+        (["calibrate", "--model", "{runs}/cut.onnx"], "is no checkpoint"),
         (["calibrate", "--model", "nowhere.ckpt"], "no such model file"),
         (["export", "--model", "{runs}/student/best.ckpt", "--out", "x.pt"], "ends in .onnx"),
         (["export", "--model", "{runs}/student/best.ckpt", "--out", "{runs}/x.onnx",
           "--root", "{runs}"], "--images DIR"),
         (["export", "--model", "{runs}/student/best.ckpt", "--out", "/dev/null/x.onnx"],
-         "cannot be made"),
+         "cannot write"),
     ],
 )  # fmt: skip
 def test_mistakes_end_in_one_line(

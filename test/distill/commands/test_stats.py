@@ -56,3 +56,17 @@ def test_missing_labels_are_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
     error = capsys.readouterr().err
     assert "has no labels" in error
     assert "check-data" in error
+
+
+def test_a_plot_that_cannot_be_written_is_told_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The data set does not exist either; the destination is looked at first."""
+    (tmp_path / "file").touch()
+    (tmp_path / "dir.png").mkdir()
+    for plot, reason in ((tmp_path / "file" / "x.png", "cannot write"), (tmp_path / "dir.png", "a folder")):
+        words = ["--dataset", "folder", "--images", str(tmp_path / "nowhere"), "--plot", str(plot)]
+        assert main(["stats", *words]) == 2
+        error = capsys.readouterr().err
+        assert reason in error
+        assert error.count("\n") == 1

@@ -20,12 +20,15 @@ CLASSES = {"classes": ["sky", "road"], "values": {0: "sky", 1: "road", 7: None}}
 FOLDER = {"dataset": "folder", "root": "camvid", "classes": CLASSES}
 
 
-OTHER_VALUES: dict[str, Any] = {"conditions": ["fog"], "images": "x", "classes": CLASSES}
+OTHER_VALUES: dict[str, Any] = {"conditions": ["fog"], "images": "x", "classes": CLASSES, "topic": "/t"}
 """For each option of a data set, a value that is not its default."""
 
 
 def config(data: dict[str, Any]) -> DataConfig:
-    return parse_config({"name": "x", "data": data, "student": {"backbone": "resnet18"}}, "here").data
+    values = {"name": "x", "data": data, "student": {"backbone": "resnet18"}}
+    # Images without labels are refused where there is no teacher.
+    values |= {"objective": {"logits": "kl"}, "teacher": {"checkpoint": "t.ckpt"}}
+    return parse_config(values, "here").data
 
 
 def test_each_data_set_has_its_own_mean_and_std() -> None:
@@ -35,6 +38,35 @@ def test_each_data_set_has_its_own_mean_and_std() -> None:
     assert data.extra[0].std == (0.1, 0.2, 0.3) != CITYSCAPES_STD
     assert [source.root for source in data.sources] == ["a", "c"]
     assert config({"dataset": "folder", "root": "f", "classes": CLASSES}).mean == (0.485, 0.456, 0.406)
+
+
+def test_images_without_labels_are_normalised_as_the_first_data_set() -> None:
+    """The network is deployed for the first data set's camera; ImageNet's statistics would be of neither."""
+    drive = {"dataset": "folder", "root": "d", "labels": None}
+    bag = {**drive, "images": ".", "topic": "/camera/image_raw"}
+    data = config({"root": "a", "extra": [drive, bag, {**drive, "mean": [0.1, 0.2, 0.3]}]})
+    assert [source.mean for source in data.extra] == [ACDC_MEAN, ACDC_MEAN, (0.1, 0.2, 0.3)]
+    assert {source.std for source in data.extra} == {data.std}
+    own = {"mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2]}
+    assert config({"root": "a", **own, "extra": [drive]}).extra[0].std == (0.2, 0.2, 0.2)
+
+
+def test_which_images_have_labels() -> None:
+    data = config({"root": "a", "extra": [{"root": "a", "split": "test"}, {"root": "a", "split": "val"}]})
+    assert [source.labelled for source in data.sources] == [True, False, True]
+    with pytest.raises(UserError, match="split belongs to the entries of extra"):
+        config({"root": "a", "split": "val"})
+    with pytest.raises(UserError, match="images of a topic have no labels: set labels to null"):
+        config({"root": "a", "extra": [FOLDER | {"topic": "/image"}]})
+
+
+def test_images_without_labels_need_a_teacher() -> None:
+    data = {"root": "a", "extra": [{"root": "a", "split": "test"}]}
+    values = {"name": "x", "data": data, "student": {"backbone": "resnet18"}}
+    with pytest.raises(UserError, match="no labels, and no term of the objective learns from a teacher"):
+        parse_config(values, "here")
+    values |= {"objective": {"logits": "kl"}, "teacher": {"checkpoint": "t.ckpt"}}
+    assert not parse_config(values, "here").data.extra[0].labelled
 
 
 @pytest.mark.parametrize("name", DATA_SETS)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distill.evaluation.test_time_augmentation import flipped, scaled, starts, tiled
+from kd_seg_ros.common.errors import UserError
 
 IMAGE = np.random.default_rng(0).integers(1, 255, (12, 20, 3), dtype=np.uint8)
 
@@ -91,3 +92,13 @@ def test_windows_cover_and_overlap(length: int, window: int, overlap: float) -> 
 )
 def test_windows_are_evenly_spread(length: int, window: int, overlap: float, expected: list[int]) -> None:
     assert starts(length, window, overlap)[0] == expected
+
+
+def test_windows_without_end_are_refused_before_the_first() -> None:
+    image = np.zeros((40, 60, 3), np.uint8)
+    with pytest.raises(UserError, match=r"^--tile 1x1 with --overlap 0.25 makes 2400 windows of .* 40x60"):
+        tiled(never, (1, 1), 0.25)(image)
+
+
+def never(image: NDArray[np.uint8]) -> Tensor:
+    raise AssertionError(f"computed {image.shape}")

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -28,7 +30,7 @@ def test_terms_are_those_of_the_paper() -> None:
 
 def test_what_is_hard_can_be_chosen() -> None:
     terms = pidnet_loss(LOGITS, {"boundary": BOUNDARY}, LABELS, threshold=0.3, keep=5)
-    chosen = {"threshold": 0.3, "keep": 5}
+    chosen: dict[str, Any] = {"threshold": 0.3, "keep": 5}
     torch.testing.assert_close(terms["ohem"], ohem_loss(LOGITS, LABELS, **chosen))
     at_boundary = LABELS.masked_fill(torch.sigmoid(BOUNDARY[:, 0]) <= 0.8, 255)
     torch.testing.assert_close(terms["ohem_at_boundary"], ohem_loss(LOGITS, at_boundary, **chosen))

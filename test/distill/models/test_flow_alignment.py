@@ -57,7 +57,7 @@ def test_an_open_gate_lets_the_coarse_map_through() -> None:
     torch.nn.init.zeros_(module.flow.weight)
     torch.nn.init.zeros_(module.gate.weight)
     with torch.no_grad():
-        module.gate.weight[0, 1, 1, 1] = 1e3  # reads the maximum of the projected fine map
+        module.gate.weight[0, 1, 1, 1] = 1e3  # reads the maximum of the fine map
         for projection in (module.project.fine, module.project.coarse):
             projection.weight.abs_()
     fine, coarse = torch.rand(1, 4, 16, 16) + 0.1, torch.randn(1, 4, 4, 4)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -36,12 +37,13 @@ def test_branches_are_fused_bilinearly() -> None:
     torch.manual_seed(0)
     network = HrNetV2("hrnet_w18_small", 5).eval()
     image = torch.randn(1, 3, 64, 96)
-    fusing = [m for m in network.backbone.modules() if hasattr(m, "fuse_layers") and m.num_branches > 1]
+    modules: list[Any] = [m for m in network.backbone.modules() if hasattr(m, "fuse_layers")]
+    fusing = [module for module in modules if module.num_branches > 1]
     expected = copy.deepcopy(network)
     with torch.no_grad():
         ours = network(image).logits
         for module in (m for m in expected.backbone.modules() if hasattr(m, "fuse_layers")):
-            module.forward = partial(bilinear_fusion, module)  # type: ignore[method-assign]
+            module.forward = partial(bilinear_fusion, module)
         reference = expected(image).logits
         for upsample in (m for m in network.backbone.modules() if isinstance(m, nn.Upsample)):
             upsample.mode, upsample.align_corners = "nearest", None

@@ -48,10 +48,13 @@ def test_any_size_gives_logits_of_that_size(hollow: tuple[Variant, PidNet], size
     output = network(torch.empty(1, 3, *size, device="meta"))
     assert output.logits.shape == (1, NUM_CLASSES, *size)
     height, width = -(-size[0] // 64) * 64, -(-size[1] // 64) * 64
-    assert list(output.features) == list(output.strides) == ["detail", "context", "boundary"]
+    c = 32 if variant == "s" else 64
+    widths = {"detail": 4 * c, "context": 4 * c, "boundary": 4 * c}
+    widths |= {"detail3": 2 * c, "context3": 4 * c, "boundary3": 2 * c if variant == "l" else c}
+    widths |= {"detail4": 2 * c, "context4": 8 * c, "boundary4": 2 * c}
+    assert list(output.features) == list(output.strides) == list(widths)
     for name, feature in output.features.items():
-        stride = output.strides[name]
-        channels = 128 if variant == "s" else 256
+        stride, channels = output.strides[name], widths[name]
         assert feature.shape == (1, channels, height // stride, width // stride)
     assert output.pre_logits.shape == (1, 256 if variant == "l" else 128, height // 8, width // 8)
     assert output.auxiliary == {}

@@ -171,5 +171,5 @@ def test_a_name_of_the_hub_is_no_folder() -> None:
 
 def test_without_transformers(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(UserError, match=r"pip install '\.\[teachers\]'$"):
+    with pytest.raises(UserError, match=r"pip install '\.\[huggingface\]'$"):
         load(city)

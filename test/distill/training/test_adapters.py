@@ -77,12 +77,48 @@ def test_half_precision_comes_back_in_full() -> None:
 
 
 def test_an_adapter_brings_width_and_size() -> None:
-    adapter = Adapter(FeatureShape(64, 108, 108), FeatureShape(320, 108, 108), AdapterConfig())
+    adapter = Adapter([FeatureShape(64, 108, 108)], FeatureShape(320, 108, 108), AdapterConfig())
     assert adapter.describe() == "1 projector, 20 800 extra parameters, training only"
     three = Adapter(
-        FeatureShape(4, 16, 24), FeatureShape(7, 8, 12), AdapterConfig(projectors=3, relu=True)
+        [FeatureShape(4, 16, 24)], FeatureShape(7, 8, 12), AdapterConfig(projectors=3, relu=True)
     ).double()
     assert three.describe() == "3 projectors, 105 extra parameters, training only"
-    got = three(ramp(64, 96, 4, (0, 0, 0, 0)), ramp(64, 96, 8, (0, 0, 0, 0)))
+    got = three([ramp(64, 96, 4, (0, 0, 0, 0))], ramp(64, 96, 8, (0, 0, 0, 0)))
     assert got.shape == (2, 7, 8, 12)
     assert got.min() >= 0
+
+
+BRANCHES = [ramp(64, 96, 4, (0, 0, 0, 0)), ramp(64, 96, 16, (0, 0, 0, 0)), ramp(64, 96, 8, (16, 16, 0, 0))]
+SHAPES = [FeatureShape(*branch.values.shape[1:]) for branch in BRANCHES]
+TEACHER = ramp(64, 96, 8, (0, 0, 0, 0))
+
+
+def test_stacked_maps_become_the_sum_of_their_projections() -> None:
+    """A projection of stacked maps is that of each by its share of the weights, and the bias once."""
+    torch.manual_seed(0)
+    adapter = Adapter(SHAPES, FeatureShape(7, 8, 12), AdapterConfig()).double()
+    assert adapter.describe() == "1 projector, 91 extra parameters, training only"
+    (weight, bias) = adapter.projector.parameters()
+    expected = bias[:, None, None].expand(2, 7, 8, 12)
+    for branch, part in zip(BRANCHES, weight[:, :, 0, 0].chunk(3, dim=1), strict=True):
+        expected = expected + torch.einsum("dc,bchw->bdhw", part, resample(branch, TEACHER))
+    torch.testing.assert_close(adapter(BRANCHES, TEACHER), expected)
+
+
+def test_attention_weighs_the_projected_maps_pixel_by_pixel() -> None:
+    torch.manual_seed(0)
+    adapter = Adapter(SHAPES, FeatureShape(7, 8, 12), AdapterConfig(fuse="attention")).double()
+    assert adapter.describe() == "3 projectors, attention, 171 extra parameters, training only"
+    assert adapter.attention is not None
+    projected = []
+    for branch, projector in zip(BRANCHES, adapter.projectors, strict=True):
+        weight, bias = projector.parameters()
+        there = resample(branch, TEACHER)
+        projected.append(torch.einsum("dc,bchw->bdhw", weight[:, :, 0, 0], there) + bias[:, None, None])
+    scores = F.conv2d(torch.cat(projected, 1), adapter.attention.weight, adapter.attention.bias)
+    shares = torch.softmax(scores, 1)
+    expected = sum(shares[:, i : i + 1] * one for i, one in enumerate(projected))
+    got = adapter(BRANCHES, TEACHER)
+    torch.testing.assert_close(got, expected)
+    got.sum().backward()
+    assert all(parameter.grad is not None for parameter in adapter.parameters())

@@ -23,8 +23,13 @@ from distill.training.optimiser import (
 )
 
 STEPS = 12
-SGD = {"optimiser": "sgd", "learning_rate": 0.01, "momentum": 0.9, "weight_decay": 5e-4}
-ADAMW = {"optimiser": "adamw", "learning_rate": 6e-5, "betas": (0.9, 0.999), "weight_decay": 0.01}
+SGD: dict[str, Any] = {"optimiser": "sgd", "learning_rate": 0.01, "momentum": 0.9, "weight_decay": 5e-4}
+ADAMW: dict[str, Any] = {
+    "optimiser": "adamw",
+    "learning_rate": 6e-5,
+    "betas": (0.9, 0.999),
+    "weight_decay": 0.01,
+}
 PLAIN: dict[str, Any] = {
     "adam": (torch.optim.Adam, {}, {"lr": 4e-4, "betas": (0.9, 0.99), "weight_decay": 1e-4}),
     "adamw": (torch.optim.AdamW, ADAMW, {"lr": 6e-5, "betas": (0.9, 0.999), "weight_decay": 0.01}),

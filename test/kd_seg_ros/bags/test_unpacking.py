@@ -61,6 +61,26 @@ def test_unpacked_once_and_removed(
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+def test_a_child_process_reads_what_its_parent_has_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (packed,) = compressed_bag(tmp_path / "bag").glob("*.zstd")
+    parent, child, late = UnpackedFiles(), UnpackedFiles(), UnpackedFiles()
+    assert parent.for_children() == {}
+    copy = parent.get(packed)
+    for name, value in parent.for_children().items():
+        monkeypatch.setenv(name, value)
+    assert child.get(packed) == copy
+    child.remove()
+    assert copy.is_file()  # it is the parent's
+    os.utime(packed, ns=(1, 1))
+    assert UnpackedFiles().get(packed) != copy  # not the same file any more
+    parent.remove()
+    assert late.get(packed).is_file()
+    monkeypatch.setenv("KD_SEG_UNPACKED", "{3")
+    assert UnpackedFiles().get(packed).is_file()
+
+
 def test_a_changed_file_is_unpacked_again(tmp_path: Path) -> None:
     bag = compressed_bag(tmp_path / "bag")
     files = UnpackedFiles()

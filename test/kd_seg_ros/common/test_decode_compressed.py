@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from kd_seg_ros.common.decode import decode_compressed
+from kd_seg_ros.common.decode import decode_compressed, view_compressed
 from kd_seg_ros.common.picture import DecodeError, DecodeOptions
 
 RGB = np.random.default_rng(1).integers(0, 256, (6, 8, 3), dtype=np.uint8)
@@ -101,6 +101,26 @@ def test_truncated(extension: str, kept: float) -> None:
     msg.data = msg.data[: int(kept * len(msg.data))]
     with pytest.raises(DecodeError, match="cut short"):
         decode_compressed(msg)
+
+
+@pytest.mark.parametrize("degrees", [0, 90])
+def test_a_damaged_jpeg_is_used_where_that_is_asked_for_and_says_so(degrees: int) -> None:
+    pytest.importorskip("simplejpeg")
+    image = np.tile(np.arange(64, dtype=np.uint8)[:, None, None] * 3, (1, 48, 3))
+    msg = compressed(image, ".jpg", "bgr8; jpeg compressed bgr8")
+    whole = view_compressed(msg, DecodeOptions(rotate=degrees, use_damaged=True))
+    assert whole.damage == ""
+    msg.data = msg.data[: int(0.7 * len(msg.data))]
+    with pytest.raises(DecodeError, match="cut short") as refused:
+        view_compressed(msg, DecodeOptions(rotate=degrees))
+    found = view_compressed(msg, DecodeOptions(rotate=degrees, use_damaged=True))
+    assert found.damage == str(refused.value)
+    upright = np.rot90(found.pixels, degrees // 90)
+    np.testing.assert_array_equal(upright[:8], np.rot90(whole.pixels, degrees // 90)[:8])
+    assert not np.array_equal(found.pixels, whole.pixels)
+    msg.data = msg.data[:20]  # no picture can be made of half a header
+    with pytest.raises(DecodeError):
+        view_compressed(msg, DecodeOptions(use_damaged=True))
 
 
 def test_a_compressed_depth_is_no_image() -> None:

@@ -68,6 +68,11 @@ def test_all_is_well() -> None:
             WARN,
             "2 frames could not be decoded",
         ),
+        (
+            {"now": Summary({"received": 9, "published": 9, "damaged": 2}, {}, {}), "before": NOTHING},
+            WARN,
+            "2 damaged frames were used",
+        ),
         ({"stamps_ahead": "stamps lie in the future"}, WARN, "stamps lie in the future"),
         ({"activity": Activity.INACTIVE, "silence_s": 60.0}, OK, "inactive: a lifecycle manager"),
         ({"lost": 36}, WARN, "31 images were lost on the way and 30 arrived: large images need"),

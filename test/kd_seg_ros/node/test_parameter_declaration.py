@@ -58,6 +58,7 @@ def test_how_images_are_decoded(make_node: Callable[..., Node]) -> None:
     assert parameters.decoding() == DecodeOptions(max_megapixels=2.5, white_level=4095, rotate=270)
     assert parameters.follows_camera_info()
     assert not Parameters().follows_camera_info()
+    assert Parameters(damaged_frames="use").decoding().use_damaged
 
 
 def test_the_shipped_file_states_every_parameter_with_its_default(make_node: Callable[..., Node]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from threading import Event, Thread
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import tiny_model
@@ -16,10 +17,12 @@ rclpy = pytest.importorskip("rclpy")
 
 from dds import Client, rgb_message, wait_until  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
-from sensor_msgs.msg import Image  # noqa: E402
+from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 
+from kd_seg_ros.common.picture import DecodeOptions  # noqa: E402
 from kd_seg_ros.common.topics import OVERLAY  # noqa: E402
 from kd_seg_ros.inference.engine import EngineError, Prediction  # noqa: E402
+from kd_seg_ros.inference.risk import RiskThreshold  # noqa: E402
 from kd_seg_ros.inference.thresholds import (  # noqa: E402
     MinConfidenceLevels,
     apply_min_confidence,
@@ -178,6 +181,29 @@ def test_unsure_pixels_have_no_class_from_the_moment_it_is_asked_for(held_node: 
         np.testing.assert_array_equal(masks[-1], np.where(confidence / 255 < lowest, 255, mask))
 
 
+def test_rules_of_the_card_hold_from_the_moment_they_are_asked_for(held_node: Any) -> None:
+    node, thresholds = held_node.node, held_node._thresholds
+    promise = RiskThreshold(("traffic light",), "false", 0.1, "full", 180, 0.05, 0.9, 99, "image")
+    thresholds._card = tiny_model.card(HEIGHT, WIDTH, risk=(promise,))
+
+    def answer(text: str) -> tuple[bool, str]:
+        (result,) = node.set_parameters([Parameter("risk", value=text)])
+        return result.successful, result.reason
+
+    assert answer("traffic_light=0.1") == (True, "")
+    assert thresholds.levels[6] == 180
+    assert not thresholds.levels[:6].any()
+    refused, reason = answer("road=0.1")
+    assert not refused
+    assert reason.startswith(
+        "parameter 'risk': the model file promises nothing for road=0.1; it has thresholds"
+    )
+    assert thresholds.levels[6] == 180, "what was refused changes nothing"
+    node.set_parameters([Parameter("min_confidence", value=0.9)])
+    assert (thresholds.levels[6], thresholds.levels[0]) == (230, 230), "the higher one counts"
+    assert answer("") == (True, "")
+
+
 def test_pictures_for_people_are_made_for_listeners_only(
     held_node: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,6 +266,21 @@ def test_a_slow_picture_does_not_hold_up_the_masks(held_node: Any, monkeypatch: 
     assert client.spin_until(lambda: [message.header.stamp.sec for message in overlays[-1:]] == [4])
     assert len(blended) == 2, "the newest picture wins, too"
     client.close()
+
+
+def test_a_damaged_frame_is_used_and_counted_where_that_is_asked_for(held_node: Any) -> None:
+    pytest.importorskip("simplejpeg")
+    held_node._engine.go_on.set()
+    worker = held_node._worker
+    worker._compressed = True
+    data = cv2.imencode(".jpg", picture(1))[1].tobytes()
+    cut = CompressedImage(format="jpeg", data=data[: len(data) // 2])
+    held_node._on_image(cut)
+    assert wait_until(lambda: totals(held_node).get("rejected") == 1)
+    worker._decoding = DecodeOptions(use_damaged=True)
+    held_node._on_image(cut)
+    assert wait_until(lambda: totals(held_node).get("published") == 1)
+    assert totals(held_node) == {"received": 2, "rejected": 1, "damaged": 1, "published": 1}
 
 
 def test_stopping_waits_for_the_frame_under_way_only(held_node: Any) -> None:

@@ -1,0 +1,1 @@
+"""Public weights of other repositories as checkpoints of this project: ``kd_seg import``."""
