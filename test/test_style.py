@@ -19,7 +19,7 @@ UNCOMMON = re.compile(r"\b(anew|shall|is told in|goes on with|honest|thereof|her
 
 def places(is_fault: Callable[[ast.AST], bool]) -> list[str]:
     """Return the places in all sources of the nodes that are faults."""
-    found = []
+    found: list[str] = []
     for path in SOURCES:
         nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         lines = [getattr(node, "lineno", 0) for node in nodes if is_fault(node)]

@@ -12,7 +12,6 @@ import pytest
 import torch
 import yaml
 from acdc_tree import write_acdc
-from architectures import SMALL_BACKBONE
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from distill.__main__ import main
@@ -32,7 +31,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "working_scale": 1,
             "workers": 0,
         },
-        "student": {"backbone": SMALL_BACKBONE, "channels": 8},
+        "student": {"backbone": "mobilenetv4_conv_small_035", "channels": 8},
         "training": {"epochs": 1, "batch_size": 4, "accumulate": 1, "learning_rate": 1e-4},
     }
     student = {
