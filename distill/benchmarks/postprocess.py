@@ -1,13 +1,14 @@
 """Suite ``postprocess``: upsampling, argmax and softmax in the model file against the same on the host.
 
-Both start from the logits of a network, [1, 19, 216, 384], and end with mask, confidence and probability at
-1080×1920. The host's way is what a node without such a file does: OpenCV's bilinear resize of each class,
-then maximum, exponential, sum and argmax by NumPy.
+Both start from the logits of a network and end with mask, confidence and probability at 1080×1920: from
+[1, 19, 216, 384], as the networks of this project give them, and from [1, 19, 1080, 1920], as a wrapped
+network may that upsamples its logits itself. The host's way is what a node without such a file does: OpenCV's
+bilinear resize of each class, then maximum, exponential, sum and argmax by NumPy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,9 +29,9 @@ from kd_seg_ros.inference.session import open_session
 from kd_seg_ros.inference.settings import SessionSettings
 
 CLASSES: Final = 19
-LOGITS: Final = (216, 384)
-"""Stride 4 of 864×1536, the size at which the thesis' networks see 1080×1920."""
 IMAGE: Final = (1080, 1920)
+LOGITS: Final = ((216, 384), IMAGE)
+"""Sizes of the logits: stride 4 of 864×1536, at which the thesis' networks see 1080×1920, and the image's."""
 HOST, GRAPH = "logits out, OpenCV and NumPy", "in the graph"
 
 
@@ -38,45 +39,61 @@ def run(
     seconds: float,
     provider: str = "cpu",
     classes: int = CLASSES,
-    logits_size: tuple[int, int] = LOGITS,
+    logits_sizes: Sequence[tuple[int, int]] = LOGITS,
     size: tuple[int, int] = IMAGE,
 ) -> Result:
-    """Measure both, in turn.
+    """Measure both, in turn, from logits of each size.
 
     :param seconds: in all.
     :param provider: runs the graph, ``cuda``, ``tensorrt`` or ``cpu``; logits and results are in the
         computer's memory either way.
-    :param logits_size: (h, w) of the logits.
+    :param logits_sizes: (h, w) of the logits.
     :param size: (H, W) of the results.
     :raises UserError: if the packages that write the graph are not installed, or the provider does not start.
     """
+    figures = [
+        compare(seconds / len(logits_sizes), provider, classes, logits_size, size)
+        for logits_size in logits_sizes
+    ]
+    rows = []
+    for case in figures:
+        logits = "×".join(map(str, (classes, *case["logits"])))
+        for name, key, speed in ((HOST, "host", 1.0), (GRAPH, "graph", case["ratio"])):
+            p50, p99 = case[f"{key}_ms"], case[f"{key}_p99_ms"]
+            rows.append([f"{logits}: {name}", f"{p50:.0f}", f"{p99:.0f}", f"{speed:.1f}×"])
+    same = min(case["same_mask"] for case in figures)
+    difference = max(case["probability_difference"] for case in figures)
+    ratios = " and ".join(f"{case['ratio']:.1f}×" for case in figures)
+    rounds = " and ".join(str(case["rounds"]) for case in figures)
+    text = (
+        f"{table(['post-processing', 'p50, ms', 'p99, ms', 'speed'], rows)}\n\n"
+        f"Random logits to {size[0]}×{size[1]}: {ratios} as fast in the graph ({provider}). Masks agree in "
+        f"{same:.4%} of the pixels, probabilities to {difference:.1e}.\n\n"
+        f"Measured on: {machine()}; in turn, {rounds} rounds."
+    )
+    return Result(text, figures)
+
+
+def compare(
+    seconds: float, provider: str, classes: int, logits_size: tuple[int, int], size: tuple[int, int]
+) -> dict[str, Any]:
+    """Measure both from logits of one size; return the figures. The arguments are those of :func:`run`."""
     logits = np.random.default_rng(0).normal(0, 3, (1, classes, *logits_size)).astype(np.float32)
     graph = in_graph(classes, logits_size, size, provider)
     of_host, of_graph = image_maps(logits, size), graph(logits)
-    same = float((of_host[0] == of_graph[0]).mean())
-    difference = float(np.abs(of_host[2] - of_graph[2]).max())
-    ways = {HOST: partial(image_maps, logits, size), GRAPH: partial(graph, logits)}
-    times = [spread(t, 1e3) for t in interleaved(list(ways.values()), seconds)]
-    ratio = times[0].p50 / times[1].p50
-    rows = [
-        [name, f"{t.p50:.0f}", f"{t.p99:.0f}", f"{times[0].p50 / t.p50:.1f}×"]
-        for name, t in zip(ways, times, strict=True)
-    ]
-    case = f"{classes}×{logits_size[0]}×{logits_size[1]} random logits to {size[0]}×{size[1]}"
-    text = (
-        f"{table(['post-processing', 'p50, ms', 'p99, ms', 'speed'], rows)}\n\n"
-        f"{case}: {ratio:.1f}× as fast in the graph ({provider}). Masks agree in "
-        f"{same:.4%} of the pixels, probabilities to {difference:.1e}.\n\n"
-        f"Measured on: {machine()}; in turn, {times[0].count} rounds."
-    )
-    figures: dict[str, Any] = {
-        "host_ms": times[0].p50,
-        "graph_ms": times[1].p50,
-        "ratio": ratio,
-        "same_mask": same,
-        "probability_difference": difference,
+    ways = [partial(image_maps, logits, size), partial(graph, logits)]
+    host, in_file = [spread(times, 1e3) for times in interleaved(ways, seconds)]
+    return {
+        "logits": logits_size,
+        "host_ms": host.p50,
+        "host_p99_ms": host.p99,
+        "graph_ms": in_file.p50,
+        "graph_p99_ms": in_file.p99,
+        "ratio": host.p50 / in_file.p50,
+        "rounds": host.count,
+        "same_mask": float((of_host[0] == of_graph[0]).mean()),
+        "probability_difference": float(np.abs(of_host[2] - of_graph[2]).max()),
     }
-    return Result(text, figures)
 
 
 def in_graph(

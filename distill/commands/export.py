@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from distill.export.time_limit import TRACING_SECONDS
+from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.model_file import require_kind
-from kd_seg_ros.common.option_types import count, image_size
+from kd_seg_ros.common.option_types import count, image_size, positive
 from kd_seg_ros.inference.providers import PROVIDERS
 
 
@@ -26,6 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dynamic",
         action="store_true",
         help="write a file that takes images of any size; it is checked at --size",
+    )
+    parser.add_argument(
+        "--trace-limit",
+        type=positive,
+        metavar="S",
+        help="with --dynamic: give up tracing after S seconds of processor time, since for some networks it "
+        f"does not end (default: {TRACING_SECONDS:g})",
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
@@ -50,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
     """Export, check the file against the network in PyTorch, and keep it only if they agree."""
     from distill.export.export_checkpoint import export_checkpoint
 
+    if args.trace_limit and not args.dynamic:
+        raise UserError("--trace-limit belongs to --dynamic: tracing for one size always ends")
     require_kind(args.model, "checkpoint")
     written = export_checkpoint(
         args.model,
@@ -60,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
         images=args.images,
         limit=args.limit,
         provider=args.provider,
+        trace_limit=args.trace_limit or TRACING_SECONDS,
     )
     print(written.describe())
     return 0

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from distill.config.section import Count, Fraction, NotNegative, Positive, Section, one_of
 from distill.losses.catalogue import ADVERSARIAL_LOSS, FEATURE_LOSSES, LABEL_LOSSES, LOGIT_LOSSES
+from distill.losses.kinds import FEATURE_PARAMETERS
 
 NO_LOSS: Final = "none"
 """Value of ``logits`` where no loss compares the class probabilities."""
@@ -37,6 +38,12 @@ JOINT: Final = "+"
 """Stands between the names of several maps of the student that an adapter makes one of."""
 
 
+def _only_logits(maps: Any) -> bool:
+    """Return whether a configuration's ``maps`` name the logits of both networks and nothing else."""
+    names = [*maps, *maps.values()] if isinstance(maps, dict) else maps
+    return isinstance(names, list | tuple) and bool(names) and all(name == "logits" for name in names)
+
+
 class AdapterConfig(Section):
     """1×1 projectors that bring the student's maps to the teacher's width and size, in training only."""
 
@@ -62,6 +69,12 @@ class FeatureLossConfig(Section):
     joined by ``+`` are fused into one: ``detail+context+boundary``."""
     temperature: Positive | None = None
     """Temperature, for a loss that has one; not given or null: that of docs/losses.md."""
+    beta: Positive | None = None
+    """Difference of two values up to which ``huber`` and ``smooth_l1`` square it; not given or null: that of
+    docs/losses.md."""
+    power: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
+    """Power of the values whose mean or maximum is the attention of ``attention_transfer`` and
+    ``attention_transfer_max``; not given or null: that of docs/losses.md."""
     whiten: bool = False
     """Compare with the teacher's features brought to mean 0, variance 1 over the channels of each pixel."""
     adapters: Annotated[AdapterConfig | None, BeforeValidator(_section_or_switch)] = None
@@ -70,7 +83,7 @@ class FeatureLossConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, values: Any) -> Any:
-        """Give the loss' own weight and temperature where none is given."""
+        """Give the loss' own weight and parameters where none are given."""
         if not isinstance(values, dict):
             return values
         loss = FEATURE_LOSSES.get(str(values.get("loss")))
@@ -78,16 +91,19 @@ class FeatureLossConfig(Section):
             return values
         filled = dict(values)
         if values.get("weight") is None:
-            filled["weight"] = loss.weight
-        if values.get("temperature") is None:
-            filled["temperature"] = loss.temperature
+            on_logits = loss.logits_weight is not None and _only_logits(values.get("maps"))
+            filled["weight"] = loss.logits_weight if on_logits else loss.weight
+        for name in FEATURE_PARAMETERS:
+            if values.get(name) is None:
+                filled[name] = loss.parameters.get(name)
         return filled
 
     @model_validator(mode="after")
-    def _check_temperature(self) -> FeatureLossConfig:
-        if self.temperature is not None and FEATURE_LOSSES[self.loss].temperature is None:
-            having = [name for name, loss in FEATURE_LOSSES.items() if loss.temperature is not None]
-            raise ValueError(f"{self.loss} has no temperature; {' and '.join(having)} have one")
+    def _check_parameters(self) -> FeatureLossConfig:
+        for name in FEATURE_PARAMETERS:
+            if getattr(self, name) is not None and name not in FEATURE_LOSSES[self.loss].parameters:
+                having = [loss.name for loss in FEATURE_LOSSES.values() if name in loss.parameters]
+                raise ValueError(f"{self.loss} has no {name}; {' and '.join(having)} have one")
         return self
 
     @model_validator(mode="after")
@@ -98,6 +114,11 @@ class FeatureLossConfig(Section):
             if not all(names.split(JOINT)):
                 raise ValueError(f"{names}: the name of a map is missing before or after {JOINT!r}")
         return self
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """Values of the loss' parameters by name, of those that it has."""
+        return {name: getattr(self, name) for name in FEATURE_LOSSES[self.loss].parameters}
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:

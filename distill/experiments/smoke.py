@@ -1,7 +1,7 @@
 """A smoke test of experiments: two training steps and two validation images each, on generated scenes.
 
 What runs is the experiment's own student architecture and objective, in small: SwiftNets with 32 channels,
-a teacher with the smallest ConvNeXt and random weights, crops of 160 pixels. Nothing is kept.
+a teacher with timm's ConvNeXt for tests and random weights, crops of 128 pixels. Nothing is kept.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ STEPS: Final = 2
 """Training steps, and validation batches, of every experiment."""
 CHANNELS: Final = 32
 """Width of the SwiftNets' pyramid, in place of 320."""
-SMALLEST: Final = "convnext_atto"
+SMALLEST: Final = "test_convnext"
 """Backbone of the teacher, and in place of every larger ConvNeXt."""
 TEACHER: Final = NetworkConfig(backbone=SMALLEST, channels=CHANNELS)
 OVERRIDES: Final[Mapping[str, Any]] = {
-    "data.crop": [160, 160],
+    "data.crop": [128, 128],
     "data.workers": 0,
     "student.pretrained": False,
     "training.batch_size": 2,
@@ -51,7 +51,7 @@ def smoke(files: Sequence[Path], progress_bar: bool = False) -> None:
     quieten_lightning()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "scenes"
-        write_dataset(root, train=4, val=4, size=(128, 192), seed=0)
+        write_dataset(root, train=4, val=4, size=(128, 128), seed=0)
         bar = tqdm(files, "smoke", unit="experiment", disable=not progress_bar)
         for file in bar:
             bar.set_postfix_str(file.stem)

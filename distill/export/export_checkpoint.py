@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ from distill.export.agreement import MIN_ARGMAX, Agreement, brought_to
 from distill.export.check_images import Pair, altered_images, common_size, labelled_images, plain_images
 from distill.export.half_precision import layers_in_single
 from distill.export.model_card import trained_card
+from distill.export.time_limit import TRACING_SECONDS
 from distill.export.trace import to_dynamic_onnx, to_onnx
 from distill.export.verified_export import VerifiedFile, check, check_destination, write_checked
 from distill.models.deployed import DeployedModel
@@ -37,6 +39,7 @@ def export_checkpoint(
     images: Path | None = None,
     limit: int = 20,
     provider: str = "cpu",
+    trace_limit: float = TRACING_SECONDS,
 ) -> VerifiedFile:
     """Export a checkpoint with its stored calibration, check the file, and keep it only if it agrees.
 
@@ -49,6 +52,7 @@ def export_checkpoint(
     :param images: a folder of images without labels to check on instead.
     :param limit: number of images to check on.
     :param provider: what the file is run on for the check.
+    :param trace_limit: seconds of processor time that tracing for images of any size may take.
     :raises UserError: if something cannot be read or written, or the file does not follow the network.
     """
     check_destination(out)
@@ -73,13 +77,15 @@ def export_checkpoint(
         network.padding_multiple,
         read_data_check(checkpoint, config.data),
     )
-    proto = to_dynamic_onnx(model) if dynamic else to_onnx(model, size)
+    trace = partial(to_dynamic_onnx, model, limit=trace_limit) if dynamic else partial(to_onnx, model, size)
+    _logger.info("tracing the network, which takes seconds to minutes")
+    proto = trace()
     agreement = check(proto, card, out, model, pairs, provider)
     single = _in_single_precision(model, size, pairs, agreement)
     if single:
         _logger.info("%d layers stay in single precision: %s", len(single), ", ".join(single))
         card = replace(card, single_precision=single)
-        proto = to_dynamic_onnx(model, single=single) if dynamic else to_onnx(model, size, single=single)
+        proto = trace(single=single)
         agreement = check(proto, card, out, model, pairs, provider)
     _logger.info("%s", agreement.describe())
     return write_checked(proto, card, out, agreement)

@@ -4,14 +4,16 @@ What they compute is what :class:`~distill.models.deployed.DeployedModel` says. 
 memory: the logits of C classes at the camera's size are the largest tensor there is (19 × 1080 × 1920 floats,
 158 MB), and every pass over it costs more than arithmetic. So
 
-- the rows are made and used up in stripes of about :data:`STRIPE_PIXELS` pixels, which stay in the cache;
+- the rows are made and used up in stripes of about :data:`STRIPE_PIXELS` pixels, which stay in the cache.
+  Logits that have the image's size already are cut into stripes first;
 - what is linear or the same for all classes happens on the small logits: w ⊙ z + b, 1/T, and the subtraction
   of the largest logit (softmax does not notice, as the weights of an interpolation add up to 1; rounding
   errors of the resizing are then in proportion to the distance from the best class, which matters where a
   GPU multiplies matrices in TF32);
 - resizing is two matrix products (:mod:`distill.export.interpolation`), columns first, while there are few
   rows;
-- classes are the middle axis, [rows, C, columns]: there ONNX Runtime's reductions are vectorised;
+- classes are the middle axis, [rows, C, columns]: there ONNX Runtime's reductions are vectorised, and as the
+  first axis they take fifteen times as long (:func:`_rows_first` sees to it that they stay in the middle);
 - the sum over classes is a product with a row of ones.
 
 With s_c = z_c − max z for a pixel, e_c = exp(s_c) is 1 for the best class and less for all others, so that::
@@ -37,11 +39,13 @@ from distill.export.interpolation import Matrix, Upsampling, is_identity, parts,
 from distill.models.logit_calibration import LogitCalibration
 from kd_seg_ros.inference.contract import CONFIDENCE, MASK, PROBABILITY, scores_name
 
-STRIPE_PIXELS = 2**16
-"""About so many pixels are in a stripe: their scores for 19 classes are 5 MB, which a processor's last cache
-holds several times. Of 2**17 pixels each pass takes up to three times as long (AMD EPYC, 19 classes)."""
-BLOCK_COLUMNS = 64
-"""Columns are resized in blocks that read about so many: the matrix is banded, most of it is 0."""
+STRIPE_PIXELS = 2**15
+"""About so many pixels are in a stripe: their scores for 19 classes are 2.5 MB, of which a processor's last
+cache holds several. With 2**16 pixels the whole takes a tenth longer; 2**14 are as fast on one thread, but
+their tasks are small for several (AMD EPYC, 19 classes)."""
+BLOCK_COLUMNS = 32
+"""Columns are resized in blocks that read about so many: the matrix is banded, most of it is 0. Larger blocks
+multiply more zeros, smaller ones are put together from shorter pieces, and both take longer."""
 NEARLY_ONE = 1 - 2**-23
 """An exponential above this is that of the best class, whose score is 0."""
 
@@ -62,18 +66,15 @@ def add_postprocessing(
     low = (upsampling.rows.shape[1], upsampling.columns.shape[1])
     bounds_of_stripes = parts(height, min(height, max(1, round(height * width / STRIPE_PIXELS))))
     if is_identity(upsampling.rows) and is_identity(upsampling.columns):
-        # Nothing is resized, and no copy of the logits is made that is larger than a stripe.
+        # Nothing is resized.
         whole = [
             _plain_stripe(graph, logits, bounds, (classes, width), scores_name(number), calibration)
             for number, bounds in enumerate(bounds_of_stripes)
         ]
         add_maps(graph, whole, classes)
         return
-    z = graph.add("Cast", logits, to=TensorProto.FLOAT)
-    z = graph.add("Reshape", z, graph.integers(classes, *low))
-    z = calibrated(graph, z, calibration)
-    z = graph.add("Transpose", z, perm=[1, 0, 2])
-    z = below_best(graph, z)
+    z = calibrated(graph, graph.add("Cast", logits, to=TensorProto.FLOAT), calibration)
+    z = below_best(graph, _rows_first(graph, z, (low[0], classes, low[1])))
     z = _widened(graph, z, upsampling.columns)
     z = graph.add("Reshape", z, graph.integers(low[0], classes * width))
 
@@ -86,7 +87,7 @@ def add_postprocessing(
 
 
 def calibrated(graph: GraphBuilder, z: str, calibration: LogitCalibration | None) -> str:
-    """Apply to logits [C, h, w] what calibration does before the best class is known."""
+    """Apply to logits [C, h, w] or [1, C, h, w] what calibration does before the best class is known."""
     if calibration is None:
         return z
     if calibration.method == VECTOR:
@@ -96,6 +97,15 @@ def calibrated(graph: GraphBuilder, z: str, calibration: LogitCalibration | None
     if calibration.temperature == 1:
         return z
     return graph.add("Mul", z, graph.floats(1 / calibration.temperature))
+
+
+def _rows_first(graph: GraphBuilder, z: str, shape: tuple[int, int, int]) -> str:
+    """Bring logits [1, C, h, w] into the order [h, C, w], which is ``shape``.
+
+    The Reshape comes after the Transpose. Where a reduction follows a Transpose, ONNX Runtime's optimiser
+    exchanges the two, to reduce first and transpose less, and classes would be the first axis again.
+    """
+    return graph.add("Reshape", graph.add("Transpose", z, perm=[0, 2, 1, 3]), graph.integers(*shape))
 
 
 def below_best(graph: GraphBuilder, z: str, output: str = "") -> str:
@@ -128,11 +138,14 @@ def _plain_stripe(
     The arguments are those of :func:`_stripe`.
     """
     start, end = bounds
-    z = graph.add("Slice", logits, graph.integers(start), graph.integers(end), graph.integers(2))
-    z = graph.add("Cast", z, to=TensorProto.FLOAT)
-    z = graph.add("Reshape", z, graph.integers(shape[0], end - start, shape[1]))
-    z = graph.add("Transpose", calibrated(graph, z, calibration), perm=[1, 0, 2])
-    return answer(graph, z, shape[0], scores, calibration)
+    classes, width = shape
+    # The classes are named too, though all are taken: from slices along one axis that make up the whole, ONNX
+    # Runtime makes a single Split, which copies all logits before the first stripe is worked on.
+    upper_left, lower_right = graph.integers(0, start), graph.integers(classes, end)
+    z = graph.add("Slice", logits, upper_left, lower_right, graph.integers(1, 2))
+    z = calibrated(graph, graph.add("Cast", z, to=TensorProto.FLOAT), calibration)
+    z = _rows_first(graph, z, (end - start, classes, width))
+    return answer(graph, z, classes, scores, calibration)
 
 
 def _stripe(

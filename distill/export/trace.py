@@ -24,17 +24,18 @@ from distill.export.half_precision import to_half
 from distill.export.interpolation import Padding
 from distill.export.same_padding import same_padding_of_multiples
 from distill.export.surround import shape_of, surround, surround_dynamic
-from distill.export.time_limit import OutOfTime, processor_time_limit
+from distill.export.time_limit import (
+    TRACING_SECONDS,
+    OutOfTime,
+    processor_time_limit,
+    processor_time_shown,
+)
 from distill.models.deployed import DeployedModel
 from distill.models.folding import folded
 from distill.models.network import SegmentationNetwork
 from distill.models.output import upsample
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.inference.contract import OPSET
-
-TRACING_SECONDS = 300
-"""Processor time after which tracing for any size is given up. A backbone of a thousand nodes takes some 50 s
-of an AMD EPYC; what explodes does not end."""
 
 
 class _Logits(nn.Module):
@@ -76,9 +77,13 @@ def to_onnx(
     return surround(traced, mean, std, padding, resizing, model.calibration)
 
 
-def to_dynamic_onnx(model: DeployedModel, half: bool = True, single: Sequence[str] = ()) -> onnx.ModelProto:
+def to_dynamic_onnx(
+    model: DeployedModel, half: bool = True, single: Sequence[str] = (), limit: float = TRACING_SECONDS
+) -> onnx.ModelProto:
     """Make the model of a file for images of any size, see :func:`to_onnx`.
 
+    :param limit: seconds of processor time after which tracing is given up: the algebra of the sizes explodes
+        in some networks.
     :raises UserError: if the network cannot be traced for any size.
     """
     network = _network(model, half, single)
@@ -89,12 +94,13 @@ def to_dynamic_onnx(model: DeployedModel, half: bool = True, single: Sequence[st
     remedy = "export it for the camera's size, without --dynamic"
     example = (2 * multiple, 3 * multiple)
     try:
-        with same_padding_of_multiples(), processor_time_limit(TRACING_SECONDS):
+        shown = processor_time_shown("tracing for images of any size", limit)
+        with same_padding_of_multiples(), shown, processor_time_limit(limit):
             traced = _trace(network, example, ({2: height, 3: width},))
     except OutOfTime:
         raise UserError(
-            f"tracing {name} for images of any size had not ended after {TRACING_SECONDS} s of processor "
-            f"time: {remedy}"
+            f"tracing {name} for images of any size had not ended after {limit:g} s of processor time: "
+            f"{remedy}, or give it more time with --trace-limit"
         ) from None
     except Exception as error:  # whatever stops the tracing
         raise UserError(

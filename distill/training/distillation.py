@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from itertools import chain
 from typing import Any
 
 import lightning
@@ -22,6 +23,8 @@ from distill.training.adversary import Adversary
 from distill.training.feature_maps import training_heads
 from distill.training.finite_guard import FiniteGuard, Step
 from distill.training.frozen_teacher import FrozenTeacher
+from distill.training.gradient_log import GradientLog
+from distill.training.gradient_shares import GradientShares, Shares
 from distill.training.objective import make_objective
 from distill.training.optimiser import (
     ScheduleFactor,
@@ -30,6 +33,7 @@ from distill.training.optimiser import (
     follow_configuration,
     leave_out_functions,
     make_optimiser,
+    scale_of,
     settings_of,
     use_fused,
 )
@@ -71,6 +75,9 @@ class Distillation(lightning.LightningModule):
         # A submodule: its adapters and temperature learn with the student, but are not part of it.
         self.objective = make_objective(config, student, teacher)
         self._guard = FiniteGuard()
+        # Measured from on_train_start on, where there is a trainer to write to.
+        self._gradients = GradientShares(None)
+        self._gradient_log = GradientLog()
         self._steps = 1
         self._confusion = self._no_counts()
         self._pixels_to_learn: Tensor | None = None
@@ -109,8 +116,10 @@ class Distillation(lightning.LightningModule):
             self._adversary.to(self.device)
 
     def on_train_start(self) -> None:
-        """Follow this configuration's schedule; Lightning restores that of the resumed run."""
+        """Follow this configuration's schedule, Lightning restores the resumed run's; measure gradients."""
         follow_configuration(self._schedule, self._factor, self._settings)
+        if self.config.objective.needs_teacher:  # with the labels alone there is nothing to compare
+            self._gradients = GradientShares(self.config.training.gradient_shares)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the discriminator and its optimiser; Lightning keeps everything else.
@@ -133,28 +142,40 @@ class Distillation(lightning.LightningModule):
     def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
         """Return the loss of one batch (equation 3.2), and log every term."""
         batch["image"] = batch["image"].contiguous(memory_format=torch.channels_last)
-        try:
-            teacher, student = self._outputs(batch)
-        except TorchDynamoException as error:
-            # Nothing has been changed yet: the same step, and all after it, with the networks as they are.
-            torch.compiler.set_stance("force_eager")
-            _logger.warning("training.compile: not compiled, and slower for it: %s", first_line(error))
-            teacher, student = self._outputs(batch)
+        with self._gradients.watching(self.student, self.global_step) as measured:
+            teacher, student = self._outputs_compiled_or_not(batch)
         progress = min(1.0, self.global_step / self._steps)
         total, terms = self.objective(batch, student, teacher, progress)
         other_values = {}
+        others: list[tuple[str, Tensor]] = []
         if self._adversary is not None:
             assert teacher is not None
             adversarial, discriminator = self._adversary.step(student.logits, teacher.logits, batch["image"])
             total = total + adversarial
+            others.append(("adversarial", adversarial))
             terms["adversarial"], other_values["discriminator"] = adversarial.detach(), discriminator
         if self.objective.curriculum is not None:
             other_values["temperature"] = self.objective.curriculum(progress).detach()
+        if measured:
+            parts = chain(self.objective.each_part(batch, student, teacher, progress), others)
+            scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+            self._gradients.measure(self.global_step, parts, student, scale_of(scaler, total))
+        self._write_gradients(self._gradients.arrived(self.global_step))
         self._log_terms(total.detach(), terms, other_values, batch)
         # Unlabelled images have no labels, but leave their pixels to the teacher.
         to_learn = (batch["labels"] != IGNORE_ID).sum() + batch["distil"].sum()
         self._pixels_to_learn = to_learn + (0 if self._pixels_to_learn is None else self._pixels_to_learn)
         return total
+
+    def _outputs_compiled_or_not(self, batch: dict[str, Any]) -> tuple[Output | None, Output]:
+        """Return what :meth:`_outputs` does; without compiled networks from the first time they fail on."""
+        try:
+            return self._outputs(batch)
+        except TorchDynamoException as error:
+            # Nothing has been changed yet: the same step, and all after it, with the networks as they are.
+            torch.compiler.set_stance("force_eager")
+            _logger.warning("training.compile: not compiled, and slower for it: %s", first_line(error))
+            return self._outputs(batch)
 
     def _outputs(self, batch: dict[str, Any]) -> tuple[Output | None, Output]:
         """Return the outputs of the teacher, if there is one, and of the student."""
@@ -184,6 +205,15 @@ class Distillation(lightning.LightningModule):
         self.log("train/loss", logged.pop("loss"), prog_bar=True, batch_size=size)
         self.log_dict({f"train/{name}": value for name, value in logged.items()}, batch_size=size)
         self.log_dict({f"share/{name}": logged[name] / values[0] for name in terms}, batch_size=size)
+
+    def _write_gradients(self, measured: list[Shares]) -> None:
+        """Write the gradients' shares that have arrived: the curves, the run's file, the log."""
+        if measured and self.trainer.is_global_zero:
+            self._gradient_log.write(measured, self.trainer.loggers, self.config.run_folder)
+
+    def on_train_end(self) -> None:
+        """Write the gradients' shares that are left."""
+        self._write_gradients(self._gradients.finish())
 
     def validation_step(self, batch: dict[str, Any], _: int) -> None:
         """Segment one whole image as the vehicle would and count its pixels, on the device."""

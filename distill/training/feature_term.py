@@ -116,7 +116,7 @@ class FeatureTerm(nn.Module):
         if self.loss.needs_labels:
             # Networks pad images differently: the labels must cover what the teacher's map covers.
             labels = pad_labels(labels, teacher.padding)
-        return [share * self.loss.compare(values, target, labels, num_classes, self.config.temperature)]
+        return [share * self.loss.compare(values, target, labels, num_classes, self.config.parameters)]
 
     def _demand_equal_shapes(self) -> None:
         """Refuse pairs of maps that the loss cannot compare."""

@@ -1,8 +1,7 @@
 """Stops training at the first loss that is not finite, without ever waiting for the device.
 
-To look at a value that a GPU has yet to compute, the host must wait, and meanwhile the GPU runs dry. So the
-flags of a step are copied to the host when they are there, and looked at some steps later, when that copy is
-long done. The names, the step and the files of the batch are kept with them, so that the message names the
+The flags of a step are looked at some steps later, when their copy (:mod:`distill.training.host_copy`) has
+long arrived. The names, the step and the files of the batch are kept with them, so that the message names the
 step at fault and not the one that is under way. :meth:`FiniteGuard.finish` looks at all that are left; it is
 called before every validation and every checkpoint, so that no spoilt weight is ever measured or stored.
 """
@@ -12,15 +11,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import torch
 from torch import Tensor
 
+from distill.training.host_copy import HostCopy, copy_to_host
 from kd_seg_ros.common.errors import UserError
-
-LAG: Final = 2
-"""Steps after which a GPU's flags are looked at; so many steps does the host run ahead of the GPU at most."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +33,10 @@ class Step:
 
 @dataclass(frozen=True)
 class _Flags:
-    """Which values of a step are finite, on their way to the host."""
+    """Which values of a step are finite."""
 
-    finite: Tensor
-    """bool [n], on the host; valid once ``copied`` has happened."""
-    copied: torch.cuda.Event | None
+    finite: HostCopy
+    """bool [n]."""
     names: Sequence[str]
     """Names of the n values."""
     step: Step
@@ -50,8 +45,9 @@ class _Flags:
 class FiniteGuard:
     """Looks at every step's values, a few steps late.
 
-    :param lag: steps by which it looks late; None: :data:`LAG` for values on a GPU, at once for those of a
-        CPU. All processes of a training look equally late, so that all of them stop at the same step.
+    :param lag: steps by which it looks late; None: that of :mod:`distill.training.host_copy`, a few for
+        values on a GPU, none for those of a CPU. All processes of a training look equally late, so that all
+        of them stop at the same step.
     """
 
     def __init__(self, lag: int | None = None) -> None:
@@ -65,10 +61,9 @@ class FiniteGuard:
         :param values: [n], on any device; the total loss among them is called ``loss``.
         :raises UserError: if a value of a step that is looked at is NaN or infinite.
         """
-        self._pending.append(_on_the_way(names, torch.isfinite(values), step))
-        lag = self._lag
-        if lag is None:
-            lag = LAG if values.is_cuda else 0
+        finite = copy_to_host(torch.isfinite(values))
+        self._pending.append(_Flags(finite, names, step))
+        lag = finite.lag if self._lag is None else self._lag
         while len(self._pending) > lag:
             _look(self._pending.popleft())
 
@@ -81,24 +76,12 @@ class FiniteGuard:
             _look(self._pending.popleft())
 
 
-def _on_the_way(names: Sequence[str], finite: Tensor, step: Step) -> _Flags:
-    """Start to copy flags to the host, after what the device still has to do."""
-    if not finite.is_cuda:
-        return _Flags(finite, None, names, step)
-    host = torch.empty(finite.shape, dtype=finite.dtype, pin_memory=True)
-    host.copy_(finite, non_blocking=True)
-    copied = torch.cuda.Event()
-    copied.record()
-    return _Flags(host, copied, names, step)
-
-
 def _look(flags: _Flags) -> None:
     """Raise UserError if a value was not finite."""
-    if flags.copied is not None:
-        flags.copied.synchronize()
-    if flags.finite.all():
+    finite = flags.finite.wait()
+    if finite.all():
         return
-    named = zip(flags.names, flags.finite.tolist(), strict=True)
+    named = zip(flags.names, finite.tolist(), strict=True)
     wrong = [name for name, fine in named if not fine and name != "loss"]
     step = flags.step
     raise UserError(

@@ -19,9 +19,9 @@ full-size logits and maps there is never more in memory than one term needs for 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import cast
+from typing import Final, cast
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +37,9 @@ from distill.models.output import NOTHING, Output
 from distill.training.feature_maps import FeatureShapes, feature_shapes
 from distill.training.feature_term import FeatureTerm
 from distill.training.immediate_backward import ByImage, LossFunction, immediate_backward, plain_sum
+
+LABELS: Final = "labels"
+"""Name of the part of the objective that the labels make: L_sem and the terms of training-only heads."""
 
 
 class Objective(nn.Module):
@@ -80,7 +83,45 @@ class Objective(nn.Module):
         :param progress: share of training done, 0…1.
         """
         terms: dict[str, Tensor] = {}
-        functions: list[LossFunction | ByImage] = [self._label_function(student, batch, terms)]
+        functions = self._functions_of_logits(batch, student, teacher, progress, terms)
+        total = self._differentiate([*functions.values()], student)
+        if teacher is not None:
+            for term in self.feature_terms:
+                value = term.config.weight * term(student, teacher, batch["labels"])
+                terms[term.name] = value.detach()
+                total = total + value
+        return total, terms
+
+    def each_part(
+        self, batch: Mapping[str, Tensor], student: Output, teacher: Output | None, progress: float = 0.0
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Compute the parts of the total one by one, each with a graph of its own; the labels' come first.
+
+        The parameters are those of :meth:`forward`. Only one part exists at a time if the caller keeps none,
+        so that this needs hardly more memory than the total.
+
+        :returns: pairs of :data:`LABELS`, which has the terms of the training-only heads in it, or the name
+            of a term, and its weighted value.
+        """
+        for name, function in self._functions_of_logits(batch, student, teacher, progress, {}).items():
+            yield name, self._differentiate([function], student)
+        if teacher is not None:
+            for term in self.feature_terms:
+                yield term.name, term.config.weight * term(student, teacher, batch["labels"])
+
+    def _functions_of_logits(
+        self,
+        batch: Mapping[str, Tensor],
+        student: Output,
+        teacher: Output | None,
+        progress: float,
+        terms: dict[str, Tensor],
+    ) -> dict[str, LossFunction | ByImage]:
+        """Return what computes the losses of the student's logits and training-only heads, by part.
+
+        :param terms: to which the values of the terms are added by name, without gradient.
+        """
+        functions: dict[str, LossFunction | ByImage] = {LABELS: self._label_function(student, batch, terms)}
         if self.config.logits != NO_LOSS and teacher is not None:
             weights = self._pixel_weights(batch)
             compute = partial(
@@ -91,16 +132,14 @@ class Objective(nn.Module):
                 progress=progress,
                 terms=terms,
             )
-            functions.append(ByImage(compute))
+            functions[self.config.logits] = ByImage(compute)
+        return functions
+
+    def _differentiate(self, functions: Sequence[LossFunction | ByImage], student: Output) -> Tensor:
+        """Return the sum of some functions of the student's logits and training-only heads."""
         learnt = [] if self.curriculum is None else self.curriculum.parameters()
         differentiate = immediate_backward if self.immediate else plain_sum
-        total = differentiate(functions, [student.logits, *student.auxiliary.values()], learnt)
-        if teacher is not None:
-            for term in self.feature_terms:
-                value = term.config.weight * term(student, teacher, batch["labels"])
-                terms[term.name] = value.detach()
-                total = total + value
-        return total, terms
+        return differentiate(functions, [student.logits, *student.auxiliary.values()], learnt)
 
     @property
     def feature_terms(self) -> Iterable[FeatureTerm]:

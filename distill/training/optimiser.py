@@ -139,6 +139,18 @@ def use_fused(state: dict[str, Any]) -> None:
         group["fused"], group["foreach"] = True, None
 
 
+def scale_of(scaler: GradScaler | None, like: Tensor) -> Tensor | None:
+    """Return the factor by which a scaler multiplies the loss, without waiting for the device.
+
+    :param like: a scalar of the type and device of the result.
+    :returns: a scalar; None without a scaler.
+    """
+    if scaler is None:
+        return None
+    factor: Tensor = scaler.scale(torch.ones_like(like))
+    return factor
+
+
 def leave_out_functions(state: dict[str, Any]) -> None:
     """Take the groups' functions out of a schedule's state that is about to be loaded.
 

@@ -184,6 +184,9 @@ def make_trainer(
             strategy="ddp" if nodes > 1 or per_node > 1 else "auto",
             use_distributed_sampler=False,  # the loaders divide the data
             precision=_precision(config),
+            # Crops have one size, so that cuDNN could choose its kernels by timing them. But it would compile
+            # several for each shape of a depthwise convolution, and these already take their time to compile.
+            benchmark=False,
             check_val_every_n_epoch=training.validate_every,
             logger=make_logger(config),
             callbacks=callbacks,

@@ -79,10 +79,15 @@ class DeviceBinding:
             np.copyto(array, self._buffers[name].numpy())
 
 
-def run_bound(session: ort.InferenceSession, binding: ort.IOBinding) -> None:
-    """Run a session on bound memory; a run that does not end can be ended by a signal."""
+def run_bound(session: ort.InferenceSession, binding: ort.IOBinding, wait: bool = True) -> None:
+    """Run a session on bound memory; a run that does not end can be ended by a signal.
+
+    :param wait: False returns once the work is queued in the session's stream on a GPU.
+    """
     options = ort.RunOptions()
     options.log_severity_level = _FATAL  # whatever is wrong comes as an exception as well
+    if not wait:
+        options.add_run_config_entry("disable_synchronize_execution_providers", "1")
     with long_call(partial(setattr, options, "terminate", True)):
         session.run_with_iobinding(binding, options)
 

@@ -204,15 +204,18 @@ def _missing_driver() -> str:
 def _load_on_cpu(file: OnnxFile, settings: SessionSettings) -> ort.InferenceSession:
     """Start a session on the CPU; raises EngineError if the file is damaged."""
     settings = replace(settings, provider="cpu")
-    limit = limit_bytes(settings.memory_mb)
+    limit, refused = limit_bytes(settings.memory_mb), False
     try:
         with limited_memory(limit):
             # A full or read-only disk costs the speed only; whatever else is wrong comes up again below.
-            with contextlib.suppress(Exception), TemporaryDirectory() as folder:
-                return _start(str(with_casts(file.content, Path(folder))), settings)
+            try:
+                with TemporaryDirectory() as folder:
+                    return _start(str(with_casts(file.content, Path(folder))), settings)
+            except Exception as error:
+                refused = memory_was_refused(error)
             return _start(file.content, settings)
     except Exception as error:
-        if memory_was_refused(error):
+        if refused or memory_was_refused(error):
             raise EngineError(f"{file.path}: opening the network failed: {refusal(limit)}") from error
         raise EngineError(
             f"{file.path}: not a readable ONNX file (damaged, cut short or of another kind): "

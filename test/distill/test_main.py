@@ -32,7 +32,7 @@ def run_without_heavy(*arguments: str, **environment: str) -> subprocess.Complet
         capture_output=True,
         text=True,
         env=os.environ | environment,
-        timeout=120,
+        timeout=600,
     )
 
 
@@ -62,7 +62,7 @@ def node(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the node's command in a process of its own, whose signal handlers it replaces."""
     pytest.importorskip("rclpy")
     command = [sys.executable, "-m", "distill", "node", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
 
 
 def test_the_node_has_a_version() -> None:

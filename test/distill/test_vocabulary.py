@@ -152,7 +152,7 @@ def test_help_and_completion_load_no_torch() -> None:
         "print('torch' in sys.modules or 'rclpy' in sys.modules)"
     )
     command = [sys.executable, "-c", code, json.dumps(list(MODULES.values()))]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert (done.stdout, done.returncode) == ("False\n", 0), done.stderr
 
 
@@ -168,7 +168,7 @@ def test_a_vehicle_without_torch_gets_the_help_of_its_commands() -> None:
         "    else:\n        raise AssertionError(name)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, json.dumps(blocked)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code, json.dumps(blocked)], capture_output=True, text=True, timeout=600
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("usage: kd_seg") == 6

@@ -5,11 +5,19 @@ A network that is added to the catalogue is in :data:`SMALLEST`, and so in these
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from distill.models import pidnet
 from distill.models.build import construct
 from distill.models.catalogue import MODELS
 from distill.models.network import SegmentationNetwork
+
+SMALL_BACKBONE = "test_efficientnet"
+"""The smallest of timm's with stages at strides 4, 8, 16 and 32, made for tests: 56 layers. What a test costs
+grows with their number, above all where a network is exported."""
 
 
 def _smallest_of_each_class() -> list[str]:
@@ -25,14 +33,17 @@ SMALLEST = _smallest_of_each_class()
 """Names of the networks with the fewest parameters of each class."""
 
 SMALLER: dict[str, dict[str, Any]] = {
-    "swiftnet.SwiftNet": {"backbone": "resnet10t", "channels": 64},
+    "swiftnet.SwiftNet": {"backbone": SMALL_BACKBONE, "channels": 64},
     "hrnet.HrNetV2": {"backbone": "hrnet_w18_small"},
 }
 """Arguments that make a class smaller than anything of it in the catalogue, where that saves minutes."""
 
 
 def small_network(name: str, num_classes: int) -> SegmentationNetwork:
-    """Make a network of the catalogue, or a smaller one of the same class."""
+    """Make a network of the catalogue, or a smaller one of the same class with the same kinds of blocks."""
     model = MODELS[name]
     arguments = SMALLER.get(model.network, model.arguments)
-    return construct(model.network, num_classes, **arguments)
+    with pytest.MonkeyPatch.context() as patch:
+        small = replace(pidnet.SIZES["s"], blocks=1, deep_blocks=1)
+        patch.setitem(pidnet.SIZES, "s", small)
+        return construct(model.network, num_classes, **arguments)

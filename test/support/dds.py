@@ -19,6 +19,7 @@ import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from numpy.typing import NDArray
+from patient_process import LONG, PatientProcess
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -29,10 +30,6 @@ from kd_seg_ros.common.child_process import ChildProcess
 from kd_seg_ros.common.node_command import MODULE
 
 ROOT = Path(__file__).resolve().parents[2]
-LONG = 120.0
-"""Seconds to wait for what must come. On a busy machine a node takes half a minute to start, and discovery
-several seconds; nothing waits for so long unless it fails."""
-
 os.environ["ROS_DOMAIN_ID"] = str(own_domain())
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ.setdefault("FASTDDS_DEFAULT_PROFILES_FILE", str(ROOT / "config" / "fastdds_large_images.xml"))
@@ -42,7 +39,7 @@ def start_node(
     *arguments: str, environment: dict[str, str] | None = None, program: Sequence[str] = ("-m", MODULE)
 ) -> ChildProcess:
     """Start ``python -m kd_seg_ros.node.segmentation_node ARGUMENTS``, or another program."""
-    return ChildProcess("node", [sys.executable, *program, *arguments], None, environment)
+    return PatientProcess("node", [sys.executable, *program, *arguments], None, environment)
 
 
 @contextmanager
@@ -127,7 +124,7 @@ class Client:
         def answered() -> list[Any]:
             return [answer for answer in answers if answer.header.stamp == message.header.stamp]
 
-        for _ in range(int(LONG)):
+        for _ in range(int(LONG)):  # one second each
             publisher.publish(message)
             if self.spin_until(answered, 1.0):
                 return answered()[0]

@@ -27,7 +27,7 @@ def run_demo(*arguments: object, **environment: str) -> subprocess.CompletedProc
     kept = {name: value for name, value in os.environ.items() if name not in unset}
     command = [sys.executable, "scripts/demo", *map(str, arguments)]
     return subprocess.run(
-        command, cwd=ROOT, env=kept | environment, capture_output=True, text=True, timeout=120
+        command, cwd=ROOT, env=kept | environment, capture_output=True, text=True, timeout=600
     )
 
 

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from patient_process import LONG
+
 
 class Listener:
     """Receives raw messages in this process while ``play_bag`` runs in another."""
@@ -25,7 +27,7 @@ class Listener:
         self.received[topic] = []
         self.node.create_subscription(msgtype, topic, self.received[topic].append, qos, raw=True)
 
-    def spin_until(self, done: Callable[[], bool], seconds: float = 120.0) -> None:
+    def spin_until(self, done: Callable[[], bool], seconds: float = LONG) -> None:
         deadline = time.monotonic() + seconds
         while not done() and time.monotonic() < deadline:
             self._executor.spin_once(timeout_sec=0.1)

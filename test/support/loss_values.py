@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from distill.config import ObjectiveConfig
-from distill.losses.catalogue import AdversarialLoss, FeatureLoss, LabelLoss, LogitLoss, Loss
+from distill.losses.kinds import AdversarialLoss, FeatureLoss, LabelLoss, LogitLoss, Loss
 from distill.models.discriminator import Discriminator
 
 IGNORE = 255

@@ -13,7 +13,7 @@ rclpy.init()
 node = rclpy.create_node("late_subscriber")
 latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 node.create_subscription(LabelInfo, sys.argv[1], messages.append, latched)
-deadline = time.monotonic() + 120
+deadline = time.monotonic() + 300
 while not messages and time.monotonic() < deadline:
     rclpy.spin_once(node, timeout_sec=0.1)
 for message in messages:

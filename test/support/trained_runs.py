@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from architectures import SMALL_BACKBONE
 
 from distill.__main__ import main
-
-BACKBONE = "mobilenetv4_conv_small_035"
 
 
 def train_teacher_and_student(folder: Path, data: Path) -> None:
@@ -26,7 +25,7 @@ def train_teacher_and_student(folder: Path, data: Path) -> None:
             "description": "noise",
             "limitations": "all",
         },
-        "student": {"backbone": BACKBONE, "channels": 8},
+        "student": {"backbone": SMALL_BACKBONE, "channels": 8},
         "training": {"epochs": 1, "batch_size": 4, "accumulate": 1, "learning_rate": 0.02},
     }
     distilled = common | {

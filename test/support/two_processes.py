@@ -20,7 +20,7 @@ import torch
 from torch import distributed
 
 PROCESSES = 2
-PATIENCE = timedelta(seconds=120)
+PATIENCE = timedelta(seconds=400)
 """For one process to wait for the other, which then fails."""
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kd_seg_ros.common.onnx_runtime import ort
-from kd_seg_ros.inference.binding import OutputArrays
+from kd_seg_ros.inference.binding import OutputArrays, run_bound
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.contract import NETWORK_IMAGE, NETWORK_LOGITS, PROBABILITY
 from kd_seg_ros.inference.gpu.device import Device
@@ -52,9 +52,6 @@ class FusedBinding:
             raise NotFusedError(f"the kernels do not know networks of {image.type} and {logits.type}")
         self._image_shape, self._image_type = image.shape, _TYPES[image.type]
         self._logits_shape, self._logits_type = logits.shape, _TYPES[logits.type]
-        # Otherwise ONNX Runtime waits for the stream at the end of each run.
-        self._options = ort.RunOptions()
-        self._options.add_run_config_entry("disable_synchronize_execution_providers", "1")
         device.activate()
         self._levels = np.zeros(256, np.uint8)
         self._constants = Constants(Memory(device), card)
@@ -77,14 +74,14 @@ class FusedBinding:
         :param levels: pixels whose confidence is below that of their class get the ignore id; None: none do.
         """
         self._prepare(image, bgr, levels)
-        self._session.run_with_iobinding(self._network, self._options)
+        self._run_session()
         self._answer(outputs)
         self._device.synchronize()
 
     def run_network(self) -> None:
         """Run the network alone on whatever is in its buffers, to measure it."""
         self._device.activate()
-        self._session.run_with_iobinding(self._network, self._options)
+        self._run_session()
         self._device.synchronize()
 
     def run_kernels(
@@ -146,6 +143,10 @@ class FusedBinding:
         for name, array in outputs.items():
             device.download(array, self._plan.maps[name].data_ptr())
 
+    def _run_session(self) -> None:
+        """Queue the network."""
+        run_bound(self._session, self._network, wait=False)
+
     def _make_plan(self, size: Size) -> Plan:
         """Make the plan for images of (height, width), and bind the network to its buffers."""
         geometry = Geometry.of_image(size, self.card)
@@ -168,7 +169,7 @@ class FusedBinding:
             logits = Memory(self._device).empty(tuple(self._logits_shape), self._logits_type)
         else:
             self._network.bind_output(NETWORK_LOGITS, self._device.name, 0)
-            self._session.run_with_iobinding(self._network, self._options)
+            self._run_session()
             self._device.synchronize()
             logits = self._network.get_outputs()[0]
         self._network.bind_ortvalue_output(NETWORK_LOGITS, logits)

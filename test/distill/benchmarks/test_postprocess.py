@@ -20,14 +20,19 @@ def test_the_host_computes_argmax_and_softmax() -> None:
     np.testing.assert_array_equal(confidence, np.round(255 * probability))
 
 
-def test_both_ways_agree_and_the_ratio_is_printed() -> None:
-    result = postprocess.run(0.1, "cpu", 5, (9, 12), (36, 48))
-    figures = result.figures
-    assert figures["same_mask"] >= 0.999
-    assert figures["probability_difference"] < 1e-5
-    assert figures["ratio"] == pytest.approx(figures["host_ms"] / figures["graph_ms"])
-    assert f"5×9×12 random logits to 36×48: {figures['ratio']:.1f}× as fast in the graph" in result.text
-    assert result.text.count("\n| ") == 3
+def test_both_ways_agree_from_logits_of_both_sizes_and_the_ratios_are_printed() -> None:
+    result = postprocess.run(0.1, "cpu", 5, [(9, 12), (36, 48)], (36, 48))
+    assert [case["logits"] for case in result.figures] == [(9, 12), (36, 48)]
+    for case in result.figures:
+        assert case["same_mask"] >= 0.999
+        assert case["probability_difference"] < 1e-5
+        assert case["ratio"] == pytest.approx(case["host_ms"] / case["graph_ms"])
+        assert (
+            f"| {case['graph_ms']:.0f} | {case['graph_p99_ms']:.0f} | {case['ratio']:.1f}× |" in result.text
+        )
+    assert "| 5×9×12: in the graph |" in result.text
+    assert "| 5×36×48: in the graph |" in result.text
+    assert result.text.count("\n| ") == 5
 
 
 def test_without_onnx_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 import torch
+from architectures import SMALL_BACKBONE
 
 from distill.benchmarks.memory import peak_bytes
 from distill.benchmarks.training import Step, check_same_loss, run
@@ -13,7 +14,7 @@ from distill.benchmarks.training_setting import Setting
 from distill.config import ObjectiveConfig
 from distill.training.objective import Objective
 
-TINY = Setting("mobilenetv4_conv_small_035", "mobilenetv4_conv_small_035", 8, 128, 2, half=False)
+TINY = Setting(SMALL_BACKBONE, SMALL_BACKBONE, 8, 128, 2, half=False)
 
 
 def test_both_implementations_find_the_same_loss() -> None:

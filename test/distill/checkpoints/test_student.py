@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from architectures import SMALL_BACKBONE
 
 from distill.checkpoints.checkpoint_file import save_checkpoint
 from distill.checkpoints.student import start_from
@@ -14,13 +15,12 @@ from distill.models.build import build
 from distill.models.network import SegmentationNetwork
 from kd_seg_ros.common.errors import UserError
 
-BACKBONE = "mobilenetv4_conv_small_035"
 CLASSES = ("sky", "road", "car")
 
 
 def network(seed: int, classes: int = 3, channels: int = 8) -> SegmentationNetwork:
     torch.manual_seed(seed)
-    return build("swiftnet", classes, backbone=BACKBONE, channels=channels)
+    return build("swiftnet", classes, backbone=SMALL_BACKBONE, channels=channels)
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def checkpoint(tmp_path: Path) -> Path:
     values: dict[str, Any] = {
         "name": "before",
         "data": {"root": ".", "dataset": "folder", "classes": {"classes": [*CLASSES], "values": {0: "sky"}}},
-        "student": {"backbone": BACKBONE, "channels": 8},
+        "student": {"backbone": SMALL_BACKBONE, "channels": 8},
     }
     state = {f"student.{name}": tensor for name, tensor in network(1).state_dict().items()}
     path = tmp_path / "before.ckpt"

@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 from acdc_tree import write_acdc, write_png
+from architectures import SMALL_BACKBONE
 from PIL import Image
 
 from distill.__main__ import main
@@ -41,7 +42,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
         "name": "student",
         "out": str(folder),
         "data": {"root": str(data), "crop": [64, 64], "workers": 0},
-        "student": {"model": "swiftnet", "backbone": "mobilenetv4_conv_small_035", "channels": 8},
+        "student": {"model": "swiftnet", "backbone": SMALL_BACKBONE, "channels": 8},
         "training": {"epochs": 1, "batch_size": 4, "accumulate": 1, "learning_rate": 0.02},
     }
     path = folder / "student.yaml"
@@ -67,6 +68,11 @@ def evaluate(tmp_path: Path, *arguments: str) -> dict[str, Any]:
     out = tmp_path / "metrics.json"
     assert main(["evaluate", *arguments, "--out", str(out)]) == 0
     return dict(json.loads(out.read_text()))
+
+
+def evaluate_fog(checkpoint: Path, out: Path) -> list[str]:
+    """Return the command that scores a checkpoint on the foggy images alone."""
+    return ["evaluate", "--model", str(checkpoint), "--conditions", "fog", "--out", str(out)]
 
 
 def test_tables_lie_beside_the_checkpoint(checkpoint: Path, data: Path) -> None:
@@ -95,15 +101,7 @@ def test_tables_lie_beside_the_checkpoint(checkpoint: Path, data: Path) -> None:
 def test_a_score_below_what_is_asked_for_is_exit_status_1(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = [
-        "evaluate",
-        "--model",
-        str(checkpoint),
-        "--conditions",
-        "fog",
-        "--out",
-        str(tmp_path / "m.json"),
-    ]
+    command = evaluate_fog(checkpoint, tmp_path / "m.json")
     assert main([*command, "--min-miou", "100"]) == 1
     assert "is below --min-miou 100" in capsys.readouterr().err
     assert (tmp_path / "m.json").is_file()
@@ -139,15 +137,7 @@ def test_scores_that_cannot_be_written_are_printed(
         raise UserError("cannot write images.npz: no space left on device")
 
     monkeypatch.setattr("distill.evaluation.run_files.write_run", full_disk)
-    command = [
-        "evaluate",
-        "--model",
-        str(checkpoint),
-        "--conditions",
-        "fog",
-        "--out",
-        str(tmp_path / "m.json"),
-    ]
+    command = evaluate_fog(checkpoint, tmp_path / "m.json")
     assert main(command) == 2
     printed = capsys.readouterr()
     assert "mIoU [%]" in printed.out

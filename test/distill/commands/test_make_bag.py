@@ -247,7 +247,8 @@ def test_bad_options(option: list[str], capfd: pytest.CaptureFixture[str]) -> No
 
 def test_play_bag_plays_it(tmp_path: Path) -> None:
     pytest.importorskip("rclpy")
-    from dds import LONG, Client
+    from dds import Client
+    from patient_process import LONG
 
     names = [f"frame_{n:03d}.png" for n in range(5)]
     assert run(folder_of(tmp_path / "images", *names), tmp_path / "bag", "--topic", "/made/image_raw") == 0

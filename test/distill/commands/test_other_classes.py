@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 from acdc_tree import write_png
+from architectures import SMALL_BACKBONE
 
 from distill.__main__ import main
 from distill.checkpoints.student import load_student
@@ -36,7 +37,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = {"dataset": "folder", "root": str(folder), "crop": [64, 64], "workers": 0, "classes": CLASSES}
     common: dict[str, Any] = {
         "out": str(folder / "runs"),
-        "student": {"backbone": "mobilenetv4_conv_small_035", "channels": 8},
+        "student": {"backbone": SMALL_BACKBONE, "channels": 8},
         "training": {"epochs": 1, "batch_size": 4, "accumulate": 1},
     }
     unlabelled = {"dataset": "folder", "root": str(folder), "images": "more/images", "labels": None}

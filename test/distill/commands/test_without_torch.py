@@ -38,7 +38,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     given = json.dumps([BLOCKED, [str(argument) for argument in arguments]])
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        [sys.executable, "-c", RUN, given], capture_output=True, text=True, timeout=300, env=environment
+        [sys.executable, "-c", RUN, given], capture_output=True, text=True, timeout=600, env=environment
     )
 
 

@@ -171,11 +171,11 @@ def test_digest_follows_the_content(tmp_path: Path) -> None:
     ("loss", "weight", "temperature"),
     [
         ("l2", 1, None),
-        ("cwd", 1, 4),
+        ("cwd", 50, 4),
         ("attention_transfer", 1000, None),
         ("self_similarity", 10, None),
         ("cross_image", 1, 0.1),
-        ("intra_class", 20, None),
+        ("intra_class", 200, None),
     ],
 )
 def test_a_loss_has_its_own_weight_and_temperature(
@@ -185,6 +185,34 @@ def test_a_loss_has_its_own_weight_and_temperature(
         term = FeatureLossConfig.model_validate({"loss": loss, **values})
         assert (term.weight, term.temperature) == (weight, temperature)
     assert FeatureLossConfig.model_validate({"loss": loss, "weight": 7}).weight == 7
+
+
+@pytest.mark.parametrize(
+    ("maps", "weight"),
+    [
+        (["logits"], 3),
+        ({"logits": "logits"}, 3),
+        (["logits", "P4"], 50),
+        ({"P4": "logits"}, 50),
+        (["pre_logits"], 50),
+        (None, 50),
+    ],
+)
+def test_cwd_has_its_authors_weight_on_features_and_another_on_logits(maps: Any, weight: float) -> None:
+    values = {"loss": "cwd"} if maps is None else {"loss": "cwd", "maps": maps}
+    assert FeatureLossConfig.model_validate(values).weight == weight
+    assert FeatureLossConfig.model_validate({**values, "weight": 7}).weight == 7
+
+
+def test_parameters_belong_to_their_losses() -> None:
+    term = FeatureLossConfig.model_validate({"loss": "smooth_l1"})
+    assert (term.parameters, term.beta) == ({"beta": 2.0}, 2.0)
+    assert FeatureLossConfig.model_validate({"loss": "huber", "beta": 3}).parameters == {"beta": 3}
+    assert FeatureLossConfig.model_validate({"loss": "l2"}).parameters == {}
+    with pytest.raises(ValueError, match="l2 has no power; attention_transfer and attention_transfer_max"):
+        FeatureLossConfig.model_validate({"loss": "l2", "power": 2})
+    with pytest.raises(ValueError, match="greater than or equal to 1"):
+        FeatureLossConfig.model_validate({"loss": "attention_transfer", "power": 0.5})
 
 
 def test_maps_are_a_list_or_a_mapping() -> None:

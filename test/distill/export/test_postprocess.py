@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 import scipy.special
 from calibrations import CALIBRATIONS
-from onnx import TensorProto
+from onnx import TensorProto, helper
 from onnx_parts import run_nodes
 
 import distill.export.postprocess as onnx_postprocess
@@ -17,7 +19,11 @@ from distill.common.calibration_methods import PARAMETERS, Method
 from distill.export.graph import GraphBuilder
 from distill.export.interpolation import Upsampling, bilinear, upsampling
 from distill.export.postprocess import add_postprocessing
+from distill.export.surround import shape_of
 from distill.models.logit_calibration import LogitCalibration
+from kd_seg_ros.common.onnx_runtime import ort
+from kd_seg_ros.inference.contract import OPSET
+from kd_seg_ros.inference.session import session_options
 
 CLASSES = 19
 MAPS = {"mask": TensorProto.UINT8, "confidence": TensorProto.UINT8, "probability": TensorProto.FLOAT}
@@ -96,6 +102,34 @@ def test_calibrations_in_one_stripe_and_in_many(
     np.testing.assert_allclose(scipy.special.softmax(scores, axis=1), softmax, atol=2e-5)
     np.testing.assert_array_equal(scores.max(axis=1), 0)
     np.testing.assert_allclose(1 / np.exp(scores).sum(axis=1), found[2], rtol=1e-5)
+
+
+def test_the_optimiser_leaves_stripes_and_the_order_of_the_axes_as_they_are(tmp_path: Path) -> None:
+    """With classes as the first axis, or all stripes cut at once, post-processing takes twice as long."""
+    size = (64, 1024)
+    graph = GraphBuilder("after/")
+    add_postprocessing(graph, "logits", CLASSES, plain(size, size), CALIBRATIONS["vector"])
+    proto = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "part",
+            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, CLASSES, *size])],
+            [helper.make_tensor_value_info(name, kind, size) for name, kind in MAPS.items()],
+            graph.initializers,
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=9,
+    )
+    options = session_options()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    optimised = onnx.shape_inference.infer_shapes(onnx.load(tmp_path / "optimised.onnx"))
+    operators = [node.op_type for node in optimised.graph.node]
+    assert "Split" not in operators
+    assert operators.count("Slice") == operators.count("Transpose") == 2
+    shapes = {value.name: shape_of(value) for value in optimised.graph.value_info}
+    reduced = [shapes[node.output[0]] for node in optimised.graph.node if node.op_type == "ReduceMax"]
+    assert reduced == [[32, 1, 1024]] * 4
 
 
 def test_padding_and_two_resizings_are_undone_exactly() -> None:

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from distill.export.time_limit import OutOfTime, processor_time_limit
+from distill.export import time_limit
+from distill.export.time_limit import OutOfTime, processor_time_limit, processor_time_shown
 
 
 def _work_without_end() -> None:
@@ -40,3 +41,13 @@ def test_other_threads_have_no_limit() -> None:
     thread.start()
     thread.join()
     assert passed
+
+
+def test_the_time_taken_is_shown_and_the_thread_that_shows_it_ends(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(time_limit, "progress_shown", lambda: True)
+    with pytest.raises(OutOfTime), processor_time_shown("algebra", 60):
+        raise OutOfTime
+    assert "processor time" not in [thread.name for thread in threading.enumerate()]
+    assert "algebra: 0 s of processor time, at most 60 s" in capsys.readouterr().err

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from distill.benchmarks.models import MEAN, STD, export
 from distill.common.calibration_methods import PARAMETERS, Method
 from distill.evaluation.onnx_predictor import open_engine
-from distill.export import trace
 from distill.export.agreement import measure_agreement
 from distill.export.model_card import save_with_card
 from distill.export.trace import to_dynamic_onnx, to_onnx
@@ -175,10 +174,10 @@ def test_a_network_of_fixed_size_is_refused() -> None:
         to_dynamic_onnx(DeployedModel(FixedNetwork(), MEAN, STD, 1.0).eval(), half=False)
 
 
-def test_tracing_that_does_not_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trace, "TRACING_SECONDS", 0.01)
-    with pytest.raises(UserError, match=r"TinyNetwork .* had not ended after 0.01 s .*: export it for"):
-        to_dynamic_onnx(DeployedModel(TinyNetwork(), MEAN, STD, 1.0).eval(), half=False)
+def test_tracing_that_does_not_end_is_refused() -> None:
+    said = r"TinyNetwork .* had not ended after 0.01 s .*: export it for .* more time with --trace-limit"
+    with pytest.raises(UserError, match=said):
+        to_dynamic_onnx(DeployedModel(TinyNetwork(), MEAN, STD, 1.0).eval(), half=False, limit=0.01)
 
 
 @pytest.mark.parametrize("dynamic_size", [False, True])

@@ -14,17 +14,20 @@ def features(seed: int, channels: int = 4) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(seed).normal(size=(3, channels, 2, 5)))
 
 
-def reference(student: torch.Tensor, teacher: torch.Tensor) -> float:
-    s = normalize((student.numpy() ** 2).mean(1).reshape(3, 10))
-    t = normalize((teacher.numpy() ** 2).mean(1).reshape(3, 10))
+def reference(student: torch.Tensor, teacher: torch.Tensor, power: float) -> float:
+    s = normalize((np.abs(student.numpy()) ** power).mean(1).reshape(3, 10))
+    t = normalize((np.abs(teacher.numpy()) ** power).mean(1).reshape(3, 10))
     return float(((s - t) ** 2).mean())
 
 
+@pytest.mark.parametrize("power", [1.0, 2.0, 3.0])
 @pytest.mark.parametrize("channels", [1, 4, 9])
-def test_is_the_mean_square_difference_of_normalised_attention(channels: int) -> None:
+def test_is_the_mean_square_difference_of_normalised_attention(channels: int, power: float) -> None:
     student, teacher = features(1), features(2, channels)
-    expected = reference(student, teacher)
-    assert attention_transfer_loss(student, teacher).item() == pytest.approx(expected, rel=1e-9)
+    expected = reference(student, teacher, power)
+    value = attention_transfer_loss(student, teacher, power=power).item()
+    assert value == pytest.approx(expected, rel=1e-9)
+    assert (attention_transfer_loss(student, teacher).item() == value) == (power == 2)
 
 
 @given(seed=st.integers(0, 1000), scale=st.floats(1e-3, 1e3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,8 @@ from distill.losses.catalogue import (
     FEATURE_LOSSES,
     LABEL_LOSSES,
     LOGIT_LOSSES,
-    Loss,
 )
+from distill.losses.kinds import FEATURE_PARAMETERS, Loss
 
 ROOT = Path(__file__).parents[3]
 HELPERS = {
@@ -24,6 +25,7 @@ HELPERS = {
     "boundary",
     "catalogue",
     "curriculum_temperature",
+    "kinds",
     "ohem",
     "projector",
     "whitening",
@@ -90,11 +92,17 @@ def test_documentation_of_a_feature_loss(name: str) -> None:
     loss = FEATURE_LOSSES[name]
     row = row_of(loss, name)
     weight, shape = row[2], row[3]
-    assert float(weight.split()[0]) == loss.weight
-    assert ("not the authors'" in weight) == (loss.weight_source == "this project")
+    number = re.match(r"[\d.]+", weight)
+    assert number is not None
+    assert float(number[0]) == loss.weight
+    assert (", ours" in weight) == (loss.weight_source == "this project")
+    assert ("; 3 on logits where" in weight) == (loss.logits_weight is not None)
+    assert loss.weight_note in weight
     assert shape == ("C, H, W" if loss.same_channels else "H, W")
-    if loss.temperature is not None:
-        assert f"T = {loss.temperature:g}" in row[1]
+    signs = {"temperature": "T", "beta": "β", "power": "p"}
+    assert loss.parameters.keys() <= signs.keys() == set(FEATURE_PARAMETERS)
+    for parameter, value in loss.parameters.items():
+        assert f"{signs[parameter]} = {value:g}" in row[1]
 
 
 def test_documentation_of_the_adversarial_loss() -> None:

@@ -41,7 +41,7 @@ def test_each_piece_is_done_by_one_thread_and_the_threads_are_given_back() -> No
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        barrier = threading.Barrier(3, timeout=10)  # three at a time, or it breaks
+        barrier = threading.Barrier(3, timeout=120)  # three at a time, or it breaks
         seen = in_pieces(lambda _: (barrier.wait(), torch.get_num_threads())[1], 21, torch.device("cpu"))
         assert seen == [1, 1, 1]
         assert torch.get_num_threads() == 3

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from architectures import SMALL_BACKBONE
 
 from distill.models.build import build
 from distill.models.output import Output
@@ -18,7 +19,7 @@ IMAGE = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 @pytest.fixture
 def teacher() -> Any:
     torch.manual_seed(0)
-    return build("swiftnet", 19, backbone="mobilenetv4_conv_small_035", channels=8).train()
+    return build("swiftnet", 19, backbone=SMALL_BACKBONE, channels=8).train()
 
 
 def test_it_is_frozen_and_never_copied(teacher: torch.nn.Module) -> None:

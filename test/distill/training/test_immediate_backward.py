@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from architectures import SMALL_BACKBONE
 from torch import Tensor, nn
 
 import distill.training.feature_term
@@ -137,7 +138,7 @@ def test_the_whole_objective_has_the_gradients_of_plain_backpropagation(
     )
     torch.manual_seed(0)
     student = build("pidnet_s", 19).double().train(heads)
-    teacher = build("swiftnet", 19, backbone="mobilenetv4_conv_small_035", channels=8).double().eval()
+    teacher = build("swiftnet", 19, backbone=SMALL_BACKBONE, channels=8).double().eval()
     objective = Objective(
         config, feature_shapes(student, (64, 64)), feature_shapes(teacher, (64, 64))
     ).double()

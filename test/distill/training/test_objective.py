@@ -186,7 +186,7 @@ def test_what_is_compared_is_said_with_its_weights() -> None:
         ],
     }
     assert Objective(ObjectiveConfig.model_validate(values), *shapes).describe() == (
-        "objective: border-focal × 0.5 + kl (temperature 1) × 0.5 + cwd on P8 → P4 × 1 + "
+        "objective: border-focal × 0.5 + kl (temperature 1) × 0.5 + cwd on P8 → P4 × 50 + "
         "self_similarity on P4, pre_logits × 10 + adversarial × 0.01\n"
         "adapter of cwd: student P8 4×1×1 → teacher P4 6×2×2, 2 projectors, 60 extra parameters, "
         "training only"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from architectures import SMALL_BACKBONE
 from PIL import Image
 from torch import Tensor, nn
 
@@ -19,14 +20,12 @@ from distill.training import preflight
 from distill.training.preflight import check_accumulation, check_image_sizes, check_shared_memory
 from kd_seg_ros.common.errors import UserError
 
-BACKBONE = "mobilenetv4_conv_small_035"
-
 
 def config(**data: Any) -> Config:
     values = {
         "name": "x",
         "data": {"root": ".", "crop": [64, 64], "working_scale": 1.0, "workers": 4} | data,
-        "student": {"backbone": BACKBONE},
+        "student": {"backbone": SMALL_BACKBONE},
         "training": {"batch_size": 8, "accumulate": 4},
     }
     return parse_config(values, "here")
@@ -62,7 +61,7 @@ def test_networks_of_a_fixed_size_are_refused(frame: Frame) -> None:
 
 
 def test_other_networks_take_any_size_and_stay_as_they_are(frame: Frame) -> None:
-    network = build("swiftnet", 19, backbone=BACKBONE, channels=8).train()
+    network = build("swiftnet", 19, backbone=SMALL_BACKBONE, channels=8).train()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     check_image_sizes(network, config(crop=[97, 131]), frame)
     assert network.training

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from acdc_tree import write_acdc
+from architectures import SMALL_BACKBONE
 from safetensors.torch import load_file
 
 from distill.config import Config, parse_config
@@ -20,8 +21,6 @@ from distill.training.feature_maps import feature_map
 from distill.training.teacher_cache import _write, check_no_augmentation, needed_maps, open_cache
 from kd_seg_ros.common.errors import UserError
 
-BACKBONE = "mobilenetv4_conv_small_035"
-
 
 class Counted(torch.nn.Module):
     """A teacher that counts how often it is asked."""
@@ -29,7 +28,7 @@ class Counted(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.network = build("swiftnet", 19, backbone=BACKBONE, channels=8).eval()
+        self.network = build("swiftnet", 19, backbone=SMALL_BACKBONE, channels=8).eval()
         self.strides = self.network.strides
         self.asked = 0
 
@@ -55,7 +54,7 @@ def config(tmp_path: Path) -> Config:
     values = {
         "name": "x",
         "data": data,
-        "student": {"backbone": BACKBONE},
+        "student": {"backbone": SMALL_BACKBONE},
         "teacher": {"checkpoint": str(tmp_path / "teacher.ckpt"), "cache": str(tmp_path / "cache")},
         "objective": {"logits": "kl", "features": [{"loss": "cwd", "maps": {"P4": "P8"}}]},
         "training": {"batch_size": 2},

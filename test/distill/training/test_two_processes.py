@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
@@ -55,13 +56,20 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "distill", "fit", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
 
 
 def curve(folder: Path, tag: str) -> list[float]:
     events = EventAccumulator(str(folder / "tensorboard"))
     events.Reload()
     return [event.value for event in events.Scalars(tag)]
+
+
+def shares(folder: Path) -> dict[tuple[str, str, str], float]:
+    """The gradients' shares by step, term and part of the network."""
+    with (folder / "gradients.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {(row["step"], row["term"], row["part"]): float(row["share"]) for row in rows}
 
 
 def test_the_loss_curve_and_the_weights_are_those_of_one_process(experiment: Path) -> None:
@@ -82,6 +90,9 @@ def test_the_loss_curve_and_the_weights_are_those_of_one_process(experiment: Pat
     ):
         assert curve(folder / "two", tag) == pytest.approx(curve(folder / "one", tag), rel=1e-5), tag
     assert len(curve(folder / "one", "train/loss")) == 3
+    measured = shares(folder / "one")
+    assert {key[1] for key in measured} == {"cwd", "kl_border", "cross_image", "adversarial"}
+    assert measured == pytest.approx(shares(folder / "two"), rel=2e-3)  # of the file's four digits
     one = torch.load(folder / "one" / "last.ckpt", weights_only=True)["state_dict"]
     two = torch.load(folder / "two" / "last.ckpt", weights_only=True)["state_dict"]
     assert one.keys() == two.keys()

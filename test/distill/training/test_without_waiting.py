@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from architectures import SMALL_BACKBONE
 from no_waiting import NoWaiting
 
 from distill.config import parse_config
@@ -15,8 +16,6 @@ from distill.models.build import build
 from distill.models.discriminator import Discriminator
 from distill.training.distillation import Distillation
 from distill.training.finite_guard import FiniteGuard
-
-BACKBONE = "mobilenetv4_conv_small_035"
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +43,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def module(semantic: str, logits: str) -> Distillation:
     """A student with every feature loss; its flags are looked at as late as on a GPU."""
-    student = {"model": "pidnet_s"} if semantic == "pidnet" else {"backbone": BACKBONE, "channels": 8}
+    student = {"model": "pidnet_s"} if semantic == "pidnet" else {"backbone": SMALL_BACKBONE, "channels": 8}
     maps = {"detail": "P8"} if semantic == "pidnet" else ["P8"]
     values = {
         "name": "x",
@@ -64,7 +63,7 @@ def module(semantic: str, logits: str) -> Distillation:
     config = parse_config(values, "here")
     model, backbone, channels = config.student.model, config.student.backbone, config.student.channels
     network = build(model, 19, backbone=backbone, channels=channels)
-    teacher = build("swiftnet", 19, backbone=BACKBONE, channels=8)
+    teacher = build("swiftnet", 19, backbone=SMALL_BACKBONE, channels=8)
     training = Distillation(config, network, teacher)
     training._guard = FiniteGuard(lag=2)
     return training

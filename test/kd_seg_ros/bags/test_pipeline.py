@@ -25,7 +25,7 @@ def test_results_keep_the_order_of_the_items_whichever_is_ready_first() -> None:
 
     def slow_first(item: int) -> int:
         if item == 0:
-            assert second_done.wait(30)
+            assert second_done.wait(300)
         if item == 1:
             second_done.set()
         return item * item

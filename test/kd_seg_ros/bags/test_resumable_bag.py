@@ -143,7 +143,7 @@ except UserError as error:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, preexec_fn=limit, timeout=120
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, preexec_fn=limit, timeout=600
     )
     assert "cannot be written" in done.stdout, done.stdout + done.stderr
     assert "are kept" in done.stdout

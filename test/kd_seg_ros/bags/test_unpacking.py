@@ -151,7 +151,7 @@ def test_signals_leave_nothing_and_leftovers_are_removed(tmp_path: Path) -> None
             assert process.stdout.readline() == b"5\n"
             assert len(list(temporary.iterdir())) == 1  # what the killed one left is gone by now
             process.send_signal(number)
-            process.wait(60)
+            process.wait(600)
         assert len(list(temporary.iterdir())) == left
 
 

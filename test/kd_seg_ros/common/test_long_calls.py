@@ -64,7 +64,7 @@ def test_a_network_without_end_is_ended_by_ctrl_c(tmp_path: Path) -> None:
         time.sleep(0.3)  # so that it is inside the network
         process.send_signal(signal.SIGINT)
         try:
-            output, errors = process.communicate(timeout=60)
+            output, errors = process.communicate(timeout=300)
         except subprocess.TimeoutExpired:
             process.kill()
             pytest.fail("it does not end")

@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+from patient_process import PatientProcess
 
 from kd_seg_ros.common import shared_memory
-from kd_seg_ros.common.child_process import ChildProcess
 from kd_seg_ros.common.shared_memory import (
     FOLDER,
     foreign_owners,
@@ -113,7 +113,7 @@ def test_real_processes_one_killed_and_one_alive(monkeypatch: pytest.MonkeyPatch
     pytest.importorskip("dds")  # isolated domain, and the profile with the large segment
     monkeypatch.setattr(shared_memory, "SETTLED_S", 0.0)
     command = [sys.executable, "-c", PARTICIPANT]
-    with ChildProcess("alive", command) as alive, ChildProcess("killed", command) as killed:
+    with PatientProcess("alive", command) as alive, PatientProcess("killed", command) as killed:
         for process in (alive, killed):
             process.wait_for("up")
         kept, left = segments_of(alive.pid), segments_of(killed.pid)

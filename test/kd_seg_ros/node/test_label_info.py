@@ -12,7 +12,8 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from dds import LONG, ROOT, running_node
+from dds import ROOT, running_node
+from patient_process import LONG
 from tiny_model import write_tiny_model
 from vision_msgs_build import vision_msgs_environment
 

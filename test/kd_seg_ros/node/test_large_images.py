@@ -13,7 +13,8 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy")
 
-from dds import LONG, ROOT, start_node  # noqa: E402
+from dds import ROOT, start_node  # noqa: E402
+from patient_process import LONG  # noqa: E402
 
 from kd_seg_ros.common.fast_dds import MEMORY, PROFILES  # noqa: E402
 

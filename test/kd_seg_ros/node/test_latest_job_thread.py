@@ -29,7 +29,7 @@ def test_the_newest_job_wins(worker: LatestJobThread) -> None:
 
     def first() -> None:
         begun.set()
-        assert go_on.wait(30)
+        assert go_on.wait(300)
         order.append(1)
 
     def last() -> None:
@@ -37,12 +37,12 @@ def test_the_newest_job_wins(worker: LatestJobThread) -> None:
         done.set()
 
     worker.give(first)
-    assert begun.wait(30)
+    assert begun.wait(300)
     worker.give(lambda: order.append(2))
     worker.give(last)
     assert order == []
     go_on.set()
-    assert done.wait(30)
+    assert done.wait(300)
     assert order == [1, 3]
 
 
@@ -56,10 +56,10 @@ def test_a_job_that_fails_is_reported_and_the_next_is_done(
         raise failed
 
     worker.give(fail)
-    assert done.wait(30)
+    assert done.wait(300)
     done.clear()
     worker.give(done.set)
-    assert done.wait(30)
+    assert done.wait(300)
     assert errors == [failed]
 
 

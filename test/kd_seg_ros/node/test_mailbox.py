@@ -19,7 +19,7 @@ def test_take_waits_for_an_item() -> None:
     taker.start()
     assert not taken
     mailbox.put("frame")
-    taker.join(10)
+    taker.join(300)
     assert taken == ["frame"]
 
 
@@ -29,7 +29,7 @@ def test_closing_ends_a_waiting_and_every_later_take() -> None:
     taker = Thread(target=lambda: taken.append(mailbox.take()))
     taker.start()
     mailbox.close()
-    taker.join(10)
+    taker.join(300)
     assert not taker.is_alive()
     assert taken == [None]
     mailbox.put("too late")
@@ -65,14 +65,14 @@ def test_an_item_may_be_let_pass_for_the_next() -> None:
     def long(item: int) -> float:
         asked.append(item)
         waiting.set()
-        return 30.0
+        return 600.0
 
     taker = Thread(target=lambda: taken.append(mailbox.take(long)))
     mailbox.put(1)
     taker.start()
-    assert waiting.wait(10)
+    assert waiting.wait(300)
     assert mailbox.put(2), "it replaces the one that waits, which counts as overwritten"
-    taker.join(10)
+    taker.join(300)
     assert (taken, asked) == ([2], [1])
     mailbox.put(3)
     assert mailbox.take(lambda _: 0.0) == 3
@@ -87,13 +87,13 @@ def test_closing_ends_a_wait_for_the_next() -> None:
 
     def long(_: int) -> float:
         waiting.set()
-        return 30.0
+        return 600.0
 
     mailbox.put(1)
     taker = Thread(target=lambda: taken.append(mailbox.take(long)))
     taker.start()
-    assert waiting.wait(10)
+    assert waiting.wait(300)
     assert mailbox.close(), "an item is left"
     assert not mailbox.close(), "it is told once"
-    taker.join(10)
+    taker.join(300)
     assert taken == [None]

@@ -58,7 +58,7 @@ class HeldEngine:
         self, image: np.ndarray, *, bgr: bool, out: Prediction, min_confidence: MinConfidenceLevels
     ) -> Prediction:
         self.running.set()
-        assert self.go_on.wait(30)
+        assert self.go_on.wait(300)
         if image[0, 0, 0] == 255:
             raise EngineError("device lost") if image[0, 0, 1] == 255 else RuntimeError("a mistake of ours")
         out.mask[...], out.confidence[...] = tiny_model.expected(image)
@@ -102,7 +102,7 @@ def test_while_the_network_is_busy_only_the_newest_frame_is_kept(held_node: Any)
     published: list[int] = []
     held_node._outputs.publish = lambda header, _: published.append(header.stamp.sec)
     held_node._on_image(plain(0, 1))
-    assert held_node._engine.running.wait(30)
+    assert held_node._engine.running.wait(300)
     for second in (2, 3, 4):
         held_node._on_image(plain(0, second))  # returns, though the network is held
     held_node._engine.go_on.set()
@@ -240,7 +240,7 @@ def test_a_slow_picture_does_not_hold_up_the_masks(held_node: Any, monkeypatch: 
     def blend(image: np.ndarray, *_: object) -> np.ndarray:
         blended.append(len(handed_over))
         blending.set()
-        assert go_on.wait(30)
+        assert go_on.wait(300)
         return image
 
     monkeypatch.setattr(outputs, "blend", blend)
@@ -257,7 +257,7 @@ def test_a_slow_picture_does_not_hold_up_the_masks(held_node: Any, monkeypatch: 
     overlays = client.collect("segmentation/overlay")
     assert wait_until(lambda: held_node._outputs.heard(OVERLAY))
     held_node._on_image(plain(1, 1))
-    assert blending.wait(30)
+    assert blending.wait(300)
     for second in (2, 3, 4):
         held_node._on_image(plain(second, second))
         assert wait_until(lambda: handed_over[-1:] == [second])  # noqa: B023
@@ -285,7 +285,7 @@ def test_a_damaged_frame_is_used_and_counted_where_that_is_asked_for(held_node: 
 
 def test_stopping_waits_for_the_frame_under_way_only(held_node: Any) -> None:
     held_node._on_image(plain(0, 1))
-    assert held_node._engine.running.wait(30)
+    assert held_node._engine.running.wait(300)
     held_node._on_image(plain(0, 2))
     stopper = Thread(target=held_node.deactivate)
     stopper.start()

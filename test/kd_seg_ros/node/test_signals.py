@@ -10,8 +10,7 @@ import pytest
 pytest.importorskip("rclpy")
 
 import dds  # noqa: F401  (isolated domain)
-
-from kd_seg_ros.common.child_process import ChildProcess
+from patient_process import PatientProcess
 
 HUNG = """
 import sys
@@ -40,7 +39,7 @@ print("lives", flush=True)
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_model_that_never_answers_does_not_make_the_node_deaf(number: signal.Signals) -> None:
-    with ChildProcess("node", [sys.executable, "-c", HUNG]) as node:
+    with PatientProcess("node", [sys.executable, "-c", HUNG]) as node:
         node.wait_for("running")
         node.interrupt(number)
         assert node.wait() == 1
@@ -49,6 +48,6 @@ def test_a_model_that_never_answers_does_not_make_the_node_deaf(number: signal.S
 
 
 def test_a_hangup_that_is_ignored_stays_so() -> None:
-    with ChildProcess("program", [sys.executable, "-c", IGNORING]) as program:
+    with PatientProcess("program", [sys.executable, "-c", IGNORING]) as program:
         assert program.wait() == 0
     assert program.lines == ["lives"]

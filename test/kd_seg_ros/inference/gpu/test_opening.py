@@ -18,6 +18,7 @@ from host_device import HostDevice
 from numpy.typing import NDArray
 
 from distill.benchmarks.one_convolution import Kind, card, model_file, write_model
+from kd_seg_ros.common import long_calls
 from kd_seg_ros.inference import opening as whole_file
 from kd_seg_ros.inference.contract import METADATA_KEY
 from kd_seg_ros.inference.engine import Engine, EngineError, Prediction
@@ -295,6 +296,28 @@ def test_a_failed_run_does_not_keep_the_session_while_it_is_opened_again(gpu: Gp
     engine.reopen()
     assert before() is None
     assert "the GPU is lost" in str(caught.value)
+
+
+def test_a_run_that_does_not_end_can_be_ended_by_a_signal_and_the_next_one_runs(
+    gpu: Gpu, tmp_path: Path
+) -> None:
+    engine = Engine(write_model(tmp_path / "model.onnx", KIND), "cuda")
+    image = image_of(KIND.size)
+    before = engine.segment(image)
+    run = ort.InferenceSession.run_with_iobinding
+
+    def ended(session: ort.InferenceSession, *arguments: Any) -> None:
+        """Do as the thread does that is told of signals."""
+        for _, end in long_calls._calls.values():
+            end()
+        run(session, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ort.InferenceSession, "run_with_iobinding", ended)
+        with pytest.raises(EngineError, match="terminate"):
+            engine.segment(image)
+    np.testing.assert_array_equal(engine.segment(image).mask, before.mask)
+    assert not long_calls._calls
 
 
 def test_a_provider_that_does_not_start_is_said_once(

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from distill.__main__ import main
+
+
+def test_a_limit_for_tracing_any_size_is_refused_for_one_size(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = ["--model", str(tmp_path / "best.ckpt"), "--out", str(tmp_path / "x.onnx")]
+    assert main(["export", *paths, "--trace-limit", "5"]) == 2
+    assert "--trace-limit belongs to --dynamic" in capsys.readouterr().err

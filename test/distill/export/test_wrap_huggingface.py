@@ -1,0 +1,43 @@
+"""A folder of transformers becomes a vehicle's file whose masks are those of the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_huggingface import MEAN, STD, save, segformer
+from torch.nn import functional as F
+
+from distill.__main__ import main
+from kd_seg_ros.common.classes import CLASS_NAMES
+from kd_seg_ros.inference.engine import Engine
+
+
+def test_the_file_is_the_network(tmp_path: Path) -> None:
+    model = segformer()
+    folder = save(model, tmp_path / "theirs", size={"height": 64, "width": 64})
+    out = tmp_path / "student.onnx"
+    command = ["wrap", "--huggingface", str(folder), "--out", str(out), "--size", "128x192", "--limit", "1"]
+    assert main(command) == 0
+    engine = Engine(out, "cpu")
+    card = engine.card
+    assert (card.class_names, card.working_scale, card.name) == (CLASS_NAMES, 0.5, "theirs")
+    coarse = torch.rand(1, 3, 5, 7, generator=torch.Generator().manual_seed(1))
+    image = (F.interpolate(coarse, (128, 192), mode="bicubic").clamp(0, 1) * 255).round()
+    seen = F.interpolate(image / 255, (64, 96), mode="bilinear")
+    seen = (seen - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+    with torch.no_grad():
+        logits = model.eval()(pixel_values=seen).logits
+    full = F.interpolate(F.interpolate(logits, (64, 96), mode="bilinear"), (128, 192), mode="bilinear")
+    found = engine.segment(image[0].permute(1, 2, 0).numpy().astype(np.uint8))
+    assert (torch.from_numpy(found.mask) == full.argmax(1)[0]).float().mean() > 0.98
+
+
+def test_an_id_of_the_hub_is_refused_with_the_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["wrap", "--huggingface", "nvidia/segformer-b0", "--size", "64x64"]
+    assert main([*command, "--out", str(tmp_path / "student.onnx")]) == 2
+    assert "nothing is downloaded here, fetch it first: hf download" in capsys.readouterr().err
