@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from distill.common.yaml_file import read_yaml
-from distill.config.section import Count, Fraction, Positive, Rgb, Section, one_of
+from distill.config.section import Count, Factor, Fraction, Positive, Rgb, Section, Side, one_of
 from distill.datasets.acdc import ACDC_CONDITIONS
 from distill.datasets.class_map import ClassMap, parse_class_map
 from distill.datasets.registry import DATA_SETS, check_options
@@ -156,11 +156,11 @@ class DataConfig(SourceConfig):
     """Description of the data in words, for the model card."""
     limitations: str = ""
     """What a model trained on this data must not be used for, for the model card."""
-    scale: tuple[Positive, Positive] = (0.5, 2.0)
+    scale: tuple[Factor, Factor] = (0.5, 2.0)
     """Least and greatest random scale."""
-    crop: tuple[Count, Count] = (1080, 1080)
+    crop: tuple[Side, Side] = (1080, 1080)
     """Height and width of the random crop, in pixels after the random scale."""
-    working_scale: Positive = 0.8
+    working_scale: Factor = 0.8
     """Factor by which crops in training, and whole images later, are resized before the network sees them."""
     flip: bool = True
     """Mirror images left to right with probability ½."""

@@ -16,6 +16,10 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+Factor = Annotated[float, Field(ge=1 / 16, le=16)]
+"""A factor by which images are resized."""
+Side = Annotated[int, Field(gt=0, le=8192)]
+"""A side of an image, pixels."""
 Count = Annotated[int, Field(gt=0)]
 
 
