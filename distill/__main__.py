@@ -52,7 +52,8 @@ GROUPS: Final[dict[str, dict[str, Entry]]] = {
         ),
         "export": Entry("distill.commands.export", "Write a checkpoint as one ONNX file for the vehicle."),
         "wrap": Entry(
-            "distill.commands.wrap", "Make a vehicle's file of any ONNX network that returns logits."
+            "distill.commands.wrap",
+            "Make a vehicle's file of an ONNX or Hugging Face network.",
         ),
     },
     "Data": {

@@ -155,4 +155,8 @@ def test_every_package_of_pypi_is_known_to_rosdep_or_named() -> None:
     assert "pip install rosbags" in (ROOT / "package.xml").read_text()
     manifest = ElementTree.parse(ROOT / "package.xml").getroot()
     assert {element.text for element in manifest.iter("test_depend")} >= {"python3-pytest"}
-    assert manifest.find("maintainer") is not None
+    maintainer = manifest.find("maintainer")
+    assert maintainer is not None
+    setup = (ROOT / "setup.py").read_text()
+    assert f'maintainer="{maintainer.text}"' in setup
+    assert f'maintainer_email="{maintainer.get("email")}"' in setup

@@ -61,7 +61,7 @@ def train(folder: Path, epochs: int, resume: bool = False) -> None:
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    data = DataLoader(torch.ones(BATCH * BATCHES, 1), BATCH)
+    data: DataLoader[Tensor] = DataLoader(torch.ones(BATCH * BATCHES, 1), BATCH)  # type: ignore[arg-type]
     trainer.fit(Line(), data, data, ckpt_path=checkpoint if resume else None)
 
 
