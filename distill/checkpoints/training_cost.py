@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-import torch
 from pydantic import BaseModel, Field, ValidationError
 
 from distill.common.files import write_json
@@ -91,6 +90,8 @@ def cost_of_checkpoint(path: Path) -> TrainingCost | None:
 
     :param path: the checkpoint, a whole file.
     """
+    import torch  # here, since the list of experiments shows costs and starts without PyTorch
+
     # Tensors are not read: nothing touches their memory.
     checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     own = read_cost((checkpoint.get("callbacks") or {}).get(COST_KEY))
