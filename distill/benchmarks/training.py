@@ -42,7 +42,7 @@ from distill.training.teacher_cache import TeacherCache, needed_maps
 from kd_seg_ros.benchmark.result import Result
 from kd_seg_ros.common.errors import first_line
 
-OBJECTIVE = ObjectiveConfig.model_validate({"logits": "kl", "features": [{"loss": "cwd"}]})
+OBJECTIVE = ObjectiveConfig.model_validate({"logits": "kl", "features": [{"loss": "cwd", "weight": 1.0}]})
 
 
 class Step:

@@ -37,6 +37,8 @@ OVERRIDES: Final[Mapping[str, Any]] = {
     "training.batch_size": 2,
     "training.accumulate": 1,
     "training.epochs": 1,
+    "training.stop_after": None,
+    "training.gradient_shares": None,
     "training.precision": "32-true",
 }
 """What is set in every experiment's configuration, by dotted key."""
@@ -89,7 +91,17 @@ def small(config: Config) -> Config:
 
 
 def run_small(config: Config) -> dict[str, float]:
-    """Train and validate for :data:`STEPS` steps; return the last logged losses and scores by name."""
+    """Train and validate for :data:`STEPS` steps; return the last logged losses and scores by name.
+
+    What a run writes into its folder is thrown away.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        config = config.model_copy(update={"out": folder})
+        config.run_folder.mkdir()
+        return _train(config)
+
+
+def _train(config: Config) -> dict[str, float]:
     lightning.seed_everything(config.seed, verbose=False)
     student = build_network(config.student, len(config.data.class_names))
     teacher = build_network(TEACHER) if config.teacher else None

@@ -119,15 +119,13 @@ def _command(
     copied: Sequence[str],
 ) -> dict[str, Any]:
     """Describe a run by all that its output depends on; only a run of the same description is resumed."""
-    drawn = {"--marks": settings.marks} if settings.overlay else {}
     return {
         "the input": fingerprint(reader, bag),
         "the model": engine.sha256,
         "--provider": settings.provider,
         "--topic": [camera.topic for camera in cameras],
         "--copy": list(copied),
-        "--overlay": settings.overlay,
-        **drawn,
+        "--overlay": "hatched" if settings.overlay and settings.marks else settings.overlay,
         "--min-confidence": settings.min_confidence,
         "--rotate": settings.decoding.rotate,
         "--white-level": settings.decoding.white_level,

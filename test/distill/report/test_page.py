@@ -45,7 +45,11 @@ def test_the_whole_report(trained: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert all(link.startswith(("data:image/", "#")) for link in page.links)  # nothing from elsewhere
     assert {link[1:] for link in page.links if link[0] == "#"} <= set(page.sections)
     expected = {"runs", "scores", "tradeoff", "panels", "iou", "auprc", "calibration", "confusion"}
-    assert expected | {"worst", "mistakes", "borders", "classes", "made"} >= set(page.sections) >= expected
+    assert (
+        expected | {"worst", "mistakes", "borders", "classes", "cost", "made"}
+        >= set(page.sections)
+        >= expected
+    )
     for condition in ("fog", "night"):
         assert f"{condition}: plain and taught" in page.text
         name = f"rgb_anon/{condition}/val/GP01/GP01_frame_000000_rgb_anon.png"
