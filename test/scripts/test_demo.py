@@ -29,6 +29,8 @@ from numpy.typing import NDArray
 from tiny_model import expected, write_tiny_model
 
 from kd_seg_ros.common.classes import CLASS_NAMES, PALETTE
+from kd_seg_ros.inference.colour_vision import class_marks
+from kd_seg_ros.inference.overlay import colorize
 
 HEIGHT, WIDTH = 48, 64
 
@@ -136,9 +138,13 @@ def test_report_holds_all_it_shows(out: Path, recorded: dict[str, list[Any]]) ->
 
     masks = {alt: source for alt, source in page.sources if alt.startswith("mask of frame")}
     assert len(masks) == 6  # two of each condition
+    marks = class_marks(PALETTE)
+    hatched = np.array([bool(mark.pattern) for mark in marks])
     for alt, source in masks.items():
         mask, _ = expected(frame(int(alt.split()[-1]) - 1)[0])
-        np.testing.assert_array_equal(picture(source), np.array(PALETTE, np.uint8)[mask])
+        shown, plain = picture(source), np.array(PALETTE, np.uint8)[mask]
+        np.testing.assert_array_equal(shown[~hatched[mask]], plain[~hatched[mask]])
+        np.testing.assert_array_equal(shown, colorize(mask, PALETTE, marks))
 
 
 def test_video_plays_in_browsers_and_shows_every_answer(out: Path, recorded: dict[str, list[Any]]) -> None:
