@@ -91,10 +91,26 @@ def read_data_check(checkpoint: Path, data: DataConfig) -> dict[str, Any] | None
     """
     try:
         document = json.loads((checkpoint.parent / DATA_CHECK).read_text(encoding="utf-8"))
-        belongs = document["data"] == data_digest(data) and set(document["splits"]) == set(SPLITS)
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        belongs = document["data"] == data_digest(data) and _is_whole(document)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     return document if belongs else None
+
+
+def _is_whole(document: dict[str, Any]) -> bool:
+    """Return whether a check has what is read of it; raises LookupError or TypeError if it is none."""
+    for split in SPLITS:
+        counted = document["splits"][split]
+        numbers = [counted["images"], counted["labelled"], counted["looked_at"]]
+        numbers += [*counted["conditions"].values(), *counted.get("sizes", {}).values()]
+        if not all(type(number) is int and number >= 0 for number in numbers):
+            return False
+        if not all(
+            isinstance(one["dataset"], str) and isinstance(one["root"], str) for one in counted["sources"]
+        ):
+            return False
+    findings_are_text = all(isinstance(finding["message"], str) for finding in document["findings"])
+    return findings_are_text and set(document["splits"]) == set(SPLITS)
 
 
 def describe_data(document: dict[str, Any] | None, data: DataConfig) -> str:

@@ -17,6 +17,7 @@ from distill.common.html import render
 from distill.report.class_tables import auprc_tables, iou_tables
 from distill.report.comparison_plots import Speeds
 from distill.report.comparisons import is_acdc_val, pairs, references
+from distill.report.data_table import data_table
 from distill.report.figures import look
 from distill.report.galleries import Gallery, Plan, make_galleries, plan_galleries, wanted
 from distill.report.plots import Plots, make_plots
@@ -95,6 +96,7 @@ def write_report(
         "iou": iou_tables(runs, compared, comparable),
         "auprc": auprc_tables(runs, compared, comparable),
         "calibration": [calibration_table(runs)],
+        "data": [data_table(runs)],
         "cost": [cost_table(runs, compared)],
     }
     page = Page(runs, compared, comparable, tables, plots, pictures, [*notes, *plots.notes], command)

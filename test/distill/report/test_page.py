@@ -46,7 +46,7 @@ def test_the_whole_report(trained: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert {link[1:] for link in page.links if link[0] == "#"} <= set(page.sections)
     expected = {"runs", "scores", "tradeoff", "panels", "iou", "auprc", "calibration", "confusion"}
     assert (
-        expected | {"worst", "mistakes", "borders", "classes", "cost", "made"}
+        expected | {"worst", "mistakes", "borders", "classes", "cost", "data", "made"}
         >= set(page.sections)
         >= expected
     )
