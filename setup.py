@@ -116,7 +116,7 @@ setup(
         "test": [
             "argcomplete>=2",
             "pytest>=8",
-            "pytest-xdist>=3.5",
+            "pytest-xdist>=3.7",
             "hypothesis>=6",
             "scipy",
             "scikit-learn",
