@@ -161,8 +161,9 @@ def _run_on_file(args: argparse.Namespace) -> int:
     frames = choose_frames(args, model.data, model.class_names)
     scores = count_risks(model.publish, frames, rules, model.class_names, progress_shown())
     risk = find_thresholds(scores, args.unit)
-    write_thresholds(args.model, risk.thresholds, args.out)
-    LOGGER.info("%d thresholds written into %s", len(risk.thresholds), args.out)
+    if risk.thresholds:
+        write_thresholds(args.model, risk.thresholds, args.out)
+        LOGGER.info("%d thresholds written into %s", len(risk.thresholds), args.out)
     if args.json:
         print_json({"risk": [asdict(threshold) for threshold in risk.thresholds]})
     else:

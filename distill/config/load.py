@@ -46,12 +46,15 @@ def load_with_draft(config: str | Path, overrides: Mapping[str, Any] | None = No
         raise UserError(f"{place}: {fault.text(options)}") from error
 
 
-def parse_config(values: Mapping[str, Any], source: str) -> Config:
+def parse_config(values: object, source: str) -> Config:
     """Validate plain values.
 
+    :param values: a mapping of sections, as YAML or a checkpoint holds it; anything else is refused.
     :param source: what the values come from, to name it in errors.
     :raises UserError: naming the source and the key at fault.
     """
+    if not isinstance(values, Mapping):
+        raise UserError(f"{source}: the configuration is no mapping of sections: {values!r:.60}")
     try:
         return Config.model_validate(values)
     except ValidationError as error:

@@ -290,3 +290,9 @@ BLOCKS = [
 def test_configurations_in_the_documents_are_valid(name: str, block: str) -> None:
     values = SMALLEST | {"teacher": {"checkpoint": "t.ckpt"}, "objective": {"logits": "kl"}}
     parse_config(values | yaml.safe_load(block), name)
+
+
+@pytest.mark.parametrize("values", [None, 1.5, "x", ["data"], [("data", 1)], b"", True])
+def test_what_is_no_mapping_is_no_configuration(values: object) -> None:
+    with pytest.raises(UserError, match=r"^a file: the configuration is no mapping of sections"):
+        parse_config(values, "a file")
