@@ -48,6 +48,7 @@ def compressed_bag(path: Path, plugin: StoragePlugin = StoragePlugin.SQLITE3) ->
 def test_unpacked_once_and_removed(
     tmp_path: Path, plugin: StoragePlugin, caplog: pytest.LogCaptureFixture
 ) -> None:
+    unpacking.UNPACKED.remove()  # what other tests of this process have unpacked elsewhere
     bag = compressed_bag(tmp_path / "bag", plugin)
     caplog.set_level("INFO")
     for _ in range(3):
