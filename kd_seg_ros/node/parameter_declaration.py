@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import Field, fields
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
@@ -22,6 +22,8 @@ from kd_seg_ros.node.parameters import (
     requirement,
 )
 
+Table = TypeVar("Table")
+
 
 def declare_parameters(node: Node, fixed: bool = True) -> Parameters:
     """Declare all parameters on ``node`` and return their values.
@@ -29,14 +31,25 @@ def declare_parameters(node: Node, fixed: bool = True) -> Parameters:
     :param fixed: parameters that are not live are read-only, as for a node that reads them once.
     :raises UserError: for a value of the wrong type or out of range, or a name that is nearly one of ours.
     """
-    foreign = foreign_names(node._parameter_overrides)
+    return declare_table(node, Parameters, fixed)
+
+
+def declare_table(node: Node, table: type[Table], fixed: bool = True) -> Table:
+    """Declare a parameter for each field of a table on ``node`` and return the table with their values.
+
+    :param table: a dataclass whose fields are made by :func:`kd_seg_ros.node.parameters.parameter`.
+    :param fixed: as for :func:`declare_parameters`.
+    :raises UserError: as :func:`declare_parameters` does.
+    """
+    rows = {full_name(item): item for item in fields(cast(Any, table))}
+    foreign = foreign_names(node._parameter_overrides, list(rows))
     if foreign:
         node.get_logger().warning(
             f"parameters that this node does not have are ignored: {', '.join(foreign)}; "
             "docs/parameters.md lists those it has"
         )
-    values = {item.name: _declare(node, full_name(item), item, fixed) for item in fields(Parameters)}
-    return Parameters(**values)
+    values = {item.name: _declare(node, name, item, fixed) for name, item in rows.items()}
+    return table(**values)
 
 
 def read_parameters(node: Node) -> Parameters:
