@@ -28,8 +28,8 @@ def run_program(
     :param run: makes the node and spins it; takes the options and the whole command line, and returns the
         exit status.
     :param args: the command line with the program's name; None: the process'.
-    :return: what ``run`` returns; 0 if a signal came while the node was still starting; 2 for a mistake in what
-        the user gave.
+    :return: what ``run`` returns; 0 if a signal came while the node was still starting; 2 for a mistake in
+        what the user gave.
     """
     arguments = sys.argv if args is None else args
     # rclpy's own handler ends the node. If Python's ran after it, Ctrl-C would raise KeyboardInterrupt
