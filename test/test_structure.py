@@ -20,7 +20,7 @@ ROOMS = {
         {"common"},
         {"inference"},
         {"bags", "node"},
-        {"playback", "launching", "faults"},
+        {"playback", "launching", "faults", "clouds"},
         {"benchmark", "campaign"},
     ),
     "distill": (

@@ -84,6 +84,25 @@ SCALED_CAMERA_INFO: Final = OutputTopic(
 OUTPUTS: Final = (MASK, MASK_PNG, CONFIDENCE, OVERLAY, LABEL_INFO, SCALED_CAMERA_INFO)
 """All topics that the node may publish, but for those that every node or other packages have."""
 
+POINTS: Final = OutputTopic(
+    "segmentation/points",
+    "sensor_msgs/msg/PointCloud2",
+    "x, y, z in metres, label (trainId) and confidence of each pixel; NaN where there is no depth",
+)
+"""Of points_node."""
+GROUND: Final = OutputTopic(
+    "segmentation/ground",
+    "nav_msgs/msg/OccupancyGrid",
+    "the ground from above: 0 surely drivable … 100 not drivable, -1 unknown",
+)
+"""Of ground_node."""
+GROUND_CLASSES: Final = OutputTopic(
+    "segmentation/ground_classes",
+    "sensor_msgs/msg/Image",
+    "mono8: the trainId of each cell of segmentation/ground, 255 unknown; far at the top, left at the left",
+)
+"""Of ground_node."""
+
 
 def message_class(topic: OutputTopic) -> Any:
     """Import the class of a topic's messages.

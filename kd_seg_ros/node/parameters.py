@@ -25,6 +25,15 @@ def parameter(
     live: bool = False,
     group: str = "",
 ) -> Any:
+    """Describe one parameter of a node, as the default of a dataclass' field.
+
+    :param default: also says the type: str, bool, int or float.
+    :param description: what users read; it starts with a capital and ends with a full stop.
+    :param choices: the values that are allowed; empty: all.
+    :param limits: least and greatest number that is allowed.
+    :param live: it may change while the node runs.
+    :param group: what stands before the name, with a dot.
+    """
     metadata = {
         "description": description,
         "choices": choices,
