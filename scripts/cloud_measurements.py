@@ -2,7 +2,7 @@
 
 First the processor time of a cloud and of a grid, per size of the mask. Then how far from its true place the
 ground is drawn, on a generated drive whose camera nods, rolls and bobs while the node takes height and pitch
-as fixed: for each pixel that shows road, sidewalk or terrain, the distance between its place by the flat ground
+as fixed: for each pixel of road, sidewalk or terrain, the distance between its place by the flat ground
 and its place by the generator's depth.
 """
 
