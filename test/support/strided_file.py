@@ -55,6 +55,6 @@ def write_strided_file(
     else:
         upsampling = padding.upsampling([side // STRIDE for side in padding.padded], SIZE)
         proto = surround(network, MEAN, STD, padding, upsampling, calibration)
-    own = {"mean": MEAN, "std": STD, "working_scale": scale, "padding_multiple": 2 * STRIDE}
+    own: dict[str, Any] = {"mean": MEAN, "std": STD, "working_scale": scale, "padding_multiple": 2 * STRIDE}
     save_with_card(proto, tiny_model.card(*SIZE, **(own | card)), path)
     return path

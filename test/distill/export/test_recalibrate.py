@@ -10,6 +10,7 @@ import onnx
 import pytest
 import torch
 from calibrations import CALIBRATIONS
+from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from strided_file import SIZE, write_strided_file
 
@@ -22,10 +23,10 @@ from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.contract import NETWORK_IMAGE, NETWORK_LOGITS
 from kd_seg_ros.inference.engine import Engine
 
-IMAGE = np.kron(np.random.default_rng(3).integers(0, 256, (11, 16, 3)), np.ones((4, 4, 1)))[
-    : SIZE[0], : SIZE[1]
-]
-IMAGE = IMAGE.astype(np.uint8)
+COARSE = np.random.default_rng(3).integers(0, 256, (11, 16, 3), dtype=np.uint8)
+IMAGE: NDArray[np.uint8] = np.ascontiguousarray(
+    COARSE.repeat(4, axis=0).repeat(4, axis=1)[: SIZE[0], : SIZE[1]], np.uint8
+)
 OLD = LogitCalibration("temperature", temperature=3.0)
 
 
@@ -52,6 +53,8 @@ def test_the_file_is_the_one_exported_with_that_calibration(
     found = Engine(tmp_path / "new.onnx", "cpu").segment(IMAGE, probability=True)
     wanted = Engine(expected, "cpu").segment(IMAGE, probability=True)
     np.testing.assert_array_equal(found.mask, wanted.mask)
+    assert found.probability is not None
+    assert wanted.probability is not None
     np.testing.assert_allclose(found.probability, wanted.probability, atol=1e-6)
 
 
@@ -90,9 +93,10 @@ def test_a_file_that_does_not_follow_its_network_is_not_written(tmp_path: Path) 
 def test_logits_of_a_file_make_its_own_answers(dynamic: bool, scale: float, tmp_path: Path) -> None:
     path = write_strided_file(tmp_path / "file.onnx", dynamic=dynamic, scale=scale, calibration=OLD)
     model = FileModel(LogitsEngine(path, "cpu")).calibrated(OLD)
-    larger = np.ascontiguousarray(np.repeat(IMAGE, 2, axis=0))  # stretched by a file of fixed size
+    larger = np.ascontiguousarray(IMAGE.repeat(2, axis=0), np.uint8)  # stretched by a file of fixed size
     for image in (IMAGE, larger):
         found, expected = model(torch.from_numpy(image)), Engine(path, "cpu").segment(image, True)
+        assert expected.probability is not None
         assert (found[0].numpy() != expected.mask).mean() < 1e-3  # ties alone
         np.testing.assert_allclose(found[2], expected.probability, atol=1e-4)
 
