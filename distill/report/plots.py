@@ -19,6 +19,7 @@ from distill.evaluation.reliability_diagram import draw_grid, draw_legend
 from distill.report.class_chart import lowest_power, percent
 from distill.report.comparison_plots import Speeds, draw_epochs, draw_tradeoff, plots_of, read_curve
 from distill.report.figures import BLUE, Plot, figure, save, styles
+from distill.report.risk_coverage import risk_coverage_plot
 from distill.report.runs import Run
 
 _SHOWN: Final = 0.005
@@ -60,6 +61,10 @@ def make_plots(
         error = error_percent(run.ece)
         text = f"Reliability diagrams of {run.label}: accuracy by confidence; ECE {error} %"
         plots.reliability.append(save(reliability(run), folder, f"reliability {run.label}", text))
+        curves = risk_coverage_plot(run)
+        if curves is not None:
+            text = f"Risk-coverage curves of {run.label}: wrong pixels among the most confident ones"
+            plots.reliability.append(save(curves, folder, f"risk coverage {run.label}", text))
     for run in shown:
         text = f"Confusion matrix of {run.label}"
         plots.confusion.append(save(confusion(run), folder, f"confusion {run.label}", text))
