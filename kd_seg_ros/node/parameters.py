@@ -208,6 +208,22 @@ class Parameters:
         live=True,
         group="diagnostics",
     )
+    camera_fault_s: float = parameter(
+        3.0,
+        "Warn if the camera's images have been black, far too dark, white or without anything to be seen (a "
+        "blocked lens) for so long. 0.0: never.",
+        limits=(0.0, 3600.0),
+        live=True,
+        group="diagnostics",
+    )
+    frozen_camera_s: float = parameter(
+        3.0,
+        "Warn if the camera has sent the same image under new stamps for so long, as no camera does whose "
+        "sensor works; a simulated one that stands still does. 0.0: never.",
+        limits=(0.0, 3600.0),
+        live=True,
+        group="diagnostics",
+    )
     no_image_timeout_s: float = parameter(
         5.0,
         "Report an error if no image has come for so long. 0.0: never.",
