@@ -1,6 +1,7 @@
-"""Images that no network should be asked about: black, white, covered or frozen ones, told by simple statistics.
+"""Images that no network should be asked about: black, white, covered or frozen ones.
 
-To a network they look like images: it answers them, often with a high confidence. Each image is sampled to
+To a network they look like images: it answers them, often with a high confidence. Simple statistics tell
+them. Each image is sampled to
 :data:`SAMPLE`, about 7 000 pixels, and of these
 
 - *black*: 99 of 100 are at most :data:`BLACK` (a lens cap, a camera without light or signal);
@@ -10,7 +11,8 @@ To a network they look like images: it answers them, often with a high confidenc
   have one below :data:`FLAT_TILE`: there is hardly anything to see;
 - *frozen*: the sample is equal to that of the image before, whose stamp is another one.
 
-The limits lie far from what weather does, see docs/node.md. A state counts once it has lasted. No ROS in here.
+The limits lie far from what weather does, see docs/node.md. A state counts once it has lasted. No ROS in
+here.
 """
 
 from __future__ import annotations
@@ -48,6 +50,9 @@ COVERED: Final = 0.6
 LOOK_S: Final = 0.2
 """Least number of seconds between two looks at what an image shows; whether it is frozen is seen of each."""
 
+GAP_S: Final = 10.0
+"""Seconds without an image after which what was before says nothing any more."""
+
 
 class CameraFault(Enum):
     """Says what is wrong with the camera's images, and what to do about it."""
@@ -58,7 +63,7 @@ class CameraFault(Enum):
     UNDEREXPOSED = "the camera's images are far too dark: look at its exposure, gain and lights"
     OVEREXPOSED = "the camera's images are white over half their area: look at its exposure and gain"
     BLOCKED = (
-        "there is hardly anything to be seen in the camera's images: clean the lens, or what is in front of it "
+        "there is hardly anything to be seen in the camera's images: look for something before the lens "
         "(fog in which nothing can be seen looks alike)"
     )
     FROZEN = (
@@ -77,16 +82,12 @@ class FaultTimes:
     """For images that are equal to the one before."""
 
 
-NO_FAULTS: Final = FaultTimes(0.0, 0.0)
-"""Nothing counts."""
-
-
 def sample(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the pixels that are looked at, uint8 [63, 110, 3].
 
     :param pixels: the image, uint8 [H, W, 3].
     """
-    # Bilinear: four pixels of the image for each, wherever they lie; an average over all takes ten times as long.
+    # Bilinear: four pixels of the image for each; an average over all of them takes ten times as long.
     return np.asarray(cv2.resize(pixels, SAMPLE[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
@@ -149,18 +150,19 @@ class CameraFaultMonitor:
         """
         seen, now = sample(pixels), self._clock()
         with self._lock:
-            if self._seen is not None and np.array_equal(seen, self._seen):
-                if stamp == self._stamp:
-                    self._same_since += now - self._last
-                self._stamp, self._last = stamp, now
-                return  # what was found of the image before holds of this one
-            if self._seen is None or now - self._looked >= LOOK_S:
+            if now - self._last > GAP_S:
+                self._seen = self._fault = None
+            before = self._seen
+            if before is None or not np.array_equal(seen, before):
+                self._same_since = now
+            elif stamp == self._stamp:
+                self._same_since += now - self._last
+            if before is None or now - self._looked >= LOOK_S:  # else what was found a moment ago holds
                 self._looked = now
                 fault = picture_fault(seen)
                 if fault is not self._fault:
                     self._fault, self._since = fault, now
-            self._seen, self._stamp = seen, stamp
-            self._same_since = self._last = now
+            self._seen, self._stamp, self._last = seen, stamp, now
 
     def fault(self, times: FaultTimes) -> CameraFault | None:
         """Return what has been wrong with the images for long enough; None if nothing has.

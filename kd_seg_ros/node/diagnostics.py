@@ -8,7 +8,7 @@ from typing import Final
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from kd_seg_ros.inference.camera_faults import NO_FAULTS, CameraFault, FaultTimes
+from kd_seg_ros.inference.camera_faults import CameraFault
 from kd_seg_ros.inference.card import FULL, ModelCard
 from kd_seg_ros.inference.drift import Drift
 from kd_seg_ros.node.frame_statistics import Summary
@@ -50,8 +50,6 @@ class Limits:
     """Milliseconds from the image's stamp to published, for 95 of 100 frames."""
     no_image_s: float
     """Seconds without an image while the node is listening."""
-    faults: FaultTimes = NO_FAULTS
-    """Seconds after which what is wrong with the camera's images is reported."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ class State:
     drift: Drift | None
     """Confidence of the last images; None without any, or if the card does not say what calibration saw."""
     camera_fault: CameraFault | None = None
-    """What is wrong with the camera's images, by :attr:`Limits.faults`; None if nothing is."""
+    """What has been wrong with the camera's images for long enough; None if nothing has."""
     drivable: str = ""
     """Threshold of the drivable pixels and where it comes from; empty if that topic is not offered."""
 

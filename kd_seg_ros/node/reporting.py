@@ -170,8 +170,10 @@ class Reporting:
             self._logger.info(f"{self._camera.topic}: the camera's images are in order")
 
     def _camera_fault(self) -> CameraFault | None:
-        """Return what is wrong with the last images; None if nothing is, or if none came for a while."""
-        receiving = time.monotonic() - self._activities.last_image < RECEIVING_S
+        """Return what is wrong with the last images; None if nothing is, or if none are looked at."""
+        activities = self._activities
+        looking = activities.now is Activity.RUNNING
+        receiving = looking and time.monotonic() - activities.last_image < RECEIVING_S
         return self._worker.camera_faults.fault(self._fault_times()) if receiving else None
 
     def _tell_of_namesakes(self) -> None:
@@ -192,8 +194,11 @@ class Reporting:
         return bool(self._node.get_parameter("use_sim_time").value)
 
     def _limits(self) -> Limits:
-        names = ("max_processing_time_ms", "max_image_age_ms", "no_image_timeout_s")
-        return Limits(*map(self._limit, names), faults=self._fault_times())
+        return Limits(
+            self._limit("max_processing_time_ms"),
+            self._limit("max_image_age_ms"),
+            self._limit("no_image_timeout_s"),
+        )
 
     def _fault_times(self) -> FaultTimes:
         return FaultTimes(self._limit("camera_fault_s"), self._limit("frozen_camera_s"))
