@@ -13,6 +13,7 @@ from typing import Any
 from distill.common.files import check_destination
 from distill.drives.bag_scores import all_scores_possible, print_scores, score
 from distill.drives.labels import AcdcLabels, Labels, TopicLabels
+from distill.evaluation.run_files import write_run
 from kd_seg_ros.bags.cameras import CameraTopics, choose_cameras
 from kd_seg_ros.bags.interruption import Interrupted, Interruption
 from kd_seg_ros.bags.progress import Progress
@@ -103,15 +104,23 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
         raise UserError(f"{args.bag}: not one of {notes.frames} images could be decoded: {notes.problem}")
     card = engine.card
     del engine  # its memory may be needed for the scores
+    # A disk that is full by now costs the file that was to be written, not the scores, which are printed.
+    failures: list[UserError] = []
     if write_video:
-        _video(args, cameras[0], notes, card.palette, write_video)
+        try:
+            _video(args, cameras[0], notes, card.palette, write_video)
+        except UserError as error:
+            failures.append(error)
     scores = None
     if labels:
         with closing(labels):
-            scores = _scores(args, cameras[0], notes, labels, card)["scores"]
+            scores, unwritten = _scores(args, cameras[0], notes, labels, card)
+            failures += unwritten
     if args.json:
         counts = {"frames": notes.frames, "undecodable": notes.undecodable}
         print_json({"out": str(args.out), **counts, "scores": scores})
+    if failures:
+        raise failures[0]
     return 1 if left_out else 0
 
 
@@ -159,19 +168,25 @@ def _video(
 
 def _scores(
     args: argparse.Namespace, camera: CameraTopics, notes: Notes, labels: Labels, card: ModelCard
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], list[UserError]]:
+    """Score what was segmented, write and print the scores; return them, and why they are not written."""
     metrics = args.metrics or args.out / "metrics.json"
+    failures = []
     progress = Progress("scoring", notes.frames - notes.undecodable)
     with closing(
         segmented_frames(args.bag, camera, args.out, args.condition_topic, decode_options(args))
     ) as found:
         provider = None if args.no_auprc else args.provider
-        document = score(found, labels, args.model, card, metrics, provider, progress.step)
+        document, images = score(found, labels, args.model, card, provider, progress.step)
     progress.close()
-    LOGGER.info("scores: %s", metrics)
+    try:
+        document = write_run(metrics, document, images)
+        LOGGER.info("scores: %s", metrics)
+    except UserError as error:
+        failures.append(error)
     if not args.json:
         print_scores(document)
-    return document
+    return document["scores"], failures
 
 
 def _report(args: argparse.Namespace, notes: Notes) -> None:

@@ -95,7 +95,8 @@ def write_report(
         "data": [data_table(runs)],
         "cost": [cost_table(runs, compared)],
     }
-    page = Page(runs, compared, comparable, tables, plots, pictures, [*predictions.notes(), *plots.notes], command)
+    notes = [*predictions.notes(), *plots.notes]
+    page = Page(runs, compared, comparable, tables, plots, pictures, notes, command)
     write_page(out / "report.html", page)
     return page
 

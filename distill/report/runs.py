@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -188,12 +187,20 @@ def _model_places(run: EvaluatedRun) -> list[Path]:
 
 
 def _model_file(run: EvaluatedRun) -> Path | None:
-    """Return the model of an evaluation, of several files the one that was evaluated; None if none is there."""
-    found = [place for place in _model_places(run) if os.path.isfile(place)]
+    """Return the model of an evaluation, of several the one that was evaluated; None if none is there."""
+    found = [place for place in _model_places(run) if _is_file(place)]
     for place in found:
         if len(found) > 1 and sha256(place) == run.document["model"]["sha256"]:
             return place
     return found[0] if found else None
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether a path is a file's; one that no system could have is none."""
+    try:
+        return path.is_file()
+    except OSError:  # too long, for one
+        return False
 
 
 def _folder(run: EvaluatedRun) -> Path:
