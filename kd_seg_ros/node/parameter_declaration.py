@@ -18,6 +18,7 @@ from kd_seg_ros.node.parameters import (
     Parameters,
     class_parameter,
     descriptor,
+    fits,
     full_name,
     requirement,
 )
@@ -65,11 +66,17 @@ def refusal(parameters: Sequence[Parameter[Any]], configured: bool) -> str:
     table = {full_name(item): item for item in fields(Parameters)}
     for given in parameters:
         item = table.get(given.name)
-        if item is None:
-            continue
-        if configured and not item.metadata["live"]:
+        if item is not None and configured and not item.metadata["live"]:
             return f"{given.name!r} is read when the node is configured: clean it up first"
-        if item.metadata["choices"] and given.value not in item.metadata["choices"]:
+    return misfit(parameters)
+
+
+def misfit(parameters: Sequence[Parameter[Any]]) -> str:
+    """Say which new value a parameter cannot have, of those that rclpy does not check; empty if all fit."""
+    table = {full_name(item): item for item in fields(Parameters)}
+    for given in parameters:
+        item = table.get(given.name)
+        if item is not None and not fits(item, given.value):
             return f"parameter {given.name!r} must be {requirement(item)}, not {given.value!r:.60}"
     return ""
 
@@ -103,6 +110,6 @@ def _declare(node: Node, name: str, item: Field[Any], fixed: bool = True) -> Any
     except ParameterException as error:  # wrong type, or out of range
         value = node._parameter_overrides[name].value
         raise UserError(f"parameter {name!r} must be {requirement(item)}, not {value!r:.60}") from error
-    if item.metadata["choices"] and value not in item.metadata["choices"]:
+    if not fits(item, value):
         raise UserError(f"parameter {name!r} must be {requirement(item)}, not {value!r:.60}")
     return value

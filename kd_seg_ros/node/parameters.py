@@ -13,6 +13,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 
 from kd_seg_ros.common.encodings import FLOAT32, MONO8
 from kd_seg_ros.common.picture import MAX_MEGAPIXELS, TURNS, DecodeOptions
+from kd_seg_ros.inference.drivable import DEFAULT_CLASSES
 from kd_seg_ros.inference.providers import PROVIDERS
 
 
@@ -24,6 +25,7 @@ def parameter(
     limits: tuple[float, float] | tuple[int, int] | None = None,
     live: bool = False,
     group: str = "",
+    rules: bool = False,
 ) -> Any:
     """Describe one parameter of a node, as the default of a dataclass' field.
 
@@ -33,6 +35,8 @@ def parameter(
     :param limits: least and greatest number that is allowed.
     :param live: it may change while the node runs.
     :param group: what stands before the name, with a dot.
+    :param rules: a threshold of confidence: a number within the limits, or a text that names rules of the
+        model card (:mod:`kd_seg_ros.inference.named_thresholds`).
     """
     metadata = {
         "description": description,
@@ -40,6 +44,7 @@ def parameter(
         "limits": limits,
         "live": live,
         "group": group,
+        "rules": rules,
     }
     return field(default=default, metadata=metadata)
 
@@ -137,11 +142,14 @@ class Parameters:
         "camera_info, where there is one, is published to fit as segmentation/camera_info.",
         limits=(0.01, 1.0),
     )
-    min_confidence: float = parameter(
+    min_confidence: float | str = parameter(
         0.0,
-        "Pixels of a lower confidence get the ignore id in segmentation/mask (255 of the models made here).",
+        "Pixels of a lower confidence get the ignore id in segmentation/mask (255 of the models made here). "
+        "A rule that the model file was calibrated for, such as 'road@0.01', sets its threshold for the "
+        "classes it concerns, as the parameter risk does.",
         limits=(0.0, 1.0),
         live=True,
+        rules=True,
     )
     risk: str = parameter(
         "",
@@ -149,6 +157,20 @@ class Parameters:
         "pixels below the thresholds that calibration found for them (kd_seg calibrate --risk) get the "
         "ignore id. The higher of these, min_confidence and the class' own threshold counts. Empty: none.",
         live=True,
+    )
+    drivable_classes: str = parameter(
+        DEFAULT_CLASSES,
+        "Classes that are 255 in segmentation/drivable, separated by spaces or commas, with underscores for "
+        "spaces in their names. drivable: road. Empty: the topic is not offered.",
+    )
+    drivable_min_confidence: float | str = parameter(
+        "",
+        "Confidence below which they are 127 in segmentation/drivable, or rules such as 'drivable@0.01'. "
+        "Empty: the strictest rule for these classes that the model file was calibrated for. The mask's "
+        "thresholds count in any case.",
+        limits=(0.0, 1.0),
+        live=True,
+        rules=True,
     )
     overlay: bool = parameter(
         True,
@@ -232,7 +254,7 @@ def descriptor(item: Field[Any]) -> ParameterDescriptor:
     """Describe one field of :class:`Parameters` to ROS."""
     limits = item.metadata["limits"]
     ranges: dict[str, Any] = {}
-    if limits and isinstance(item.default, float):
+    if limits and (isinstance(item.default, float) or item.metadata["rules"]):
         ranges["floating_point_range"] = [FloatingPointRange(from_value=limits[0], to_value=limits[1])]
     elif limits:
         ranges["integer_range"] = [IntegerRange(from_value=limits[0], to_value=limits[1], step=1)]
@@ -240,8 +262,19 @@ def descriptor(item: Field[Any]) -> ParameterDescriptor:
         description=item.metadata["description"],
         additional_constraints=requirement(item),
         read_only=not item.metadata["live"],
+        dynamic_typing=item.metadata["rules"],  # which type is right is for `fits` to say
         **ranges,
     )
+
+
+def fits(item: Field[Any], value: Any) -> bool:
+    """Return whether a value is one that a parameter can have, as far as rclpy does not see to it."""
+    if item.metadata["choices"]:
+        return value in item.metadata["choices"]
+    if item.metadata["rules"]:
+        low, high = item.metadata["limits"]
+        return isinstance(value, str) or (isinstance(value, float) and bool(low <= value <= high))
+    return True
 
 
 def requirement(item: Field[Any]) -> str:
@@ -249,6 +282,8 @@ def requirement(item: Field[Any]) -> str:
     choices, limits = item.metadata["choices"], item.metadata["limits"]
     if choices:
         return f"one of {', '.join(map(str, choices))}"
+    if item.metadata["rules"]:
+        return f"a number with a decimal point, {limits[0]} to {limits[1]}, or rules such as road@0.01"
     if limits:
         kind = "a number with a decimal point" if isinstance(item.default, float) else "a whole number"
         return f"{kind}, {limits[0]} to {limits[1]}"
