@@ -122,7 +122,8 @@ class FeatureLossConfig(Section):
         for name in FEATURE_PARAMETERS:
             if getattr(self, name) is not None and name not in FEATURE_LOSSES[self.loss].parameters:
                 having = [loss.name for loss in FEATURE_LOSSES.values() if name in loss.parameters]
-                raise ValueError(f"{self.loss} has no {name}; {' and '.join(having)} have one")
+                others = " and ".join([", ".join(having[:-1]), having[-1]])
+                raise ValueError(f"{self.loss} has no {name}; {others} have one")
         if self.memory is not None and not FEATURE_LOSSES[self.loss].needs_memory:
             having = [loss.name for loss in FEATURE_LOSSES.values() if loss.needs_memory]
             raise ValueError(f"{self.loss} has no memory; {' and '.join(having)} has one")

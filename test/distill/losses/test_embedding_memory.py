@@ -33,9 +33,9 @@ def test_a_ring_keeps_the_newest_of_each_class(size: int, batches: list[list[tup
                 if there[c]:
                     expected[c].append(number)
         ring.add(vectors, torch.tensor(batch).T)
-    held, there = ring.spread(size, torch.tensor(0))
+    held, is_held = ring.spread(size, torch.tensor(0))
     for c in range(CLASSES):
-        own = held.view(CLASSES, size)[c][there.view(CLASSES, size)[c]]
+        own = held.view(CLASSES, size)[c][is_held.view(CLASSES, size)[c]]
         assert sorted(own.tolist()) == expected[c][-size:]
 
 
