@@ -68,6 +68,7 @@ setup(
             "ros-rclpy",
             "ros-ament-index-python",
             "ros-diagnostic-msgs",
+            "ros-nav-msgs",
             "ros-rcl-interfaces",
             "ros-rosgraph-msgs",
             "ros-sensor-msgs",
@@ -154,6 +155,9 @@ setup(
         "console_scripts": [
             "kd_seg = distill.__main__:main",
             "segmentation_node = kd_seg_ros.common.executables:segmentation_node",
+            "points_node = kd_seg_ros.common.executables:points_node",
+            "autoware_node = kd_seg_ros.common.executables:autoware_node",
+            "ground_node = kd_seg_ros.common.executables:ground_node",
             "play_bag = kd_seg_ros.common.executables:play_bag",
             "segment_bag = distill.__main__:segment_bag",
             "make_bag = distill.__main__:make_bag",

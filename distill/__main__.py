@@ -76,6 +76,9 @@ GROUPS: Final[dict[str, dict[str, Entry]]] = {
             "kd_seg_ros.node.segmentation_node:main",
             "Run the ROS 2 node; parameters and topics follow after --ros-args.",
         ),
+        "nav2-layer": Entry(
+            "distill.commands.nav2_layer", "Print parameters of Nav2's semantic segmentation layer."
+        ),
         "benchmark": Entry("distill.commands.benchmark", "Measure size, speed and memory on this machine."),
     },
     "Both halves": {

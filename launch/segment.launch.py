@@ -28,6 +28,7 @@ from kd_seg_ros.launching.arguments import (
     read,
     started_itself,
 )
+from kd_seg_ros.launching.companions import CompanionProcess, ground_action, points_action
 from kd_seg_ros.launching.launch_actions import NodeProcess, rviz_action, segmentation_action
 from kd_seg_ros.launching.launch_end import LaunchEnd
 from kd_seg_ros.launching.names import (
@@ -67,6 +68,21 @@ ARGUMENTS = (
     LOG_LEVEL,
     RESPAWN,
     REQUIRED,
+    Argument(
+        "depth",
+        "Topic of depth images aligned to the camera, with camera_info next to it: publish "
+        "segmentation/points from them. Empty: none.",
+    ),
+    Argument(
+        "points",
+        "Topic of organised clouds aligned to the camera: publish segmentation/points from them. "
+        "Empty: none.",
+    ),
+    Argument(
+        "ground",
+        "YAML file with the parameters of ground_node, such as camera_height: publish segmentation/ground. "
+        "Empty: none.",
+    ),
     Argument(
         "bag",
         "rosbag2 to replay once the node is ready, with its /clock if use_sim_time is true; its end ends the "
@@ -116,7 +132,7 @@ def _processes(context: LaunchContext) -> list[Action]:
         params_file=params_file,
         parameters=_parameters(given),
     )
-    started: list[Action] = [node]
+    started: list[Action] = [node, *_companions(given, environment, end)]
     if given["rviz"] == "true":
         started.append(
             rviz_action(
@@ -131,6 +147,21 @@ def _processes(context: LaunchContext) -> list[Action]:
         return started
     replay = replay_action(bag, given["use_sim_time"] == "true", environment, end.after_replay)
     return [StartWhenReady(replay).handler(node), *started]
+
+
+def _companions(given: dict[str, str], environment: dict[str, str], end: LaunchEnd) -> list[Action]:
+    """Return the nodes that put the masks into space, as far as they were asked for."""
+    process = CompanionProcess(
+        given["namespace"], given["use_sim_time"] == "true", environment, end.after_companion
+    )
+    nodes: list[Action] = []
+    if given["depth"] or given["points"]:
+        nodes.append(points_action(process, depth=given["depth"], points=given["points"]))
+    if given["ground"]:
+        file = existing_file("ground", given["ground"])
+        read_yaml(file, "ground:=FILE names a YAML file of parameters")
+        nodes.append(ground_action(process, image=given["image"], params_file=file))
+    return nodes
 
 
 def _check_names(given: dict[str, str]) -> None:

@@ -86,7 +86,7 @@ def _whole(engine: Engine, bag: Path, out: Path) -> None:
     with open_bag(bag) as reader:
         cameras = choose_cameras(reader, bag, None)
         notes = Notes({})
-        topics = output_topics(reader, cameras, [], overlay=False)
+        topics = output_topics(reader, cameras, [], overlay=False, drivable=False)
         with ResumableBag(out, topics, "mcap", compress=False, notes=vars(notes)) as parts:
             segment(reader, cameras, [], engine, Output(parts, notes, engine.card, None, overlay=False))
 

@@ -151,8 +151,9 @@ def test_experiments_that_are_named_exist(page: Path) -> None:
 
 
 def test_parameters_on_command_lines_exist() -> None:
-    """``-p NAME:=VALUE`` of the node, and the arguments of the launch files."""
-    parameters = set(re.findall(r"^\| `([\w.]+)`", text_of(ROOT / "docs" / "parameters.md"), re.MULTILINE))
+    """``-p NAME:=VALUE`` of the nodes, and the arguments of the launch files."""
+    tables = text_of(ROOT / "docs" / "parameters.md") + text_of(ROOT / "docs" / "nav2.md")
+    parameters = set(re.findall(r"^\| `([\w.]+)`", tables, re.MULTILINE))
     launch_files = "".join(text_of(path) for path in (ROOT / "launch").glob("*.py"))
     for page in PAGES:
         for line in [*block_lines(page), *inline_code(page)]:

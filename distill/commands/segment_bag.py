@@ -31,10 +31,11 @@ from kd_seg_ros.common.command_line import (
 )
 from kd_seg_ros.common.decode_arguments import add_decode_arguments, decode_options
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.option_types import share, topic
+from kd_seg_ros.common.option_types import confidence, topic
 from kd_seg_ros.common.share import default_model
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.colour_vision import class_marks
+from kd_seg_ros.inference.drivable import DEFAULT_CLASSES
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.providers import PROVIDERS
 
@@ -72,6 +73,7 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
         provider=args.provider,
         overlay=args.overlay,
         marks=args.marks,
+        drivable=args.drivable,
         min_confidence=args.min_confidence,
         copy=args.copy,
         storage=args.storage,
@@ -229,10 +231,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--min-confidence",
-        type=share,
+        type=confidence,
         default=0.0,
         metavar="P",
-        help="pixels with a lower confidence get no class, 0…1",
+        help="pixels with a lower confidence get no class: 0…1, or rules that the model file was calibrated "
+        "for, such as road@0.01",
+    )
+    add(
+        "--drivable",
+        nargs="?",
+        const=DEFAULT_CLASSES,
+        default="",
+        metavar="CLASSES",
+        help="also write segmentation/drivable, 255 where one may drive; by default on road",
     )
     add("--storage", choices=("mcap", "sqlite3"), default="mcap", help="file format of the bag")
     add(

@@ -38,6 +38,11 @@ class CameraTopics:
         return f"{self.outputs}/confidence"
 
     @property
+    def drivable(self) -> str:
+        """Topic of the drivable pixels, mono8: 255, 0 or, where it is not known, 127."""
+        return f"{self.outputs}/drivable"
+
+    @property
     def overlay(self) -> str:
         """Topic of the image with the classes laid over it, bgr8."""
         return f"{self.outputs}/overlay"

@@ -17,7 +17,10 @@ from kd_seg_ros.bags.segmenting import Notes, Output, output_topics, segment, to
 from kd_seg_ros.bags.summary import FrameTable
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.picture import DECODE_DEFAULTS, DecodeOptions
+from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.drivable import DrivableArea, drivable_area, require_classes
 from kd_seg_ros.inference.engine import Engine
+from kd_seg_ros.inference.named_thresholds import named_threshold
 
 LOGGER = logging.getLogger(__name__)
 
@@ -34,8 +37,10 @@ class SegmentationSettings:
     """Also write the camera image with the classes laid over it."""
     marks: bool = True
     """Hatch, in the overlay, classes whose colours some readers confuse."""
-    min_confidence: float = 0.0
-    """Pixels with a lower confidence, 0…1, get no class."""
+    drivable: str = ""
+    """Classes of which a map of drivable pixels is written, too; empty: none is."""
+    min_confidence: float | str = 0.0
+    """Pixels with a lower confidence, 0…1, get no class; a text names rules of the model card."""
     copy: Sequence[str] | None = None
     """Topics of the input to copy; empty: all of them; None: none."""
     storage: str = "mcap"
@@ -69,6 +74,7 @@ def segment_bag(
     :raises UserError: if the output is in the way or cannot be written, the bag turns out to be damaged, or
         the network fails. What was done before is kept.
     """
+    area = _drivable_area(settings, engine.card)
     copied = [] if settings.copy is None else topics_to_copy(reader, bag, cameras, settings.copy)
     command = _command(bag, reader, cameras, engine, settings, copied)
     kept = check_resume(settings.out, command, bag, settings.overwrite)
@@ -80,13 +86,13 @@ def segment_bag(
     total = sum(c.msgcount for c in reader.connections if c.topic in topics)
     if notes.frames:
         LOGGER.info("continuing after frame %d of %d", notes.frames, total)
-    written = output_topics(reader, cameras, copied, settings.overlay)
+    written = output_topics(reader, cameras, copied, settings.overlay, area is not None)
     progress = Progress("segmenting", total, notes.frames)
     storage, compress, overwrite = settings.storage, settings.compress, settings.overwrite
     with ResumableBag(settings.out, written, storage, compress, vars(notes), overwrite) as out:
         notes = Notes(**out.notes)  # until a moment ago another process may have written to it
         table = FrameTable(settings.csv, engine.card, notes.csv_bytes) if settings.csv else None
-        output = Output(out, notes, engine.card, table, settings.overlay, settings.marks)
+        output = Output(out, notes, engine.card, table, settings.overlay, settings.marks, area)
         try:
             segment(
                 reader,
@@ -110,6 +116,20 @@ def segment_bag(
     return notes
 
 
+def _drivable_area(settings: SegmentationSettings, card: ModelCard) -> DrivableArea | None:
+    """Return which pixels are drivable, if that is asked for; refuse thresholds that the model has not."""
+    try:
+        named_threshold(settings.min_confidence, card)
+    except UserError as error:
+        raise UserError(f"--min-confidence: {error}") from error
+    if not settings.drivable:
+        return None
+    try:
+        return drivable_area(require_classes(settings.drivable, card), "", card)
+    except UserError as error:
+        raise UserError(f"--drivable: {error}") from error
+
+
 def _command(
     bag: Path,
     reader: BagReader,
@@ -126,6 +146,7 @@ def _command(
         "--topic": [camera.topic for camera in cameras],
         "--copy": list(copied),
         "--overlay": "hatched" if settings.overlay and settings.marks else settings.overlay,
+        "--drivable": settings.drivable or None,  # as in bags of versions before it existed
         "--min-confidence": settings.min_confidence,
         "--rotate": settings.decoding.rotate,
         "--white-level": settings.decoding.white_level,

@@ -26,9 +26,11 @@ from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.picture import DECODE_DEFAULTS, DecodeOptions
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.colour_vision import class_marks
+from kd_seg_ros.inference.drivable import DrivableArea
 from kd_seg_ros.inference.engine import Engine, Prediction
+from kd_seg_ros.inference.named_thresholds import named_threshold
 from kd_seg_ros.inference.overlay import blend
-from kd_seg_ros.inference.thresholds import MinConfidenceLevels, min_confidence_levels
+from kd_seg_ros.inference.thresholds import MinConfidenceLevels
 
 _FEWEST, _MOST = 10, 300
 """Least and largest number of frames in a part of the output."""
@@ -44,7 +46,7 @@ def topics_to_copy(
     """
     written = set[str]()
     for camera in cameras:
-        written |= {camera.mask, camera.confidence, camera.overlay}
+        written |= {camera.mask, camera.confidence, camera.drivable, camera.overlay}
     known = {c.topic for c in reader.connections if c.msgcount}
     missing = sorted(set(wanted) - known)
     if missing:
@@ -96,8 +98,10 @@ class Output:
         table: FrameTable | None,
         overlay: bool,
         marks: bool = True,
+        drivable: DrivableArea | None = None,
     ) -> None:
         self.notes = notes
+        self._drivable = drivable
         self._bag, self._card, self._table, self._overlay = bag, card, table, overlay
         self._marks = class_marks(card.palette) if marks else ()
         self._committed = notes.frames
@@ -145,7 +149,10 @@ class Output:
         size = [*frame.image.shape[:2]]
         if size not in notes.sizes:
             notes.sizes.append(size)
-        for topic, pixels in ((camera.mask, prediction.mask), (camera.confidence, prediction.confidence)):
+        maps = [(camera.mask, prediction.mask), (camera.confidence, prediction.confidence)]
+        if self._drivable:
+            maps.append((camera.drivable, self._drivable.draw(prediction.mask, prediction.confidence)))
+        for topic, pixels in maps:
             self._bag.write(topic, frame.log_time, image_cdr(frame.header, pixels, MONO8))
         if self._overlay:
             picture = blend(frame.image, prediction.mask, self._card.palette, marks=self._marks)
@@ -161,7 +168,7 @@ def segment(
     copied: Sequence[str],
     engine: Engine,
     output: Output,
-    min_confidence: float = 0.0,
+    min_confidence: float | str = 0.0,
     decoding: DecodeOptions = DECODE_DEFAULTS,
     stop: Callable[[], bool] = lambda: False,
     on_frame: Callable[[], None] = lambda: None,
@@ -169,7 +176,7 @@ def segment(
     """Segment the frames that come after those of ``output.notes``; return whether the end was reached.
 
     :param copied: topics to copy.
-    :param min_confidence: pixels below it lose their class.
+    :param min_confidence: pixels below it lose their class; a number or rules of the model card.
     :param decoding: how images are decoded.
     :param stop: asked after every frame; when it says so, what is done is kept and this returns.
     :raises UserError: if the bag turns out to be damaged, the network fails or the output cannot be written.
@@ -177,7 +184,7 @@ def segment(
     """
     # One thread writes everything: SQLite wants that.
     writer = BackgroundWorker[Callable[[], None]](_call, DEPTH)
-    levels = min_confidence_levels(min_confidence)
+    levels = named_threshold(min_confidence, engine.card).levels
     reached = False
     try:
         skip = output.notes.messages
@@ -220,12 +227,14 @@ def part_length(frames: int) -> int:
 
 
 def output_topics(
-    reader: BagReader, cameras: Sequence[CameraTopics], copied: Sequence[str], overlay: bool
+    reader: BagReader, cameras: Sequence[CameraTopics], copied: Sequence[str], overlay: bool, drivable: bool
 ) -> list[Topic]:
     """List what the output has: maps, overlay and copies under their own names."""
     names: list[str] = []
     for camera in cameras:
         names += [camera.mask, camera.confidence]
+        if drivable:
+            names.append(camera.drivable)
         if overlay:
             names.append(camera.overlay)
     definition, _ = STORE.generate_msgdef(IMAGE, ros_version=2)

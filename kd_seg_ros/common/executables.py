@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import signal
+from functools import partial
 
 from kd_seg_ros.common.command_line import end_cleanly, run_command
 from kd_seg_ros.common.node_command import MODULE
@@ -16,7 +17,22 @@ from kd_seg_ros.common.node_command import MODULE
 
 def segmentation_node() -> int:
     """Run the node; return its exit status."""
-    return end_cleanly("segmentation_node", _node)
+    return end_cleanly("segmentation_node", partial(_node, MODULE))
+
+
+def points_node() -> int:
+    """Run the node that gives classes to the points of a depth camera; return its exit status."""
+    return end_cleanly("points_node", partial(_node, "kd_seg_ros.clouds.points_node"))
+
+
+def ground_node() -> int:
+    """Run the node that shows the ground from above; return its exit status."""
+    return end_cleanly("ground_node", partial(_node, "kd_seg_ros.clouds.ground_node"))
+
+
+def autoware_node() -> int:
+    """Run the node that publishes masks as Autoware reads them; return its exit status."""
+    return end_cleanly("autoware_node", partial(_node, "kd_seg_ros.clouds.autoware_node"))
 
 
 def play_bag() -> int:
@@ -24,10 +40,10 @@ def play_bag() -> int:
     return run_command("play_bag", "", "kd_seg_ros.playback.play_bag")
 
 
-def _node() -> int:
+def _node(module: str) -> int:
     # The imports take seconds. A signal that ends them would leave a KeyboardInterrupt, so it waits.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
-    program = importlib.import_module(MODULE)
+    program = importlib.import_module(module)
     if signal.sigpending() & {signal.SIGINT, signal.SIGTERM}:
         return 0  # told to end while still starting
     return int(program.main())

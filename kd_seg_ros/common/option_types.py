@@ -54,6 +54,15 @@ def share(text: str) -> float:
     return value
 
 
+def confidence(text: str) -> float | str:
+    """Read a confidence within 0…1; a text that is no number may name rules of a model card."""
+    try:
+        float(text)
+    except ValueError:
+        return text
+    return share(text)
+
+
 def percent(text: str) -> float:
     """Read a percentage of at least 1; a share within 0…1, given by mistake, is refused."""
     value = number(text)

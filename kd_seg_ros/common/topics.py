@@ -61,6 +61,12 @@ CONFIDENCE: Final = OutputTopic(
     "mono8: round(255 · calibrated probability of the mask's class); 32FC1, 0…1, by the parameter "
     "`confidence_encoding`",
 )
+DRIVABLE: Final = OutputTopic(
+    "segmentation/drivable",
+    "sensor_msgs/msg/Image",
+    "mono8: 255 where the class is drivable and its confidence high enough, 0 where it is another class, 127 "
+    "where neither is known, see [trust.md](trust.md#where-to-drive); made only while somebody subscribes",
+)
 OVERLAY: Final = OutputTopic(
     "segmentation/overlay",
     "sensor_msgs/msg/Image",
@@ -70,7 +76,8 @@ OVERLAY: Final = OutputTopic(
 LABEL_INFO: Final = OutputTopic(
     "segmentation/label_info",
     "vision_msgs/msg/LabelInfo",
-    "the classes' names and the threshold `min_confidence`; where vision_msgs is installed",
+    "the classes' names and the highest threshold of `min_confidence` and `risk`; where vision_msgs is "
+    "installed",
     latched=True,
     activates=False,
 )
@@ -81,8 +88,33 @@ SCALED_CAMERA_INFO: Final = OutputTopic(
     activates=False,
 )
 
-OUTPUTS: Final = (MASK, MASK_PNG, CONFIDENCE, OVERLAY, LABEL_INFO, SCALED_CAMERA_INFO)
+OUTPUTS: Final = (MASK, MASK_PNG, CONFIDENCE, DRIVABLE, OVERLAY, LABEL_INFO, SCALED_CAMERA_INFO)
 """All topics that the node may publish, but for those that every node or other packages have."""
+
+POINTS: Final = OutputTopic(
+    "segmentation/points",
+    "sensor_msgs/msg/PointCloud2",
+    "x, y, z in metres, label (trainId) and confidence of each pixel; NaN where there is no depth",
+)
+"""Of points_node."""
+GROUND: Final = OutputTopic(
+    "segmentation/ground",
+    "nav_msgs/msg/OccupancyGrid",
+    "the ground from above: 0 surely drivable … 100 not drivable, -1 unknown",
+)
+"""Of ground_node."""
+GROUND_CLASSES: Final = OutputTopic(
+    "segmentation/ground_classes",
+    "sensor_msgs/msg/Image",
+    "mono8: the trainId of each cell of segmentation/ground, 255 unknown; far at the top, left at the left",
+)
+"""Of ground_node."""
+AUTOWARE_MASK: Final = OutputTopic(
+    "segmentation/autoware_mask",
+    "sensor_msgs/msg/Image",
+    "the mask with Autoware's classes, in runs of five bytes instead of pixels",
+)
+"""Of autoware_node."""
 
 
 def message_class(topic: OutputTopic) -> Any:

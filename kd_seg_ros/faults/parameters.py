@@ -46,6 +46,8 @@ def _some(rng: np.random.Generator) -> Field[Any]:
 
 def _is_possible(item: Field[Any], value: Any) -> bool:
     """Return whether a value has the type of a parameter's default and lies within its limits."""
+    if item.metadata["rules"]:  # a text is read together with the model's card
+        return isinstance(value, str) or (isinstance(value, float) and 0 <= value <= 1)
     if type(value) is not type(item.default):
         return False
     choices, limits = item.metadata["choices"], item.metadata["limits"]

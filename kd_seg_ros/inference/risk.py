@@ -1,7 +1,7 @@
 """Thresholds with a promise: which classes, which kind of error, how much of it at most.
 
-A *rule* is written ``GROUP=RISK`` or ``GROUP:miss=RISK``. GROUP is a class, several joined by ``+``, or one
-of :data:`GROUPS`; spaces in names may be underscores:
+A *rule* is written ``GROUP=RISK`` or ``GROUP:miss=RISK``, or with ``@`` for ``=``. GROUP is a class, several
+joined by ``+``, or one of :data:`GROUPS`; spaces in names may be underscores:
 
 - ``road=0.01``: of the pixels that the mask calls road, at most 1 % are something else;
 - ``person:miss=0.02``: of the persons' pixels, at most 2 % are called something else in the mask.
@@ -41,7 +41,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
 
 FULL: Final = "full"
 """Condition of the thresholds over all weathers together."""
-_RULE: Final = re.compile(r"(?P<group>[^:=]+)(:(?P<kind>[^:=]*))?=(?P<risk>[^:=]+)")
+_RULE: Final = re.compile(r"(?P<group>[^:=@]+)(:(?P<kind>[^:=@]*))?[=@](?P<risk>[^:=@]+)")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class RiskThreshold:
 
 
 def parse_rule(text: str, class_names: Sequence[str]) -> Rule:
-    """Read a rule such as ``road=0.01`` or ``person+rider:miss=0.02``.
+    """Read a rule such as ``road=0.01``, ``road@0.01`` or ``person+rider:miss=0.02``.
 
     :param class_names: the model's classes.
     :raises UserError: for text of another form, an unknown class, or a risk that is not within 0…1.
@@ -105,14 +105,17 @@ def parse_rule(text: str, class_names: Sequence[str]) -> Rule:
         raise UserError(f"the risk of the rule {text!r} must be a share between 0 and 1, such as 0.01")
     found: set[str] = set()
     for name in match["group"].split("+"):
-        found.update(_members(name.strip(), class_names))
+        found.update(group_members(name.strip(), class_names))
     if len(found) == len(class_names):
         raise UserError(f"the rule {text!r} names all classes: nothing is left that they could be taken for")
     return Rule(tuple(name for name in class_names if name in found), kind, risk)
 
 
-def _members(name: str, class_names: Sequence[str]) -> list[str]:
-    """Return the classes that a name of a rule stands for."""
+def group_members(name: str, class_names: Sequence[str]) -> list[str]:
+    """Return the classes that a name stands for: of a class (underscores for spaces), or of :data:`GROUPS`.
+
+    :raises UserError: for a name that is neither, or a group of which the model has no class.
+    """
     spelled = {other.replace(" ", "_"): other for other in class_names}
     if name.replace(" ", "_") in spelled:
         return [spelled[name.replace(" ", "_")]]

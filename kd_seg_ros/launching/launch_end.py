@@ -65,6 +65,15 @@ class LaunchEnd:
             actions.append(_shutdown("the segmentation node has ended"))
         return actions
 
+    def after_companion(self, event: ProcessExited, context: LaunchContext) -> list[Action]:
+        """Return what to do when a node has ended that works with the segmentation nodes' maps.
+
+        The launch goes on without it, and fails at its end if the node has ended by its own fault.
+        """
+        if context.is_shutdown or not event.returncode:
+            return []
+        return self._note(event)
+
     def after_replay(self, event: ProcessExited, context: LaunchContext) -> list[Action]:
         """Return what to do when the bag has been played, or could not be."""
         if context.is_shutdown:

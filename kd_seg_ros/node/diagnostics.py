@@ -91,6 +91,8 @@ class State:
     """Statistics at the last report: what has happened since then decides about the level."""
     drift: Drift | None
     """Confidence of the last images; None without any, or if the card does not say what calibration saw."""
+    drivable: str = ""
+    """Threshold of the drivable pixels and where it comes from; empty if that topic is not offered."""
 
 
 def assess(state: State, limits: Limits) -> tuple[bytes, str]:
@@ -130,6 +132,8 @@ def values(state: State) -> dict[str, str]:
     }
     if state.memory_mb is not None:
         result["memory_mb"] = f"{state.memory_mb:.1f}"
+    if state.drivable:
+        result["drivable_threshold"] = state.drivable
     if state.drift is not None:
         result |= {
             "expected_accuracy": f"{state.drift.expected_accuracy:.4f}",

@@ -35,9 +35,13 @@ class Report:
 class DiagnosticsPublisher:
     """Publishes a report whenever :meth:`publish` is called; one for the life of a node."""
 
-    def __init__(self, node: Node) -> None:
-        """Make the topic."""
+    def __init__(self, node: Node, task: str = TASK) -> None:
+        """Make the topic.
+
+        :param task: what the status is about; it stands after the node's name.
+        """
         self._node = node
+        self._task = task
         self._report: Report | None = None
         self._updater = self._make_updater()
         if self._updater is None:
@@ -52,7 +56,7 @@ class DiagnosticsPublisher:
             return
         status = DiagnosticStatus(
             level=report.level,
-            name=f"{self._node.get_fully_qualified_name()}: {TASK}",
+            name=f"{self._node.get_fully_qualified_name()}: {self._task}",
             message=report.message,
             hardware_id=report.hardware,
             values=[KeyValue(key=key, value=value) for key, value in report.values.items()],
@@ -76,7 +80,7 @@ class DiagnosticsPublisher:
         if timer is not None:  # runs on the node's clock, which stands still with that of a paused bag
             timer.cancel()
         updater.setHardwareID("none")
-        updater.add(TASK, self._fill)
+        updater.add(self._task, self._fill)
         return updater
 
     def _fill(self, status: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the node publishes for each frame: mask and confidence, and on demand overlay, PNG and camera_info.
+"""What the node publishes for each frame: mask, confidence, and on demand what is made from them.
 
 The topics themselves are listed in :data:`kd_seg_ros.common.topics.OUTPUTS`.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from kd_seg_ros.common.encodings import FLOAT32
@@ -22,6 +22,7 @@ from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.picture import Picture
 from kd_seg_ros.common.topics import (
     CONFIDENCE,
+    DRIVABLE,
     MASK,
     MASK_PNG,
     OUTPUTS,
@@ -30,6 +31,7 @@ from kd_seg_ros.common.topics import (
     OutputTopic,
 )
 from kd_seg_ros.inference.colour_vision import ClassMark, Palette, class_marks
+from kd_seg_ros.inference.drivable import DrivableArea
 from kd_seg_ros.inference.engine import Prediction
 from kd_seg_ros.inference.overlay import blend
 from kd_seg_ros.node.camera_info import output_camera_info
@@ -45,9 +47,10 @@ WARNING_PERIOD_S: Final = 5.0
 class Outputs:
     """Publishes frames. Each frame uses the same messages again: the network writes into their bytes."""
 
-    def __init__(self, node: Node, settings: Parameters, palette: Palette) -> None:
+    def __init__(self, node: Node, settings: Parameters, palette: Palette, drivable: bool) -> None:
         """Make the topics.
 
+        :param drivable: offer the map of drivable pixels.
         :raises UserError: for a QoS override that cannot be used.
         """
         self._node = node
@@ -55,6 +58,8 @@ class Outputs:
         self._palette = palette
         self._marks = class_marks(tuple(palette))
         offered = [MASK, MASK_PNG, CONFIDENCE]
+        if drivable:
+            offered.append(DRIVABLE)
         if settings.overlay:
             offered.append(OVERLAY)
         if settings.follows_camera_info():
@@ -68,6 +73,7 @@ class Outputs:
             raise
         self._image_size = (0, 0)
         self._size = (0, 0)
+        self._drivable_message: Image | None = None
         # One thread each, so that a slow PNG encoder delays neither the overlay nor the next frame.
         self._overlay_thread = LatestJobThread("overlay", self._failed)
         self._png_thread = LatestJobThread("png", self._failed)
@@ -119,6 +125,7 @@ class Outputs:
         else:
             self._confidence_message, confidence = mapped_image(size, np.uint8)
             self._buffers = Prediction(mask, confidence)
+        self._drivable_message = None
 
     def publish(self, header: Header, camera_info: CameraInfo | None) -> None:
         """Publish what is in the buffers, as far as somebody listens.
@@ -132,6 +139,19 @@ class Outputs:
                 self._publishers[topic.name].publish(message)
         if SCALED_CAMERA_INFO.name in self._publishers and camera_info is not None:
             self._publish_camera_info(header, camera_info)
+
+    def publish_drivable(self, header: Header, area: DrivableArea | None) -> None:
+        """Make the map of drivable pixels from what is in the buffers and publish it, if somebody listens.
+
+        :param header: the image's, which is passed on unchanged.
+        """
+        if area is None or not self.heard(DRIVABLE):
+            return
+        if self._drivable_message is None:
+            self._drivable_message, self._drivable = mapped_image(self._size, np.uint8)
+        area.draw(self._buffers.mask, self._buffers.confidence, self._drivable)
+        self._drivable_message.header = header
+        self._publishers[DRIVABLE.name].publish(self._drivable_message)
 
     def _publish_camera_info(self, header: Header, camera_info: CameraInfo) -> None:
         """Publish the calibration of the maps, made from the camera's, unless that says nothing."""

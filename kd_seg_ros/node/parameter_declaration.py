@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import Field, fields
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
@@ -18,9 +18,12 @@ from kd_seg_ros.node.parameters import (
     Parameters,
     class_parameter,
     descriptor,
+    fits,
     full_name,
     requirement,
 )
+
+Table = TypeVar("Table")
 
 
 def declare_parameters(node: Node, fixed: bool = True) -> Parameters:
@@ -29,14 +32,25 @@ def declare_parameters(node: Node, fixed: bool = True) -> Parameters:
     :param fixed: parameters that are not live are read-only, as for a node that reads them once.
     :raises UserError: for a value of the wrong type or out of range, or a name that is nearly one of ours.
     """
-    foreign = foreign_names(node._parameter_overrides)
+    return declare_table(node, Parameters, fixed)
+
+
+def declare_table(node: Node, table: type[Table], fixed: bool = True) -> Table:
+    """Declare a parameter for each field of a table on ``node`` and return the table with their values.
+
+    :param table: a dataclass whose fields are made by :func:`kd_seg_ros.node.parameters.parameter`.
+    :param fixed: as for :func:`declare_parameters`.
+    :raises UserError: as :func:`declare_parameters` does.
+    """
+    rows = {full_name(item): item for item in fields(cast(Any, table))}
+    foreign = foreign_names(node._parameter_overrides, list(rows))
     if foreign:
         node.get_logger().warning(
             f"parameters that this node does not have are ignored: {', '.join(foreign)}; "
             "docs/parameters.md lists those it has"
         )
-    values = {item.name: _declare(node, full_name(item), item, fixed) for item in fields(Parameters)}
-    return Parameters(**values)
+    values = {item.name: _declare(node, name, item, fixed) for name, item in rows.items()}
+    return table(**values)
 
 
 def read_parameters(node: Node) -> Parameters:
@@ -52,11 +66,17 @@ def refusal(parameters: Sequence[Parameter[Any]], configured: bool) -> str:
     table = {full_name(item): item for item in fields(Parameters)}
     for given in parameters:
         item = table.get(given.name)
-        if item is None:
-            continue
-        if configured and not item.metadata["live"]:
+        if item is not None and configured and not item.metadata["live"]:
             return f"{given.name!r} is read when the node is configured: clean it up first"
-        if item.metadata["choices"] and given.value not in item.metadata["choices"]:
+    return misfit(parameters)
+
+
+def misfit(parameters: Sequence[Parameter[Any]]) -> str:
+    """Say which new value a parameter cannot have, of those that rclpy does not check; empty if all fit."""
+    table = {full_name(item): item for item in fields(Parameters)}
+    for given in parameters:
+        item = table.get(given.name)
+        if item is not None and not fits(item, given.value):
             return f"parameter {given.name!r} must be {requirement(item)}, not {given.value!r:.60}"
     return ""
 
@@ -90,6 +110,6 @@ def _declare(node: Node, name: str, item: Field[Any], fixed: bool = True) -> Any
     except ParameterException as error:  # wrong type, or out of range
         value = node._parameter_overrides[name].value
         raise UserError(f"parameter {name!r} must be {requirement(item)}, not {value!r:.60}") from error
-    if item.metadata["choices"] and value not in item.metadata["choices"]:
+    if not fits(item, value):
         raise UserError(f"parameter {name!r} must be {requirement(item)}, not {value!r:.60}")
     return value

@@ -43,16 +43,18 @@ def refuse_unknown_names(names: Iterable[str]) -> None:
 
     For lists that are written for this node alone.
     """
-    refuse_others(_unknown(names), known_names())
+    known = known_names()
+    refuse_others(_unknown(names, known), known)
 
 
-def foreign_names(names: Iterable[str]) -> list[str]:
+def foreign_names(names: Iterable[str], known: Sequence[str]) -> list[str]:
     """Return the names that are not meant for this node.
 
     :param names: given from outside, perhaps for all nodes of a vehicle.
+    :param known: the full names that the node has.
     :raises UserError: for a name that is not known but near one that is.
     """
-    unknown, known = _unknown(names), known_names()
+    unknown = _unknown(names, known)
     for name in unknown:
         near = nearest_parameter(name, known)
         if near:
@@ -94,8 +96,8 @@ def _words(name: str) -> list[str]:
     return sorted(name.lower().replace("-", "_").replace(".", "_").split("_"))
 
 
-def _unknown(names: Iterable[str]) -> list[str]:
-    """Return the names that are neither in the table nor declared elsewhere."""
+def _unknown(names: Iterable[str], known: Sequence[str]) -> list[str]:
+    """Return the names that are neither known nor declared elsewhere."""
     groups = tuple(other for other in _ELSEWHERE if other.endswith("."))
-    known = {*known_names(), *_ELSEWHERE}
-    return [name for name in names if name not in known and not name.startswith(groups)]
+    taken = {*known, *_ELSEWHERE}
+    return [name for name in names if name not in taken and not name.startswith(groups)]

@@ -226,4 +226,5 @@ class Reporting:
             now=worker.statistics.summary(),
             before=self._reported,
             drift=worker.drift.state() if worker.drift else None,
+            drivable=worker.drivable_threshold(),
         )

@@ -91,7 +91,8 @@ class Segmentation:
         node, settings = self.node, self._settings
         self._thresholds = ThresholdParameters(node, self._engine.card)
         undo.callback(self._thresholds.close)
-        self._outputs = Outputs(node, settings, self._engine.card.palette)
+        drivable = self._thresholds.drivable is not None
+        self._outputs = Outputs(node, settings, self._engine.card.palette, drivable)
         undo.callback(self._outputs.close)
         self._camera = CameraSubscription(
             node,

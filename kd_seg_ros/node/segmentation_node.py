@@ -7,30 +7,25 @@ when it loads the model and when it subscribes (:mod:`kd_seg_ros.node.lifecycle_
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 from typing import Final
 
 import rclpy
-from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.utilities import remove_ros_args
 
-from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.fast_dds import prepare_large_images
 from kd_seg_ros.common.parser import Parser
 from kd_seg_ros.common.shared_memory import remove_leftovers
 from kd_seg_ros.node.diagnostics_publisher import DiagnosticsPublisher
 from kd_seg_ros.node.given_parameters import given_parameters
 from kd_seg_ros.node.lifecycle_node import LifecycleSegmentationNode
+from kd_seg_ros.node.program import run_program
 from kd_seg_ros.node.ros_log_handler import forward_logs
 from kd_seg_ros.node.segmentation import Segmentation
-from kd_seg_ros.node.signals import ForcedEnd, end_on_hangup
 
 NAME: Final = "segmentation"
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class SegmentationNode(Node):
@@ -71,35 +66,7 @@ def main(args: list[str] | None = None) -> int:
     :return: 0; 2 for a mistake in what the user gave; 1 if the network fails for good, or if nothing was
         segmented with ``--expect-frames``.
     """
-    arguments = sys.argv if args is None else args
-    # rclpy's own handler ends the node. If Python's ran after it, Ctrl-C would raise KeyboardInterrupt
-    # wherever the program is, and a second signal (launch sends one after the terminal's) would break the
-    # clean-up. Signals that come before rclpy listens wait until it does.
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    end_on_hangup()
-    try:
-        options = _parser().read(remove_ros_args(arguments)[1:])
-        rclpy.init(args=args)
-    except (UserError, RuntimeError) as error:  # RuntimeError: what follows --ros-args is wrong
-        return _refuse(error)
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    forced_end = ForcedEnd()
-    try:
-        return _run(options, arguments)
-    except Exception as error:
-        if not rclpy.ok():
-            return 0  # told to stop, perhaps while still starting
-        if isinstance(error, (UserError, ParameterException)):  # rclpy's: use_sim_time, which is its own
-            return _refuse(error)
-        raise
-    finally:
-        rclpy.try_shutdown()
-        # Python takes its handlers back when it ends: a second SIGHUP would then kill it on its last steps.
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        forced_end.ended()
+    return run_program(_parser(), _run, args)
 
 
 def _parser() -> Parser:
@@ -153,11 +120,6 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
         print(f"error: {trouble}", file=sys.stderr)
         return 1
     return 0
-
-
-def _refuse(error: Exception) -> int:
-    print(f"error: {first_line(error)}", file=sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from std_msgs.msg import Header
 from kd_seg_ros.common.decode import view_compressed, view_image
 from kd_seg_ros.common.picture import DecodeError
 from kd_seg_ros.inference.drift import DriftMonitor
+from kd_seg_ros.inference.drivable import threshold_text
 from kd_seg_ros.inference.engine import Engine, EngineError
 from kd_seg_ros.node.camera import CameraSubscription
 from kd_seg_ros.node.camera_rhythm import CameraRhythm
@@ -109,6 +110,11 @@ class SegmentationWorker:
         if self._mailbox.put((arrival, message)):
             self.statistics.count("overwritten")
 
+    def drivable_threshold(self) -> str:
+        """Say which threshold drivable pixels have, and where it comes from; empty if none are offered."""
+        area = self._thresholds.drivable
+        return threshold_text(area) if area else ""
+
     def _work(self) -> None:
         while not self.recovery.given_up:
             item = self._mailbox.take(self._wait_for_next)
@@ -163,6 +169,7 @@ class SegmentationWorker:
         self.segmented += 1
 
         self._outputs.publish(message.header, self._camera.info)
+        self._outputs.publish_drivable(message.header, self._thresholds.drivable)
         published = time.monotonic()
 
         # Mask and confidence are out: what follows delays the next frame at most.

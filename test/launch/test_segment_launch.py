@@ -81,6 +81,9 @@ def test_arguments(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "log_level",
         "respawn",
         "required",
+        "depth",
+        "points",
+        "ground",
         "bag",
         "rviz",
     ]
@@ -191,6 +194,52 @@ def test_how_the_process_is_started(launch: Callable[..., list[Any]]) -> None:
     assert node.parameters[1]["active"].value == "always"
     assert node.respawn is True
     assert node.respawn_delay > 0
+
+
+@pytest.mark.parametrize(
+    ("given", "remappings"),
+    [
+        (
+            {"depth": "/cam/aligned/image_raw"},
+            [("depth/image", "/cam/aligned/image_raw"), ("depth/camera_info", "/cam/aligned/camera_info")],
+        ),
+        ({"depth": "depth"}, [("depth/image", "depth"), ("depth/camera_info", "camera_info")]),
+        ({"points": "/cam/points"}, [("points", "/cam/points")]),
+    ],
+)
+def test_points_are_made_from_depth_or_a_cloud(
+    launch: Callable[..., list[Any]], given: dict[str, str], remappings: list[tuple[str, str]]
+) -> None:
+    _, node = launch(namespace="front", use_sim_time="true", **given)
+    assert (node.package, node.executable, node.namespace) == ("kd_seg_ros", "points_node", "front")
+    assert node.parameters == [{"source": next(iter(given)), "use_sim_time": True}]
+    assert node.remappings == remappings
+
+
+def test_the_ground_is_seen_by_the_camera_of_the_images(
+    launch: Callable[..., list[Any]], tmp_path: Path
+) -> None:
+    file = tmp_path / "ground.yaml"
+    file.write_text("/**: {ros__parameters: {camera_height: 1.4}}")
+    _, node = launch(image="/cam/image_raw", ground=str(file))
+    assert (node.executable, node.parameters) == ("ground_node", [str(file), {"use_sim_time": False}])
+    assert node.remappings == [("camera_info", "/cam/camera_info")]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"depth": "/d", "points": "/p"}, "one of the two"),
+        ({"depth": "/d/compressed"}, "compressed depths are not read"),
+        ({"points": "not a topic"}, "must be a ROS topic"),
+        ({"ground": "nowhere.yaml"}, "nowhere.yaml"),
+    ],
+)
+def test_what_puts_masks_into_space_is_checked_first(
+    launch: Callable[..., list[Any]], given: dict[str, str], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        launch(**given)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from tiny_model import expected, write_tiny_model
 
 from kd_seg_ros.common.classes import PALETTE
 from kd_seg_ros.inference.colour_vision import class_marks
+from kd_seg_ros.inference.risk import RiskThreshold
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +113,28 @@ def test_the_overlay_hatches_what_colour_blind_readers_confuse_and_nothing_else(
     assert off.any()
     assert not off[~hatched].any()
     assert off[hatched].mean() < 0.6
+
+
+def test_drivable_pixels_and_thresholds_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    promise = RiskThreshold(("road", "sidewalk"), "false", 0.01, "full", 150, 0.005, 0.9, 99, "image")
+    model = write_tiny_model(tmp_path / "risk.onnx", HEIGHT, WIDTH, risk=(promise,))
+    bag = write_drive(tmp_path / "bag", 2)
+    options = ("--drivable", "road,sidewalk", "--min-confidence", "road+sidewalk@0.01")
+    assert run(bag, model, tmp_path / "out", *options) == 0
+    found = read_bag(tmp_path / "out")
+    mask, confidence = expected(frame(1)[0])
+    unsure = (mask < 2) & (confidence < 150)
+    np.testing.assert_array_equal(pixels(found[MASK][1]), np.where(unsure, 255, mask))
+    wanted = np.select([unsure, mask < 2], [127, 255], 0)
+    np.testing.assert_array_equal(pixels(found["/segmentation/drivable"][1]), wanted)
+    for option, value, reason in (
+        ("--drivable", "raod", "did you mean 'road'"),
+        ("--min-confidence", "road@0.5", "it has thresholds for road+sidewalk=0.01"),
+    ):
+        assert run(bag, model, tmp_path / "other", option, value) == 2
+        assert f"error: {option}: " in (line := capsys.readouterr().err)
+        assert reason in line
+        assert not (tmp_path / "other").exists()
 
 
 def test_chosen_topics_are_copied_only(tmp_path: Path, model: Path) -> None:

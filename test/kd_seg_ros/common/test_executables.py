@@ -38,7 +38,8 @@ def run_without(package: str, target: str, *words: str) -> subprocess.CompletedP
 
 def test_all_are_known() -> None:
     assert set(executables()) == {
-        *("kd_seg", "segmentation_node", "play_bag", "segment_bag", "make_bag", "score_node"),
+        *("kd_seg", "segmentation_node", "points_node", "ground_node", "autoware_node"),
+        *("play_bag", "segment_bag", "make_bag", "score_node"),
     }
 
 
@@ -47,6 +48,7 @@ def test_all_are_known() -> None:
     [
         ("segmentation_node", "rclpy", []),
         ("segmentation_node", "cv2", []),
+        ("points_node", "rclpy", []),
         ("play_bag", "rosbags", ["."]),
         ("play_bag", "rclpy", ["BAG"]),
         ("segment_bag", "rosbags", ["."]),

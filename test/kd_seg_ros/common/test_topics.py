@@ -13,6 +13,7 @@ def test_names_are_relative_and_unique() -> None:
         "segmentation/mask",
         "segmentation/mask/compressed",
         "segmentation/confidence",
+        "segmentation/drivable",
         "segmentation/overlay",
         "segmentation/label_info",
         "segmentation/camera_info",

@@ -53,6 +53,16 @@ def test_a_required_node_ends_the_launch_at_once() -> None:
     assert LaunchEnd(1, required=True, respawn=False).after_node(exited(0), context()) == []
 
 
+def test_a_node_next_to_it_fails_the_launch_but_does_not_end_it() -> None:
+    end = LaunchEnd(1, required=True, respawn=False, replay=True)
+    assert end.after_companion(exited(0, "points_node-2"), context()) == []
+    assert end.after_companion(exited(-15, "points_node-2"), context(shut_down=True)) == []
+    actions = end.after_companion(exited(2, "points_node-2"), context())
+    assert not any(isinstance(action, launch_stand_in.Shutdown) for action in actions)
+    with pytest.raises(LaunchFailedError, match="points_node-2 has ended with exit status 2"):
+        shut_down(actions, due_to_sigint=False)
+
+
 def test_one_camera_leaves_the_others_running() -> None:
     end = LaunchEnd(2, required=True, respawn=False)
     end.after_node(exited(-11, "segmentation_node-1"), context())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +15,8 @@ pytest.importorskip("rclpy")
 from dds import Client, as_array, rgb_message, running_node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tiny_model import expected, write_tiny_model
+
+from kd_seg_ros.inference.risk import RiskThreshold
 
 HEIGHT, WIDTH = 48, 64
 IMAGE = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
@@ -26,7 +29,7 @@ def client() -> Iterator[Client]:
     client.close()
 
 
-def settings(folder: Path, **options: bool) -> list[str]:
+def settings(folder: Path, **options: Any) -> list[str]:
     model = write_tiny_model(folder / "tiny.onnx", HEIGHT, WIDTH, **options)
     return ["-p", f"model:={model}", "-p", "provider:=cpu", "-r", "image:=camera/image_raw"]
 
@@ -97,6 +100,25 @@ def test_a_mask_without_loss_as_png(tmp_path: Path, client: Client) -> None:
     assert answer.header == message.header
     mask = cv2.imdecode(np.frombuffer(answer.data, np.uint8), cv2.IMREAD_UNCHANGED)
     np.testing.assert_array_equal(mask, expected(IMAGE)[0])
+
+
+@pytest.mark.parametrize("encoding", ["mono8", "32FC1"])
+def test_drivable_pixels_by_the_rule_of_the_card(tmp_path: Path, client: Client, encoding: str) -> None:
+    promise = RiskThreshold(("road",), "false", 0.01, "full", 150, 0.005, 0.9, 99, "image")
+    found = client.collect("segmentation/drivable")
+    image = IMAGE.copy()
+    image[:, ::2, 0] = 5  # road
+    message = rgb_message(image, second=6, frame_id="left")
+    options = [*settings(tmp_path, risk=(promise,)), "-p", f"confidence_encoding:={encoding}"]
+    options += ["-p", "min_confidence:=0.1", "-p", "output_scale:=0.5"]
+    with running_node("outputs", *options):
+        answer = client.ask(client.publisher("camera/image_raw"), message, found)
+    assert (answer.header, answer.encoding) == (message.header, "mono8")
+    mask, confidence = expected(image)
+    wanted = np.where(mask == 0, 255, 0)
+    wanted[(mask == 0) & (confidence < 150)] = 127
+    wanted[confidence < 25.5] = 127
+    np.testing.assert_array_equal(as_array(answer), wanted[1::2, 1::2])
 
 
 @pytest.mark.parametrize("channels", [False, True])

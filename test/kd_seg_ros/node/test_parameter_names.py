@@ -51,7 +51,7 @@ VEHICLE = [
 
 @pytest.mark.parametrize("name", VEHICLE)
 def test_names_of_the_vehicle_are_not_ours(name: str) -> None:
-    assert foreign_names(["provider", name, "use_sim_time"]) == [name]
+    assert foreign_names(["provider", name, "use_sim_time"], known_names()) == [name]
 
 
 @pytest.mark.parametrize(
@@ -79,24 +79,29 @@ def test_names_of_the_vehicle_are_not_ours(name: str) -> None:
 )
 def test_what_is_near_a_name_of_ours_is_refused(name: str, meant: str) -> None:
     with pytest.raises(UserError) as caught:
-        foreign_names(["wheel_radius", name])
+        foreign_names(["wheel_radius", name], known_names())
     assert str(caught.value) == f"unknown parameter {name!r}; did you mean {meant!r}?"
 
 
 def test_every_name_is_known_and_every_slip_of_one_letter_is_noticed() -> None:
     known = known_names()
-    assert foreign_names(known) == []
+    assert foreign_names(known, known) == []
     for name in known:
         for place in range(len(name)):
             slip = name[:place] + name[place + 1 :]
             if slip not in known:
                 with pytest.raises(UserError, match="did you mean"):
-                    foreign_names([slip])
+                    foreign_names([slip], known)
 
 
 def test_what_others_declare_is_let_through() -> None:
     elsewhere = ["use_sim_time", "qos_overrides./clock.subscription.depth", "diagnostic_updater.period"]
-    assert foreign_names([*elsewhere, "class_min_confidence.road", "start_type_description_service"]) == []
+    assert (
+        foreign_names(
+            [*elsewhere, "class_min_confidence.road", "start_type_description_service"], known_names()
+        )
+        == []
+    )
 
 
 def test_a_list_for_this_node_alone_is_taken_at_its_word() -> None:

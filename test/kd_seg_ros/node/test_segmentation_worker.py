@@ -204,6 +204,37 @@ def test_rules_of_the_card_hold_from_the_moment_they_are_asked_for(held_node: An
     assert answer("") == (True, "")
 
 
+def test_a_rule_may_stand_for_a_number(held_node: Any) -> None:
+    node, thresholds = held_node.node, held_node._thresholds
+    promise = RiskThreshold(("road",), "false", 0.01, "full", 204, 0.005, 0.9, 99, "image")
+    thresholds._card = tiny_model.card(HEIGHT, WIDTH, risk=(promise,))
+    announced: list[float] = []
+    thresholds._label_info = type("Announced", (), {"publish": announced.append, "close": lambda: None})
+
+    def answer(**values: Any) -> str:
+        given = [Parameter(name, value=value) for name, value in values.items()]
+        result = node.set_parameters_atomically(given)
+        assert result.successful == (not result.reason)
+        return str(result.reason)
+
+    assert answer(min_confidence="road@0.01") == ""
+    assert (thresholds.levels[0], int(thresholds.levels[1:].max())) == (204, 0)
+    assert "has thresholds for road=0.01" in answer(min_confidence="road@0.5")
+    assert "did you mean 'road'" in answer(drivable_min_confidence="raod@0.01")
+    for wrong in (True, 1, [0.5], 1.5, -0.1):
+        assert answer(min_confidence=wrong), wrong
+    assert answer(min_confidence=0.1, risk="sky@0.1"), "all of them or none"
+    assert thresholds.levels[0] == 204, "what was refused changes nothing"
+    assert "parameter 'min_confidence' must be a number" in answer(min_confidence=None)
+    assert thresholds.drivable.levels[0] == 204, "the strictest rule of the card"
+    assert answer(drivable_min_confidence=0.9) == ""
+    assert thresholds.drivable.levels[0] == 230
+    assert answer(min_confidence=0.4, risk="road=0.01") == ""
+    assert (thresholds.levels[0], thresholds.levels[1]) == (204, 102)
+    assert answer(risk="", min_confidence=0.0) == ""
+    assert announced == [0.8, 0.8, 0.8, 0.0]
+
+
 def test_pictures_for_people_are_made_for_listeners_only(
     held_node: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

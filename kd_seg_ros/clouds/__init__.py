@@ -1,0 +1,1 @@
+"""Masks in space: clouds of labelled points, and the ground seen from above."""

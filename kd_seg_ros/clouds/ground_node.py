@@ -1,0 +1,167 @@
+"""The program ``ground_node``: the ground from above, by class, from one camera without depth.
+
+In: ``segmentation/mask``, ``segmentation/confidence`` and the camera's ``camera_info``. Out:
+``segmentation/ground`` (what can be driven on) and ``segmentation/ground_classes``. The ground is taken as
+flat, and the height and tilt of the camera as fixed: :mod:`kd_seg_ros.clouds.ground_plane` says how wrong
+that may be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from array import array
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header
+
+from kd_seg_ros.clouds.drivable import drivable_table
+from kd_seg_ros.clouds.ground_plane import CameraPose, Grid, GroundProjection, occupancy
+from kd_seg_ros.clouds.inputs import Input
+from kd_seg_ros.clouds.labelled_cloud import check_same_view
+from kd_seg_ros.clouds.map_listener import MapListener, make_node, spin
+from kd_seg_ros.clouds.maps import confidence_of, mask_of
+from kd_seg_ros.clouds.matching import Match, StampMatcher
+from kd_seg_ros.clouds.parameters import GroundParameters
+from kd_seg_ros.clouds.pinhole import CalibrationError, Pinhole, pinhole, rectified_pinhole
+from kd_seg_ros.common.classes import IGNORE_ID
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.parser import Parser
+from kd_seg_ros.common.topics import CAMERA_INFO, GROUND, GROUND_CLASSES, message_class
+from kd_seg_ros.node.messages import image_message
+from kd_seg_ros.node.parameter_declaration import declare_table
+from kd_seg_ros.node.program import run_program
+from kd_seg_ros.node.qos import create_output
+
+NAME: Final = "ground"
+MOST_CELLS: Final = 16_000_000
+"""Cells that a grid may have."""
+
+
+class GroundGrid(MapListener):
+    """Publishes grids on a node, while somebody subscribes to them."""
+
+    def __init__(self, node: Node, settings: GroundParameters) -> None:
+        """Make the topics.
+
+        :raises UserError: for parameters that make no grid, or class names that are not known.
+        :raises ImportError: where nav_msgs is not installed.
+        """
+        self._grid = grid_of(settings)
+        self._pose = CameraPose(
+            settings.camera_height,
+            settings.pitch,
+            settings.roll,
+            settings.yaw,
+            settings.camera_x,
+            settings.camera_y,
+        )
+        self._drivable = drivable_table(settings.class_names, settings.drivable)
+        self._settings = settings
+        self._info: CameraInfo | None = None
+        self._projection: GroundProjection | None = None
+        self._ground = create_output(node, GROUND)
+        self._classes = create_output(node, GROUND_CLASSES)
+        super().__init__(node, StampMatcher(), NAME, [self._ground, self._classes])
+        self.inputs.append(Input(node, CameraInfo, CAMERA_INFO, self._take_info))
+
+    def work(self, match: Match) -> None:
+        """Publish the grids of one frame.
+
+        :raises ValueError: for maps or a calibration that cannot be used.
+        """
+        mask, confidence = mask_of(match.mask), confidence_of(match.confidence)
+        if confidence.shape != mask.shape:
+            raise ValueError("mask and confidence differ in size")
+        projection = self._projected((mask.shape[0], mask.shape[1]))
+        classes = projection.look_up(mask, IGNORE_ID)
+        header = Header(stamp=match.mask.header.stamp, frame_id=self._settings.frame_id)
+        if self._ground.get_subscription_count():
+            sure = projection.look_up(confidence, 0)
+            costs = occupancy(classes, sure, self._drivable, IGNORE_ID)
+            self._ground.publish(self._message(header, costs))
+        if self._classes.get_subscription_count():
+            # Cells run to the left and ahead; in the picture the left is at the left and ahead is up.
+            self._classes.publish(image_message(header, np.ascontiguousarray(classes.T[::-1, ::-1])))
+
+    def _take_info(self, info: CameraInfo) -> None:
+        self._info = info
+
+    def _projected(self, size: tuple[int, int]) -> GroundProjection:
+        """Return the projection for masks of (height, width) and the newest calibration."""
+        if self._info is None:
+            raise CalibrationError(f"no calibration has come on {self.inputs[-1].topic}")
+        read = rectified_pinhole if self._settings.rectified else pinhole
+        camera: Pinhole = read(self._info)
+        known = self._projection
+        if known is None or (known.camera, known.size) != (camera, size):
+            check_same_view(camera.size, size, "camera_info")
+            coarsest = self._settings.coarsest
+            self._projection = known = GroundProjection(camera, self._pose, self._grid, size, coarsest)
+        return known
+
+    def _message(self, header: Header, costs: NDArray[np.int8]) -> Any:
+        """Build a nav_msgs/OccupancyGrid of costs [across, ahead]: its x runs ahead and fastest."""
+        message = message_class(GROUND)()
+        message.header = header
+        message.info.map_load_time = header.stamp
+        message.info.resolution = self._grid.cell
+        message.info.height, message.info.width = costs.shape
+        message.info.origin.position.x, message.info.origin.position.y = self._grid.corner
+        message.info.origin.orientation.w = 1.0
+        message.data = array("b", costs.tobytes())
+        return message
+
+
+def grid_of(settings: GroundParameters) -> Grid:
+    """Return the grid that parameters describe.
+
+    :raises UserError: for a camera without a height, or a grid without cells or with too many.
+    """
+    if settings.camera_height <= 0:
+        raise UserError("parameter 'camera_height' must be set: metres from the ground to the camera")
+    if settings.farthest <= settings.nearest:
+        raise UserError(
+            f"parameter 'farthest' ({settings.farthest:g}) must be greater than 'nearest' "
+            f"({settings.nearest:g})"
+        )
+    grid = Grid(settings.nearest, settings.farthest, settings.width, settings.cell)
+    across, ahead = grid.size
+    if across * ahead > MOST_CELLS:
+        raise UserError(
+            f"the grid has {across}×{ahead} cells, more than {MOST_CELLS / 1e6:g} million: choose a larger "
+            "'cell'"
+        )
+    return grid
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until it is told to stop; return the exit status."""
+    description = (
+        "Show the ground from above, by class. Parameters and topics are set in the usual ROS 2 way, after "
+        "--ros-args; camera_height must be given. See docs/nav2.md."
+    )
+    return run_program(Parser("ground_node", description, quiet=False), _run, args)
+
+
+def _run(_options: argparse.Namespace, arguments: Sequence[str]) -> int:
+    return spin(lambda: make(arguments))
+
+
+def make(arguments: Sequence[str] = (), context: Any = None) -> tuple[Node, GroundGrid]:
+    """Make the node and what listens on it.
+
+    :param arguments: the whole command line, whose parameter files are looked at.
+    :raises UserError: for a parameter that is wrong.
+    """
+    node = make_node(NAME, arguments, context)
+    return node, GroundGrid(node, declare_table(node, GroundParameters))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""The node over DDS: the ground from above, with the meaning that planners expect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("nav_msgs")
+
+from dds import Client, as_array
+from nav_msgs.msg import OccupancyGrid
+from node_here import node_here
+from sensor_msgs.msg import CameraInfo, Image
+
+from kd_seg_ros.clouds import ground_node
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.node.messages import image_message
+
+HEIGHT, WIDTH = 48, 64
+PARAMETERS = {
+    "camera_height": 1.5,
+    "pitch": 10.0,
+    "nearest": 2.0,
+    "farthest": 8.0,
+    "width": 8.0,
+    "cell": 0.5,
+    "coarsest": 5.0,
+}
+
+
+def running(namespace: str, **parameters: Any) -> AbstractContextManager[None]:
+    """Run a ground_node in this process."""
+    return node_here(ground_node.make, namespace, parameters)
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    client = Client("ground")
+    yield client
+    client.close()
+
+
+def camera_info() -> CameraInfo:
+    info = CameraInfo(height=HEIGHT, width=WIDTH)
+    info.k[0] = info.k[4] = 40.0
+    info.k[2], info.k[5] = 31.5, 23.5
+    return info
+
+
+def test_left_and_right_are_where_a_planner_looks_for_them(client: Client) -> None:
+    """The left half of the picture is road, the right half sidewalk."""
+    grids = client.collect("segmentation/ground", OccupancyGrid)
+    pictures = client.collect("segmentation/ground_classes")
+    mask, confidence = client.publisher("segmentation/mask"), client.publisher("segmentation/confidence")
+    info = client.publisher("camera_info", CameraInfo)
+    classes = np.zeros((HEIGHT, WIDTH), np.uint8)
+    classes[:, WIDTH // 2 :] = 1
+    maps = [image_message(Image().header, classes), image_message(Image().header, np.full_like(classes, 204))]
+    for message in maps:
+        message.header.stamp.sec, message.header.frame_id = 9, "camera"
+    with running("ground", **PARAMETERS):
+
+        def answered() -> bool:
+            info.publish(camera_info())
+            mask.publish(maps[0])
+            confidence.publish(maps[1])
+            client.spin_until(lambda: grids and pictures, 0.3)
+            return bool(grids and pictures)
+
+        assert client.spin_until(answered)
+    grid = grids[-1]
+    assert grid.header.frame_id == "base_footprint"
+    assert grid.header.stamp == maps[0].header.stamp
+    assert (grid.info.width, grid.info.height) == (12, 16)
+    assert grid.info.resolution == pytest.approx(0.5)
+    assert (grid.info.origin.position.x, grid.info.origin.position.y) == (2.0, -4.0)
+    assert grid.info.origin.orientation.w == 1.0
+    cells = np.reshape(
+        np.array(grid.data, np.int8), (16, 12)
+    )  # rows along y, from the right; columns along x
+    seen = cells != -1
+    assert seen.any(axis=1).all()
+    assert set(cells[8:][seen[8:]].tolist()) == {20}  # y above 0, the left: road at p = 0.8
+    assert set(cells[:8][seen[:8]].tolist()) == {100}
+    picture = as_array(pictures[-1])
+    assert picture.shape == (12, 16)
+    assert set(picture[:, :8].ravel().tolist()) <= {0, 255}
+    assert set(picture[:, 8:].ravel().tolist()) <= {1, 255}
+    # Far is at the top: the near edge is as narrow as the camera's view there.
+    assert (picture[0] != 255).sum() >= (picture[-1] != 255).sum()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"camera_height": 0.0}, "'camera_height' must be set"),
+        ({"farthest": 1.0}, "'farthest' .1. must be greater than 'nearest' .2."),
+        ({"cell": 0.01, "width": 300.0, "farthest": 300.0}, "choose a larger 'cell'"),
+        ({"drivable": "rode"}, "unknown class 'rode'; did you mean 'road'"),
+        ({"camera_hight": 1.0}, "did you mean 'camera_height'"),
+    ],
+)
+def test_a_wrong_parameter_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message), running("ground", **(PARAMETERS | changes)):
+        pass
