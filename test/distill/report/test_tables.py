@@ -154,7 +154,7 @@ def test_calibration_by_condition(runs: list[Run]) -> None:
     rows = calibration_table(runs).rows
     assert [row.title for row in rows[:5]] == ["e_rn18_border", "fog", "night", "rain", "snow"]
     night = runs[0].scores("night")
-    errors = [night["ece"], night["ece_batched16"], night["ece_classwise"]["mean"]]
+    errors = [night["ece"], night["ece_batched16"], night["aurc"], night["ece_classwise"]["mean"]]
     expected = [f"{100 * value:.2f}" for value in errors]
     expected += [f"{night[key]:.3f}" for key in ("brier", "nll")]
     assert [cell.text for cell in rows[2].cells] == expected
