@@ -39,7 +39,7 @@ def test_promised_thresholds_are_marked(runs: list[Run]) -> None:
     drawn = risk_coverage_plot(run)
     assert drawn is not None
     marks = drawn.axes[0].get_lines()[len(run.columns) :]
-    assert [list(mark.get_ydata()) for mark in marks] == [[0.03, 0.05], [0.05], [0.03]]
+    assert [np.asarray(mark.get_ydata()).tolist() for mark in marks] == [[0.03, 0.05], [0.05], [0.03]]
     assert [text.get_text() for text in drawn.axes[0].texts] == ["road=0.05"]
 
 
