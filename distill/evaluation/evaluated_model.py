@@ -100,6 +100,7 @@ def open_onnx(path: Path, provider: str) -> EvaluatedModel:
 def _about(path: Path, name: str, calibration: LogitCalibration, parameters: int) -> dict[str, Any]:
     return {
         "file": path.name,
+        "path": str(path.absolute()),
         "sha256": sha256(path),
         "name": name,
         "temperature": calibration.temperature,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +22,12 @@ ROWS = (
     + "100,kl,backbone,2\n"  # resumed
     + "200,cwd,decoder,0\n200,kl,backbone,11\n"
 )
+
+
+def values(data: Any) -> list[float]:
+    """What matplotlib returns of a line, as a list."""
+    found: list[float] = np.asarray(data, np.float64).tolist()
+    return found
 
 
 def test_the_later_row_of_a_step_counts(tmp_path: Path) -> None:
@@ -48,11 +55,11 @@ def test_the_curves_and_the_bounds_are_drawn(tmp_path: Path) -> None:
     drawn = draw_gradients(read_gradients(tmp_path), "run")
     backbone, decoder = drawn.axes
     curves = {str(line.get_label()): line for line in backbone.lines}
-    assert list(curves["cwd"].get_xdata()) == [0, 100]
-    assert list(curves["kl"].get_ydata()) == [12, 2, 11]
-    bounds = [float(np.ravel(line.get_ydata())[0]) for line in backbone.lines[-3:]]
+    assert values(curves["cwd"].get_xdata()) == [0, 100]
+    assert values(curves["kl"].get_ydata()) == [12, 2, 11]
+    bounds = [values(line.get_ydata())[0] for line in backbone.lines[-3:]]
     assert bounds == [0.02, 1.0, 10.0]
-    assert list(decoder.lines[0].get_ydata()) == [0.01, 0.015]  # 0 has no place on this scale
+    assert values(decoder.lines[0].get_ydata()) == [0.01, 0.015]  # 0 has no place on this scale
 
 
 @pytest.mark.parametrize(
