@@ -23,6 +23,7 @@ from kd_seg_ros.inference.risk import UNITS, parse_rule
 if TYPE_CHECKING:
     from distill.calibration.calibrate import CalibrationResult, Scores
     from distill.calibration.risk_thresholds import RiskThresholds
+    from distill.datasets.frame import Frame
     from kd_seg_ros.inference.risk import RiskThreshold
 
 LOGGER = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="FILE",
-        help="checkpoint of `kd_seg fit`; with --risk also an ONNX file",
+        help="checkpoint of `kd_seg fit`; with --risk or --domain also an ONNX file",
     )
     add_data_options(parser, default="the training's own, and its val split", split="val")
     parser.add_argument(
@@ -68,13 +69,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "their frames resemble each other",
     )
     parser.add_argument(
+        "--domain",
+        action="store_true",
+        help="measure how the early feature maps look on these images, so that the vehicle can tell images "
+        "that are unlike them: the model file then has an output domain_distance",
+    )
+    parser.add_argument(
         "--provider", choices=tuple(PROVIDERS), default="cpu", help="what an ONNX file runs on"
     )
     parser.add_argument(
         "--out",
         type=Path,
         metavar="FILE",
-        help="with --risk and an ONNX file: where to write the file with its thresholds",
+        help="with an ONNX file: where to write the file with what was found",
     )
     add_json_option(parser)
 
@@ -99,6 +106,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.out:
         raise UserError("--out belongs to an ONNX file: what is found for a checkpoint is stored next to it")
+    if args.domain:
+        raise UserError(f"--domain belongs to an ONNX file: export {args.model} first, then give the file")
     network, config = load_student(args.model)
     path, picture = calibration_path(args.model), args.model.with_suffix(".reliability.png")
     for file in (path, picture):
@@ -142,7 +151,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run_on_file(args: argparse.Namespace) -> int:
-    """Write an ONNX file again with thresholds; return 1 if a rule cannot be promised."""
+    """Write an ONNX file again with what was found; return 1 if a rule cannot be promised."""
     from distill.calibration.passes import count_risks
     from distill.calibration.risk_thresholds import find_thresholds
     from distill.common.files import check_destination
@@ -150,25 +159,55 @@ def _run_on_file(args: argparse.Namespace) -> int:
     from distill.evaluation.evaluated_model import open_onnx
     from distill.export.model_card import write_thresholds
 
-    if not args.risk or args.out is None:
+    if not (args.risk or args.domain) or args.out is None:
         raise UserError(
-            f"{args.model} is no checkpoint: give --risk and --out to find thresholds for it, or calibrate "
-            "the checkpoint it was exported from"
+            f"{args.model} is no checkpoint: give --risk or --domain, and --out, to find thresholds or a "
+            "domain distance for it, or calibrate the checkpoint it was exported from"
         )
     check_destination(args.out)
     model = open_onnx(args.model, args.provider)
     rules = [parse_rule(text, model.class_names) for text in args.risk]
-    frames = choose_frames(args, model.data, model.class_names)
+    frames = choose_frames(args, model.data, model.class_names, labelled=bool(rules))
+    if args.domain:
+        _add_distance(args, frames)
+    if not rules:
+        return 0
+    written = args.out if args.domain else args.model
     scores = count_risks(model.publish, frames, rules, model.class_names, progress_shown())
     risk = find_thresholds(scores, args.unit)
     if risk.thresholds:
-        write_thresholds(args.model, risk.thresholds, args.out)
+        write_thresholds(written, risk.thresholds, args.out)
         LOGGER.info("%d thresholds written into %s", len(risk.thresholds), args.out)
     if args.json:
         print_json({"risk": [asdict(threshold) for threshold in risk.thresholds]})
     else:
         print_thresholds(risk.thresholds)
     return _log_risk(risk)
+
+
+def _add_distance(args: argparse.Namespace, frames: Sequence[Frame]) -> None:
+    """Write an ONNX file again with a domain distance fitted to some images."""
+    from distill.calibration.domain_fit import ENOUGH, measure_distance
+    from distill.export.domain_file import StatisticsOfMaps, write_distance
+
+    statistics = StatisticsOfMaps(args.model)
+    try:
+        found = measure_distance(statistics.measure, frames, progress_shown())
+    except ValueError as error:
+        raise UserError(f"{args.model} gets no domain distance: {error}") from error
+    folder = args.root or args.images
+    source = args.dataset or "the training data"
+    entry = found.of_card(f"{source}{f' in {folder.name}' if folder else ''}, {args.split or 'val'}")
+    write_distance(args.model, args.out, statistics.maps, found.reference, entry)
+    if len(frames) < ENOUGH:
+        LOGGER.warning(
+            "the domain distance's 99th percentile of %d images is little more than their largest: "
+            "%d or more tell it better",
+            len(frames),
+            ENOUGH,
+        )
+    quantiles = ", ".join(f"{value:.2f} ({percent} %)" for percent, value in entry["quantiles"].items())
+    LOGGER.info("domain distance of %d images written into %s: %s", len(frames), args.out, quantiles)
 
 
 def _log_risk(risk: RiskThresholds) -> int:

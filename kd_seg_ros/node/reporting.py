@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from rclpy.node import Node
@@ -178,7 +178,9 @@ class Reporting:
 
     def _limits(self) -> Limits:
         names = ("max_processing_time_ms", "max_image_age_ms", "no_image_timeout_s")
-        return Limits(*[float(self._node.get_parameter(f"diagnostics.{name}").value) for name in names])
+        limits = Limits(*[float(self._node.get_parameter(f"diagnostics.{name}").value) for name in names])
+        unknown = str(self._node.get_parameter("diagnostics.unknown_images").value)
+        return replace(limits, unknown_images=unknown)
 
     def _cause(self) -> str:
         """Look around, and say why no image comes."""
@@ -226,5 +228,6 @@ class Reporting:
             now=worker.statistics.summary(),
             before=self._reported,
             drift=worker.drift.state() if worker.drift else None,
+            domain=worker.domain.state() if worker.domain else None,
             drivable=worker.drivable_threshold(),
         )
