@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,8 @@ from tqdm import tqdm
 from distill.datasets.frame import Frame, read_sample
 from distill.metrics.domain_reference import FEWEST, DomainReference, fit_reference, too_few
 from kd_seg_ros.inference.card_values import QUANTILES
+
+_logger = logging.getLogger(__name__)
 
 FOLDS: Final = 5
 """The distance of an image is measured by what was fitted on the other four fifths."""
@@ -43,6 +46,12 @@ class DomainDistance:
             "source": source,
         }
 
+    def describe(self) -> str:
+        """Return its quantiles and the number of images in words."""
+        quantiles = self.of_card("")["quantiles"]
+        found = ", ".join(f"{value:.2f} ({percent} %)" for percent, value in quantiles.items())
+        return f"of {len(self.held_out)} images, {found},"
+
 
 def measure_distance(
     measure: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
@@ -58,6 +67,13 @@ def measure_distance(
     if len(frames) < FEWEST:  # before minutes are spent on them
         raise ValueError(too_few(len(frames)))
     shown = tqdm(frames, "domain", unit="image", disable=not progress)
+    if len(frames) < ENOUGH:
+        _logger.warning(
+            "the 99th percentile of %d images is little more than their largest domain distance: %d or more "
+            "tell it better",
+            len(frames),
+            ENOUGH,
+        )
     statistics = np.stack([measure(read_sample(frame).image) for frame in shown])
     return fit_distance(statistics, [str(frame.image.parent) for frame in frames])
 

@@ -45,7 +45,7 @@ class StatisticsOfMaps:
             opened it before.
         """
         self._path = path
-        model, self._card = read_without_distance(path)
+        model, self.card = read_without_distance(path)
         self.maps: Sequence[EarlyMap] = early_maps(model)
         """The maps that are measured."""
         graph = GraphBuilder(PREFIX)
@@ -67,7 +67,7 @@ class StatisticsOfMaps:
     def measure(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the statistics of an RGB image [H, W, 3] of any size, float32 [d]."""
         if self._fixed:
-            image = resize_image(image, (self._card.height, self._card.width))
+            image = resize_image(image, (self.card.height, self.card.width))
         found = self._session.run([self._name], {IMAGE: np.ascontiguousarray(image)})[0]
         return np.asarray(found[0], np.float32)
 

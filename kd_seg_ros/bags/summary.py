@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from kd_seg_ros.bags.messages import stamp_text
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import reason
 from kd_seg_ros.inference.card import FULL, ModelCard
 from kd_seg_ros.inference.contract import DOMAIN_DISTANCE
 from kd_seg_ros.inference.drift import bin_accuracy, bin_counts, expected_accuracy
@@ -51,7 +52,7 @@ class FrameTable:
             self._file.truncate(size)
             self._file.seek(size)
         except OSError as error:
-            raise UserError(f"--csv {path} cannot be written: {error.strerror}") from error
+            raise UserError(f"--csv {path} cannot be written: {reason(error)}") from error
         if not size:
             distance = [DOMAIN_DISTANCE] if card.domain else []
             self._write([*FIGURES, *distance, *card.class_names, "unlabelled"])
@@ -76,7 +77,7 @@ class FrameTable:
             self._file.flush()
             return self._file.tell()
         except OSError as error:
-            raise UserError(f"--csv {self._path} cannot be written: {error.strerror}") from error
+            raise UserError(f"--csv {self._path} cannot be written: {reason(error)}") from error
 
     def close(self) -> None:
         """Close the file; what was not flushed may be lost."""
@@ -92,4 +93,4 @@ class FrameTable:
         try:
             self._file.write(line.getvalue().encode())
         except OSError as error:
-            raise UserError(f"--csv {self._path} cannot be written: {error.strerror}") from error
+            raise UserError(f"--csv {self._path} cannot be written: {reason(error)}") from error

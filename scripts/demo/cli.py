@@ -33,7 +33,7 @@ from kd_seg_ros.common.child_process import ProcessError
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.command_line import Parser, end_cleanly, fail
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.files import sha256
+from kd_seg_ros.common.files import reason, sha256
 from kd_seg_ros.common.logs import terminal_logging
 from kd_seg_ros.common.option_types import count, positive, topic
 from kd_seg_ros.common.ros_environment import isolated_environment
@@ -161,14 +161,14 @@ def _check_writable(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=out).close()
     except OSError as error:
-        raise UserError(f"--out {out}: cannot be written: {error.strerror}") from error
+        raise UserError(f"--out {out}: cannot be written: {reason(error)}") from error
 
 
 def _read_commands(file: Path | None) -> list[str]:
     try:
         return file.read_text(encoding="utf-8").splitlines() if file else []
     except OSError as error:
-        raise UserError(f"--commands {file}: cannot be read: {error.strerror}") from error
+        raise UserError(f"--commands {file}: cannot be read: {reason(error)}") from error
 
 
 def _summarise(metrics: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from distill.common.files import write_file
 from distill.common.formats import error_percent, percent
 from distill.common.html import render
 from distill.common.palette import css_backgrounds
@@ -67,7 +68,7 @@ def write_report(
     :param metrics: the content of metrics.json.
     :param rows: what :func:`panels` returned.
     :param commands: how it was made, one shell command each.
-    :raises UserError: if jinja2 is not installed.
+    :raises UserError: if it cannot be written.
     """
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
@@ -86,7 +87,7 @@ def write_report(
         video=_video_source(video),
         commands=commands,
     )
-    path.write_text(html, encoding="utf-8")
+    write_file(path, html)
 
 
 def _confidence_scale() -> RGBImage:

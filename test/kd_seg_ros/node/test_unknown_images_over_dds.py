@@ -36,7 +36,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
     plain = write_model(folder / "plain.onnx", Kind(size=SIZE))
     statistics = StatisticsOfMaps(plain)
-    streets = [DRIVE.render(0).rgb, DRIVE.render(1).rgb, *[render_scene(n, SIZE, "clear").rgb for n in (1, 2)]]
+    streets = [
+        DRIVE.render(0).rgb,
+        DRIVE.render(1).rgb,
+        *[render_scene(n, SIZE, "clear").rgb for n in (1, 2)],
+    ]
     days = []
     for street, gain in itertools.product(streets, (0.85, 0.95, 1.05, 1.15)):
         brighter = np.clip(gain * street, 0, 255).astype(np.uint8)
