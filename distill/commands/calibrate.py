@@ -74,8 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--domain",
         action="store_true",
-        help="give an ONNX file the output domain_distance, by which the vehicle tells images that are unlike "
-        "these; they need no labels, and the file keeps its calibration, without --method and --risk",
+        help="give an ONNX file the output domain_distance, which tells images that are unlike these; "
+        "they need no labels, and the file keeps its calibration, without --method and --risk",
     )
     parser.add_argument(
         "--provider", choices=tuple(PROVIDERS), default="cpu", help="what an ONNX file runs on"
@@ -99,6 +99,11 @@ def run(args: argparse.Namespace) -> int:
     :return: 1 if a rule of ``--risk`` cannot be promised.
     """
     if kind_of(args.model) == "onnx":
+        from distill.export.verified_export import check_destination as check_model_path
+
+        if args.out is None:
+            raise UserError(f"{args.model} is an ONNX file: say by --out where to write the calibrated one")
+        check_model_path(args.out)
         status = _run_on_file(args) if args.risk or args.method or not args.domain else 0
         if args.domain:
             _add_distance(args)
@@ -137,11 +142,7 @@ def _run_on_file(args: argparse.Namespace) -> int:
     from distill.export.file_model import FileModel, LogitsEngine
     from distill.export.model_card import recalibrated_card
     from distill.export.recalibrate import write_recalibrated
-    from distill.export.verified_export import check_destination
 
-    if args.out is None:
-        raise UserError(f"{args.model} is an ONNX file: say by --out where to write the calibrated one")
-    check_destination(args.out)
     if args.risk and args.method is None:
         return _add_thresholds(args)
     engine = LogitsEngine(args.model, args.provider)
@@ -251,26 +252,22 @@ def _show(
 
 
 def _add_distance(args: argparse.Namespace) -> None:
-    """Write an ONNX file again with a domain distance; what else was asked for is in the new file already."""
+    """Write an ONNX file again with a domain distance; the rest is in the new file already."""
     from distill.calibration.domain_fit import measure_distance
     from distill.data.evaluation_images import choose_frames
     from distill.evaluation.evaluated_model import data_of
     from distill.export.domain_file import StatisticsOfMaps, write_distance
-    from distill.export.verified_export import check_destination
 
-    if args.out is None:
-        raise UserError(f"{args.model} is an ONNX file: say by --out where to write the calibrated one")
-    check_destination(args.out)
     source = args.out if (args.risk or args.method) and args.out.is_file() else args.model
     statistics = StatisticsOfMaps(source)
-    card = statistics.card
-    frames = choose_frames(args, data_of(card), card.class_names, labelled=False)
+    own = data_of(statistics.card)
+    frames = choose_frames(args, own, statistics.card.class_names, labelled=False)
     try:
         found = measure_distance(statistics.measure, frames, progress_shown())
     except ValueError as error:
         raise UserError(f"{args.model} gets no domain distance: {error}") from error
-    entry = found.of_card(f"{args.dataset or 'the training data'}, {args.split or 'val'}")
-    write_distance(source, args.out, statistics.maps, found.reference, entry)
+    words = f"{args.dataset or 'the training data'}, {args.split or 'val'}"
+    write_distance(source, args.out, statistics.maps, found.reference, found.of_card(words))
     LOGGER.info("domain distance %s written into %s", found.describe(), args.out)
 
 
