@@ -74,8 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--domain",
         action="store_true",
-        help="give an ONNX file the output domain_distance, which tells images that are unlike these; "
-        "they need no labels, and the file keeps its calibration, without --method and --risk",
+        help="give an ONNX file an output domain_distance, which tells images that are unlike these",
     )
     parser.add_argument(
         "--provider", choices=tuple(PROVIDERS), default="cpu", help="what an ONNX file runs on"

@@ -118,8 +118,8 @@ def is_domain(value: Any) -> bool:
     if not isinstance(value, dict) or not isinstance(value.get("quantiles"), dict):
         return False
     quantiles = value["quantiles"]
-    found = [quantiles[key] for key in QUANTILES if is_number(quantiles.get(key))]
+    found: list[float] = [quantiles[key] for key in QUANTILES if is_number(quantiles.get(key))]
     if len(found) != len(QUANTILES) or found != sorted(found) or found[0] < 0 or found[-1] == 0:
         return False
-    images = value.get("images")
+    images: Any = value.get("images")
     return is_whole(images) and images > 0 and is_text(value.get("method")) and is_text(value.get("source"))
