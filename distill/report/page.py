@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 from distill.common.files import check_destination, write_file
 from distill.common.formats import error_percent, percent
 from distill.common.html import render
+from distill.experiments.thesis import THESIS_REMARKS
 from distill.report.class_tables import auprc_tables, iou_tables
 from distill.report.comparison_plots import Speeds
 from distill.report.comparisons import is_acdc_val, pairs, references
@@ -47,6 +48,8 @@ class Page:
     """What was left out, and why."""
     command: str
     """The command line by which the page was made."""
+    remarks: str = " ".join(THESIS_REMARKS)
+    """What the thesis reports besides its validation results."""
 
     @property
     def best(self) -> Run:

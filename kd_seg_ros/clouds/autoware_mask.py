@@ -3,8 +3,8 @@
 Autoware's ``segmentation_pointcloud_fusion`` removes the points of a lidar that lie on the road or on
 buildings in the image. It reads a ``sensor_msgs/Image`` of encoding mono8 whose data are not pixels but runs,
 row after row without a break at the rows' ends: one byte with the class, four with the number of pixels
-(int32, little endian), as ``autoware_tensorrt_yolox`` writes them. Names and numbers of its classes follow the sources of
-autoware_universe, ``segmentation_pointcloud_fusion/node.hpp``.
+(int32, little endian), as ``autoware_tensorrt_yolox`` writes them. Names and numbers of its classes follow
+the sources of autoware_universe, ``segmentation_pointcloud_fusion/node.hpp``.
 """
 
 from __future__ import annotations

@@ -19,8 +19,9 @@ from typing import Any, Final
 
 from bags import excerpt, remove_bag, write_image_bag
 from replay_rate import milliseconds_per_frame, sustainable_rate
-from report import choose_frames, panels, write_report
+from report import choose_frames, mask_picture, panels, write_report
 from scoring import Tally
+from second import SecondModel
 from video import video_pictures, write_video
 
 from distill.common.files import write_json
@@ -76,6 +77,8 @@ def _run(args: argparse.Namespace, command: str) -> None:
     card = engine.card
     _check_writable(args.out)
     made_by = _read_commands(args.commands)
+    # Opened now, so that a mistake is told before the replay, and kept: it is run only after the node.
+    second = SecondModel(args.next_to, args.provider, card.class_names) if args.next_to else None
     drive = _drive(args, card)
     labels = "labelled" if drive.labelled else "without labels"
     LOGGER.info(f"{drive.bag}: {len(drive.frames)} frames on {drive.topic}, {labels}")
@@ -95,9 +98,14 @@ def _run(args: argparse.Namespace, command: str) -> None:
     chosen, rows = choose_frames(drive, stamps), []
     for answer in answered_frames(recording, _NODE, drive, stamps, images=True):
         tally.add(answer)
+        other = second.add(answer) if second else None
         if answer.frame.number in chosen:
             rows.append(panels(answer, card.palette))
+            if second and other:
+                rows[-1]["pictures"][f"mask by {second.file.name}"] = mask_picture(other.mask, card.palette)
     metrics = _metrics(args, card, drive, tally) | {"replay": replay_document(replayed, drive, stamps)}
+    if second:
+        metrics["next_to"] = second.document()
     write_json(args.out / "metrics.json", metrics)
 
     LOGGER.info("making the video and the report")
@@ -216,6 +224,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=topic,
         metavar="TOPIC",
         help="score against the labels on this topic (default: labels, in the camera's namespace, if there)",
+    )
+    add(
+        "--next-to",
+        type=Path,
+        metavar="FILE",
+        help="second ONNX file of the same classes, run over the same frames and shown next to the first",
     )
     add("--provider", choices=tuple(PROVIDERS), default="cpu", help="what the network runs on")
     add(

@@ -67,6 +67,7 @@ def test_without_the_images_the_rest_is_there(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page_module, "make_plots", lambda *_: Plots())  # they are tested by themselves
+    monkeypatch.setattr(page_module, "is_acdc_val", lambda _: True)
     arguments = ["report", str(trained / "taught"), "--out", str(tmp_path / "out")]
     assert main([*arguments, "--root", str(tmp_path / "nowhere")]) == 0
     note = f"they need the images. data root {tmp_path / 'nowhere'} does not exist: give --root."
@@ -75,6 +76,9 @@ def test_without_the_images_the_rest_is_there(
     assert note in page.text
     assert not {"panels", "worst", "mistakes", "borders"} & set(page.sections)
     assert {"scores", "iou", "auprc"} <= set(page.sections)
+    # Table 2.3's clear-weather split and Table 4.4 stand below the thesis' other numbers.
+    assert "images with labels are 800 for training and 203 for validation" in page.text
+    assert "ViT-Adapter 78.4, Mask2Former 77.3, HRNetV2-W48 75.0" in page.text
 
 
 def test_without_a_model_the_other_one_is_shown(
