@@ -66,7 +66,7 @@ class Consistency:
         stays = still = 0
         if truth is not None and truth_before is not None and truth.shape == truth_before.shape == mask.shape:
             same = compared & (truth == truth_before) & (truth < self._classes)
-            stays, still = np.count_nonzero(same), np.count_nonzero(flipped & same)
+            stays, still = int(np.count_nonzero(same)), int(np.count_nonzero(flipped & same))
         return np.array([1, np.count_nonzero(compared), np.count_nonzero(flipped), stays, still], np.int64)
 
     def summary(self) -> dict[str, dict[str, float | int | None]]:
