@@ -24,7 +24,7 @@ def test_each_step_is_timed_and_the_settings_are_given_back() -> None:
 
 
 def test_a_way_that_hangs_or_fails_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = [
+    answers: list[subprocess.CompletedProcess[str] | subprocess.TimeoutExpired] = [
         subprocess.CompletedProcess("", 0, json.dumps([2, 12.5, 0.3, 0.25]), ""),
         subprocess.TimeoutExpired("", 40),
         subprocess.CompletedProcess("", 1, "", "Traceback\nRuntimeError: out of memory"),
