@@ -156,6 +156,7 @@ setup(
             "kd_seg = distill.__main__:main",
             "segmentation_node = kd_seg_ros.common.executables:segmentation_node",
             "points_node = kd_seg_ros.common.executables:points_node",
+            "autoware_node = kd_seg_ros.common.executables:autoware_node",
             "ground_node = kd_seg_ros.common.executables:ground_node",
             "play_bag = kd_seg_ros.common.executables:play_bag",
             "segment_bag = distill.__main__:segment_bag",

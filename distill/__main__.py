@@ -62,6 +62,9 @@ GROUPS: Final[dict[str, dict[str, Entry]]] = {
         "check-data": Entry("distill.commands.check_data", "Find every broken file of a data set."),
     },
     "Recorded drives": {
+        "predict": Entry(
+            "distill.commands.predict", "Segment images, a video, a camera or a bag, without ROS."
+        ),
         "make-bag": Entry("distill.commands.make_bag", "Make a rosbag2 of image files or a video."),
         "segment-bag": Entry(
             "distill.commands.segment_bag", "Segment every frame of a rosbag2 into another one."

@@ -72,7 +72,7 @@ if [ ${#source[@]} -eq 0 ]; then
   run "$PYTHON" -m distill evaluate --model "$out/runs/demo_student/best.ckpt"
   run "$PYTHON" -m distill export --model "$out/runs/demo_student/best.ckpt" --out "$model" \
     --size 288x512
-  source=(--bag "$out/drive")
+  source=(--bag "$out/drive" --next-to resource/demo_student.onnx)
 fi
 
 run "$PYTHON" scripts/demo --model "$model" "${source[@]}" --out "$out" --commands "$out/commands.txt" "${replay[@]}"

@@ -6,7 +6,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from kd_seg_ros.common.topics import OUTPUTS
-from kd_seg_ros.node.parameters import CLASS_GROUP, CLASS_THRESHOLD, Parameters, descriptor, full_name
+from kd_seg_ros.node.parameter_values import descriptor
+from kd_seg_ros.node.parameters import CLASS_GROUP, CLASS_THRESHOLD, Parameters, full_name
 from kd_seg_ros.node.qos import DEPTH
 
 PAGE = Path(__file__).parent.parent / "docs" / "parameters.md"

@@ -131,7 +131,7 @@ def test_scripts_of_a_symlink_install_start_in_the_active_environment(tmp_path: 
         pytest.skip("a setuptools without this command, which colcon does not use")
     assert done.returncode == 0, done.stderr
     scripts = sorted((tmp_path / "scripts").iterdir())
-    assert len(scripts) == 8
+    assert len(scripts) == 9
     for script in scripts:
         assert script.read_text().startswith("#!/usr/bin/env python3\n"), script.name
 

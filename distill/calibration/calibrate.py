@@ -25,10 +25,8 @@ from distill.calibration.passes import (
 )
 from distill.calibration.risk_thresholds import RiskThresholds, find_thresholds
 from distill.checkpoints.stored_calibration import SCHEMA_VERSION, UNCALIBRATED
-from distill.checkpoints.student import deployed
 from distill.common.calibration_methods import TEMPERATURE, Method
 from distill.common.files import plain
-from distill.config import Config
 from distill.datasets.frame import Frame
 from distill.evaluation.image_scores import ImageScores
 from distill.evaluation.metrics_json import FULL
@@ -36,8 +34,8 @@ from distill.evaluation.predictors import torch_publisher
 from distill.evaluation.risk_scores import RiskScores
 from distill.metrics import mean_iou
 from distill.metrics.calibration import closed_last_bin
+from distill.models.deployed import DeployedModel
 from distill.models.logit_calibration import NONE, LogitCalibration
-from distill.models.network import SegmentationNetwork
 from kd_seg_ros.inference.drift import bin_accuracy, expected_accuracy
 from kd_seg_ros.inference.risk import Rule, Unit
 
@@ -50,6 +48,8 @@ Scores = dict[str, dict[str, Any]]
 class CalibrationResult:
     """The calibration by one method, and the scores of all methods on the images that none was fitted on."""
 
+    class_names: Sequence[str]
+    """The names of the classes, in the order of the logits."""
     method: Method
     """The method that was asked for."""
     calibration: LogitCalibration
@@ -77,14 +77,20 @@ class CalibrationResult:
         """False if the network stays as it is, because the calibration would make it worse."""
         return not self.faults[self.method]
 
-    def document(self, checkpoint_sha256: str, dataset: str, split: str) -> dict[str, Any]:
+    @property
+    def stored(self) -> LogitCalibration:
+        """What is deployed: the calibration if it is :attr:`kept`, else none."""
+        return self.calibration if self.kept else NONE
+
+    def document(self, model_sha256: str, dataset: str, split: str) -> dict[str, Any]:
         """Return the content of the calibration file, described in docs/model_file.md.
 
+        :param model_sha256: SHA-256 of the checkpoint, or of the model file, that was calibrated.
         :param dataset: the data set's name or description, and ``split`` its split.
         """
         return {
             "schema_version": SCHEMA_VERSION,
-            "checkpoint_sha256": checkpoint_sha256,
+            "checkpoint_sha256": model_sha256,
             "method": self.method if self.kept else UNCALIBRATED,
             "parameters": self.calibration.parameters() if self.kept else {},
             "not_kept": {method: fault for method, fault in self.faults.items() if fault},
@@ -100,8 +106,8 @@ class CalibrationResult:
 
 
 def calibrate(
-    network: SegmentationNetwork,
-    config: Config,
+    model: DeployedModel,
+    names: Sequence[str],
     frames: Sequence[Frame],
     method: Method = TEMPERATURE,
     pixels: int = 2_000_000,
@@ -111,7 +117,8 @@ def calibrate(
 ) -> CalibrationResult:
     """Fit all methods on one half of the images and score them on the other.
 
-    :param config: the experiment that the network was trained by.
+    :param model: the uncalibrated network, of a checkpoint or of a model file.
+    :param names: the model's classes, in the order of its logits.
     :param frames: labelled images.
     :param method: the one to deploy.
     :param pixels: labelled pixels to fit on, drawn evenly from the images of the first half.
@@ -122,12 +129,10 @@ def calibrate(
     :raises UserError: if an image cannot be read.
     """
     # 1. One half of the images to fit on, the other to report on.
-    names = config.data.class_names
     half, others = split(frames)
     reported = others or half
 
     # 2. Fit every method on pixels of the first half.
-    model = deployed(network, config)
     drawn = draw_pixels(model, half, pixels, len(names), progress)
     fitted = fit_all(drawn.logits, drawn.labels)
     calibration = fitted[method]
@@ -145,15 +150,16 @@ def calibrate(
     published = NONE if stored == UNCALIBRATED else calibration
     risks = RiskScores((), names)
     if rules:
-        publish = torch_publisher(deployed(network, config, published))
+        publish = torch_publisher(model.calibrated(published))
         risks = count_risks(publish, reported, rules, names, progress)
 
     # 6. The mIoU of all images: that of the first half is known already if the mask is the uncalibrated one.
     confusion = drawn.confusion
     if stored != UNCALIBRATED and not METHODS[method].keeps_mask:
-        confusion = count_masks(deployed(network, config, calibration), half, len(names), progress)
+        confusion = count_masks(model.calibrated(calibration), half, len(names), progress)
 
     return CalibrationResult(
+        class_names=names,
         method=method,
         calibration=calibration,
         faults=faults,

@@ -6,7 +6,7 @@ The file's fields are described in docs/model_file.md.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,7 +69,7 @@ def read_calibration_document(checkpoint: Path) -> dict[str, Any] | None:
     return document
 
 
-def calibration_of(document: dict[str, Any]) -> LogitCalibration:
+def calibration_of(document: Mapping[str, Any]) -> LogitCalibration:
     """Return the calibration that a document describes.
 
     :param document: the content of a calibration file.
@@ -81,7 +81,7 @@ def calibration_of(document: dict[str, Any]) -> LogitCalibration:
     return LogitCalibration.parse(document["method"], document["parameters"])
 
 
-def stored_thresholds(document: dict[str, Any], class_names: Sequence[str]) -> tuple[RiskThreshold, ...]:
+def stored_thresholds(document: Mapping[str, Any], class_names: Sequence[str]) -> tuple[RiskThreshold, ...]:
     """Return the thresholds with a promise that a calibration file holds; none in files from before 0.3.
 
     :param class_names: the network's.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from distill.common.calibration_methods import PARAMETERS
+from distill.common.calibration_methods import PARAMETERS, TEMPERATURE
 from distill.datasets.options import add_data_options
 from kd_seg_ros.common.command_line import add_json_option, print_json
 from kd_seg_ros.common.errors import UserError
@@ -21,11 +21,15 @@ from kd_seg_ros.inference.providers import PROVIDERS
 from kd_seg_ros.inference.risk import UNITS, parse_rule
 
 if TYPE_CHECKING:
-    from distill.calibration.calibrate import CalibrationResult, Scores
+    from distill.calibration.calibrate import CalibrationResult
     from distill.calibration.risk_thresholds import RiskThresholds
-    from kd_seg_ros.inference.risk import RiskThreshold
+    from distill.datasets.frame import Frame
+    from distill.models.deployed import DeployedModel
 
 LOGGER = logging.getLogger(__name__)
+
+CHECKED_IMAGES: Final = 8
+"""A calibrated ONNX file is compared with its network on so many of the images."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,14 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="FILE",
-        help="checkpoint of `kd_seg fit`; with --risk also an ONNX file",
+        help="checkpoint of `kd_seg fit`, or an ONNX file of `kd_seg export` or `kd_seg wrap`",
     )
     add_data_options(parser, default="the training's own, and its val split", split="val")
     parser.add_argument(
         "--method",
         choices=tuple(PARAMETERS),
-        default="temperature",
-        help="method to store for export, unless it makes the held-out NLL or ECE worse; all are compared",
+        help="method to store, unless it makes the held-out NLL or ECE worse; all are compared (default: "
+        "temperature; an ONNX file with --risk keeps its calibration unless a method is given)",
     )
     parser.add_argument(
         "--pixels",
@@ -74,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="FILE",
-        help="with --risk and an ONNX file: where to write the file with its thresholds",
+        help="for an ONNX file: where to write the calibrated file",
     )
     add_json_option(parser)
 
@@ -84,18 +88,16 @@ def run(args: argparse.Namespace) -> int:
 
     If they cannot be written, the comparison is printed all the same before the error is raised.
 
-    An ONNX file is calibrated already; it gets thresholds only.
+    Of an ONNX file a new one is written, with the calibration in its graph and its card.
 
     :return: 1 if a rule of ``--risk`` cannot be promised.
     """
     if kind_of(args.model) == "onnx":
         return _run_on_file(args)
-    from distill.calibration.calibrate import calibrate
-    from distill.checkpoints.stored_calibration import UNCALIBRATED, calibration_path
-    from distill.checkpoints.student import load_student
+    from distill.checkpoints.stored_calibration import calibration_path
+    from distill.checkpoints.student import deployed, load_student
     from distill.common.files import check_destination, write_json
     from distill.data.evaluation_images import choose_frames
-    from distill.evaluation.reliability_diagram import write_diagrams
 
     if args.out:
         raise UserError("--out belongs to an ONNX file: what is found for a checkpoint is stored next to it")
@@ -103,59 +105,65 @@ def run(args: argparse.Namespace) -> int:
     path, picture = calibration_path(args.model), args.model.with_suffix(".reliability.png")
     for file in (path, picture):
         check_destination(file)
-    rules = [parse_rule(text, config.data.class_names) for text in args.risk]
     frames = choose_frames(args, config.data, config.data.class_names)
-    if len(frames) == 1:
-        LOGGER.warning("a single image: the scores below are not held out, it was calibrated on")
-    shown = progress_shown()
-    try:
-        result = calibrate(network, config, frames, args.method, args.pixels, shown, rules, args.unit)
-    except ValueError as error:
-        raise UserError(f"{args.model} cannot be calibrated: {error}") from error
-
-    dataset, split = args.dataset or config.data.summary, args.split or "val"
-    document = result.document(sha256(args.model), dataset, split)
-    method = result.method if result.kept else f"{result.method} (not kept)"
-    title = f"{config.name}: {method}, {result.reported_images} images{' held out' * result.held_out}"
+    result = _calibrate(args, deployed(network, config), config.data.class_names, frames)
+    document = result.document(sha256(args.model), args.dataset or config.data.summary, args.split or "val")
     failure = None
     try:
         write_json(path, document)
-        write_diagrams(picture, result.scores[UNCALIBRATED], result.scores[result.method], title)
-        LOGGER.info("reliability diagrams before and after: %s", picture)
-        _log_stored(result, path)
+        _write_diagrams(picture, result, config.name)
+        _log_stored(result, f"written to {path}; `kd_seg export` reads it from there")
     except UserError as error:  # a disk that is full by now: the scores are printed all the same
         failure = error
-    if args.json:
-        print_json(document)
-    else:
-        print(
-            f"fitted on {result.fitted_images} images, {result.fitted_pixels} pixels; "
-            f"measured on {result.reported_images} images"
-        )
-        print_comparison(result.scores)
-        print_rare_classes(result, len(config.data.class_names))
-        print_thresholds(result.risk.thresholds)
-    status = _log_risk(result.risk)
-    if failure is not None:
-        raise failure
-    return status
+    return _show(args, result, document, failure)
 
 
 def _run_on_file(args: argparse.Namespace) -> int:
-    """Write an ONNX file again with thresholds; return 1 if a rule cannot be promised."""
+    """Write an ONNX file again, calibrated; return 1 if a rule cannot be promised."""
+    from distill.data.evaluation_images import choose_frames
+    from distill.evaluation.evaluated_model import data_of
+    from distill.export.check_images import spread_images
+    from distill.export.file_model import FileModel, LogitsEngine
+    from distill.export.model_card import recalibrated_card
+    from distill.export.recalibrate import write_recalibrated
+    from distill.export.verified_export import check_destination
+
+    if args.out is None:
+        raise UserError(f"{args.model} is an ONNX file: say by --out where to write the calibrated one")
+    check_destination(args.out)
+    if args.risk and args.method is None:
+        return _add_thresholds(args)
+    engine = LogitsEngine(args.model, args.provider)
+    card, model = engine.card, FileModel(engine)
+    frames = choose_frames(args, data_of(card), card.class_names)
+    result = _calibrate(args, model, card.class_names, frames)
+    document = result.document(sha256(args.model), args.dataset or card.dataset, args.split or "val")
+    if card.risk and not args.risk:
+        LOGGER.warning("the thresholds of %s held for its old calibration: they are left out", args.model)
+    failure = None
+    try:
+        pairs = spread_images(frames, CHECKED_IMAGES)
+        found = recalibrated_card(card, document)
+        agreement = write_recalibrated(
+            args.model, args.out, found, model, result.stored, pairs, args.provider
+        )
+        LOGGER.info("%s", agreement)
+        _write_diagrams(args.out.with_suffix(".reliability.png"), result, card.name)
+        _log_stored(result, f"written into {args.out}")
+    except UserError as error:  # the scores are printed all the same
+        failure = error
+    return _show(args, result, document, failure)
+
+
+def _add_thresholds(args: argparse.Namespace) -> int:
+    """Write an ONNX file again with thresholds for its own calibration; return 1 if one is not promised."""
     from distill.calibration.passes import count_risks
     from distill.calibration.risk_thresholds import find_thresholds
-    from distill.common.files import check_destination
+    from distill.calibration.tables import print_thresholds
     from distill.data.evaluation_images import choose_frames
     from distill.evaluation.evaluated_model import open_onnx
     from distill.export.model_card import write_thresholds
 
-    if not args.risk or args.out is None:
-        raise UserError(
-            f"{args.model} is no checkpoint: give --risk and --out to find thresholds for it, or calibrate "
-            "the checkpoint it was exported from"
-        )
-    check_destination(args.out)
     model = open_onnx(args.model, args.provider)
     rules = [parse_rule(text, model.class_names) for text in args.risk]
     frames = choose_frames(args, model.data, model.class_names)
@@ -171,6 +179,66 @@ def _run_on_file(args: argparse.Namespace) -> int:
     return _log_risk(risk)
 
 
+def _calibrate(
+    args: argparse.Namespace, model: DeployedModel, class_names: Sequence[str], frames: Sequence[Frame]
+) -> CalibrationResult:
+    """Fit and compare the methods on the images; raises UserError where that cannot be done."""
+    from distill.calibration.calibrate import calibrate
+
+    rules = [parse_rule(text, class_names) for text in args.risk]
+    if len(frames) == 1:
+        LOGGER.warning("a single image: the scores below are not held out, it was calibrated on")
+    try:
+        return calibrate(
+            model,
+            class_names,
+            frames,
+            args.method or TEMPERATURE,
+            args.pixels,
+            progress_shown(),
+            rules,
+            args.unit,
+        )
+    except ValueError as error:
+        raise UserError(f"{args.model} cannot be calibrated: {error}") from error
+
+
+def _write_diagrams(path: Path, result: CalibrationResult, name: str) -> None:
+    """Draw the reliability diagrams before and after."""
+    from distill.checkpoints.stored_calibration import UNCALIBRATED
+    from distill.evaluation.reliability_diagram import write_diagrams
+
+    method = result.method if result.kept else f"{result.method} (not kept)"
+    title = f"{name}: {method}, {result.reported_images} images{' held out' * result.held_out}"
+    write_diagrams(path, result.scores[UNCALIBRATED], result.scores[result.method], title)
+    LOGGER.info("reliability diagrams before and after: %s", path)
+
+
+def _show(
+    args: argparse.Namespace, result: CalibrationResult, document: dict[str, Any], failure: UserError | None
+) -> int:
+    """Print the comparison; return 1 if a rule cannot be promised.
+
+    :param failure: raised after the printing, if anything could not be written.
+    """
+    from distill.calibration.tables import print_comparison, print_rare_classes, print_thresholds
+
+    if args.json:
+        print_json(document)
+    else:
+        print(
+            f"fitted on {result.fitted_images} images, {result.fitted_pixels} pixels; "
+            f"measured on {result.reported_images} images"
+        )
+        print_comparison(result.scores)
+        print_rare_classes(result)
+        print_thresholds(result.risk.thresholds)
+    status = _log_risk(result.risk)
+    if failure is not None:
+        raise failure
+    return status
+
+
 def _log_risk(risk: RiskThresholds) -> int:
     """Say what was not promised; return 1 if that is any rule."""
     for line in risk.pooled:
@@ -180,11 +248,14 @@ def _log_risk(risk: RiskThresholds) -> int:
     return 1 if risk.refusals else 0
 
 
-def _log_stored(result: CalibrationResult, path: Path) -> None:
-    """Say what was stored: the method with its temperature, or why it was not kept and which would be."""
+def _log_stored(result: CalibrationResult, where: str) -> None:
+    """Say what was stored: the method with its temperature, or why it was not kept and which would be.
+
+    :param where: to follow the method's name.
+    """
     value = f" {result.calibration.temperature:.4f}" if result.method == "temperature" else ""
     if result.kept:
-        LOGGER.info("%s%s written to %s; `kd_seg export` reads it from there", result.method, value, path)
+        LOGGER.info("%s%s %s", result.method, value, where)
         return
     better = [name for name, fault in result.faults.items() if not fault]
     advice = f"; --method {' or '.join(better)} makes neither NLL nor ECE worse" if better else ""
@@ -195,59 +266,3 @@ def _log_stored(result: CalibrationResult, path: Path) -> None:
         result.faults[result.method],
         advice,
     )
-
-
-def print_comparison(scores: Mapping[str, Scores]) -> None:
-    """Print one column per method: the scores over all reported images, then the ECE of each condition."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from distill.evaluation.metrics_json import FULL
-
-    conditions = [condition for condition in next(iter(scores.values())) if condition != FULL]
-    rows = [
-        ("mIoU [%]", FULL, "miou", 100, 2),
-        ("NLL (nats)", FULL, "nll", 1, 4),
-        ("Brier score", FULL, "brier", 1, 4),
-        ("ECE [%]", FULL, "ece", 100, 2),
-    ]
-    if len(conditions) > 1:  # a single one is the whole
-        rows += [(f"ECE {condition} [%]", condition, "ece", 100, 2) for condition in conditions]
-    table = Table("", *scores)
-    for label, condition, key, factor, digits in rows:
-        values = [of_method[condition][key] for of_method in scores.values()]
-        table.add_row(label, *("–" if value is None else f"{factor * value:.{digits}f}" for value in values))
-    Console().print(table)
-
-
-def print_thresholds(thresholds: Sequence[RiskThreshold]) -> None:
-    """Print the thresholds that were found for ``--risk``, one per line, if any."""
-    from rich.console import Console
-    from rich.table import Column, Table
-
-    if not thresholds:
-        return
-    table = Table(Column("rule", overflow="fold"), "weather", "confidence ≥", "wrong [%]", "kept [%]", "on")
-    for found in thresholds:
-        table.add_row(
-            str(found.rule),
-            found.condition,
-            f"{found.level / 255:.3f}",
-            f"{100 * found.measured:.2f}",
-            f"{100 * found.coverage:.1f}",
-            f"{found.units} {found.unit}s",
-        )
-    Console().print(table)
-
-
-def print_rare_classes(result: CalibrationResult, classes: int) -> None:
-    """Say which classes had too few pixels for separate parameters."""
-    from distill.calibration.methods import METHODS
-    from distill.calibration.rare import FEWEST
-
-    for name, rare in result.rare.items():
-        if rare:
-            print(
-                f"{name}: {len(rare)} of {classes} classes keep the common temperature, with fewer than "
-                f"{FEWEST} pixels {METHODS[name].classes_of} as it: {', '.join(rare)}"
-            )

@@ -119,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
     for file in (out, sibling(out, IMAGES), sibling(out, PER_CLASS)):
         check_destination(file)
     frames = choose_frames(args, model.data, model.class_names, labelled=args.submission is None)
-    root = Path(args.root or args.images or (model.data.root if model.data else ""))
+    root = Path(args.root or args.images or (model.data.root if model.data else "")).expanduser()
     # The thresholds were found for the image as it is: an average over several views has another confidence.
     thresholds = () if chosen_views else model.risk
     risks = RiskScores([threshold.rule for threshold in thresholds], model.class_names)
@@ -131,9 +131,14 @@ def run(args: argparse.Namespace) -> int:
     if frames[0].labels is None:
         return 0
 
-    data = {"dataset": args.dataset or model.trained_on, "root": str(root), "split": args.split or "val"}
+    # Whole paths, so that the report finds the images from whatever folder it is started in.
+    data = {
+        "dataset": args.dataset or model.trained_on,
+        "root": str(root.absolute()),
+        "split": args.split or "val",
+    }
     if args.dataset == "folder":
-        data |= {"labels": str(args.labels), "classes": str(args.classes)}
+        data |= {"labels": str(args.labels.absolute()), "classes": str(args.classes.absolute())}
     scores = evaluation.summary()
     document = metrics_document(scores, model.class_names, model.about, data, chosen_views.document())
     promises = check_promises(risks, thresholds)

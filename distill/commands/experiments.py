@@ -34,10 +34,11 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("keys of the configuration, --resume and --overwrite belong to --run NAME")
     if args.smoke:
         # Imported only now, as in _train: PyTorch takes seconds to load, which the list does not need.
-        from distill.experiments.smoke import STEPS, smoke
+        from distill.experiments.smoke import STEPS, smoke, smoke_files
 
-        smoke([experiment.file for experiment in EXPERIMENTS], progress_bar=progress_shown())
-        print(f"{len(EXPERIMENTS)} experiments ran for {STEPS} steps each")
+        files = smoke_files()
+        smoke(files, progress_bar=progress_shown())
+        print(f"{len(files)} experiments ran for {STEPS} steps each")
         return 0
     outcomes = [outcome_of(experiment) for experiment in EXPERIMENTS]
     if args.json:

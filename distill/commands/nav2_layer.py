@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", type=Path, metavar="FILE", help="model file, .onnx (default: the demo student)"
     )
     parser.add_argument(
-        "--drivable",
+        "--free",
         nargs="+",
         default=["road"],
         metavar="CLASS",
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     card = read_card(read_onnx_file(path))
     if card is None:
         raise UserError(f"{path}: the file has no model card: write it with `kd_seg export`")
-    layer = layer_parameters(card.class_names, args.drivable, args.passable, args.namespace)
+    layer = layer_parameters(card.class_names, args.free, args.passable, args.namespace)
     print("# Below ros__parameters of local_costmap, with semantic_segmentation_layer among its plugins.")
     print(yaml.safe_dump({"semantic_segmentation_layer": layer}, sort_keys=False), end="")
     return 0

@@ -36,6 +36,7 @@ from kd_seg_ros.common.command_line import (
 )
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.fast_dds import prepare_large_images
+from kd_seg_ros.common.files import reason
 from kd_seg_ros.common.option_types import positive, topic
 from kd_seg_ros.common.ros_environment import isolate_this_process
 from kd_seg_ros.common.share import default_model
@@ -129,7 +130,7 @@ def _check(args: argparse.Namespace) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 tempfile.TemporaryFile(dir=path.parent).close()
         except OSError as error:
-            raise UserError(f"{option} {path}: cannot be written: {error.strerror}") from error
+            raise UserError(f"{option} {path}: cannot be written: {reason(error)}") from error
 
 
 def _model(args: argparse.Namespace) -> tuple[tuple[str, ...], str | None]:

@@ -12,12 +12,13 @@ from typing import Any
 
 from distill.common.files import check_destination
 from distill.drives.bag_scores import all_scores_possible, print_scores, score
-from distill.drives.labels import AcdcLabels, Labels, TopicLabels
+from distill.drives.labels import Labels, open_labels
+from distill.evaluation.run_files import write_run
 from kd_seg_ros.bags.cameras import CameraTopics, choose_cameras
 from kd_seg_ros.bags.interruption import Interrupted, Interruption
 from kd_seg_ros.bags.progress import Progress
 from kd_seg_ros.bags.reading import open_bag
-from kd_seg_ros.bags.segmentation_run import SegmentationSettings, segment_bag
+from kd_seg_ros.bags.segmentation_run import SegmentationSettings, log_oddities, segment_bag
 from kd_seg_ros.bags.segmented_frames import segmented_frames
 from kd_seg_ros.bags.segmenting import Notes
 from kd_seg_ros.bags.text_topic import condition_texts
@@ -105,15 +106,22 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
         raise UserError(f"{args.bag}: not one of {notes.frames} images could be decoded: {notes.problem}")
     card = engine.card
     del engine  # its memory may be needed for the scores
+    # A disk that is full by now costs the file that was to be written, not the scores, which are printed.
+    failures: list[UserError] = []
     if write_video:
-        _video(args, cameras[0], notes, card.palette, write_video)
+        try:
+            _video(args, cameras[0], notes, card.palette, write_video)
+        except UserError as error:
+            failures.append(error)
     scores = None
     if labels:
         with closing(labels):
-            scores = _scores(args, cameras[0], notes, labels, card)["scores"]
+            scores = _scores(args, cameras[0], notes, labels, card, failures)
     if args.json:
-        counts = {"frames": notes.frames, "undecodable": notes.undecodable}
-        print_json({"out": str(args.out), **counts, "scores": scores})
+        out, undecodable = str(args.out), notes.undecodable
+        print_json({"out": out, "frames": notes.frames, "undecodable": undecodable, "scores": scores})
+    if failures:
+        raise failures[0]
     return 1 if left_out else 0
 
 
@@ -129,16 +137,7 @@ def _labels(args: argparse.Namespace, camera: CameraTopics) -> Labels | None:
     if not (args.labels_topic or args.acdc):
         return None
     args.no_auprc = args.no_auprc or not all_scores_possible()
-    labels: Labels
-    if args.acdc:
-        labels = AcdcLabels(args.bag, camera, args.acdc, args.rotate)
-    else:
-        labels = TopicLabels(args.bag, camera, args.labels_topic, args.rotate)
-    if labels.unused:
-        LOGGER.warning(
-            f"{labels.unused} labels belong to no image: no image on {camera.topic} has their header stamp"
-        )
-    return labels
+    return open_labels(args.bag, camera, args.labels_topic, args.acdc, args.rotate)
 
 
 def _video(
@@ -160,31 +159,35 @@ def _video(
 
 
 def _scores(
-    args: argparse.Namespace, camera: CameraTopics, notes: Notes, labels: Labels, card: ModelCard
+    args: argparse.Namespace,
+    camera: CameraTopics,
+    notes: Notes,
+    labels: Labels,
+    card: ModelCard,
+    failures: list[UserError],
 ) -> dict[str, Any]:
+    """Score what was segmented; write, print and return the scores; a failure to write joins the others."""
     metrics = args.metrics or args.out / "metrics.json"
     progress = Progress("scoring", notes.frames - notes.undecodable)
     with closing(
         segmented_frames(args.bag, camera, args.out, args.condition_topic, decode_options(args))
     ) as found:
         provider = None if args.no_auprc else args.provider
-        document = score(found, labels, args.model, card, metrics, provider, progress.step)
+        document, images = score(found, labels, args.model, card, provider, progress.step)
     progress.close()
-    LOGGER.info("scores: %s", metrics)
+    try:
+        document = write_run(metrics, document, images)
+        LOGGER.info("scores: %s", metrics)
+    except UserError as error:
+        failures.append(error)
     if not args.json:
         print_scores(document)
-    return document
+    return dict(document["scores"])
 
 
 def _report(args: argparse.Namespace, notes: Notes) -> None:
     answered = notes.frames - notes.undecodable
-    if notes.undecodable:
-        LOGGER.warning(f"{notes.undecodable} frames could not be decoded and have no mask: {notes.problem}")
-    if notes.backwards:
-        LOGGER.warning(f"{notes.backwards} header stamps go back in time; kept as they are")
-    if len(notes.sizes) > 1:
-        sizes = ", ".join(f"{width}×{height}" for height, width in notes.sizes)
-        LOGGER.warning(f"images of several sizes ({sizes}): the network sees each stretched to its own")
+    log_oddities(notes)
     if not notes.finished:
         LOGGER.warning("interrupted after frame %d: the same command continues there", notes.frames)
     elif not args.json:

@@ -18,7 +18,7 @@ class NetworkConfig(Section):
     """Name of the network; ``swiftnet`` is SwiftNet-FPN over the backbone given next to it."""
     backbone: str | None = None
     """For ``model: swiftnet`` only, where it must be given: timm's name of the backbone."""
-    channels: Count | None = None
+    channels: Annotated[int, Field(gt=0, le=16_384)] | None = None
     """For ``model: swiftnet`` only: channels of the pyramid's feature maps (default: 320)."""
     pretrained: bool | str = False
     """Weights to start from: ``true`` for timm's hub, the path of a .safetensors or .pth file, or ``false``

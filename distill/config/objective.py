@@ -56,6 +56,21 @@ class AdapterConfig(Section):
     """Apply a ReLU after each projector; only for teacher's maps without negative values."""
 
 
+class MemoryConfig(Section):
+    """What ``memory_bank`` remembers of the teacher's features, for each class."""
+
+    pixels: Count = 2000
+    """Vectors of single pixels that each class keeps, the newest; its authors keep 20 000."""
+    regions: Count = 2000
+    """Vectors of whole classes of an image that each class keeps, the newest."""
+    pixels_per_image: Count = 16
+    """Pixels of each class that an image adds at most."""
+    pixel_contrasts: Count = 4096
+    """Number of pixels' vectors that a step compares with, of all classes together."""
+    region_contrasts: Count = 1024
+    """Number of regions' vectors that a step compares with, of all classes together."""
+
+
 class FeatureLossConfig(Section):
     """One feature loss, averaged over the maps it is applied to."""
 
@@ -75,6 +90,8 @@ class FeatureLossConfig(Section):
     power: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
     """Power of the values whose mean or maximum is the attention of ``attention_transfer`` and
     ``attention_transfer_max``; not given or null: that of docs/losses.md."""
+    memory: MemoryConfig | None = None
+    """Sizes of the memory of ``memory_bank``, for no other loss; not given or null: the defaults."""
     whiten: bool = False
     """Compare with the teacher's features brought to mean 0, variance 1 over the channels of each pixel."""
     adapters: Annotated[AdapterConfig | None, BeforeValidator(_section_or_switch)] = None
@@ -96,6 +113,8 @@ class FeatureLossConfig(Section):
         for name in FEATURE_PARAMETERS:
             if values.get(name) is None:
                 filled[name] = loss.parameters.get(name)
+        if loss.needs_memory and values.get("memory") is None:
+            filled["memory"] = {}
         return filled
 
     @model_validator(mode="after")
@@ -103,7 +122,11 @@ class FeatureLossConfig(Section):
         for name in FEATURE_PARAMETERS:
             if getattr(self, name) is not None and name not in FEATURE_LOSSES[self.loss].parameters:
                 having = [loss.name for loss in FEATURE_LOSSES.values() if name in loss.parameters]
-                raise ValueError(f"{self.loss} has no {name}; {' and '.join(having)} have one")
+                others = " and ".join([", ".join(having[:-1]), having[-1]])
+                raise ValueError(f"{self.loss} has no {name}; {others} have one")
+        if self.memory is not None and not FEATURE_LOSSES[self.loss].needs_memory:
+            having = [loss.name for loss in FEATURE_LOSSES.values() if loss.needs_memory]
+            raise ValueError(f"{self.loss} has no memory; {' and '.join(having)} has one")
         return self
 
     @model_validator(mode="after")
@@ -160,10 +183,19 @@ class ObjectiveConfig(Section):
     curriculum_temperature: bool = False
     """Learn the temperature, within 1…21, so that it makes the loss on the logits harder;
     ``logits_temperature`` must not be given then."""
+    logits_projector: bool = False
+    """Compare the teacher's logits with a 1×1 convolution of the student's, which learns with the student and
+    starts as the identity; in training only. It needs a loss on the logits."""
     features: tuple[FeatureLossConfig, ...] = ()
     """Losses between feature maps of student and teacher."""
     adversarial: Annotated[AdversarialConfig | None, BeforeValidator(_section_or_switch)] = None
     """Adversarial distillation; ``true`` for its authors' weight and learning rate, null for none."""
+
+    @model_validator(mode="after")
+    def _check_projector(self) -> ObjectiveConfig:
+        if self.logits_projector and self.logits == NO_LOSS:
+            raise ValueError(f"logits_projector needs a KL term: set logits to {' or '.join(LOGIT_LOSSES)}")
+        return self
 
     @model_validator(mode="after")
     def _check_temperature(self) -> ObjectiveConfig:

@@ -6,7 +6,12 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, model_validator
 
-from distill.config.section import Count, Decay, NotNegative, Positive, Section
+from distill.config.section import Count, Decay, Positive, Section
+
+Epochs = Annotated[int, Field(gt=0, le=1_000_000)]
+"""A number of epochs."""
+Batches = Annotated[int, Field(gt=0, le=65_536)]
+"""A number of batches, or of the images in one."""
 
 BETAS: Final = (0.9, 0.99)
 """Decay of Adam's two running means where none is given: the thesis' Table 4.5."""
@@ -19,19 +24,19 @@ POWER: Final = 0.9
 class TrainingConfig(Section):
     """Optimisation; the defaults are those of the thesis' Table 4.5, Adam with a cosine schedule."""
 
-    epochs: Count = 250
+    epochs: Epochs = 250
     """Number of epochs, over which the learning rate falls to zero."""
-    stop_after: Count | None = None
+    stop_after: Epochs | None = None
     """Stop after this number of epochs, part of the way along the schedule that is made for ``epochs``; null:
     train all of them."""
-    batch_size: Count = 8
+    batch_size: Batches = 8
     """Images per batch, all processes together."""
-    accumulate: Count = 2
+    accumulate: Batches = 2
     """Batches whose gradients are summed before the weights are changed."""
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     """Adam, AdamW (whose weight decay leaves the gradients alone) or stochastic gradient descent with
     momentum."""
-    learning_rate: Positive = 4e-4
+    learning_rate: Annotated[float, Field(gt=0, le=100)] = 4e-4
     """Learning rate at the start, before the factor of each group of weights."""
     backbone_factor: Positive = 0.25
     """Learning rate of the backbone, as a multiple of ``learning_rate``; of SwiftNet the projections of the
@@ -42,7 +47,7 @@ class TrainingConfig(Section):
     """Decay per step of the running means of the gradient and of its square; only of adam and adamw."""
     momentum: Decay | None = None
     """Share of the step before that is added to each step, of sgd only; not given or null: 0.9."""
-    weight_decay: NotNegative = 1e-4
+    weight_decay: Annotated[float, Field(ge=0, le=100)] = 1e-4
     """Factor by which weights are pulled to zero: added to their gradients by adam and sgd (L2
     regularisation), times the learning rate taken off the weights by adamw."""
     decay_norms: bool = True
@@ -52,7 +57,7 @@ class TrainingConfig(Section):
     (1 − p)^``power``."""
     power: Positive | None = None
     """Power of the polynomial schedule only; not given or null: 0.9."""
-    warm_up: Annotated[int, Field(ge=0)] = 0
+    warm_up: Annotated[int, Field(ge=0, le=10**9)] = 0
     """Changes of the weights over which the learning rates rise linearly to those of the schedule."""
     precision: Literal["auto", "64-true", "32-true", "16-mixed", "bf16-mixed"] = "auto"
     """Number format; ``auto``: FP16 mixed precision on a GPU, FP32 on a CPU; ``64-true``: for comparisons."""
@@ -70,13 +75,13 @@ class TrainingConfig(Section):
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Decay per step of an exponential moving average of the weights, which is then validated and kept in
     their place; null: no average."""
-    patience: Count | None = None
+    patience: Epochs | None = None
     """Stop after this number of validations in a row without a better mIoU; null: train all epochs."""
-    validate_every: Count = 1
+    validate_every: Epochs = 1
     """Epochs from one validation to the next."""
     devices: Count | Literal["auto"] = "auto"
     """GPUs per machine, or processes on CPUs; ``auto``: torchrun's, or else all GPUs, or one process."""
-    nodes: Count = 1
+    nodes: Annotated[int, Field(gt=0, le=10_000)] = 1
     """Machines that train together; the batch is divided between all their processes."""
     sync_batchnorm: bool = True
     """Take BatchNorm's statistics over the whole batch of all processes, as one process would."""

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from distill.drives.labels import Labels
+from distill.evaluation.image_scores import ImageScores
 from distill.evaluation.mask_scores import MaskScores
 from distill.evaluation.metrics_json import about_model_file, metrics_document
-from distill.evaluation.run_files import write_run
 from distill.evaluation.score_table import print_scores as print_score_table
 from kd_seg_ros.bags.messages import stamp_text
 from kd_seg_ros.bags.segmented_frames import SegmentedFrame
@@ -43,16 +43,16 @@ def score(
     labels: Labels,
     model: Path,
     card: ModelCard,
-    metrics: Path,
     provider: str | None,
     on_frame: Callable[[], None] = lambda: None,
-) -> dict[str, Any]:
-    """Score the labelled frames and write ``metrics`` (JSON), with the tables of ``evaluate`` next to it.
+) -> tuple[dict[str, Any], ImageScores]:
+    """Score the labelled frames.
 
     :param model: file that made the masks, with its card.
     :param provider: ONNX Runtime's, for the second run; None: leave out what needs it.
-    :return: the document written; see docs/metrics.md.
-    :raises UserError: if labels do not fit, none of the frames has any, or a file cannot be written.
+    :return: the content of metrics.json, see docs/metrics.md, and the scores of the single images, for
+        :func:`~distill.evaluation.run_files.write_run`.
+    :raises UserError: if labels do not fit, or none of the frames has any.
     """
     second_run = _second_run(model, provider) if provider else None
     seen = MaskScores(card.class_names)
@@ -79,7 +79,7 @@ def score(
             for key in ALL_CLASSES:
                 scores[condition][key] = found[key]
     document = metrics_document(scores, card.class_names, about_model_file(model, card), labels.where)
-    return write_run(metrics, document, seen.images())
+    return document, seen.images()
 
 
 def print_scores(document: dict[str, Any]) -> None:

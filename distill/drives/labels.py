@@ -5,6 +5,7 @@ Both refuse what cannot fit before any frame is segmented, and return class ids,
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,8 @@ from kd_seg_ros.bags.text_topic import TextTopic
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.picture import turn
 from kd_seg_ros.common.topics import FRAME_NAME
+
+_logger = logging.getLogger(__name__)
 
 
 class Labels(Protocol):
@@ -157,6 +160,29 @@ class AcdcLabels:
 
     def close(self) -> None:
         """Do nothing: no file stays open."""
+
+
+def open_labels(
+    source: Path, camera: CameraTopics, topic: str | None, acdc: Path | None, rotate: int = 0
+) -> Labels:
+    """Open the labels of a bag's frames, and log how many belong to none of them.
+
+    :param topic: of the labels in the bag, where ``acdc`` is not given.
+    :param acdc: the tree of ACDC.
+    :param rotate: degrees by which the frames, and so the labels, are turned clockwise.
+    :raises UserError: if there are none that can fit.
+    """
+    labels: Labels
+    if acdc is not None:
+        labels = AcdcLabels(source, camera, acdc, rotate)
+    else:
+        assert topic is not None
+        labels = TopicLabels(source, camera, topic, rotate)
+    if labels.unused:
+        _logger.warning(
+            "%d labels belong to no image: no image on %s has their header stamp", labels.unused, camera.topic
+        )
+    return labels
 
 
 def label_map(message: Any, shape: tuple[int, ...], where: str) -> NDArray[np.uint8]:

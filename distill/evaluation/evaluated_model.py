@@ -86,7 +86,7 @@ def open_onnx(path: Path, provider: str) -> EvaluatedModel:
     return EvaluatedModel(
         path,
         card.class_names,
-        _data_of(card),
+        data_of(card),
         card.dataset,
         about_model_file(path, card),
         engine_segmenter(engine),
@@ -100,6 +100,7 @@ def open_onnx(path: Path, provider: str) -> EvaluatedModel:
 def _about(path: Path, name: str, calibration: LogitCalibration, parameters: int) -> dict[str, Any]:
     return {
         "file": path.name,
+        "path": str(path.absolute()),
         "sha256": sha256(path),
         "name": name,
         "temperature": calibration.temperature,
@@ -114,7 +115,7 @@ def _cost(path: Path) -> dict[str, Any]:
     return {} if cost is None else {COST_KEY: cost.document()}
 
 
-def _data_of(card: ModelCard) -> DataConfig | None:
+def data_of(card: ModelCard) -> DataConfig | None:
     """Return the data of a card's configuration; its other keys may be those of another version."""
     try:
         return DataConfig.model_validate(card.config.get("data"))

@@ -84,6 +84,7 @@ def about_model_file(path: Path, card: ModelCard) -> dict[str, Any]:
     plain_temperature = {"method": "temperature", "parameters": {"temperature": card.temperature}}
     return {
         "file": path.name,
+        "path": str(path.absolute()),
         "sha256": sha256(path),
         "name": card.name,
         "temperature": card.temperature,

@@ -44,6 +44,7 @@ class Model(Part):
 
     name: StrictStr
     file: StrictStr | None = None
+    path: StrictStr | None = None
     sha256: Digest | None = None
     temperature: Positive | None = None
     calibration: Calibration | None = None

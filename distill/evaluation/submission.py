@@ -13,6 +13,7 @@ from PIL import Image
 
 from distill.common.files import write_file
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import reason
 
 
 def file_name(image: Path) -> str:
@@ -35,7 +36,7 @@ def prepare(folder: Path, images: Iterable[Path]) -> None:
         if any(folder.iterdir()):
             raise UserError(f"--submission {folder} is not empty: give a new folder")
     except OSError as error:
-        raise UserError(f"--submission {folder} cannot be made: {error.strerror}") from error
+        raise UserError(f"--submission {folder} cannot be made: {reason(error)}") from error
 
 
 def write(folder: Path, image: Path, mask: NDArray[np.uint8]) -> None:

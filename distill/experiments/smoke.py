@@ -1,7 +1,9 @@
 """A smoke test of experiments: two training steps and two validation images each, on generated scenes.
 
 What runs is the experiment's own student architecture and objective, in small: SwiftNets with 32 channels,
-a teacher with timm's ConvNeXt for tests and random weights, crops of 128 pixels. Nothing is kept.
+a teacher with timm's ConvNeXt for tests and random weights, the same for all, crops of 160 pixels. Of the
+SwiftNets over one backbone, the first runs on it and the others on the smallest of its family: they differ in
+their objectives. Nothing is kept.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ from tqdm import tqdm
 from distill.checkpoints.student import build_network
 from distill.config import Config, NetworkConfig, load_config
 from distill.config.data import SourceConfig
+from distill.config.shipped import shipped_configs
+from distill.experiments.thesis import EXPERIMENTS
 from distill.models.catalogue import MODELS, SWIFTNET
+from distill.models.network import SegmentationNetwork
 from distill.scenes.dataset import write_dataset
 from distill.training.data_module import SegmentationDataModule
 from distill.training.distillation import Distillation
@@ -29,9 +34,13 @@ CHANNELS: Final = 32
 """Width of the SwiftNets' pyramid, in place of 320."""
 SMALLEST: Final = "test_convnext"
 """Backbone of the teacher, and in place of every larger ConvNeXt."""
+SMALL_BACKBONES: Final = {"resnet": "test_resnet", "mobilenetv4": "mobilenetv4_conv_small_035"}
+"""What stands in for a backbone that another experiment runs on, by the start of its name."""
 TEACHER: Final = NetworkConfig(backbone=SMALLEST, channels=CHANNELS)
+SURVEY: Final = "survey_"
+"""Start of the names of the configurations of the thesis' chapter 2.4, which reports no results of them."""
 OVERRIDES: Final[Mapping[str, Any]] = {
-    "data.crop": [128, 128],
+    "data.crop": [160, 160],
     "data.workers": 0,
     "student.pretrained": False,
     "training.batch_size": 2,
@@ -44,20 +53,32 @@ OVERRIDES: Final[Mapping[str, Any]] = {
 """What is set in every experiment's configuration, by dotted key."""
 
 
+def smoke_files() -> list[Path]:
+    """Return the files to run: the thesis' experiments and one for each technique that it surveys.
+
+    :raises UserError: if the package's files were not installed.
+    """
+    survey = [path for name, path in shipped_configs().items() if name.startswith(SURVEY)]
+    return [*(experiment.file for experiment in EXPERIMENTS), *survey]
+
+
 def smoke(files: Sequence[Path], progress_bar: bool = False) -> None:
     """Run the experiments of some configuration files for :data:`STEPS` steps each.
 
     :param progress_bar: show one on standard error.
     :raises UserError: for a configuration that cannot be read.
     """
+    done: set[str] = set()
+    teacher = build_network(TEACHER)
     quieten_lightning()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "scenes"
-        write_dataset(root, train=4, val=4, size=(128, 128), seed=0)
+        write_dataset(root, train=4, val=4, size=(160, 160), seed=0)
         bar = tqdm(files, "smoke", unit="experiment", disable=not progress_bar)
         for file in bar:
             bar.set_postfix_str(file.stem)
-            run_small(on_scenes(small(load_config(file, OVERRIDES)), root))
+            config = small(load_config(file, OVERRIDES), done)
+            run_small(on_scenes(config, root), teacher)
 
 
 def on_scenes(config: Config, root: Path) -> Config:
@@ -76,35 +97,43 @@ def on_scenes(config: Config, root: Path) -> Config:
     return config.model_copy(update={"data": data})
 
 
-def small(config: Config) -> Config:
-    """Return the configuration with a SwiftNet student of the smoke test's width; others stay as they are."""
+def small(config: Config, done: set[str]) -> Config:
+    """Return the configuration with a SwiftNet student of the smoke test's size; others stay as they are.
+
+    :param done: backbones of SwiftNets that have run before; that of this one is added.
+    """
     model = config.student.model
     if not model.startswith(SWIFTNET):
         return config
     backbone = config.student.backbone or MODELS[model].backbone
+    assert backbone is not None
+    smaller = backbone
+    for family, smallest in SMALL_BACKBONES.items():
+        if backbone.startswith(family) and backbone in done:
+            smaller = smallest
     if backbone.startswith("convnext"):
-        backbone = SMALLEST
-    student = config.student.model_copy(
-        update={"model": SWIFTNET, "backbone": backbone, "channels": CHANNELS}
-    )
+        smaller = SMALLEST
+    done.add(backbone)
+    student = config.student.model_copy(update={"model": SWIFTNET, "backbone": smaller, "channels": CHANNELS})
     return config.model_copy(update={"student": student})
 
 
-def run_small(config: Config) -> dict[str, float]:
+def run_small(config: Config, teacher: SegmentationNetwork) -> dict[str, float]:
     """Train and validate for :data:`STEPS` steps; return the last logged losses and scores by name.
 
     What a run writes into its folder is thrown away.
+
+    :param teacher: a network of :data:`TEACHER`, for the experiments that have a teacher.
     """
     with tempfile.TemporaryDirectory() as folder:
         config = config.model_copy(update={"out": folder})
         config.run_folder.mkdir()
-        return _train(config)
+        return _train(config, teacher if config.teacher else None)
 
 
-def _train(config: Config) -> dict[str, float]:
+def _train(config: Config, teacher: SegmentationNetwork | None) -> dict[str, float]:
     lightning.seed_everything(config.seed, verbose=False)
     student = build_network(config.student, len(config.data.class_names))
-    teacher = build_network(TEACHER) if config.teacher else None
     trainer = lightning.Trainer(
         fast_dev_run=STEPS,
         accelerator="cpu",

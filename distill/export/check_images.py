@@ -19,7 +19,7 @@ from distill.config.data import SourceConfig
 from distill.data.from_config import frames_of
 from distill.datasets.files import find_files
 from distill.datasets.folder import EXTENSIONS
-from distill.datasets.frame import read_image, read_sample
+from distill.datasets.frame import Frame, read_image, read_sample
 from kd_seg_ros.common.errors import UserError
 
 Pair = tuple[NDArray[np.uint8], "NDArray[np.uint8] | None"]
@@ -39,6 +39,11 @@ def labelled_images(data: SourceConfig, limit: int) -> list[Pair]:
         frames = frames_of(data, "val")
     except UserError as error:
         raise UserError(f"{error} (needed to check the file; or give --images DIR)") from error
+    return spread_images(frames, limit)
+
+
+def spread_images(frames: Sequence[Frame], limit: int) -> list[Pair]:
+    """Read at most ``limit`` of some images with their labels, spread evenly over them."""
     spread = np.linspace(0, len(frames) - 1, min(limit, len(frames))).round().astype(int)
     samples = [read_sample(frames[int(index)]) for index in spread]
     return [(sample.image, sample.labels) for sample in samples]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -30,6 +31,12 @@ from kd_seg_ros.inference.risk import RiskThreshold
 EXTERNAL_LIMITATIONS: Final = (
     "A network from elsewhere: its accuracy and calibration were not measured by this software."
 )
+CALIBRATED_LIMITATIONS: Final = (
+    "A network from elsewhere: what it was trained on is not known to this software, which has calibrated it "
+    "and measured its accuracy."
+)
+_CALIBRATED: Final = "; as a file "
+"""What stands in a card's data between what the network was trained on and what it was calibrated on."""
 
 
 def trained_card(
@@ -72,19 +79,46 @@ def trained_card(
     )
     if calibrated is None:
         return card
-    calibration = calibration_of(calibrated)
-    before, after = calibrated["scores"][UNCALIBRATED], calibrated["scores"][calibrated["method"]]
+    return calibrated_card(card, calibrated)
+
+
+def calibrated_card(card: ModelCard, document: Mapping[str, Any]) -> ModelCard:
+    """Add to a card what a calibration has found: its parameters and what was measured with them.
+
+    :param document: content of a calibration file (:mod:`distill.checkpoints.stored_calibration`).
+    """
+    calibration = calibration_of(document)
+    before, after = document["scores"][UNCALIBRATED], document["scores"][document["method"]]
     return replace(
         card,
         temperature=calibration.temperature,
         calibration={"method": calibration.method, "parameters": calibration.parameters()},
-        miou=_measured(calibrated["miou"]),
+        miou=_measured(document["miou"]),
         ece_before=_measured({condition: scores["ece"] for condition, scores in before.items()}),
         ece_after=_measured({condition: scores["ece"] for condition, scores in after.items()}),
         reliability={condition: scores["reliability"] for condition, scores in after.items()},
-        expected_accuracy=calibrated["expected_accuracy"],
-        risk=stored_thresholds(calibrated, card.class_names),
+        expected_accuracy=document["expected_accuracy"],
+        risk=stored_thresholds(document, card.class_names),
     )
+
+
+def recalibrated_card(card: ModelCard, document: Mapping[str, Any]) -> ModelCard:
+    """Return the card of a model file that was calibrated again, as an ONNX file.
+
+    What was measured before, under another calibration or on other images, is replaced.
+
+    :param document: as for :func:`calibrated_card`.
+    """
+    # Through JSON, as a calibration file would be: tuples become lists.
+    found = calibrated_card(card, json.loads(json.dumps(document)))
+    data = document["data"]
+    images = document["fitted_on"]["images"]
+    if document["held_out"]:
+        images += document["reported_on"]["images"]
+    words = f"calibrated on {images} images of {data['dataset']}, {data['split']}"
+    before = card.dataset.partition(_CALIBRATED)[0]
+    limits = CALIBRATED_LIMITATIONS if card.limitations == EXTERNAL_LIMITATIONS else card.limitations
+    return replace(found, dataset=f"{before}{_CALIBRATED}{words}", limitations=limits, created=_now())
 
 
 def external_card(

@@ -1,4 +1,4 @@
-"""Shared by the losses: full precision under autocast, shape checks, quotients over the whole batch."""
+"""Shared by the losses: full precision, shape checks, labels of a map, quotients over the whole batch."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -6,8 +6,10 @@ from typing import Any, ParamSpec
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from distill.common.distributed import mean_over_processes
+from kd_seg_ros.common.classes import IGNORE_ID
 
 P = ParamSpec("P")
 
@@ -61,6 +63,32 @@ def check_per_pixel(logits: Tensor, **maps: Tensor) -> None:
             raise ValueError(
                 f"{name} {tuple(values.shape)} must be [B, H, W] of logits [B, C, H, W] {tuple(logits.shape)}"
             )
+
+
+def classes_at(labels: Tensor, features: Tensor) -> Tensor:
+    """Return the label at the centre of each position of a map (nearest neighbour), int64 [B, H·W].
+
+    :param labels: [B, h, w] of any size, covering what the map covers.
+    :param features: the map [B, C, H, W].
+    :raises ValueError: for other shapes.
+    """
+    if labels.dim() != 3 or labels.shape[0] != features.shape[0]:
+        shapes = f"labels {tuple(labels.shape)}", f"features [B, C, H, W] {tuple(features.shape)}"
+        raise ValueError(f"{shapes[0]} must be [B, h, w] for {shapes[1]}")
+    at_centres = F.interpolate(labels[:, None].float(), features.shape[2:], mode="nearest-exact")
+    return at_centres.flatten(1).long()
+
+
+def members_of(classes: Tensor, num_classes: int, dtype: torch.dtype) -> Tensor:
+    """Return which class each position is of, 0/1 [B, N, num_classes]; all 0 where ignored.
+
+    :param classes: int64 [B, N], 0…num_classes−1 or 255 (ignored).
+    """
+    # A scatter in place of one_hot, which on some devices waits for the greatest class. Ignored pixels are of
+    # one class more, which is cut off again.
+    kinds = classes.where(classes != IGNORE_ID, num_classes)[:, :, None]
+    empty = torch.zeros(*classes.shape, num_classes + 1, dtype=dtype, device=classes.device)
+    return empty.scatter_(2, kinds, 1)[..., :num_classes]
 
 
 def weighted_mean(values: Tensor, weights: Tensor, total: Tensor | None = None) -> Tensor:

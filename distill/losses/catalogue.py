@@ -172,6 +172,18 @@ _FEATURE_LOSSES = (
         parameters={"temperature": 0.1},
     ),
     FeatureLoss(
+        name="memory_bank",
+        source="Yang et al., CVPR 2022",
+        over_whole_batch=True,
+        weight=0.1,
+        weight_source="authors",
+        weight_note="the authors' scripts, --lambda-memory-pixel and --lambda-memory-region",
+        same_channels=True,
+        parameters={"temperature": 0.1},
+        needs_labels=True,
+        needs_memory=True,
+    ),
+    FeatureLoss(
         name="local_similarity",
         source="Xie et al., BMVC 2018",
         weight=0.01,

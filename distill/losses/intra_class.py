@@ -19,7 +19,7 @@ EPS instead of its norm. The teacher gets no gradient.
 import torch.nn.functional as F
 from torch import Tensor
 
-from distill.losses._common import check_same_size, in_full_precision, quotient
+from distill.losses._common import check_same_size, classes_at, in_full_precision, members_of, quotient
 from distill.losses.lad import EPS
 from kd_seg_ros.common.classes import IGNORE_ID, NUM_CLASSES
 
@@ -30,17 +30,9 @@ def intra_class_loss(
 ) -> Tensor:
     """1/V · Σ (cos(F^S_i, μ^S_y) − cos(F^T_i, μ^T_y))² over the V labelled pixels."""
     check_same_size(student, teacher)
-    if labels.dim() != 3 or labels.shape[0] != student.shape[0]:
-        raise ValueError(
-            f"labels {tuple(labels.shape)} must be [B, h, w] for features [B, C, H, W] {tuple(student.shape)}"
-        )
-    at_centres = F.interpolate(labels[:, None].float(), student.shape[2:], mode="nearest-exact")
-    classes = at_centres.flatten(1).long()
+    classes = classes_at(labels, student)
     labelled = classes != IGNORE_ID
-    # A scatter in place of one_hot, which on some devices waits for the greatest class. Ignored pixels are of
-    # one class more, which is cut off again.
-    kinds = classes.where(labelled, num_classes)[:, :, None]
-    members = student.new_zeros((*classes.shape, num_classes + 1)).scatter_(2, kinds, 1)[..., :num_classes]
+    members = members_of(classes, num_classes, student.dtype)
     difference = _variation(student, members) - _variation(teacher.detach(), members.to(teacher.dtype))
     return quotient((labelled * difference.square()).sum(), labelled.sum())
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from distill.losses.embedding_memory import EmbeddingMemory
+
 FEATURE_PARAMETERS: Final = ("temperature", "beta", "power")
 """Parameters that some feature losses have, by their keys in a configuration."""
 
@@ -127,6 +129,8 @@ class FeatureLoss(Loss):
     """Defaults of the function's parameters, by name, of those in :data:`FEATURE_PARAMETERS`."""
     needs_labels: bool = False
     """Whether the function takes ``labels`` that cover what the map covers, and ``num_classes``."""
+    needs_memory: bool = False
+    """Whether the function takes a ``memory`` of what the teacher saw in earlier batches."""
 
     def compare(
         self,
@@ -135,16 +139,20 @@ class FeatureLoss(Loss):
         labels: Tensor,
         num_classes: int,
         parameters: Mapping[str, float] | None = None,
+        memory: EmbeddingMemory | None = None,
     ) -> Tensor:
         """Return the loss of one pair of maps, not weighted.
 
         :param labels: int64 [B, h, w] of any size, covering what the maps cover.
         :param parameters: in place of the defaults, by name; the loss must have them.
+        :param memory: for a loss that needs one; None: it remembers this batch alone.
         """
         arguments: dict[str, Any] = {**self.parameters, **(parameters or {})}
         if self.needs_labels:
             arguments["labels"] = labels
             arguments["num_classes"] = num_classes
+        if self.needs_memory:
+            arguments["memory"] = memory
         value: Tensor = self.function(student, teacher, **arguments)
         return value
 

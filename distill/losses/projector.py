@@ -11,6 +11,10 @@ different random weights. The mean of linear projectors is itself linear, so tha
 changes only how it learns; with the ReLU no negative value of a teacher can be reached, so that it suits
 features that come out of a ReLU.
 
+The projector of logits is a 1×1 convolution from C classes to C, C·(C + 1) parameters, between the student's
+logits and the KL loss: the student need not give the teacher's probabilities itself, only what a linear map
+makes them of. It starts as the identity, so that the loss starts as the plain one.
+
 Shapes: [B, student, h, w] → [B, teacher, h, w]; :mod:`distill.training.adapters` lays that on the
 teacher's grid.
 Parameters: k·(student + 1)·teacher. They belong in the student's optimiser and not in the exported
@@ -40,3 +44,12 @@ class Projector(nn.Module):
         if self.relu:
             projected = [F.relu(values) for values in projected]
         return torch.stack(projected).mean(dim=0) if len(projected) > 1 else projected[0]
+
+
+def logit_projector(num_classes: int) -> nn.Conv2d:
+    """Return a projector of logits [B, num_classes, H, W] that is the identity."""
+    projector = nn.Conv2d(num_classes, num_classes, 1)
+    nn.init.dirac_(projector.weight)
+    assert projector.bias is not None
+    nn.init.zeros_(projector.bias)
+    return projector

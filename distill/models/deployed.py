@@ -13,13 +13,17 @@ where T is that of all pixels or of the predicted class, and 1 after vector scal
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from distill.models.logit_calibration import NONE, LogitCalibration
 from distill.models.output import upsample
+
+Model = TypeVar("Model", bound="DeployedModel")
 
 
 class DeployedModel(nn.Module):
@@ -49,6 +53,12 @@ class DeployedModel(nn.Module):
         self.calibration = calibration
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def calibrated(self: Model, calibration: LogitCalibration) -> Model:
+        """Return this model with another calibration; both share one network."""
+        other = copy.copy(self)
+        other.calibration = calibration
+        return other
 
     def working_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Return the (h, w) at which the network sees an image of ``size`` = (H, W)."""

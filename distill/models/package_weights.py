@@ -8,13 +8,12 @@ position, with every shape compared.
 from __future__ import annotations
 
 import importlib.metadata
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from distill.common.files import check_destination
+from distill.common.tensor_file import write_tensors
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.files import write_atomically
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +31,6 @@ def write_package_weights(package: str, out: Path) -> None:
     """
     # Imported only now: the help of `kd_seg weights` needs the names of the packages alone.
     import timm
-    from safetensors.torch import save_file
 
     from distill.models.weights import read_state_dict
 
@@ -41,7 +39,7 @@ def write_package_weights(package: str, out: Path) -> None:
     check_destination(out)
     state = read_state_dict(package_file(package))
     tensors = rename_by_position(state, timm.create_model(BACKBONES[package]).state_dict())
-    write_atomically(out, partial(save_file, tensors))
+    write_tensors(out, tensors)
 
 
 def package_file(package: str) -> Path:

@@ -24,6 +24,7 @@ from distill.report.figures import Style, figure
 from distill.report.runs import Run
 from distill.report.tables import signed
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import reason
 
 _TICKS: Final = np.outer(10.0 ** np.arange(-2, 4), (1, 2, 3, 5, 7)).ravel().tolist()
 """Values that a logarithmic scale labels: 0.01, 0.02, 0.03, 0.05, 0.07, 0.1 and so on."""
@@ -39,6 +40,8 @@ _MEASURES: Final = (
     ("cpu_onnx_ms", "ONNX Runtime on the CPU, 540×960"),
 )
 """Columns of the benchmark, the preferred one first."""
+_FASTEST: Final = (1e-3, 1e7)
+"""Least and greatest value of such a column, frames per second or milliseconds, that can be right."""
 
 
 def draw_tradeoff(
@@ -217,21 +220,39 @@ def thesis_speeds(runs: Sequence[Run]) -> Speeds:
 
 
 def _is_speed(value: Any) -> bool:
-    return isinstance(value, int | float) and value > 0
+    """Return whether a value of the benchmark's file is a measured one: null stands for none."""
+    return value is not None
 
 
 def _read_benchmark(path: Path) -> dict[str, dict[str, Any]]:
     """Return the rows of a benchmark by the network's name; raises UserError."""
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
-        found = {str(row["name"]): dict(row) for row in rows if "cpu_onnx_ms" in row}
+        measured = [dict(row) for row in rows if "cpu_onnx_ms" in row]
+        found = {str(row["name"]): row for row in measured}
     except OSError as error:
-        raise UserError(f"--speeds {path} cannot be read: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"--speeds {path} cannot be read: {reason(error)}") from error
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise UserError(_wrong_file(path)) from error
     if not found:
         raise UserError(_wrong_file(path))
+    if len(found) < len(measured):
+        raise UserError(f"--speeds {path} holds a network twice: give the file of one benchmark")
+    for name, row in found.items():
+        for column, _ in _MEASURES:
+            _check_speed(path, name, column, row.get(column))
     return found
+
+
+def _check_speed(path: Path, name: str, column: str, value: Any) -> None:
+    """Refuse what no benchmark can have measured: null stands for a network that was not."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is None or (is_number and _FASTEST[0] <= value <= _FASTEST[1]):
+        return
+    raise UserError(
+        f"--speeds {path} is damaged: {column} of {name} is {str(value)[:40]}, not a number within "
+        f"{_FASTEST[0]:g}…{_FASTEST[1]:g}: measure again"
+    )
 
 
 def _wrong_file(path: Path) -> str:

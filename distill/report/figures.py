@@ -68,12 +68,14 @@ class Style:
 
 def styles(runs: Sequence[Run]) -> dict[str, Style]:
     """Give every run a different combination of colour, marker and line, by label."""
-    return {
-        run.label: Style(
-            _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)], _LINES[number % len(_LINES)]
-        )
-        for number, run in enumerate(runs)
-    }
+    return {run.label: style(number) for number, run in enumerate(runs)}
+
+
+def style(number: int) -> Style:
+    """Return the style of the curve of a number, 0, 1, …"""
+    return Style(
+        _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)], _LINES[number % len(_LINES)]
+    )
 
 
 def look() -> AbstractContextManager[None]:

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from distill.report.figures import write_files
-from distill.report.panels import Choice, Panel, borders, comparison, draw_sheet, single
+from distill.report.panels import Choice, Panel, borders, comparison, draw_sheet, single, unpredicted
 from distill.report.predictions import Predictions
 from distill.report.runs import Run, image_miou
 from distill.report.tables import signed
@@ -153,20 +153,34 @@ def make_galleries(plans: Sequence[Plan], predictions: Predictions, folder: Path
     """
     found: dict[str, list[Gallery]] = {}
     for chosen in plans:
-        panels = [_panel(chosen, choice, predictions) for choice in chosen.choices]
-        file = write_files(draw_sheet(panels), folder, f"{chosen.section} {chosen.title}")
-        found.setdefault(chosen.section, []).append(Gallery(chosen.title, panels, file))
-    name, sample = next(iter(predictions.samples.items()))
-    weights = [borders(name, sample, plans[0].run.class_names)]
-    file = write_files(draw_sheet(weights), folder, "border weights")
-    found["borders"] = [Gallery("", weights, file)]
+        panels = []
+        for choice in chosen.choices:
+            panel = _panel(chosen, choice, predictions)
+            if panel is not None:
+                panels.append(panel)
+        if panels:
+            file = write_files(draw_sheet(panels), folder, f"{chosen.section} {chosen.title}")
+            found.setdefault(chosen.section, []).append(Gallery(chosen.title, panels, file))
+    if predictions.samples:
+        name, sample = next(iter(predictions.samples.items()))
+        weights = [borders(name, sample, plans[0].run.class_names)]
+        file = write_files(draw_sheet(weights), folder, "border weights")
+        found["borders"] = [Gallery("", weights, file)]
     return found
 
 
-def _panel(chosen: Plan, choice: Choice, predictions: Predictions) -> Panel:
-    sample = predictions.samples[choice.name]
-    own = predictions.found[chosen.run.label, choice.name]
-    if chosen.reference is None:
-        return single(choice, sample, chosen.run, own)
-    other = predictions.found[chosen.reference.label, choice.name]
-    return comparison(choice, sample, (chosen.reference, other), (chosen.run, own))
+def _panel(chosen: Plan, choice: Choice, predictions: Predictions) -> Panel | None:
+    """Show an image with the predictions that there are; None if there is no image."""
+    sample = predictions.samples.get(choice.name)
+    if sample is None:
+        return None
+    there = []
+    for run in filter(None, (chosen.reference, chosen.run)):
+        prediction = predictions.found.get((run.label, choice.name))
+        if prediction is not None:
+            there.append((run, prediction))
+    if len(there) == 2:
+        return comparison(choice, sample, there[0], there[1])
+    if there:
+        return single(choice, sample, *there[0])
+    return unpredicted(choice, sample, chosen.run.class_names)

@@ -14,19 +14,19 @@ from markupsafe import Markup, escape
 from distill.common.files import check_destination, write_file
 from distill.common.formats import error_percent, percent
 from distill.common.html import render
+from distill.experiments.thesis import THESIS_REMARKS
 from distill.report.class_tables import auprc_tables, iou_tables
 from distill.report.comparison_plots import Speeds
 from distill.report.comparisons import is_acdc_val, pairs, references
 from distill.report.data_table import data_table
 from distill.report.figures import look
-from distill.report.galleries import Gallery, Plan, make_galleries, plan_galleries, wanted
+from distill.report.galleries import Gallery, make_galleries, plan_galleries, wanted
 from distill.report.plots import Plots, make_plots
-from distill.report.predictions import Predictions, predict
+from distill.report.predictions import predict
 from distill.report.run_tables import calibration_table, cost_table
 from distill.report.runs import Run, miou_of
 from distill.report.tables import Table, runs_table, scores_table, signed
 from kd_seg_ros import __version__
-from kd_seg_ros.common.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class Page:
     """What was left out, and why."""
     command: str
     """The command line by which the page was made."""
+    remarks: str = " ".join(THESIS_REMARKS)
+    """What the thesis reports besides its validation results."""
 
     @property
     def best(self) -> Run:
@@ -77,16 +79,13 @@ def write_report(
     compared = references(runs)
     shown = pairs(runs, compared)
     plans = plan_galleries(runs, shown)
-    notes: list[str] = []
-    predictions = _predictions(plans, root, notes, progress)
+    predictions = predict(wanted(plans), root, progress)
 
     # 3. Plots and pictures, in files and for the page.
     with_confusion = [*chain.from_iterable(shown)] or runs[:1]
-    pictures: dict[str, list[Gallery]] = {}
     with look():
         plots = make_plots(runs, compared, with_confusion, speeds, folder)
-        if predictions is not None:
-            pictures = make_galleries(plans, predictions, folder)
+        pictures = make_galleries(plans, predictions, folder)
 
     # 4. Tables, and the page itself.
     comparable = is_acdc_val(runs[0])
@@ -99,23 +98,10 @@ def write_report(
         "data": [data_table(runs)],
         "cost": [cost_table(runs, compared)],
     }
-    page = Page(runs, compared, comparable, tables, plots, pictures, [*notes, *plots.notes], command)
+    notes = [*predictions.notes(), *plots.notes]
+    page = Page(runs, compared, comparable, tables, plots, pictures, notes, command)
     write_page(out / "report.html", page)
     return page
-
-
-def _predictions(
-    plans: Sequence[Plan], root: Path | None, notes: list[str], progress: bool
-) -> Predictions | None:
-    """Run the networks over the images to show; None, with a note, where that is not possible."""
-    try:
-        return predict(wanted(plans), root, progress)
-    except UserError as error:
-        notes.append(
-            "Panels, worst images, confident mistakes and border weights are left out: they need the models "
-            f"and the images. {error}."
-        )
-        return None
 
 
 def write_page(path: Path, page: Page) -> None:

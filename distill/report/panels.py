@@ -134,6 +134,19 @@ def single(choice: Choice, sample: Sample, run: Run, prediction: Prediction) -> 
     return Panel(choice.name, choice.why, pictures, _shown((labels, mask), run.class_names), marks)
 
 
+def unpredicted(choice: Choice, sample: Sample, names: Sequence[str]) -> Panel:
+    """Show image and labels alone, where no model is left to predict with.
+
+    :param names: of the classes.
+    """
+    labels = _labels(sample)
+    pictures = [
+        Picture("image", shrink(sample.image), photo=True),
+        Picture("labels", class_picture(labels, palette(names))),
+    ]
+    return Panel(choice.name, choice.why, pictures, _shown((labels,), names), [])
+
+
 def borders(name: str, sample: Sample, class_names: Sequence[str]) -> Panel:
     """Show image, labels, and how much each pixel counts in the border-aware losses (figure 3.1)."""
     labels = _labels(sample)

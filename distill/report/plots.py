@@ -19,7 +19,9 @@ from distill.evaluation.reliability_diagram import draw_grid, draw_legend
 from distill.report.class_chart import lowest_power, percent
 from distill.report.comparison_plots import Speeds, draw_epochs, draw_tradeoff, plots_of, read_curve
 from distill.report.figures import BLUE, Plot, figure, save, styles
+from distill.report.gradients import draw_gradients, read_gradients, warnings_of
 from distill.report.runs import Run
+from kd_seg_ros.common.errors import UserError
 
 _SHOWN: Final = 0.005
 """Shares of a class's pixels below this have no number in a confusion matrix."""
@@ -36,6 +38,8 @@ class Plots:
     reliability: list[Plot] = field(default_factory=list)
     confusion: list[Plot] = field(default_factory=list)
     classes: list[Plot] = field(default_factory=list)
+    gradients: list[Plot] = field(default_factory=list)
+    gradient_warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -57,6 +61,7 @@ def make_plots(
         _tradeoff(plots, runs, references, speeds, folder)
         _cost(plots, runs, references, folder)
     for run in runs:
+        _gradients(plots, run, folder)
         error = error_percent(run.ece)
         text = f"Reliability diagrams of {run.label}: accuracy by confidence; ECE {error} %"
         plots.reliability.append(save(reliability(run), folder, f"reliability {run.label}", text))
@@ -129,6 +134,20 @@ def _cost(plots: Plots, runs: Sequence[Run], references: Mapping[str, Run], fold
         drawn = draw_tradeoff(runs, by_run, references, look, title)
         text = f"mIoU against {title.partition(chr(10))[0]}, with arrows from baseline to distilled"
         plots.cost.append(save(drawn, folder, f"miou over {title}", text))
+
+
+def _gradients(plots: Plots, run: Run, folder: Path) -> None:
+    """Draw the gradients of a run's terms, if it has measured them, and list what was out of bounds."""
+    try:
+        measured = read_gradients(run.folder)
+    except UserError as error:
+        plots.notes.append(f"The gradients of {run.label} are left out: {error}.")
+        return
+    if measured:
+        text = f"Gradient of each term of {run.label} as a multiple of the labels', over the steps"
+        drawn = draw_gradients(measured, run.label)
+        plots.gradients.append(save(drawn, folder, f"gradients {run.label}", text))
+        plots.gradient_warnings += [f"{run.label}: {warning}" for warning in warnings_of(measured)]
 
 
 def reliability(run: Run) -> Figure:

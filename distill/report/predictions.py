@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from distill.config import DataConfig
 from distill.data.from_config import open_source, relocated
 from distill.datasets.frame import Frame, Sample, read_sample
 from distill.datasets.registry import DATA_SETS, open_data
@@ -19,6 +20,7 @@ from distill.evaluation.predictors import Segmenter
 from distill.evaluation.views import Views
 from distill.report.runs import Run
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import sha256
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,33 @@ class Prediction:
     """[H, W], probability of the predicted class, 255 is 1."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Predictions:
-    """Images with labels, and what each run predicts for them."""
+    """Images with labels, and what each run predicts for them, as far as models and images are there."""
 
-    samples: Mapping[str, Sample]
+    samples: dict[str, Sample] = field(default_factory=dict)
     """The images by their name in images.npz."""
-    found: Mapping[tuple[str, str], Prediction]
+    found: dict[tuple[str, str], Prediction] = field(default_factory=dict)
     """The predictions by the run's label and the image's name."""
+    without_model: dict[str, list[str]] = field(default_factory=dict)
+    """Labels of the runs that predict nothing, by the reason."""
+    without_image: dict[str, list[str]] = field(default_factory=dict)
+    """Names of the images that are not shown, by the reason."""
+
+    def notes(self) -> list[str]:
+        """Say in a line each what is missing, and why; empty if nothing is."""
+        lines = []
+        for reason, labels in self.without_model.items():
+            lines.append(f"Pictures show no prediction of {' and '.join(labels)}: {reason}.")
+        for reason, names in self.without_image.items():
+            if self.samples:
+                lines.append(f"{len(names)} of the images to show are left out: {reason}.")
+            else:
+                lines.append(
+                    "Panels, worst images, confident mistakes and border weights are left out: they need the "
+                    f"images. {reason}."
+                )
+        return lines
 
 
 def predict(
@@ -46,26 +67,60 @@ def predict(
 ) -> Predictions:
     """Run the networks over the named images, one network after the other.
 
+    What is missing is left out and noted: a model that is gone or has changed since its evaluation takes away
+    its predictions, an image that is gone or has other labels takes away that image.
+
     :param root: where the data lie; None: where they were when the first run was evaluated.
     :param progress: show a progress bar on standard error.
-    :raises UserError: if a model or the data are gone, or are no longer those that were evaluated.
     """
-    samples: dict[str, Sample] = {}
-    found = {}
+    predictions = Predictions()
     total = sum(len(names) for _, names in wanted)
     with tqdm(total=total, desc="report", unit="image", disable=not progress) as bar:
         for run, names in wanted:
             bar.set_postfix_str(run.label)
-            model = open_model(run)
-            frames = find_frames(run, model, root)
-            segment = _segmenter(run, model)
-            for name in names:
-                if name not in samples:
-                    samples[name] = _read(run, name, frames)
-                mask, probability = segment(samples[name].image)
-                found[run.label, name] = Prediction(mask, np.round(255 * probability).astype(np.uint8))
-                bar.update()
-    return Predictions(samples, found)
+            _predict_run(predictions, run, names, root)
+            bar.update(len(names))
+    return predictions
+
+
+def _predict_run(predictions: Predictions, run: Run, names: Sequence[str], root: Path | None) -> None:
+    """Add the images that one run is to show, and its predictions for them."""
+    # 1. The model. Without it the images are still worth a look.
+    data = None if run.config is None else run.config.data
+    segment = None
+    try:
+        model = open_model(run)
+        data, segment = model.data, _segmenter(run, model)
+    except UserError as error:
+        predictions.without_model.setdefault(str(error), []).append(run.label)
+
+    # 2. The images. Where none is found the reason is the same for all of them.
+    frames: dict[str, Frame] = {}
+    gone = ""
+    try:
+        frames = find_frames(run, data, root)
+    except UserError as error:
+        gone = _give_root(str(error))
+    for name in names:
+        try:
+            if gone:
+                raise UserError(gone)
+            if name not in predictions.samples:
+                predictions.samples[name] = _read(run, name, frames)
+        except UserError as error:
+            without = predictions.without_image.setdefault(str(error), [])
+            if name not in without:
+                without.append(name)
+            continue
+        if segment is not None:
+            mask, probability = segment(predictions.samples[name].image)
+            confidence = np.round(255 * probability).astype(np.uint8)
+            predictions.found[run.label, name] = Prediction(mask, confidence)
+
+
+def _give_root(reason: str) -> str:
+    """Add to a reason why the data cannot be listed what a user can do about it."""
+    return reason if "--root" in reason else f"{reason}: give --root"
 
 
 def open_model(run: Run) -> EvaluatedModel:
@@ -74,20 +129,29 @@ def open_model(run: Run) -> EvaluatedModel:
     :raises UserError: if it is missing or has changed since.
     """
     about = run.document["model"]
-    path = run.folder / str(about["file"])
-    if not path.is_file():
-        raise UserError(f"{path} does not exist")
+    path = run.model_file
+    if path is None:
+        places = [str(place) for place in run.model_places]
+        if len(places) == 1:
+            raise UserError(f"{places[0]} does not exist")
+        raise UserError(f"neither {' nor '.join(places)} exists")
+    if sha256(path) != about["sha256"]:
+        raise UserError(f"{path} has changed since the evaluation: evaluate it again")
     model = open_onnx(path, "cpu") if path.suffix == ".onnx" else open_checkpoint(path)
-    for key, what in (("sha256", ""), ("calibration", "the calibration of ")):
-        if model.about[key] != about.get(key):
-            raise UserError(f"{what}{path} has changed since the evaluation: evaluate it again")
+    if model.about["calibration"] != about.get("calibration"):
+        raise UserError(f"the calibration of {path} has changed since the evaluation: evaluate it again")
     return model
 
 
-def find_frames(run: Run, model: EvaluatedModel, root: Path | None) -> dict[str, Frame]:
-    """List the data that a run was evaluated on, by the names of images.npz; raises UserError."""
+def find_frames(run: Run, data: DataConfig | None, root: Path | None) -> dict[str, Frame]:
+    """List the data that a run was evaluated on, by the names of images.npz.
+
+    :param data: the data of the model's training; None: unknown.
+    :param root: where the data lie; None: where they were when the run was evaluated.
+    :raises UserError: if they are not there.
+    """
     evaluated = run.document["data"]
-    place = root or Path(str(evaluated["root"]))
+    place = root or Path(str(evaluated["root"])).expanduser()
     split = evaluated["split"]
     dataset = evaluated["dataset"]
     if dataset in DATA_SETS and DATA_SETS[dataset].splits:
@@ -96,10 +160,10 @@ def find_frames(run: Run, model: EvaluatedModel, root: Path | None) -> dict[str,
     elif dataset == "folder" and "labels" in evaluated and "classes" in evaluated:
         labels, classes = Path(str(evaluated["labels"])), Path(str(evaluated["classes"]))
         listing = open_data(dataset, images=place, labels=labels, classes=classes)
-    elif dataset == "folder" or model.data is None:
+    elif dataset == "folder" or data is None:
         raise UserError(f"{run.evaluated.path} does not say where the labels of its images are")
     else:
-        listing = open_source(relocated(model.data, place), split)
+        listing = open_source(relocated(data, place), split)
     return {image_name(frame.image, place): frame for frame in listing.complete(skip_unlabelled=True)}
 
 

@@ -22,6 +22,7 @@ from distill.metrics import iou_per_class
 from distill.models.catalogue import MODELS, SWIFTNET, SWIFTNET_CHANNELS
 from kd_seg_ros.common.conditions import CONDITIONS
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import sha256
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,18 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """The folder of the run's metrics."""
-        return self.evaluated.path.parent
+        """The folder of the run: where its model lies, which may be elsewhere than its metrics."""
+        return _folder(self.evaluated)
+
+    @property
+    def model_places(self) -> list[Path]:
+        """Where the model may be: next to the metrics, and where it was when it was evaluated."""
+        return _model_places(self.evaluated)
+
+    @property
+    def model_file(self) -> Path | None:
+        """The model's file; None if it is in none of its places."""
+        return _model_file(self.evaluated)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -165,6 +176,38 @@ def _place(run: EvaluatedRun) -> Path:
     return run.path.resolve()
 
 
+def _model_places(run: EvaluatedRun) -> list[Path]:
+    """Return the places where the model of an evaluation may be, the nearest first."""
+    about = run.document["model"]
+    places = [run.path.parent / str(about["file"])]
+    # Files of an earlier version do not say where the model was.
+    if about.get("path") is not None and Path(about["path"]) != places[0].absolute():
+        places.append(Path(about["path"]))
+    return places
+
+
+def _model_file(run: EvaluatedRun) -> Path | None:
+    """Return the model of an evaluation, of several the one that was evaluated; None if none is there."""
+    found = [place for place in _model_places(run) if _is_file(place)]
+    for place in found:
+        if len(found) > 1 and sha256(place) == run.document["model"]["sha256"]:
+            return place
+    return found[0] if found else None
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether a path is a file's; one that no system could have is none."""
+    try:
+        return path.is_file()
+    except OSError:  # too long, for one
+        return False
+
+
+def _folder(run: EvaluatedRun) -> Path:
+    """Return the folder of a run: its model's, or that of the metrics where the model is gone."""
+    return (_model_file(run) or run.path).parent
+
+
 def _labels(runs: Sequence[EvaluatedRun]) -> list[str]:
     """Return the shortest of name, folder and path that tells the runs apart."""
     for labels in _candidates(runs):
@@ -180,12 +223,15 @@ def _candidates(runs: Sequence[EvaluatedRun]) -> Iterator[list[str]]:
 
 
 def _config(run: EvaluatedRun) -> Config | None:
-    """Return the configuration next to the metrics, if there is one and it is the model's."""
-    try:
-        config = load_config(run.path.parent / "config.yaml")
-    except UserError:
-        return None
-    return config if config.name == run.document["model"]["name"] else None
+    """Return the configuration next to the model or the metrics, if there is one and it is the model's."""
+    for folder in dict.fromkeys((_folder(run), run.path.parent)):
+        try:
+            config = load_config(folder / "config.yaml")
+        except UserError:
+            continue
+        if config.name == run.document["model"]["name"]:
+            return config
+    return None
 
 
 def _check_scores(run: EvaluatedRun) -> None:

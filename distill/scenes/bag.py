@@ -32,6 +32,7 @@ from kd_seg_ros.bags.messages import (
 from kd_seg_ros.bags.writing import BagWriter
 from kd_seg_ros.common.encodings import MONO8, RGB8
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import reason
 from kd_seg_ros.common.topics import COMPRESSED, CONDITION, LABELS
 
 FRAME_ID = "camera"
@@ -65,7 +66,7 @@ def write_bag(path: str | Path, drive: Drive, *, compressed: bool, labels: bool,
                 else:
                     write(IMAGE_TOPIC, IMAGE, stamp, image_cdr(head, rgb, RGB8))
     except OSError as error:
-        raise UserError(f"--drive {folder} cannot be written: {error.strerror}") from error
+        raise UserError(f"--drive {folder} cannot be written: {reason(error)}") from error
 
 
 def _render(drive: Drive, index: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
@@ -86,4 +87,4 @@ def _claim(folder: Path) -> None:
             folder.rmdir()
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"--drive {folder} cannot be written: {error.strerror}") from error
+        raise UserError(f"--drive {folder} cannot be written: {reason(error)}") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from distill.common.parallel import run_jobs
 from distill.scenes.render import render_scene
 from kd_seg_ros.common.conditions import CONDITIONS
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import reason
 
 RECORD = "scenes.json"
 """File that holds the settings of a data set."""
@@ -103,7 +105,7 @@ def _claim(root: Path, settings: Settings) -> None:
         root.mkdir(parents=True, exist_ok=True)
         record.write_text(text)
     except OSError as error:
-        raise UserError(f"--out {root} cannot be written: {error.strerror}") from error
+        raise UserError(f"--out {root} cannot be written: {reason(error)}") from error
 
 
 def _write_image(job: _Job) -> None:
@@ -126,4 +128,6 @@ def write_png(path: Path, picture: npt.NDArray[np.uint8]) -> None:
         part.write_bytes(data.tobytes())
         part.replace(path)
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from error
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise UserError(f"{path} cannot be written: {reason(error)}") from error

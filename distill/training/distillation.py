@@ -45,6 +45,8 @@ _logger = logging.getLogger(__name__)
 
 ADVERSARY = "adversary"
 """Key of a checkpoint under which the discriminator and its optimiser are kept."""
+MEMORIES = "memories"
+"""Key of a checkpoint under which the memories of feature losses are kept."""
 
 
 class Distillation(lightning.LightningModule):
@@ -122,20 +124,22 @@ class Distillation(lightning.LightningModule):
             self._gradients = GradientShares(self.config.training.gradient_shares)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the discriminator and its optimiser; Lightning keeps everything else.
+        """Keep the memories, the discriminator and its optimiser; Lightning keeps everything else.
 
         :raises UserError: if a loss of a step before was not finite: the weights may be spoilt.
         """
         self._guard.finish()
+        checkpoint[MEMORIES] = self.objective.memory_state()
         if self._adversary is not None:
             checkpoint[ADVERSARY] = self._adversary.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the discriminator and its optimiser; what Lightning restores becomes as it is here."""
+        """Restore the memories, discriminator and its optimiser; correct what Lightning restores."""
         for state in checkpoint["optimizer_states"]:
             use_fused(state)
         for state in checkpoint["lr_schedulers"]:
             leave_out_functions(state)
+        self.objective.load_memory_state(checkpoint.get(MEMORIES, {}))
         if self._adversary is not None:
             self._adversary.load_state_dict(checkpoint.get(ADVERSARY))
 
@@ -282,7 +286,7 @@ class Distillation(lightning.LightningModule):
         training = self.config.training
         curriculum = self.objective.curriculum
         learnt = [] if curriculum is None else [*curriculum.parameters()]
-        optimizer = make_optimiser(training, self.student, self.objective.features.parameters(), learnt)
+        optimizer = make_optimiser(training, self.student, self.objective.learning_with_student(), learnt)
         # Of the epochs that are trained; the schedule may be made for more.
         steps = int(self.trainer.estimated_stepping_batches)
         self._steps = max(1, steps * training.epochs // training.last_epoch)

@@ -4,7 +4,7 @@
 
 with M pairs of maps, A_m the adapter of a pair or nothing, and the teacher's maps as they are or whitened.
 Without adapters, the catalogue of losses says whether two maps must have the same number of channels; they
-must always have the same height and width.
+must always have the same height and width. A loss with a memory has one for each pair.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from distill.config.objective import JOINT, FeatureLossConfig
 from distill.losses.catalogue import FEATURE_LOSSES
+from distill.losses.embedding_memory import EmbeddingMemory
 from distill.losses.whitening import whiten
 from distill.models.output import Output
 from distill.training.adapters import Adapter
@@ -57,6 +58,39 @@ class FeatureTerm(nn.Module):
             self.adapters = None
         else:
             self.adapters = nn.ModuleList(Adapter(s, t, config.adapters) for s, t in self.shapes)
+        self.memories: list[EmbeddingMemory] = []
+        if config.memory is not None:
+            sizes = config.memory.model_dump()
+            classes = _find("student", student, "logits").channels
+            self.memories = [EmbeddingMemory(classes, t.channels, **sizes) for _, t in self.shapes]
+
+    def remember(self, teacher: Output, labels: Tensor) -> None:
+        """Add a batch to the memories, if the loss has any: once per batch, before the loss is computed.
+
+        :param labels: int64 [B, H, W] of the image, without padding.
+        """
+        for pair, memory in enumerate(self.memories):
+            teacher_map = feature_map(teacher, self.config.pairs[pair][1])
+            memory.remember(self._target(teacher_map), pad_labels(labels, teacher_map.padding))
+
+    def memory_state(self) -> list[dict[str, Tensor]]:
+        """Return the state of the memory of each pair of maps; empty for a loss without memory."""
+        return [memory.state_dict() for memory in self.memories]
+
+    def load_memory_state(self, states: Sequence[dict[str, Tensor]] | None) -> None:
+        """Restore what :meth:`memory_state` returned.
+
+        :raises UserError: if there is none, or one of other sizes.
+        """
+        what = f"objective.features: the memory of {self.name}"
+        advice = "give it as it was, or start a new run with --name and --student.checkpoint"
+        if len(states or ()) != len(self.memories):
+            raise UserError(f"{what} is not in the checkpoint: {advice}")
+        for memory, state in zip(self.memories, states or (), strict=True):
+            try:
+                memory.load_state_dict(state)
+            except ValueError as error:
+                raise UserError(f"{what} has other sizes in the checkpoint: {error}: {advice}") from error
 
     def forward(self, student: Output, teacher: Output, labels: Tensor) -> Tensor:
         """Return the loss, not weighted.
@@ -76,6 +110,7 @@ class FeatureTerm(nn.Module):
                 adapter=adapter,
                 labels=labels,
                 num_classes=num_classes,
+                memory=self.memories[pair] if self.memories else None,
             )
             # A loss that needs the whole batch is given all images, any other one a few at a time.
             function: LossFunction | ByImage = ByImage(compare)
@@ -97,6 +132,7 @@ class FeatureTerm(nn.Module):
         adapter: Adapter | None,
         labels: Tensor,
         num_classes: int,
+        memory: EmbeddingMemory | None,
     ) -> list[Tensor]:
         """Return what some images add to the loss of one pair of maps, alone in a list.
 
@@ -112,11 +148,16 @@ class FeatureTerm(nn.Module):
             for student, stand_in in zip(students, stand_ins, strict=True):
                 own.append(student._replace(values=stand_in))
             values = adapter(own, teacher)
-        target = whiten(teacher.values) if self.config.whiten else teacher.values
+        target = self._target(teacher)
         if self.loss.needs_labels:
             # Networks pad images differently: the labels must cover what the teacher's map covers.
             labels = pad_labels(labels, teacher.padding)
-        return [share * self.loss.compare(values, target, labels, num_classes, self.config.parameters)]
+        value = self.loss.compare(values, target, labels, num_classes, self.config.parameters, memory)
+        return [share * value]
+
+    def _target(self, teacher: FeatureMap) -> Tensor:
+        """Return what the student is compared with, [B, C, h, w]."""
+        return whiten(teacher.values) if self.config.whiten else teacher.values
 
     def _demand_equal_shapes(self) -> None:
         """Refuse pairs of maps that the loss cannot compare."""
@@ -140,7 +181,9 @@ class FeatureTerm(nn.Module):
         """Say for the log which maps the loss compares and with which weight."""
         maps = ", ".join(s if s == t else f"{s} → {t}" for s, t in self.config.pairs)
         whitened = ", whitened" if self.config.whiten else ""
-        return f"{self.name} on {maps}{whitened} × {self.config.weight:g}"
+        megabytes = sum(memory.megabytes for memory in self.memories)
+        memory = f", memory of {megabytes:.0f} MB, in every checkpoint," if self.memories else ""
+        return f"{self.name} on {maps}{whitened}{memory} × {self.config.weight:g}"
 
     def describe_adapters(self) -> list[str]:
         """Say for the log what each adapter brings to what, one line per adapter."""

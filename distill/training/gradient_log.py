@@ -23,6 +23,7 @@ from lightning.pytorch.loggers import Logger
 
 from distill.training.gradient_shares import Shares
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import reason
 
 _logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ def _append(path: Path, shares: Shares) -> None:
                 writer.writerow(COLUMNS)
             writer.writerows(rows)
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from error
+        raise UserError(f"{path} cannot be written: {reason(error)}") from error
 
 
 def _curves(shares: Shares) -> dict[str, float]:

@@ -8,9 +8,11 @@ that a student without one trains on the full semantic loss. Each feature loss i
 (:mod:`distill.training.feature_term`). The adversarial term, which has an opponent that learns, is added by
 :mod:`distill.training.distillation`.
 
-L_KD counts the pixels of the mask M, where the teacher's probabilities are wanted: the labelled pixels of a
-labelled image, every pixel of an unlabelled one. KL takes M as it is; KL-border the border weights α where
-these are above 0, and M elsewhere, so that an unlabelled pixel counts as one far from any border.
+L_KD compares the student's logits, or a 1×1 convolution of them that learns with the student
+(:func:`~distill.losses.projector.logit_projector`). It counts the pixels of the mask M, where the teacher's
+probabilities are wanted: the labelled pixels of a labelled image, every pixel of an unlabelled one. KL takes
+M as it is; KL-border the border weights α where these are above 0, and M elsewhere, so that an unlabelled
+pixel counts as one far from any border.
 
 Every term is differentiated as soon as it is computed (:mod:`distill.training.immediate_backward`): of
 full-size logits and maps there is never more in memory than one term needs for a few images.
@@ -21,7 +23,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Final, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -32,14 +34,14 @@ from distill.losses._common import batch_total
 from distill.losses.catalogue import LABEL_LOSSES, LOGIT_LOSSES
 from distill.losses.curriculum_temperature import CurriculumTemperature
 from distill.losses.pidnet import AUXILIARY_WEIGHT, BOUNDARY_WEIGHT
+from distill.losses.projector import logit_projector
 from distill.models.network import SegmentationNetwork
 from distill.models.output import NOTHING, Output
 from distill.training.feature_maps import FeatureShapes, feature_shapes
 from distill.training.feature_term import FeatureTerm
 from distill.training.immediate_backward import ByImage, LossFunction, immediate_backward, plain_sum
-
-LABELS: Final = "labels"
-"""Name of the part of the objective that the labels make: L_sem and the terms of training-only heads."""
+from distill.training.label_term import LABELS, add_term, label_function
+from kd_seg_ros.common.classes import NUM_CLASSES
 
 
 class Objective(nn.Module):
@@ -47,6 +49,7 @@ class Objective(nn.Module):
 
     :param student: shapes of the student's maps by name; needed for feature losses only, as is ``teacher``.
     :param teacher: shapes of the teacher's maps by name.
+    :param num_classes: C of the logits.
     :param immediate: differentiate every term as soon as it is computed, with the same gradients for less
         memory; False is for measuring what that saves.
     :raises UserError: for maps that do not exist or that a feature loss cannot compare.
@@ -58,12 +61,14 @@ class Objective(nn.Module):
         student: FeatureShapes = NOTHING,
         teacher: FeatureShapes = NOTHING,
         *,
+        num_classes: int = NUM_CLASSES,
         immediate: bool = True,
     ) -> None:
         super().__init__()
         self.config = config
         self.immediate = immediate
         self.curriculum = CurriculumTemperature() if config.curriculum_temperature else None
+        self.projector = logit_projector(num_classes) if config.logits_projector else None
         self.features = nn.ModuleList()
         counts: Counter[str] = Counter()
         for feature in config.features:
@@ -87,6 +92,7 @@ class Objective(nn.Module):
         total = self._differentiate([*functions.values()], student)
         if teacher is not None:
             for term in self.feature_terms:
+                term.remember(teacher, batch["labels"])
                 value = term.config.weight * term(student, teacher, batch["labels"])
                 terms[term.name] = value.detach()
                 total = total + value
@@ -121,7 +127,7 @@ class Objective(nn.Module):
 
         :param terms: to which the values of the terms are added by name, without gradient.
         """
-        functions: dict[str, LossFunction | ByImage] = {LABELS: self._label_function(student, batch, terms)}
+        functions = {LABELS: label_function(self.config, student, batch, terms)}
         if self.config.logits != NO_LOSS and teacher is not None:
             weights = self._pixel_weights(batch)
             compute = partial(
@@ -137,9 +143,28 @@ class Objective(nn.Module):
 
     def _differentiate(self, functions: Sequence[LossFunction | ByImage], student: Output) -> Tensor:
         """Return the sum of some functions of the student's logits and training-only heads."""
-        learnt = [] if self.curriculum is None else self.curriculum.parameters()
+        learnt: list[nn.Parameter] = []
+        for part in (self.curriculum, self.projector):
+            learnt += [] if part is None else part.parameters()
         differentiate = immediate_backward if self.immediate else plain_sum
         return differentiate(functions, [student.logits, *student.auxiliary.values()], learnt)
+
+    def learning_with_student(self) -> list[nn.Parameter]:
+        """Return what learns as the student does: adapters and the projector of the logits."""
+        projector = [] if self.projector is None else self.projector.parameters()
+        return [*self.features.parameters(), *projector]
+
+    def memory_state(self) -> dict[str, list[dict[str, Tensor]]]:
+        """Return what the feature losses with a memory remember, by term."""
+        return {term.name: term.memory_state() for term in self.feature_terms if term.memories}
+
+    def load_memory_state(self, state: Mapping[str, Sequence[dict[str, Tensor]]]) -> None:
+        """Restore what :meth:`memory_state` returned.
+
+        :raises UserError: if a memory is missing or of other sizes.
+        """
+        for term in self.feature_terms:
+            term.load_memory_state(state.get(term.name))
 
     @property
     def feature_terms(self) -> Iterable[FeatureTerm]:
@@ -152,50 +177,6 @@ class Objective(nn.Module):
             return self.config.logits_temperature
         temperature: Tensor = self.curriculum(progress)
         return temperature
-
-    def _label_function(
-        self, student: Output, batch: Mapping[str, Tensor], terms: dict[str, Tensor]
-    ) -> LossFunction | ByImage:
-        """Return what computes L_sem and the terms of the training-only heads, by image where it can."""
-        loss = LABEL_LOSSES[self.config.semantic]
-        total = loss.total(batch["labels"], batch["weights"])
-        compute = partial(self._label_losses, heads=list(student.auxiliary), batch=batch, terms=terms)
-        if total is None or student.auxiliary:
-            return partial(compute, images=slice(None), total=None)
-        return ByImage(partial(compute, total=total))
-
-    def _label_losses(
-        self,
-        stand_ins: Sequence[Tensor],
-        images: slice,
-        *,
-        heads: Sequence[str],
-        batch: Mapping[str, Tensor],
-        total: Tensor | None,
-        terms: dict[str, Tensor],
-    ) -> list[Tensor]:
-        """Return L_sem and the weighted terms of the training-only heads, for some images of the batch.
-
-        :param stand_ins: of the student's logits and of what its heads return.
-        :param images: the images that the stand-ins are of.
-        :param heads: names of the heads.
-        :param total: the loss' denominator for the whole batch, where ``images`` are a part of it.
-        :param terms: to which the values are added by name, without gradient.
-        """
-        loss = LABEL_LOSSES[self.config.semantic]
-        options = {name: getattr(self.config, key) for name, key in loss.parameters.items()}
-        losses = loss.main_and_head_terms(
-            stand_ins[0],
-            dict(zip(heads, stand_ins[1:], strict=True)),
-            batch["labels"][images],
-            batch["weights"][images],
-            options,
-            total,
-        )
-        losses[loss.main_term] = (1 - self.config.share) * losses[loss.main_term]
-        for name, value in losses.items():
-            _add_term(terms, name, value)
-        return list(losses.values())
 
     def _pixel_weights(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Return how much each pixel counts in the loss of the logits, [B, H, W]."""
@@ -226,9 +207,10 @@ class Objective(nn.Module):
         """
         loss = LOGIT_LOSSES[self.config.logits]
         temperature = self.temperature(progress)
-        value = loss.function(stand_ins[0], teacher.logits[images], weights[images], temperature, total)
+        logits = stand_ins[0] if self.projector is None else self.projector(stand_ins[0])
+        value = loss.function(logits, teacher.logits[images], weights[images], temperature, total)
         value = self.config.share * value
-        _add_term(terms, loss.name, value)
+        add_term(terms, loss.name, value)
         return [value]
 
     def describe(self, heads: Collection[str] = ()) -> str:
@@ -248,7 +230,10 @@ class Objective(nn.Module):
             learnt = ", learnt" if self.curriculum else ""
             with torch.no_grad():
                 temperature = float(self.temperature(0))
-            terms.append(f"{config.logits} (temperature {temperature:.3g}{learnt}) × {config.share:g}")
+            projected = ", projected student" if self.projector else ""
+            terms.append(
+                f"{config.logits} (temperature {temperature:.3g}{learnt}{projected}) × {config.share:g}"
+            )
         lines = []
         for term in self.feature_terms:
             terms.append(term.describe())
@@ -258,20 +243,16 @@ class Objective(nn.Module):
         return "\n".join([f"objective: {' + '.join(terms)}", *lines])
 
 
-def _add_term(terms: dict[str, Tensor], name: str, value: Tensor) -> None:
-    """Add the value for some images to a term, without gradient."""
-    value = value.detach()
-    terms[name] = terms[name] + value if name in terms else value
-
-
 def make_objective(config: Config, student: nn.Module, teacher: nn.Module | None) -> Objective:
     """Make the objective of an experiment for its two networks.
 
     :raises UserError: see :class:`Objective`.
     """
+    num_classes = len(config.data.class_names)
     if not config.objective.features:
-        return Objective(config.objective)
+        return Objective(config.objective, num_classes=num_classes)
     assert isinstance(student, SegmentationNetwork)
     assert isinstance(teacher, SegmentationNetwork)  # external teachers have no feature maps
     size = config.train_size
-    return Objective(config.objective, feature_shapes(student, size), feature_shapes(teacher, size))
+    shapes = feature_shapes(student, size), feature_shapes(teacher, size)
+    return Objective(config.objective, *shapes, num_classes=num_classes)

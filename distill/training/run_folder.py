@@ -17,8 +17,8 @@ from distill.checkpoints.lightning_io import BEST, LAST, NEXT, PREVIOUS
 from distill.checkpoints.training_cost import COST_FILE
 from distill.config import Config
 from distill.data.data_check import DATA_CHECK
-from kd_seg_ros.common.errors import UserError, first_line
-from kd_seg_ros.common.files import TEMPORARY, write_atomically
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import TEMPORARY, reason, write_atomically
 
 _logger = logging.getLogger(__name__)
 
@@ -152,4 +152,4 @@ def _delete_run(folder: Path) -> None:
 
 
 def _cannot_be_made(folder: Path, error: OSError) -> UserError:
-    return UserError(f"run folder {folder} cannot be made: {error.strerror or first_line(error)}")
+    return UserError(f"run folder {folder} cannot be made: {reason(error)}")

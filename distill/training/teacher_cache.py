@@ -9,6 +9,8 @@ Half precision rounds each value by up to 1/2048 of itself. The files are in the
 without pickle and without compression: they are mapped into memory, and several threads copy the images of
 a batch to where the device reads them from. They are written atomically, each process under names of its
 own, so that a run that is killed leaves whole files and several runs can fill one folder at the same time.
+Each file holds a checksum of its maps, which every run compares once, when it first reads the file: a damaged
+file, or one of other maps, is refused by name and never trained on.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -25,17 +28,21 @@ from typing import Any
 import torch
 from PIL import Image
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from distill.common.tensor_file import write_tensors
 from distill.config import Config, DataConfig, ObjectiveConfig
 from distill.config.objective import NO_LOSS
 from distill.datasets.frame import Frame
 from distill.models.output import Output
 from distill.training.feature_maps import feature_map
 from kd_seg_ros.common.errors import UserError, first_line
-from kd_seg_ros.common.files import sha256, write_atomically
+from kd_seg_ros.common.files import reason, sha256
 
+FORMAT = 2
+"""Version of the files; those of another one lie in a folder of their own."""
+CHECKSUM = "crc32"
+"""Key of the checksum in a file's header."""
 READERS = 8
 """Threads that read the images of a batch at the same time."""
 
@@ -87,6 +94,7 @@ def open_cache(config: Config) -> TeacherCache:
     assert teacher.cache is not None
     maps = needed_maps(config.objective)
     depends_on = {
+        "format": FORMAT,
         "teacher": _digest(teacher.path),
         "settings": teacher.model_dump(mode="json", exclude={"cache"}),
         "data": [data.crop, data.working_scale, [(s.root, s.mean, s.std) for s in data.sources]],
@@ -101,7 +109,7 @@ def open_cache(config: Config) -> TeacherCache:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"teacher cache {folder} cannot be made: {error.strerror}") from error
+        raise UserError(f"teacher cache {folder} cannot be made: {reason(error)}") from error
     return TeacherCache(folder, maps)
 
 
@@ -115,6 +123,7 @@ class TeacherCache:
     def __init__(self, folder: Path, maps: Sequence[str]) -> None:
         self.folder = folder
         self.maps = maps
+        self._checked: set[Path] = set()
 
     def __call__(
         self, teacher: Callable[[Tensor], Output], batch: Mapping[str, Any], strides: Mapping[str, int]
@@ -127,15 +136,56 @@ class TeacherCache:
         """
         image: Tensor = batch["image"]
         files = [self.folder / f"{_hash(_version(path))}.safetensors" for path in batch["path"]]
+        kept = {*self.maps, *list(strides)[-1:]}
         if all(file.is_file() for file in files):
+            self._check(files, kept)
             return _read(files, image, strides)
         output = teacher(image)
-        kept = {*self.maps, *list(strides)[-1:]}
         maps = {name: feature_map(output, name).values.half().cpu() for name in kept}
         for number, file in enumerate(files):
             tensors = {name: values[number].contiguous() for name, values in maps.items()}
             _write(file, tensors)
         return output
+
+    def _check(self, files: Iterable[Path], names: set[str]) -> None:
+        """Compare the content of files that this run has not read before with their headers.
+
+        :param names: of the maps that each must hold.
+        :raises UserError: for the first one that is damaged or holds something else.
+        """
+        fresh = [file for file in files if file not in self._checked]
+        if fresh:
+            with ThreadPoolExecutor(min(len(fresh), READERS)) as pool:
+                list(pool.map(partial(_check_file, names=names), fresh))
+            self._checked.update(fresh)
+
+
+def _check_file(file: Path, names: set[str]) -> None:
+    """Refuse a file that is damaged, or holds other maps or other numbers; raises UserError."""
+    try:
+        with safe_open(file, "pt") as tensors:
+            stored = (tensors.metadata() or {}).get(CHECKSUM)
+            found = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
+        fault = ""
+        if set(found) != names:
+            fault = f"it holds {', '.join(sorted(found)) or 'nothing'} in place of {', '.join(sorted(names))}"
+        elif any(values.dtype != torch.float16 for values in found.values()):
+            fault = "its numbers are not in half precision"
+        elif stored != _checksum(found):
+            fault = "its checksum is wrong"
+    except (OSError, SafetensorError, ValueError, RuntimeError) as error:
+        raise UserError(f"teacher cache {file} is damaged: delete it ({first_line(error)})") from error
+    if fault:
+        raise UserError(f"teacher cache {file} is damaged: delete it ({fault})")
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    """Return the CRC-32 of half-precision maps, their names and their shapes, as text."""
+    value = 0
+    for name in sorted(tensors):
+        value = zlib.crc32(f"{name} {list(tensors[name].shape)} ".encode(), value)
+        value = zlib.crc32(tensors[name].contiguous().numpy().data, value)
+    return f"{value:08x}"
 
 
 def _read(files: list[Path], image: Tensor, strides: Mapping[str, int]) -> Output:
@@ -191,10 +241,12 @@ def _write(file: Path, tensors: dict[str, Tensor]) -> None:
     """
     own = file.with_name(f"{uuid.uuid4().hex}.part")
     try:
-        write_atomically(own, partial(save_file, tensors))
+        write_tensors(own, tensors, {CHECKSUM: _checksum(tensors)})
         own.replace(file)
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"teacher cache {file} cannot be written: {first_line(error)}") from error
+    except UserError as error:
+        raise UserError(str(error).replace(str(own), f"teacher cache {file}")) from error
+    except OSError as error:
+        raise UserError(f"cannot write teacher cache {file}: {reason(error)}") from error
     finally:
         own.unlink(missing_ok=True)
 

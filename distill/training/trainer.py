@@ -18,12 +18,13 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException, SI
 
 from distill.checkpoints.background_io import BackgroundCheckpointIO
 from distill.checkpoints.checkpoint_file import load_checkpoint
-from distill.checkpoints.lightning_io import LAST, checkpoint_to_resume, epochs_done
+from distill.checkpoints.lightning_io import LAST, check_resumable, checkpoint_to_resume, epochs_done
 from distill.checkpoints.student import build_network, start_from
 from distill.common.device import default_device
 from distill.common.files import write_json
 from distill.common.parallel import default_workers
 from distill.config import Config
+from distill.config.doubts import doubts
 from distill.data.data_check import DATA_CHECK, check_data, refuse_errors
 from distill.models.sync_batch_norm import synchronise_batch_norms
 from distill.teachers.configured import describe_teacher, load_teacher
@@ -93,6 +94,8 @@ def fit(
         last_checkpoint(config),
     ]
     batches = data.images // config.training.batch_size
+    for doubt in doubts(config, batches):
+        _logger.warning("%s", doubt)
     trainer = make_trainer(config, callbacks, checkpoints, batches)
     data.check_processes(trainer.world_size)
     check_accumulation(config, batches)
@@ -148,6 +151,7 @@ def _open_run(
     if resume:
         resumed = checkpoint_to_resume(config.run_folder)
         state = load_checkpoint(resumed)
+        check_resumable(resumed, state)
         data.epochs_done = epochs_done(state)
         check_epochs_left(resumed, data.epochs_done, config.training)
         check_same_classes(resumed, state, config)

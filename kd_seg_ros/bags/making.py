@@ -36,6 +36,7 @@ from kd_seg_ros.bags.pictures import Picture, PictureContent
 from kd_seg_ros.bags.writing import STORAGES, BagWriter, file_stem
 from kd_seg_ros.common.encodings import MONO8, RGB8
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.files import reason
 from kd_seg_ros.common.picture import DECODE_DEFAULTS, DecodeOptions, RGBImage
 from kd_seg_ros.common.topics import COMPRESSED, CONDITION, FRAME_NAME, LABELS
 
@@ -96,8 +97,8 @@ def make_bag(
                 on_frame()
         whole.replace(out)
     except (OSError, sqlite3.Error) as error:
-        reason = getattr(error, "strerror", None) or first_line(error)
-        raise UserError(f"{out} cannot be written: {reason}") from error
+        why = reason(error) if isinstance(error, OSError) else first_line(error)
+        raise UserError(f"{out} cannot be written: {why}") from error
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return count

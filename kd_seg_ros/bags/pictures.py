@@ -166,7 +166,8 @@ class VideoFrames:
         own = self._video.get(cv2.CAP_PROP_FPS)
         if rate is None and not 0 < own < 1000:
             raise UserError(f"{path} does not say how many frames per second it has: give --hertz")
-        self._rate = rate or own
+        self.rate = rate or own
+        """Frames per second."""
         size = [
             int(self._video.get(cv2.CAP_PROP_FRAME_HEIGHT)),
             int(self._video.get(cv2.CAP_PROP_FRAME_WIDTH)),
@@ -185,7 +186,7 @@ class VideoFrames:
             if not found:
                 break
             pixels = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
-            yield Picture(str(number), round(number * 1e9 / self._rate), None, None, pixels)
+            yield Picture(str(number), round(number * 1e9 / self.rate), None, None, pixels)
             number += 1
         self._video.release()
         if not number:

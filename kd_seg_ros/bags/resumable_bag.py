@@ -28,7 +28,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, Writer
 from kd_seg_ros.bags.messages import METADATA_VERSION
 from kd_seg_ros.bags.writing import STORAGES, BagWriter, file_stem
 from kd_seg_ros.common.errors import UserError, first_line
-from kd_seg_ros.common.files import TEMPORARY, atomic_file, sync_file, sync_folder
+from kd_seg_ros.common.files import TEMPORARY, atomic_file, reason, sync_file, sync_folder
 
 METADATA: Final = "metadata.yaml"
 NOTES: Final = "kd_seg_ros"
@@ -178,9 +178,9 @@ def writing(folder: Path) -> Any:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
-        reason = getattr(error, "strerror", None) or first_line(error)
+        why = reason(error) if isinstance(error, OSError) else first_line(error)
         raise UserError(
-            f"{folder} cannot be written: {reason}; the frames finished before are kept, and the same "
+            f"{folder} cannot be written: {why}; the frames finished before are kept, and the same "
             "command continues after them"
         ) from error
 

@@ -130,6 +130,17 @@ def _drivable_area(settings: SegmentationSettings, card: ModelCard) -> DrivableA
         raise UserError(f"--drivable: {error}") from error
 
 
+def log_oddities(notes: Notes) -> None:
+    """Warn of what was odd about the images of a bag: undecodable, late or of several sizes."""
+    if notes.undecodable:
+        LOGGER.warning(f"{notes.undecodable} frames could not be decoded and have no mask: {notes.problem}")
+    if notes.backwards:
+        LOGGER.warning(f"{notes.backwards} header stamps go back in time; kept as they are")
+    if len(notes.sizes) > 1:
+        sizes = ", ".join(f"{width}×{height}" for height, width in notes.sizes)
+        LOGGER.warning(f"images of several sizes ({sizes}): the network sees each stretched to its own")
+
+
 def _command(
     bag: Path,
     reader: BagReader,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from kd_seg_ros.bags.messages import stamp_text
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import reason
 from kd_seg_ros.inference.card import FULL, ModelCard
 from kd_seg_ros.inference.drift import bin_accuracy, bin_counts, expected_accuracy
 from kd_seg_ros.inference.engine import Prediction
@@ -29,10 +30,11 @@ FIGURES = ("frame", "stamp", "topic", "height", "width", "latency_ms", "mean_con
 class FrameTable:
     """A CSV file that grows by one line per frame, and can be cut back to where an interrupted run was."""
 
-    def __init__(self, path: Path, card: ModelCard, size: int) -> None:
+    def __init__(self, path: Path, card: ModelCard, size: int, source: str = "topic") -> None:
         """Open the file.
 
         :param size: bytes of an earlier run's file to keep; 0: write a new file.
+        :param source: what tells the frame of a line from others, as the head of its column.
         :raises UserError: if it cannot be written or is shorter than that.
         """
         self._path, self._card = path, card
@@ -49,14 +51,15 @@ class FrameTable:
             self._file.truncate(size)
             self._file.seek(size)
         except OSError as error:
-            raise UserError(f"--csv {path} cannot be written: {error.strerror}") from error
+            raise UserError(f"--csv {path} cannot be written: {reason(error)}") from error
         if not size:
-            self._write([*FIGURES, *card.class_names, "unlabelled"])
+            head = [source if figure == "topic" else figure for figure in FIGURES]
+            self._write([*head, *card.class_names, "unlabelled"])
 
-    def add(self, frame: int, stamp: int, topic: str, prediction: Prediction, latency_ms: float) -> None:
+    def add(self, frame: int, stamp: int, source: str, prediction: Prediction, latency_ms: float) -> None:
         """Write a frame's line."""
         mask, confidence = prediction.mask, prediction.confidence
-        row: list[Any] = [frame, stamp_text(stamp), topic, *mask.shape, f"{latency_ms:.3f}"]
+        row: list[Any] = [frame, stamp_text(stamp), source, *mask.shape, f"{latency_ms:.3f}"]
         row.append(f"{cv2.mean(confidence)[0] / 255:.6f}")
         row.append("" if self._accuracy is None else f"{self._expected(confidence, self._accuracy):.6f}")
         pixels = cv2.calcHist([mask], [0], None, [256], [0, 256])[:, 0] / mask.size
@@ -70,7 +73,7 @@ class FrameTable:
             self._file.flush()
             return self._file.tell()
         except OSError as error:
-            raise UserError(f"--csv {self._path} cannot be written: {error.strerror}") from error
+            raise UserError(f"--csv {self._path} cannot be written: {reason(error)}") from error
 
     def close(self) -> None:
         """Close the file; what was not flushed may be lost."""
@@ -84,6 +87,6 @@ class FrameTable:
         line = io.StringIO()
         csv.writer(line, lineterminator="\n").writerow(row)
         try:
-            self._file.write(line.getvalue().encode())
+            self._file.write(line.getvalue().encode(errors="surrogateescape"))  # names are any bytes
         except OSError as error:
-            raise UserError(f"--csv {self._path} cannot be written: {error.strerror}") from error
+            raise UserError(f"--csv {self._path} cannot be written: {reason(error)}") from error

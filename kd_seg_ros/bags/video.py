@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from kd_seg_ros.bags.segmented_frames import SegmentedFrame
-from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import reason
 from kd_seg_ros.common.picture import RGBImage
 from kd_seg_ros.inference.colour_vision import ClassMark, Palette
 from kd_seg_ros.inference.overlay import blend
@@ -162,7 +163,7 @@ def _making(path: Path) -> Iterator[Path]:
     try:
         yield temporary
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or first_line(error)}") from error
+        raise UserError(f"{path} cannot be written: {reason(error)}") from error
     finally:
         with suppress(OSError):
             temporary.unlink()

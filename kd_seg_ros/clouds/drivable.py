@@ -17,11 +17,7 @@ def drivable_table(class_names: str, drivable: str) -> NDArray[np.bool_]:
     :param drivable: names of classes with commas between them.
     :raises UserError: for a name that is not among the classes, or no name at all.
     """
-    names = _list(class_names) or list(CLASS_NAMES)
-    if len(names) > IGNORE_ID:
-        raise UserError(
-            f"parameter 'class_names' has {len(names)} names; a mask has at most {IGNORE_ID} classes"
-        )
+    names = class_list(class_names)
     wanted = _list(drivable)
     if not wanted:
         raise UserError("parameter 'drivable' names no class")
@@ -32,6 +28,20 @@ def drivable_table(class_names: str, drivable: str) -> NDArray[np.bool_]:
             raise UserError(f"parameter 'drivable': unknown class {name!r}{advice}")
         table[names.index(name)] = True
     return table
+
+
+def class_list(class_names: str) -> list[str]:
+    """Return the names of the classes by trainId.
+
+    :param class_names: names with commas between them; empty: the 19 classes of Cityscapes.
+    :raises UserError: for more names than a mask has classes.
+    """
+    names = _list(class_names) or list(CLASS_NAMES)
+    if len(names) > IGNORE_ID:
+        raise UserError(
+            f"parameter 'class_names' has {len(names)} names; a mask has at most {IGNORE_ID} classes"
+        )
+    return names
 
 
 def _list(text: str) -> list[str]:

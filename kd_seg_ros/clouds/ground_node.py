@@ -24,7 +24,7 @@ from kd_seg_ros.clouds.drivable import drivable_table
 from kd_seg_ros.clouds.ground_plane import CameraPose, Grid, GroundProjection, occupancy
 from kd_seg_ros.clouds.inputs import Input
 from kd_seg_ros.clouds.labelled_cloud import check_same_view
-from kd_seg_ros.clouds.map_listener import MapListener, spin
+from kd_seg_ros.clouds.map_listener import MapListener, make_node, spin
 from kd_seg_ros.clouds.maps import confidence_of, mask_of
 from kd_seg_ros.clouds.matching import Match, StampMatcher
 from kd_seg_ros.clouds.parameters import GroundParameters
@@ -35,7 +35,6 @@ from kd_seg_ros.common.parser import Parser
 from kd_seg_ros.common.topics import CAMERA_INFO, GROUND, GROUND_CLASSES, message_class
 from kd_seg_ros.node.messages import image_message
 from kd_seg_ros.node.parameter_declaration import declare_table
-from kd_seg_ros.node.parameter_files import files_without
 from kd_seg_ros.node.program import run_program
 from kd_seg_ros.node.qos import create_output
 
@@ -68,8 +67,7 @@ class GroundGrid(MapListener):
         self._projection: GroundProjection | None = None
         self._ground = create_output(node, GROUND)
         self._classes = create_output(node, GROUND_CLASSES)
-        matcher = StampMatcher(tolerance=0, max_bytes=0, with_depth=False)
-        super().__init__(node, matcher, NAME, [self._ground, self._classes])
+        super().__init__(node, StampMatcher(), NAME, [self._ground, self._classes])
         self.inputs.append(Input(node, CameraInfo, CAMERA_INFO, self._take_info))
 
     def work(self, match: Match) -> None:
@@ -161,9 +159,7 @@ def make(arguments: Sequence[str] = (), context: Any = None) -> tuple[Node, Grou
     :param arguments: the whole command line, whose parameter files are looked at.
     :raises UserError: for a parameter that is wrong.
     """
-    node = Node(NAME, context=context)
-    for sentence in files_without(arguments, node.get_fully_qualified_name()):
-        node.get_logger().warning(sentence)
+    node = make_node(NAME, arguments, context)
     return node, GroundGrid(node, declare_table(node, GroundParameters))
 
 

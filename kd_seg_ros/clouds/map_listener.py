@@ -26,6 +26,7 @@ from kd_seg_ros.common.topics import CONFIDENCE, MASK
 from kd_seg_ros.node.complaint import Complaint
 from kd_seg_ros.node.diagnostics_publisher import DiagnosticsPublisher, Report
 from kd_seg_ros.node.latest_job_thread import LatestJobThread
+from kd_seg_ros.node.parameter_files import files_without
 from kd_seg_ros.node.ros_log_handler import forward_logs
 
 WATCH_PERIOD_S: Final = 0.25
@@ -49,9 +50,9 @@ class MapListener(ABC):
         self.node = node
         self.matcher = matcher
         self.outputs = outputs
+        topics = {"mask": MASK.name, "confidence": CONFIDENCE.name}
         self.inputs = [
-            Input(node, Image, MASK.name, partial(self._take_map, "mask")),
-            Input(node, Image, CONFIDENCE.name, partial(self._take_map, "confidence")),
+            Input(node, Image, topics[kind], partial(self._take_map, kind)) for kind in matcher.kinds
         ]
         self._wanted_since: float | None = None
         self._made = 0
@@ -145,7 +146,19 @@ class MapListener(ABC):
 
     def why_no_match(self) -> str:
         """Say why messages of topics that are published make no result."""
-        return f"no mask and confidence of one stamp came in {PATIENCE_S:g} s"
+        return f"no {' and '.join(self.matcher.kinds)} of one stamp came in {PATIENCE_S:g} s"
+
+
+def make_node(name: str, arguments: Sequence[str], context: Any = None) -> Node:
+    """Make a node, and warn of parameter files that hold nothing for it.
+
+    :param arguments: the whole command line.
+    :param context: of rclpy; None: the default one.
+    """
+    node = Node(name, context=context)
+    for sentence in files_without(arguments, node.get_fully_qualified_name()):
+        node.get_logger().warning(sentence)
+    return node
 
 
 def stamp_of(message: Any) -> int:

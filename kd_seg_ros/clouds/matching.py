@@ -21,7 +21,9 @@ class Match(NamedTuple):
 
     mask: Any
     confidence: Any
+    """None where only masks are listened to."""
     depth: Any
+    """None where no depth is needed."""
 
 
 @dataclass
@@ -39,13 +41,22 @@ class StampMatcher:
     Stamps are in nanoseconds.
     """
 
-    def __init__(self, tolerance: int, max_bytes: int, with_depth: bool = True) -> None:
+    def __init__(
+        self,
+        tolerance: int = 0,
+        max_bytes: int = 0,
+        *,
+        kinds: tuple[str, ...] = ("mask", "confidence"),
+        with_depth: bool = False,
+    ) -> None:
         """Begin empty.
 
         :param tolerance: nanoseconds that the stamps of maps and depth may differ.
         :param max_bytes: memory that kept depths may take; the newest is kept whatever it takes.
-        :param with_depth: False: mask and confidence alone make a match, and its depth is None.
+        :param kinds: the maps that make a frame, ``mask`` among them.
+        :param with_depth: a frame is complete with a depth only; without, its depth is None.
         """
+        self.kinds = kinds
         self.counts = MatchCounts()
         self._tolerance = tolerance
         self._max_bytes = max_bytes
@@ -57,20 +68,21 @@ class StampMatcher:
     def add_map(self, kind: str, stamp: int, message: Any) -> Match | None:
         """Take a map in; return the match if it completes one.
 
-        :param kind: ``mask`` or ``confidence``.
+        :param kind: one of ``kinds``.
         """
         frame = self._maps.setdefault(stamp, {})
         frame[kind] = message
-        if len(frame) < 2:
+        if len(frame) < len(self.kinds):
             while len(self._maps) > KEPT_MAPS:
                 self._maps.popitem(last=False)
             return None
         del self._maps[stamp]
+        confidence = frame.get("confidence")
         if not self._with_depth:
-            return self._matched(frame["mask"], frame["confidence"], None)
+            return self._matched(frame["mask"], confidence, None)
         if self._waiting is not None:  # a newer frame is here: the older one gets no depth any more
             self.counts.without_depth += 1
-        self._waiting = (stamp, frame["mask"], frame["confidence"])
+        self._waiting = (stamp, frame["mask"], confidence)
         return self._match_waiting()
 
     def add_depth(self, stamp: int, message: Any) -> Match | None:

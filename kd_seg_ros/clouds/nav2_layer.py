@@ -88,11 +88,11 @@ def _costs(classes: list[str], base: int, highest: int, samples: int = 0) -> dic
 
 def _check(class_names: Sequence[str], drivable: Sequence[str], passable: Sequence[str]) -> None:
     """Refuse classes that the model does not have, and such as are named twice."""
-    for option, names in (("--drivable", drivable), ("--passable", passable)):
+    for option, names in (("--free", drivable), ("--passable", passable)):
         for name in names:
             if name not in class_names:
                 advice = did_you_mean(name, class_names) or f"; there are {', '.join(class_names)}"
                 raise UserError(f"{option} {name}: the model has no such class{advice}")
     twice = sorted(set(drivable) & set(passable))
     if twice:
-        raise UserError(f"--drivable and --passable: {', '.join(twice)} cannot be both")
+        raise UserError(f"--free and --passable: {', '.join(twice)} cannot be both")

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from kd_seg_ros.node.parameters import parameter
 
 
+def _class_names() -> Any:
+    """Describe the parameter by which a node learns what the values of a mask mean."""
+    return parameter(
+        "",
+        "Names of the mask's classes by trainId, with commas between them. Empty: the 19 classes of "
+        "Cityscapes.",
+    )
+
+
 @dataclass(frozen=True)
 class PointsParameters:
-    """Of points_node."""
+    """The values that points_node starts with."""
 
     source: str = parameter(
         "depth",
@@ -32,7 +42,7 @@ class PointsParameters:
 
 @dataclass(frozen=True)
 class GroundParameters:
-    """Of ground_node."""
+    """The values that ground_node starts with."""
 
     camera_height: float = parameter(
         0.0, "Height of the camera above the ground in metres. Must be set.", limits=(0.0, 100.0)
@@ -66,9 +76,12 @@ class GroundParameters:
         "Metres of ground that one row of the mask may cover: cells further off are unknown.",
         limits=(0.001, 100.0),
     )
-    class_names: str = parameter(
-        "",
-        "Names of the mask's classes by trainId, with commas between them. Empty: the 19 classes of "
-        "Cityscapes.",
-    )
+    class_names: str = _class_names()
     drivable: str = parameter("road", "Names of the classes that can be driven on, with commas between them.")
+
+
+@dataclass(frozen=True)
+class AutowareParameters:
+    """The values that autoware_node starts with."""
+
+    class_names: str = _class_names()

@@ -21,7 +21,7 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 from kd_seg_ros.clouds.depth import DepthError, depth_in_metres, points_of_cloud
 from kd_seg_ros.clouds.inputs import Input
 from kd_seg_ros.clouds.labelled_cloud import POINT, DepthProjection, points_at_size, write_points
-from kd_seg_ros.clouds.map_listener import MapListener, spin
+from kd_seg_ros.clouds.map_listener import MapListener, make_node, spin
 from kd_seg_ros.clouds.maps import confidence_of, mask_of
 from kd_seg_ros.clouds.matching import Match, StampMatcher
 from kd_seg_ros.clouds.parameters import PointsParameters
@@ -29,7 +29,6 @@ from kd_seg_ros.clouds.pinhole import Pinhole, rectified_pinhole
 from kd_seg_ros.common.parser import Parser
 from kd_seg_ros.common.topics import POINTS
 from kd_seg_ros.node.parameter_declaration import declare_table
-from kd_seg_ros.node.parameter_files import files_without
 from kd_seg_ros.node.program import run_program
 from kd_seg_ros.node.qos import create_output
 
@@ -59,6 +58,7 @@ class LabelledPoints(MapListener):
         matcher = StampMatcher(
             tolerance=round(settings.max_stamp_difference_s * 1e9),
             max_bytes=settings.max_kept_megabytes * 10**6,
+            with_depth=True,
         )
         self._publisher = create_output(node, POINTS)
         self._settings = settings
@@ -155,9 +155,7 @@ def make(arguments: Sequence[str] = (), context: Any = None) -> tuple[Node, Labe
     :param arguments: the whole command line, whose parameter files are looked at.
     :raises UserError: for a parameter that is wrong.
     """
-    node = Node(NAME, context=context)
-    for sentence in files_without(arguments, node.get_fully_qualified_name()):
-        node.get_logger().warning(sentence)
+    node = make_node(NAME, arguments, context)
     return node, LabelledPoints(node, declare_table(node, PointsParameters))
 
 

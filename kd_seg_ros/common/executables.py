@@ -30,6 +30,11 @@ def ground_node() -> int:
     return end_cleanly("ground_node", partial(_node, "kd_seg_ros.clouds.ground_node"))
 
 
+def autoware_node() -> int:
+    """Run the node that publishes masks as Autoware reads them; return its exit status."""
+    return end_cleanly("autoware_node", partial(_node, "kd_seg_ros.clouds.autoware_node"))
+
+
 def play_bag() -> int:
     """Publish the topics of a bag; return the exit status."""
     return run_command("play_bag", "", "kd_seg_ros.playback.play_bag")

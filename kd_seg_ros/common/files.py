@@ -8,6 +8,7 @@ time may write a file.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -21,6 +22,16 @@ TEMPORARY: Final = ".tmp"
 """Ending that is added to a file's name while it is being written."""
 
 _BLOCK: Final = 1 << 20
+_REMEDIES: Final = {
+    errno.ENOSPC: "make room there, or write to another disk",
+    errno.EDQUOT: "make room there, or write to another disk",
+    errno.EROFS: "write to another folder",
+    errno.EACCES: "write to another folder, or change its permissions",
+    errno.EMFILE: "raise the limit by `ulimit -n`",
+    errno.ENAMETOOLONG: "give a shorter one",
+    errno.ELOOP: "a link points to itself",
+}
+"""What to do about errors of the system, by their number."""
 
 
 def sha256(path: Path) -> str:
@@ -89,6 +100,10 @@ def sync_folder(path: Path) -> None:
 
 
 def reason(error: OSError) -> str:
-    """Return the system's reason, to stand inside a sentence: "no space left on device"."""
+    """Return the system's reason, to stand inside a sentence, and what to do about it where that is known.
+
+    Such as: "no space left on device (make room there, or write to another disk)".
+    """
     text = error.strerror or first_line(error)
-    return text[:1].lower() + text[1:]
+    remedy = _REMEDIES.get(error.errno or 0)
+    return text[:1].lower() + text[1:] + (f" ({remedy})" if remedy else "")

@@ -109,6 +109,12 @@ GROUND_CLASSES: Final = OutputTopic(
     "mono8: the trainId of each cell of segmentation/ground, 255 unknown; far at the top, left at the left",
 )
 """Of ground_node."""
+AUTOWARE_MASK: Final = OutputTopic(
+    "segmentation/autoware_mask",
+    "sensor_msgs/msg/Image",
+    "the mask with Autoware's classes, in runs of five bytes instead of pixels",
+)
+"""Of autoware_node."""
 
 
 def message_class(topic: OutputTopic) -> Any:

@@ -71,7 +71,7 @@ def _beyond_a_limit(rng: np.random.Generator) -> GivenParameter:
     item = limited[int(rng.integers(len(limited)))]
     side = int(rng.integers(2))
     value: int | float = item.metadata["limits"][side]
-    if isinstance(item.default, float):
+    if not isinstance(item.default, int):
         value = float(value)
     if rng.integers(2):
         step = 1 if isinstance(value, int) else 0.01 + abs(value) / 1000
@@ -112,7 +112,7 @@ def _right(rng: np.random.Generator) -> GivenParameter:
         value = choices[int(rng.integers(len(choices)))]
     elif limits:
         drawn = float(rng.uniform(*limits))
-        value = drawn if isinstance(value, float) else int(drawn)
+        value = int(drawn) if isinstance(value, int) else drawn
     elif isinstance(value, bool):
         value = bool(rng.integers(2))
     return _judged(item, value)

@@ -8,6 +8,7 @@ from typing import Final
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
+from kd_seg_ros.inference.camera_faults import CameraFault
 from kd_seg_ros.inference.card import FULL, ModelCard
 from kd_seg_ros.inference.drift import Drift
 from kd_seg_ros.node.frame_statistics import Summary
@@ -91,6 +92,8 @@ class State:
     """Statistics at the last report: what has happened since then decides about the level."""
     drift: Drift | None
     """Confidence of the last images; None without any, or if the card does not say what calibration saw."""
+    camera_fault: CameraFault | None = None
+    """What has been wrong with the camera's images for long enough; None if nothing has."""
     drivable: str = ""
     """Threshold of the drivable pixels and where it comes from; empty if that topic is not offered."""
 
@@ -115,6 +118,7 @@ def values(state: State) -> dict[str, str]:
         **{f"frames_{event}": str(now.totals.get(event, 0)) for event in EVENTS},
         "frames_damaged": str(now.totals.get(DAMAGED, 0)),
         "frames_lost": str(state.lost),
+        "camera_fault": state.camera_fault.name.lower() if state.camera_fault else "none",
     }
     for quantity in QUANTITIES:
         if quantity in now.percentiles:
@@ -165,6 +169,8 @@ def _warnings(state: State, limits: Limits) -> list[tuple[bytes, str]]:
     rejected = _since(state, "rejected")
     if rejected and (_since(state, "published") or not state.rejection):
         found.append(f"{rejected} frames could not be decoded")
+    if state.camera_fault:
+        found.append(state.camera_fault.value)
     damaged = _since(state, DAMAGED)
     if damaged:
         found.append(f"{damaged} damaged frames were used")

@@ -12,15 +12,13 @@ from rclpy.parameter import Parameter
 
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.node.parameter_names import foreign_names, refuse_others
+from kd_seg_ros.node.parameter_values import descriptor, fits, requirement
 from kd_seg_ros.node.parameters import (
     CLASS_GROUP,
     CLASS_THRESHOLD,
     Parameters,
     class_parameter,
-    descriptor,
-    fits,
     full_name,
-    requirement,
 )
 
 Table = TypeVar("Table")

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import Field, dataclass, field
 from typing import Any, Final
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-
 from kd_seg_ros.common.encodings import FLOAT32, MONO8
 from kd_seg_ros.common.picture import MAX_MEGAPIXELS, TURNS, DecodeOptions
 from kd_seg_ros.inference.drivable import DEFAULT_CLASSES
@@ -208,6 +206,22 @@ class Parameters:
         live=True,
         group="diagnostics",
     )
+    camera_fault_s: float = parameter(
+        3.0,
+        "Warn if the camera's images have been black, far too dark, white or without anything to be seen (a "
+        "blocked lens) for so long. 0.0: never.",
+        limits=(0.0, 3600.0),
+        live=True,
+        group="diagnostics",
+    )
+    frozen_camera_s: float = parameter(
+        3.0,
+        "Warn if the camera has sent the same image under new stamps for so long, as no camera does whose "
+        "sensor works; a simulated one that stands still does. 0.0: never.",
+        limits=(0.0, 3600.0),
+        live=True,
+        group="diagnostics",
+    )
     no_image_timeout_s: float = parameter(
         5.0,
         "Report an error if no image has come for so long. 0.0: never.",
@@ -248,43 +262,3 @@ def full_name(item: Field[Any]) -> str:
 def class_parameter(class_name: str) -> str:
     """Return the name of the parameter with a class' threshold; spaces become underscores."""
     return f"{CLASS_GROUP}.{class_name.replace(' ', '_')}"
-
-
-def descriptor(item: Field[Any]) -> ParameterDescriptor:
-    """Describe one field of :class:`Parameters` to ROS."""
-    limits = item.metadata["limits"]
-    ranges: dict[str, Any] = {}
-    if limits and (isinstance(item.default, float) or item.metadata["rules"]):
-        ranges["floating_point_range"] = [FloatingPointRange(from_value=limits[0], to_value=limits[1])]
-    elif limits:
-        ranges["integer_range"] = [IntegerRange(from_value=limits[0], to_value=limits[1], step=1)]
-    return ParameterDescriptor(
-        description=item.metadata["description"],
-        additional_constraints=requirement(item),
-        read_only=not item.metadata["live"],
-        dynamic_typing=item.metadata["rules"],  # which type is right is for `fits` to say
-        **ranges,
-    )
-
-
-def fits(item: Field[Any], value: Any) -> bool:
-    """Return whether a value is one that a parameter can have, as far as rclpy does not see to it."""
-    if item.metadata["choices"]:
-        return value in item.metadata["choices"]
-    if item.metadata["rules"]:
-        low, high = item.metadata["limits"]
-        return isinstance(value, str) or (isinstance(value, float) and bool(low <= value <= high))
-    return True
-
-
-def requirement(item: Field[Any]) -> str:
-    """Say what values a parameter can have, for its descriptor and for error messages."""
-    choices, limits = item.metadata["choices"], item.metadata["limits"]
-    if choices:
-        return f"one of {', '.join(map(str, choices))}"
-    if item.metadata["rules"]:
-        return f"a number with a decimal point, {limits[0]} to {limits[1]}, or rules such as road@0.01"
-    if limits:
-        kind = "a number with a decimal point" if isinstance(item.default, float) else "a whole number"
-        return f"{kind}, {limits[0]} to {limits[1]}"
-    return "true or false" if isinstance(item.default, bool) else "a string"

@@ -14,6 +14,7 @@ from rclpy.utilities import get_rmw_implementation_identifier
 from kd_seg_ros.common import shared_memory
 from kd_seg_ros.common.fast_dds import large_image_remedy
 from kd_seg_ros.common.topics import SET_ENABLED
+from kd_seg_ros.inference.camera_faults import CameraFault, FaultTimes
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.node.camera import CameraSubscription
 from kd_seg_ros.node.complaint import Complaint
@@ -83,6 +84,7 @@ class Reporting:
         self._timeless = Complaint()
         self._ahead = Complaint()
         self._old = Complaint(repeat_s=math.inf)
+        self._faulty = Complaint()
         self._namesake = Complaint(repeat_s=math.inf)
 
     def publish(self) -> None:
@@ -107,6 +109,7 @@ class Reporting:
         self._tell_of_idleness(activity is Activity.IDLE and waited)
         self._tell_of_clock(activity is Activity.RUNNING and waited)
         self._tell_of_stamps(receiving=now - self._activities.last_image < RECEIVING_S)
+        self._tell_of_camera()
         self._tell_of_namesakes()
 
     def _tell_of_silence(self, running: bool, seconds: float, patience: float) -> None:
@@ -159,6 +162,20 @@ class Reporting:
         if self._old.due("old" if old else ""):
             self._logger.info(old)
 
+    def _tell_of_camera(self) -> None:
+        lasted, fault = self._faulty.lasts, self._camera_fault()
+        if self._faulty.due(fault.value if fault else ""):
+            self._logger.warning(f"{self._camera.topic}: {fault.value if fault else ''}")
+        if lasted and not fault:
+            self._logger.info(f"{self._camera.topic}: the camera's images are in order")
+
+    def _camera_fault(self) -> CameraFault | None:
+        """Return what is wrong with the last images; None if nothing is, or if none are looked at."""
+        activities = self._activities
+        looking = activities.now is Activity.RUNNING
+        receiving = looking and time.monotonic() - activities.last_image < RECEIVING_S
+        return self._worker.camera_faults.fault(self._fault_times()) if receiving else None
+
     def _tell_of_namesakes(self) -> None:
         name = self._node.get_fully_qualified_name()
         if self._namesake.due(name if self._node_names().count(name) > 1 else ""):
@@ -177,8 +194,17 @@ class Reporting:
         return bool(self._node.get_parameter("use_sim_time").value)
 
     def _limits(self) -> Limits:
-        names = ("max_processing_time_ms", "max_image_age_ms", "no_image_timeout_s")
-        return Limits(*[float(self._node.get_parameter(f"diagnostics.{name}").value) for name in names])
+        return Limits(
+            self._limit("max_processing_time_ms"),
+            self._limit("max_image_age_ms"),
+            self._limit("no_image_timeout_s"),
+        )
+
+    def _fault_times(self) -> FaultTimes:
+        return FaultTimes(self._limit("camera_fault_s"), self._limit("frozen_camera_s"))
+
+    def _limit(self, name: str) -> float:
+        return float(self._node.get_parameter(f"diagnostics.{name}").value)
 
     def _cause(self) -> str:
         """Look around, and say why no image comes."""
@@ -226,5 +252,6 @@ class Reporting:
             now=worker.statistics.summary(),
             before=self._reported,
             drift=worker.drift.state() if worker.drift else None,
+            camera_fault=self._camera_fault(),
             drivable=worker.drivable_threshold(),
         )

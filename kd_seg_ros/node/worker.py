@@ -13,6 +13,7 @@ from std_msgs.msg import Header
 
 from kd_seg_ros.common.decode import view_compressed, view_image
 from kd_seg_ros.common.picture import DecodeError
+from kd_seg_ros.inference.camera_faults import CameraFaultMonitor
 from kd_seg_ros.inference.drift import DriftMonitor
 from kd_seg_ros.inference.drivable import threshold_text
 from kd_seg_ros.inference.engine import Engine, EngineError
@@ -72,6 +73,8 @@ class SegmentationWorker:
         """What happened to the frames, and how long it took; may be read from any thread."""
         self.drift = DriftMonitor.of_card(engine.card, settings.drift_window)
         """Watches the confidence; None if the card does not say what calibration saw."""
+        self.camera_faults = CameraFaultMonitor()
+        """Looks for black, white, blocked and frozen images."""
         self.stamps = StampCheck()
         """Compares the images' stamps with the node's clock."""
         self.rejections = Rejections(0, "")
@@ -183,9 +186,10 @@ class SegmentationWorker:
         self._outputs.publish_on_demand(message.header, picture)
         if self.drift:
             self.drift.add(buffers.confidence)
+        self.camera_faults.add(picture.pixels, _nanoseconds(message.header))
 
     def _record_age(self, header: Header) -> None:
-        stamp = header.stamp.sec * 10**9 + header.stamp.nanosec
+        stamp = _nanoseconds(header)
         now = self._node.get_clock().now().nanoseconds
         if not stamp or not now:
             return  # the camera does not say, or simulated time has not begun
@@ -202,3 +206,8 @@ class SegmentationWorker:
             "export the model for the camera's size",
             once=True,
         )
+
+
+def _nanoseconds(header: Header) -> int:
+    """Return a header's stamp in nanoseconds."""
+    return int(header.stamp.sec * 10**9 + header.stamp.nanosec)

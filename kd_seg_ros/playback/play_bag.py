@@ -27,6 +27,7 @@ from kd_seg_ros.common.allocator import keep_large_blocks
 from kd_seg_ros.common.command_line import run_command
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.fast_dds import prepare_large_images
+from kd_seg_ros.common.files import reason
 from kd_seg_ros.common.stop_request import StopRequest
 from kd_seg_ros.playback import keyboard
 from kd_seg_ros.playback.keyboard import Keyboard
@@ -186,7 +187,7 @@ def _create(path: Path | None, stack: ExitStack) -> TextIO | None:
     try:
         return stack.enter_context(path.open("w", encoding="utf-8", newline="")) if path else None
     except OSError as error:
-        raise UserError(f"--timing {path}: cannot be written: {error.strerror}") from error
+        raise UserError(f"--timing {path}: cannot be written: {reason(error)}") from error
 
 
 def _start_ros(argv: list[str], stack: ExitStack) -> Node:

@@ -19,8 +19,9 @@ from typing import Any, Final
 
 from bags import excerpt, remove_bag, write_image_bag
 from replay_rate import milliseconds_per_frame, sustainable_rate
-from report import choose_frames, panels, write_report
+from report import choose_frames, mask_picture, panels, write_report
 from scoring import Tally
+from second import SecondModel
 from video import video_pictures, write_video
 
 from distill.common.files import write_json
@@ -33,7 +34,7 @@ from kd_seg_ros.common.child_process import ProcessError
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.command_line import Parser, end_cleanly, fail
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.files import sha256
+from kd_seg_ros.common.files import reason, sha256
 from kd_seg_ros.common.logs import terminal_logging
 from kd_seg_ros.common.option_types import count, positive, topic
 from kd_seg_ros.common.ros_environment import isolated_environment
@@ -76,6 +77,8 @@ def _run(args: argparse.Namespace, command: str) -> None:
     card = engine.card
     _check_writable(args.out)
     made_by = _read_commands(args.commands)
+    # Opened now, so that a mistake is told before the replay, and kept: it is run only after the node.
+    second = SecondModel(args.next_to, args.provider, card.class_names) if args.next_to else None
     drive = _drive(args, card)
     labels = "labelled" if drive.labelled else "without labels"
     LOGGER.info(f"{drive.bag}: {len(drive.frames)} frames on {drive.topic}, {labels}")
@@ -95,9 +98,14 @@ def _run(args: argparse.Namespace, command: str) -> None:
     chosen, rows = choose_frames(drive, stamps), []
     for answer in answered_frames(recording, _NODE, drive, stamps, images=True):
         tally.add(answer)
+        other = second.add(answer) if second else None
         if answer.frame.number in chosen:
             rows.append(panels(answer, card.palette))
+            if second and other:
+                rows[-1]["pictures"][f"mask by {second.file.name}"] = mask_picture(other.mask, card.palette)
     metrics = _metrics(args, card, drive, tally) | {"replay": replay_document(replayed, drive, stamps)}
+    if second:
+        metrics["next_to"] = second.document()
     write_json(args.out / "metrics.json", metrics)
 
     LOGGER.info("making the video and the report")
@@ -161,14 +169,14 @@ def _check_writable(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=out).close()
     except OSError as error:
-        raise UserError(f"--out {out}: cannot be written: {error.strerror}") from error
+        raise UserError(f"--out {out}: cannot be written: {reason(error)}") from error
 
 
 def _read_commands(file: Path | None) -> list[str]:
     try:
         return file.read_text(encoding="utf-8").splitlines() if file else []
     except OSError as error:
-        raise UserError(f"--commands {file}: cannot be read: {error.strerror}") from error
+        raise UserError(f"--commands {file}: cannot be read: {reason(error)}") from error
 
 
 def _summarise(metrics: dict[str, Any]) -> None:
@@ -216,6 +224,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=topic,
         metavar="TOPIC",
         help="score against the labels on this topic (default: labels, in the camera's namespace, if there)",
+    )
+    add(
+        "--next-to",
+        type=Path,
+        metavar="FILE",
+        help="second ONNX file of the same classes, run over the same frames and shown next to the first",
     )
     add("--provider", choices=tuple(PROVIDERS), default="cpu", help="what the network runs on")
     add(

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from distill.common.files import write_file
 from distill.common.formats import error_percent, percent
 from distill.common.html import render
 from distill.common.palette import css_backgrounds
@@ -42,15 +44,19 @@ def choose_frames(drive: Drive, stamps: Collection[int]) -> set[int]:
 def panels(answer: AnsweredFrame, palette: Palette) -> dict[str, Any]:
     """Turn a frame, which has its image, into the pictures of one row."""
     assert answer.image is not None
-    marks = class_marks(tuple(palette))
     width = _PICTURE_WIDTH
     confidence = np.rint(255 * answer.probability).astype(np.uint8)
     pictures = {"camera": jpeg_uri(shrink(answer.image, width))}
     if answer.labels is not None:
-        pictures["labels"] = png_uri(colorize(shrink_map(answer.labels, width), palette, marks))
-    pictures["mask"] = png_uri(colorize(shrink_map(answer.mask, width), palette, marks))
+        pictures["labels"] = mask_picture(answer.labels, palette)
+    pictures["mask"] = mask_picture(answer.mask, palette)
     pictures["confidence"] = jpeg_uri(confidence_colours(shrink(confidence, width)))
     return {"number": answer.frame.number, "condition": answer.frame.condition, "pictures": pictures}
+
+
+def mask_picture(mask: NDArray[np.uint8], palette: Palette) -> str:
+    """Return class ids [H, W], small, coloured and hatched, as a ``data:`` address."""
+    return png_uri(colorize(shrink_map(mask, _PICTURE_WIDTH), palette, class_marks(tuple(palette))))
 
 
 def write_report(
@@ -67,7 +73,7 @@ def write_report(
     :param metrics: the content of metrics.json.
     :param rows: what :func:`panels` returned.
     :param commands: how it was made, one shell command each.
-    :raises UserError: if jinja2 is not installed.
+    :raises UserError: if it cannot be written.
     """
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
@@ -86,7 +92,7 @@ def write_report(
         video=_video_source(video),
         commands=commands,
     )
-    path.write_text(html, encoding="utf-8")
+    write_file(path, html)
 
 
 def _confidence_scale() -> RGBImage:

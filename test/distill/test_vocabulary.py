@@ -18,7 +18,7 @@ from kd_seg_ros.common.parser import RENAMED, Parser
 MODULES = {name: entry.module for name, entry in COMMANDS.items() if ":" not in entry.module}
 PRINT_A_TABLE = {
     *("experiments", "config", "evaluate", "calibrate", "compare", "models", "stats", "check-data"),
-    *("segment-bag", "score-node", "benchmark", "fuzz"),
+    *("segment-bag", "score-node", "predict", "benchmark", "fuzz"),
 }
 
 MEANINGS = {
@@ -60,6 +60,11 @@ MEANINGS = {
     "--mean": "mean of the colours that a network expects, RGB, 0…1",
     "--std": "their standard deviation",
     "--scale": "factor by which a network sees the camera image resized",
+    "--min-confidence": "confidence below which pixels have no class",
+    "--rotate": "degrees by which images are turned clockwise",
+    "--video": "video of images and classes, a file",
+    "--marks": "hatch classes that colour-blind readers confuse",
+    "--no-marks": "do not",
     "--metrics": "file for the scores where --out is something else",
 }
 """Words that more than one command has, or that could be mistaken for another; each has one meaning."""

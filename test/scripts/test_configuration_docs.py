@@ -42,7 +42,7 @@ def test_every_key_has_a_row_with_a_meaning(script: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("section", "name", "expected"),
     [
-        (TrainingConfig, "epochs", "whole number > 0"),
+        (TrainingConfig, "epochs", "whole number > 0 and ≤ 1000000"),
         (TrainingConfig, "betas", "list of 2: number ≥ 0 and < 1"),
         (TrainingConfig, "ema", "number > 0 and < 1 or null"),
         (TrainingConfig, "devices", "whole number > 0 or `auto`"),

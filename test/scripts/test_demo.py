@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from tiny_model import expected, write_tiny_model
 
 from kd_seg_ros.common.classes import CLASS_NAMES, PALETTE
+from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.colour_vision import class_marks
 from kd_seg_ros.inference.overlay import colorize
 
@@ -76,7 +77,9 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "tiny.onnx", HEIGHT, WIDTH, limitations="Knows <b>nothing</b>.", ece_before={"full": 0.25}
     )
     # Slowly, so that a busy machine drops no frame.
-    done = run_demo("--model", model, "--bag", bag, "--out", folder / "out", "--rate", "0.3")
+    other = write_tiny_model(folder / "other.onnx", HEIGHT, WIDTH)
+    options = ["--rate", "0.3", "--next-to", other]
+    done = run_demo("--model", model, "--bag", bag, "--out", folder / "out", *options)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"report: {folder / 'out' / 'report.html'}" in done.stdout
     return folder / "out"
@@ -145,6 +148,24 @@ def test_report_holds_all_it_shows(out: Path, recorded: dict[str, list[Any]]) ->
         shown, plain = picture(source), np.array(PALETTE, np.uint8)[mask]
         np.testing.assert_array_equal(shown[~hatched[mask]], plain[~hatched[mask]])
         np.testing.assert_array_equal(shown, colorize(mask, PALETTE, marks))
+
+
+def test_a_second_model_is_shown_next_to_the_first(out: Path) -> None:
+    """It has the first one's answers, but not its card."""
+    metrics = json.loads((out / "metrics.json").read_text())
+    other = metrics["next_to"]
+    assert other["model"]["file"] == "other.onnx"
+    assert other["model"]["sha256"] == sha256(out.parent / "other.onnx")
+    for condition in ("full", *CONDITIONS):
+        for score in ("images", "pixels", "miou", "iou", "ece"):
+            assert other["scores"][condition][score] == metrics["scores"][condition][score]
+    page = Sources((out / "report.html").read_text())
+    assert "Next to other.onnx" in page.text
+    pictures = dict(page.sources)
+    seconds = [alt for alt in pictures if alt.startswith("mask by other.onnx of frame")]
+    assert len(seconds) == 6
+    for alt in seconds:
+        assert pictures[alt] == pictures[alt.replace("mask by other.onnx of", "mask of")]
 
 
 def test_video_plays_in_browsers_and_shows_every_answer(out: Path, recorded: dict[str, list[Any]]) -> None:

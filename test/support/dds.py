@@ -46,10 +46,13 @@ def start_node(
 def running_node(
     namespace: str, *ros_arguments: str, environment: dict[str, str] | None = None
 ) -> Iterator[ChildProcess]:
-    """Run a node that is ready, in ``namespace``; end it afterwards."""
-    with start_node(
-        "--ros-args", "-r", f"__ns:=/{namespace}", *ros_arguments, environment=environment
-    ) as node:
+    """Run a node that is ready, in ``namespace``; end it afterwards.
+
+    It does not look for faults of the camera, since tests send the same image again and again, or one colour.
+    """
+    careless = ("-p", "diagnostics.camera_fault_s:=0.0", "-p", "diagnostics.frozen_camera_s:=0.0")
+    arguments = ("-r", f"__ns:=/{namespace}", *careless, *ros_arguments)
+    with start_node("--ros-args", *arguments, environment=environment) as node:
         node.wait_for("ready:")
         yield node
         node.stop()

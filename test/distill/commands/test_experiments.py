@@ -10,6 +10,7 @@ from evaluated import write_run
 
 from distill.__main__ import main
 from distill.config import load_config
+from distill.config.shipped import shipped_configs
 from distill.experiments import results
 from distill.experiments.smoke import STEPS
 from distill.experiments.thesis import EXPERIMENTS, find_experiment
@@ -50,7 +51,10 @@ def test_list_shows_the_thesis_and_ours(
 
 def test_all_experiments_run_for_a_few_steps(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["experiments", "--smoke"]) == 0
-    assert f"{len(EXPERIMENTS)} experiments ran for {STEPS} steps each" in capsys.readouterr().out
+    survey = [name for name in shipped_configs() if name.startswith("survey_")]
+    assert len(survey) > 15
+    count = len(EXPERIMENTS) + len(survey)
+    assert f"{count} experiments ran for {STEPS} steps each" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -263,7 +263,7 @@ def test_a_video_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
     for film in (tmp_path / "film.gif", tmp_path / "film.mp4"):
         write = video.writer_for(film)
-        with pytest.raises(UserError, match="cannot be written: No space left on device"):
+        with pytest.raises(UserError, match="cannot be written: no space left on device"):
             write(pictures(), film, 10.0)
     assert not list(tmp_path.iterdir())
 

@@ -101,7 +101,10 @@ def test_base_holds_what_the_file_does_not_say(tmp_path: Path) -> None:
         ({"training": {"optimiser": "sgd", "betas": [0.9, 0.999]}}, "betas belong to optimisers adam and"),
         ({"training": {"power": 0.9}}, "power belongs to schedule polynomial, not cosine"),
         ({"training": {"optimiser": "rmsprop"}}, r"training\.optimiser.*'adam', 'adamw' or 'sgd'"),
-        (features(loss="l2", temperature=2.0), "l2 has no temperature; cwd and cross_image have one"),
+        (
+            features(loss="l2", temperature=2.0),
+            "l2 has no temperature; cwd, cross_image and memory_bank have one",
+        ),
         (features(loss="cwd", maps=[]), r"features\.0\.maps': give at least one map"),
         (features(loss="cwd", maps="P4"), "give a list of map names, or a mapping of the student's names"),
         (features(loss="cwd", maps={"P4": 8}), "give a list of map names"),

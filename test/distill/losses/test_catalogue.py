@@ -25,6 +25,7 @@ HELPERS = {
     "boundary",
     "catalogue",
     "curriculum_temperature",
+    "embedding_memory",
     "kinds",
     "ohem",
     "projector",

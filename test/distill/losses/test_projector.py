@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from distill.losses.pad import pad_loss
-from distill.losses.projector import Projector
+from distill.losses.projector import Projector, logit_projector
 
 FEATURES = torch.randn(2, 3, 4, 6, generator=torch.Generator().manual_seed(0))
 
@@ -60,3 +60,9 @@ def test_it_learns_a_linear_teacher() -> None:
 def test_none_is_refused() -> None:
     with pytest.raises(ValueError, match="count must be 1 or more"):
         Projector(3, 5, count=0)
+
+
+def test_the_projector_of_logits_starts_as_the_identity() -> None:
+    projector = logit_projector(3)
+    assert torch.equal(projector(FEATURES), FEATURES)
+    assert sum(p.numel() for p in projector.parameters()) == 3 * 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
@@ -107,9 +108,29 @@ def test_speeds_of_the_thesis_and_of_a_measurement(
     found = measured_speeds(path, runs)
     assert (found.by_network, "CPU" in found.how) == ({"swiftnet_resnet18": 4, "pidnet_s": 10}, True)
     assert measured_speeds(path, narrow).by_network == {}
-    for wrong in ("{}", "no JSON", "[]", '[{"name": "x"}]', "[1]"):
+    for wrong in ("{}", "no JSON", "[]", '[{"name": "x"}]', "[1]", "[" * 100_000):
         path.write_text(wrong)
         with pytest.raises(UserError, match="is no JSON of `kd_seg benchmark"):
             measured_speeds(path, runs)
     with pytest.raises(UserError, match="cannot be read"):
         measured_speeds(tmp_path / "nothing", runs)
+
+
+@pytest.mark.parametrize("value", [True, -1, 0, 1e-320, 1e308, 2**70, math.nan, math.inf, "50", [], {}])
+def test_a_speed_that_nobody_can_have_measured_is_refused(
+    runs: list[Run], tmp_path: Path, value: object
+) -> None:
+    path = tmp_path / "models.json"
+    rows = [{"name": name, "cpu_onnx_ms": 100} for name in ("swiftnet_resnet18", "pidnet_s")]
+    for column in ("cpu_onnx_ms", "gpu_onnx_fp16_fps"):
+        path.write_text(json.dumps([rows[0] | {column: value}, rows[1]]))
+        with pytest.raises(UserError, match=f"is damaged: {column} of swiftnet_resnet18 is ") as caught:
+            measured_speeds(path, runs)
+        assert len(str(caught.value)) < 400
+
+
+def test_a_network_that_is_in_the_file_twice_is_refused(runs: list[Run], tmp_path: Path) -> None:
+    path = tmp_path / "models.json"
+    path.write_text(json.dumps([{"name": "pidnet_s", "cpu_onnx_ms": ms} for ms in (100, 50)]))
+    with pytest.raises(UserError, match="holds a network twice"):
+        measured_speeds(path, runs)

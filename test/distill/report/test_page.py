@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -62,19 +63,49 @@ def test_the_whole_report(trained: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert {path.suffix for path in (out / "plots").iterdir()} == {".png", ".pdf"}
 
 
-def test_without_the_models_the_rest_is_there(
+def test_without_the_images_the_rest_is_there(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page_module, "make_plots", lambda *_: Plots())  # they are tested by themselves
-    (trained / "taught" / "best.ckpt").unlink()
+    monkeypatch.setattr(page_module, "is_acdc_val", lambda _: True)
     arguments = ["report", str(trained / "taught"), "--out", str(tmp_path / "out")]
-    assert main(arguments) == 0
-    note = f"they need the models and the images. {trained / 'taught' / 'best.ckpt'} does not exist."
+    assert main([*arguments, "--root", str(tmp_path / "nowhere")]) == 0
+    note = f"they need the images. data root {tmp_path / 'nowhere'} does not exist: give --root."
     assert note in capsys.readouterr().err
     page = Page(tmp_path / "out/report.html")
     assert note in page.text
     assert not {"panels", "worst", "mistakes", "borders"} & set(page.sections)
     assert {"scores", "iou", "auprc"} <= set(page.sections)
+    # Table 2.3's clear-weather split and Table 4.4 stand below the thesis' other numbers.
+    assert "images with labels are 800 for training and 203 for validation" in page.text
+    assert "ViT-Adapter 78.4, Mask2Former 77.3, HRNetV2-W48 75.0" in page.text
+
+
+def test_without_a_model_the_other_one_is_shown(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_module, "make_plots", lambda *_: Plots())
+    for run in ("plain", "taught"):  # as on another machine: the place of the evaluation is gone, too
+        file = trained / run / "best.metrics.json"
+        document = json.loads(file.read_text())
+        document["model"]["path"] = f"/elsewhere/{run}/best.ckpt"
+        file.write_text(json.dumps(document))
+    (trained / "plain" / "best.ckpt").unlink()
+    arguments = ["report", str(trained / "plain"), str(trained / "taught"), "--out", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    lines = capsys.readouterr().err.splitlines()
+    missing = [line for line in lines if "show no prediction of plain: neither " in line]
+    assert len(missing) == 1
+    page = Page(tmp_path / "out/report.html")
+    assert {"panels", "worst", "borders"} <= set(page.sections)
+    assert any(text.startswith("taught of ") for text in page.pictures)
+    assert not any(text.startswith("plain of ") for text in page.pictures)
+    (trained / "taught" / "best.ckpt").unlink()
+    assert main(arguments) == 0
+    page = Page(tmp_path / "out/report.html")
+    kinds = {text.partition(" of ")[0] for text in page.pictures if "rgb_anon" in text}
+    assert kinds >= {"image", "labels"}
+    assert not kinds & {"plain", "taught"}
 
 
 def test_bad_input_is_refused_in_one_line(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from distill.metrics import confusion_matrix
 from distill.report.predictions import predict
 from distill.report.runs import Run, load_runs
 from kd_seg_ros.common.classes import CLASS_NAMES
-from kd_seg_ros.common.errors import UserError
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ def test_data_that_were_named_to_evaluate(trained: Path, data: Path) -> None:
     document["data"]["dataset"] = "folder"
     path.write_text(json.dumps(document))
     run = load_runs([trained / "plain"])[0]
-    with pytest.raises(UserError, match="does not say where the labels of its images are"):
-        predict([(run, run.images.names.tolist())], None)
+    found = predict([(run, run.images.names.tolist())], None)
+    assert "does not say where the labels of its images are: give --root" in found.notes()[0]
 
 
 def test_a_folder_and_its_class_map_are_found_again(trained: Path, data: Path, tmp_path: Path) -> None:
@@ -94,30 +94,75 @@ def test_a_folder_and_its_class_map_are_found_again(trained: Path, data: Path, t
     np.testing.assert_array_equal(matrix, run.images.confusion[run.images.names.tolist().index("1.png")])
 
 
-def test_other_images_or_labels_are_refused(loaded: list[Run], tmp_path: Path) -> None:
+def test_other_images_or_labels_are_left_out(loaded: list[Run], tmp_path: Path) -> None:
     wanted = [(loaded[0], loaded[0].images.names.tolist())]
     labels = write_acdc(tmp_path / "labels", splits=("val",), frames=1, size=(48, 80), seed=1)
-    with pytest.raises(UserError, match="are not those that were evaluated: give --root"):
-        predict(wanted, labels)
+    assert "are not those that were evaluated: give --root." in predict(wanted, labels).notes()[0]
     other = write_acdc(tmp_path / "other", splits=("val",), frames=1)
     for path in sorted(other.rglob("*.png")):
         path.rename(path.with_name(path.name.replace("000000", "000009")))
-    with pytest.raises(
-        UserError, match=r"is not among the data .*the first there: .*_000009_.*: give --root"
-    ):
-        predict(wanted, other)
-    with pytest.raises(UserError, match="nowhere does not exist"):
-        predict(wanted, tmp_path / "nowhere")
+    found = predict(wanted, other)
+    assert not found.samples
+    assert re.search(
+        r"is not among the data .*the first there: .*_000009_.*: give --root\.$", found.notes()[0]
+    )
+    notes = predict(wanted, tmp_path / "nowhere").notes()
+    assert len(notes) == 1
+    assert "nowhere does not exist" in notes[0]
+    assert notes[0].endswith(": give --root.")
 
 
-def test_another_model_or_temperature_is_refused(loaded: list[Run], trained: Path) -> None:
+def test_an_image_that_is_gone_costs_only_itself(loaded: list[Run], data: Path, tmp_path: Path) -> None:
+    names = loaded[0].images.names.tolist()
+    some = Path(shutil.copytree(data, tmp_path / "some"))
+    next(some.rglob("rgb_anon/night/val/**/*.png")).unlink()
+    next(some.rglob("gt/night/val/**/*_labelTrainIds.png")).unlink()
+    (some / "rgb_anon/night/val/GP01/other_rgb_anon.png").write_bytes(b"")
+    (some / "gt/night/val/GP01/other_gt_labelTrainIds.png").write_bytes(b"")
+    found = predict([(run, names) for run in loaded], some)
+    assert set(found.samples) == {name for name in names if "/fog/" in name}
+    assert len(found.found) == 2
+    assert found.notes()[0].startswith("1 of the images to show are left out: image rgb_anon/night/")
+
+
+def test_results_kept_elsewhere_find_model_data_and_curve(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Metrics in another folder than the run, made and read in different working folders."""
+    monkeypatch.chdir(trained)
+    out = tmp_path / "results" / "a.metrics.json"
+    assert main(["evaluate", "--model", "plain/best.ckpt", "--out", str(out)]) == 0
+    monkeypatch.chdir(tmp_path)
+    run = load_runs([out])[0]
+    assert run.folder == trained / "plain"
+    assert run.config is not None
+    names = run.images.names.tolist()
+    found = predict([(run, names)], None)
+    assert not found.notes()
+    assert set(found.found) == {("plain", name) for name in names}
+    # Another file of the same name next to the metrics is not taken for the model.
+    shutil.copy(trained / "taught/best.ckpt", out.with_name("best.ckpt"))
+    assert run.model_file == trained / "plain/best.ckpt"
+    # On another machine neither place exists: the images are shown all the same.
+    (trained / "plain/best.ckpt").unlink()
+    out.with_name("best.ckpt").unlink()
+    found = predict([(run, names)], None)
+    assert set(found.samples) == set(names)
+    places = f"{out.with_name('best.ckpt')} nor {trained / 'plain/best.ckpt'}"
+    assert found.notes() == [f"Pictures show no prediction of plain: neither {places} exists."]
+
+
+def test_another_model_or_temperature_predicts_nothing(loaded: list[Run], trained: Path) -> None:
     wanted = [(loaded[0], loaded[0].images.names.tolist())]
     loaded[0].document["model"]["calibration"] = {"method": "temperature", "parameters": {"temperature": 2.0}}
-    with pytest.raises(UserError, match=r"the calibration of .*best\.ckpt has changed since the evaluation"):
-        predict(wanted, None)
+    found = predict(wanted, None)
+    assert re.search(
+        r"of plain: the calibration of .*best\.ckpt has changed since the evaluation", found.notes()[0]
+    )
     shutil.copy(trained / "taught/best.ckpt", trained / "plain/best.ckpt")
-    with pytest.raises(UserError, match=r"plain/best\.ckpt has changed since the evaluation: evaluate"):
-        predict(wanted, None)
+    found = predict(wanted, None)
+    assert re.search(r"plain/best\.ckpt has changed since the evaluation: evaluate", found.notes()[0])
+    assert not found.found
     (trained / "plain/best.ckpt").unlink()
-    with pytest.raises(UserError, match=r"best\.ckpt does not exist"):
-        predict(wanted, None)
+    Path(loaded[0].document["model"]["path"]).unlink(missing_ok=True)
+    assert re.search(r"best\.ckpt (does not exist|exists)", predict(wanted, None).notes()[0])

@@ -124,18 +124,50 @@ def test_the_teacher_is_hidden_and_shared_by_copies() -> None:
 def test_what_learns_beside_the_student_is_kept_apart() -> None:
     """Adapters are in the checkpoint but not of the student; the discriminator is in neither state_dict."""
     features = [{"loss": "l2", "maps": ["P8"], "adapters": True}]
-    training = module(logits="kl", curriculum_temperature=True, adversarial=True, features=features)
+    learnt = {"curriculum_temperature": True, "logits_projector": True, "adversarial": True}
+    training = module(logits="kl", features=features, **learnt)
     names = {key for key in training.state_dict() if not key.startswith("student.")}
     projector = "objective.features.0.adapters.0.projector.projections.0"
-    assert names == {"objective.curriculum.theta", f"{projector}.weight", f"{projector}.bias"}
+    expected = {"objective.curriculum.theta", "objective.projector.weight", "objective.projector.bias"}
+    assert names == expected | {f"{projector}.weight", f"{projector}.bias"}
     lines = training.describe_objective().splitlines()
     assert "student P8 8×112×112 → teacher P8 8×112×112, 1 projector, 72 extra parameters" in lines[1]
     assert "extra parameters, learning rate 0.0004, training only" in lines[2]
 
 
+@pytest.mark.usefixtures("alone")
+def test_a_resumed_memory_is_the_same_and_one_of_another_size_is_refused() -> None:
+    """It is in the checkpoint, but not in the state_dict, which DDP sends around and averaging averages."""
+    small = {"pixels": 20, "pixels_per_image": 8}
+    features = [{"loss": "memory_bank", "maps": ["P8"], "memory": small}]
+    training, resumed = module(features=features), module(features=features)
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        training.training_step(batch(torch.randn(2, 3, 64, 64)), 0)
+    checkpoint: dict[str, Any] = {"optimizer_states": [], "lr_schedulers": []}
+    training.on_save_checkpoint(checkpoint)
+    assert not any("memor" in key for key in training.state_dict())
+    resumed.load_state_dict(training.state_dict())
+    resumed.on_load_checkpoint(copy.deepcopy(checkpoint))
+    data = batch(torch.randn(2, 3, 64, 64))
+    whole, again = training.training_step(data, 0), resumed.training_step(data, 0)
+    assert torch.equal(whole, again)
+    fresh = module(features=features)
+    fresh.load_state_dict(training.state_dict())
+    assert not torch.equal(fresh.training_step(data, 0), whole)
+
+    with pytest.raises(
+        UserError, match="the memory of memory_bank has other sizes in the checkpoint: pixels"
+    ):
+        module(features=[{"loss": "memory_bank", "maps": ["P8"]}]).on_load_checkpoint(checkpoint)
+    checkpoint.pop("memories")
+    with pytest.raises(UserError, match="the memory of memory_bank is not in the checkpoint"):
+        resumed.on_load_checkpoint(checkpoint)
+
+
 def test_rates_and_decay_of_what_learns() -> None:
     features = [{"loss": "l2", "maps": ["P8"], "adapters": True}]
-    training = module(logits="kl", curriculum_temperature=True, features=features)
+    training = module(logits="kl", curriculum_temperature=True, logits_projector=True, features=features)
     training.trainer = SimpleNamespace(estimated_stepping_batches=10)  # type: ignore[assignment]
     groups = training.configure_optimizers()["optimizer"].param_groups
     assert [group["initial_lr"] for group in groups] == pytest.approx([4e-4, 1e-4, 4e-4])
@@ -146,6 +178,7 @@ def test_rates_and_decay_of_what_learns() -> None:
         listed.append([everything.pop(id(p)) for p in group["params"]])
     assert not everything
     assert sum("adapters" in name for name in listed[0]) == 2
+    assert {"objective.projector.weight", "objective.projector.bias"} < set(listed[0])
     assert all("backbone" in name or "projections" in name for name in listed[1])
     assert listed[2] == ["objective.curriculum.theta"]
 

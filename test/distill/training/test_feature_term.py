@@ -136,7 +136,9 @@ def term(teacher_channels: int = 5, **values: Any) -> FeatureTerm:
 def test_every_loss_of_the_catalogue_is_computed_on_its_maps(name: str) -> None:
     loss = FEATURE_LOSSES[name]
     student, teacher = output(0, 5), output(1, 5)
-    got = term(loss=name, maps=["logits", "P4"])(student, teacher, labels())
+    module = term(loss=name, maps=["logits", "P4"])
+    module.remember(teacher, labels())
+    got = module(student, teacher, labels())
     padded = torch.nn.functional.pad(labels(), (1, 1, 1, 2), value=255)
     expected = loss.compare(student.logits, teacher.logits, labels(), 21)
     expected = expected + loss.compare(student.features["P4"], teacher.features["P4"], padded, 21)

@@ -240,3 +240,35 @@ def test_maps_that_cannot_be_compared_are_refused() -> None:
         UserError, match=r"student's P4 is 4×2×2 and the teacher's P4 is 6×2×2.*`adapters: true`"
     ):
         Objective(config, *shapes)
+
+
+def test_a_projector_of_logits_stands_before_kl_alone_and_learns(batch: Batch) -> None:
+    student, teacher = output(0), output(1)
+    config = ObjectiveConfig(logits="kl", logits_projector=True)
+    module = Objective(config, num_classes=19).double()
+    assert module.projector is not None
+    with torch.no_grad():
+        module.projector.weight.normal_(generator=torch.Generator().manual_seed(3))
+    total, terms = module(batch, student, teacher)
+    projected = student._replace(logits=module.projector(student.logits))
+    labels = (batch["labels"] != 255).double()
+    assert float(terms["kl"]) == pytest.approx(0.5 * divergence(projected, teacher, labels, 1.0))
+    assert float(terms["semantic"]) == pytest.approx(0.5 * semantic(batch, student.logits))
+    total.backward()
+    assert all(p.grad is not None and p.grad.any() for p in module.learning_with_student())
+    assert "kl (temperature 1, projected student) × 0.5" in module.describe()
+
+
+def test_a_batch_is_remembered_once(batch: Batch) -> None:
+    """In the step itself, not where its parts are measured again."""
+    student, teacher = output(0), output(1)
+    features = (FeatureLossConfig(loss="memory_bank", maps=("P4",)),)
+    module = Objective(ObjectiveConfig(features=features), shapes_of(student), shapes_of(teacher))
+    _, terms = module(batch, student, teacher)
+    (memory,) = next(iter(module.feature_terms)).memories
+    filled = memory.regions.filled.clone()
+    assert filled.any()
+    parts = dict(module.each_part(batch, student, teacher))
+    assert float(parts["memory_bank"].detach()) == pytest.approx(float(terms["memory_bank"]))
+    assert torch.equal(memory.regions.filled, filled)
+    assert "memory_bank on P4, memory of 2 MB, in every checkpoint, × 0.1" in module.describe()

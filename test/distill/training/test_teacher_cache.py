@@ -11,14 +11,21 @@ import pytest
 import torch
 from acdc_tree import write_acdc
 from architectures import SMALL_BACKBONE
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from distill.config import Config, parse_config
 from distill.models.build import build
 from distill.models.output import Output
 from distill.training.data_module import SegmentationDataModule
 from distill.training.feature_maps import feature_map
-from distill.training.teacher_cache import _write, check_no_augmentation, needed_maps, open_cache
+from distill.training.teacher_cache import (
+    CHECKSUM,
+    _checksum,
+    _write,
+    check_no_augmentation,
+    needed_maps,
+    open_cache,
+)
 from kd_seg_ros.common.errors import UserError
 
 
@@ -110,10 +117,41 @@ def test_a_damaged_file_is_named(config: Config) -> None:
     cache, teacher = open_cache(config), Counted()
     batch = next(iter(SegmentationDataModule(config).train_dataloader()))
     cache(teacher, batch, teacher.strides)
-    for file in cache.folder.iterdir():
-        file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(UserError, match=r"\.safetensors is damaged: delete it"):
-        cache(teacher, batch, teacher.strides)
+    (file, *others) = sorted(cache.folder.iterdir())
+    whole, other = file.read_bytes(), load_file(others[0])
+    tensors = {name: values.clone() for name, values in load_file(file).items()}  # not the mapped file
+    flipped = bytearray(whole)
+    flipped[-9] ^= 1
+    huge = (2**40).to_bytes(8, "little") + whole[8:]
+    for content in (
+        b"",
+        whole[:100],
+        whole[:-1],
+        huge,
+        bytes(flipped),
+        b"\x80" + whole[1:],
+        bytes(len(whole)),
+    ):
+        file.write_bytes(content)
+        with pytest.raises(
+            UserError, match=r"^teacher cache .*\.safetensors is damaged: delete it \("
+        ) as caught:
+            open_cache(config)(teacher, batch, teacher.strides)
+        assert "\n" not in str(caught.value)
+    asked = teacher.asked
+    for odd, fault in (
+        ({"P8": tensors["P8"]}, "it holds P8 in place of P128, P8, logits"),
+        (tensors | {"logits": tensors["logits"].float()}, "not in half precision"),
+        (tensors | {"logits": tensors["logits"] * 2}, "checksum is wrong"),
+    ):
+        save_file(odd, file, metadata={CHECKSUM: _checksum(tensors)})
+        with pytest.raises(UserError, match=fault):
+            open_cache(config)(teacher, batch, teacher.strides)
+    # Maps of another size than those of the batch's first image.
+    _write(file, {name: values[..., :1].contiguous() for name, values in other.items()})
+    with pytest.raises(UserError, match="is damaged: delete it"):
+        open_cache(config)(teacher, batch, teacher.strides)
+    assert teacher.asked == asked
 
 
 def test_two_runs_may_write_one_file_at_the_same_time(config: Config) -> None:

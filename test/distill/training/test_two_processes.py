@@ -42,7 +42,13 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "logits": "kl_border",
             "curriculum_temperature": True,
             "adversarial": True,
-            "features": [{"loss": "cwd", "adapters": True}, {"loss": "cross_image", "maps": ["P16"]}],
+            "logits_projector": True,
+            "features": [
+                {"loss": "cwd", "adapters": True},
+                {"loss": "cross_image", "maps": ["P16"]},
+                # So small that it depends on the order of the images.
+                {"loss": "memory_bank", "maps": ["P16"], "memory": {"pixels": 20, "pixels_per_image": 8}},
+            ],
         },
         # In FP32, Adam makes whole steps of gradients that are nothing but rounding.
         "training": common["training"] | {"epochs": 3, "precision": "64-true"},
@@ -84,6 +90,7 @@ def test_the_loss_curve_and_the_weights_are_those_of_one_process(experiment: Pat
         "train/cwd",
         "train/kl_border",
         "train/cross_image",
+        "train/memory_bank",
         "train/adversarial",
         "share/cwd",
         "val/miou",
@@ -91,13 +98,22 @@ def test_the_loss_curve_and_the_weights_are_those_of_one_process(experiment: Pat
         assert curve(folder / "two", tag) == pytest.approx(curve(folder / "one", tag), rel=1e-5), tag
     assert len(curve(folder / "one", "train/loss")) == 3
     measured = shares(folder / "one")
-    assert {key[1] for key in measured} == {"cwd", "kl_border", "cross_image", "adversarial"}
+    terms = {"cwd", "kl_border", "cross_image", "memory_bank", "adversarial"}
+    assert {key[1] for key in measured} == terms
     assert measured == pytest.approx(shares(folder / "two"), rel=2e-3)  # of the file's four digits
-    one = torch.load(folder / "one" / "last.ckpt", weights_only=True)["state_dict"]
-    two = torch.load(folder / "two" / "last.ckpt", weights_only=True)["state_dict"]
+    one = state_of(folder / "one")
+    two = state_of(folder / "two")
     assert one.keys() == two.keys()
     for key, value in one.items():
         assert torch.allclose(two[key], value, rtol=1e-5, atol=1e-6), key
+
+
+def state_of(folder: Path) -> dict[str, torch.Tensor]:
+    """The weights of a run and what its loss remembers."""
+    checkpoint = torch.load(folder / "last.ckpt", weights_only=True)
+    (memory,) = checkpoint["memories"]["memory_bank"]
+    assert memory["pixels_filled"].max() == 20
+    return {**checkpoint["state_dict"], **memory}
 
 
 def test_a_batch_that_cannot_be_divided_is_one_line(experiment: Path) -> None:

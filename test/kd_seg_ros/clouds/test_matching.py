@@ -16,7 +16,7 @@ def message(name: str, size: int = 10) -> Any:
 
 
 def test_a_frame_gets_the_nearest_depth_within_the_tolerance() -> None:
-    matcher = StampMatcher(tolerance=5, max_bytes=1000)
+    matcher = StampMatcher(tolerance=5, max_bytes=1000, with_depth=True)
     depths = {stamp: message(f"depth {stamp}") for stamp in (90, 98, 103)}
     for stamp, depth in depths.items():
         assert matcher.add_depth(stamp, depth) is None
@@ -27,7 +27,7 @@ def test_a_frame_gets_the_nearest_depth_within_the_tolerance() -> None:
 
 
 def test_a_frame_waits_for_a_depth_that_is_late() -> None:
-    matcher = StampMatcher(tolerance=0, max_bytes=1000)
+    matcher = StampMatcher(tolerance=0, max_bytes=1000, with_depth=True)
     mask, confidence, depth = message("mask"), message("confidence"), message("depth")
     assert matcher.add_map("confidence", 7, confidence) is None
     assert matcher.add_map("mask", 7, mask) is None
@@ -38,7 +38,7 @@ def test_a_frame_waits_for_a_depth_that_is_late() -> None:
 
 
 def test_a_newer_frame_takes_the_place_of_one_that_waits() -> None:
-    matcher = StampMatcher(tolerance=0, max_bytes=1000)
+    matcher = StampMatcher(tolerance=0, max_bytes=1000, with_depth=True)
     for stamp in (1, 2):
         matcher.add_map("mask", stamp, message(f"mask {stamp}"))
         matcher.add_map("confidence", stamp, message("confidence"))
@@ -50,14 +50,19 @@ def test_a_newer_frame_takes_the_place_of_one_that_waits() -> None:
 
 
 def test_without_depth_two_maps_are_enough() -> None:
-    matcher = StampMatcher(tolerance=0, max_bytes=0, with_depth=False)
+    matcher = StampMatcher()
     mask, confidence = message("mask"), message("confidence")
     matcher.add_map("mask", 1, mask)
     assert matcher.add_map("confidence", 1, confidence) == Match(mask, confidence, None)
 
 
+def test_a_mask_alone_is_enough_where_nothing_else_is_asked_for() -> None:
+    mask = message("mask")
+    assert StampMatcher(kinds=("mask",)).add_map("mask", 1, mask) == Match(mask, None, None)
+
+
 def test_memory_is_bounded_whatever_comes() -> None:
-    matcher = StampMatcher(tolerance=0, max_bytes=35)
+    matcher = StampMatcher(tolerance=0, max_bytes=35, with_depth=True)
     for stamp in range(100):
         matcher.add_depth(stamp, message("depth"))
         matcher.add_map("mask", 1000 + stamp, message("mask"))
@@ -65,14 +70,14 @@ def test_memory_is_bounded_whatever_comes() -> None:
     assert len(matcher._maps) == KEPT_MAPS
     matcher.add_depth(200, message("huge", 10_000))
     assert list(matcher._depths) == [200]
-    many = StampMatcher(tolerance=0, max_bytes=10**9)
+    many = StampMatcher(tolerance=0, max_bytes=10**9, with_depth=True)
     for stamp in range(100):
         many.add_depth(stamp, message("depth"))
     assert len(many._depths) == KEPT_DEPTHS
 
 
 def test_all_is_forgotten_when_nobody_listens() -> None:
-    matcher = StampMatcher(tolerance=10, max_bytes=1000)
+    matcher = StampMatcher(tolerance=10, max_bytes=1000, with_depth=True)
     matcher.add_map("mask", 1, message("mask"))
     matcher.add_depth(1, message("depth"))
     matcher.clear()
@@ -83,7 +88,7 @@ def test_all_is_forgotten_when_nobody_listens() -> None:
 @settings(deadline=None)
 @given(st.permutations([(kind, stamp) for kind in ("mask", "confidence", "depth") for stamp in range(3)]))
 def test_in_whatever_order_they_come_only_equal_stamps_match(order: list[tuple[str, int]]) -> None:
-    matcher = StampMatcher(tolerance=0, max_bytes=1000)
+    matcher = StampMatcher(tolerance=0, max_bytes=1000, with_depth=True)
     found = []
     for kind, stamp in order:
         named = message(str(stamp))

@@ -55,7 +55,7 @@ def test_groups_without_classes_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("drivable", "passable", "message"),
     [
-        (["raod"], [], "--drivable raod: the model has no such class; did you mean 'road'"),
+        (["raod"], [], "--free raod: the model has no such class; did you mean 'road'"),
         (["road"], ["road"], "road cannot be both"),
     ],
 )

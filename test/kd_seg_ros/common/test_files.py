@@ -84,7 +84,11 @@ def interrupted(temporary: Path) -> None:
 @pytest.mark.parametrize(
     ("write", "error", "message"),
     [
-        (on_a_full_device, UserError, r"^cannot write .*result\.json: no space left on device; [^\n]*$"),
+        (
+            on_a_full_device,
+            UserError,
+            r"^cannot write .*result\.json: no space left on device \(make room there, .*\); [^\n]*$",
+        ),
         (with_an_error_of_its_own, ValueError, "^mine$"),
         (interrupted, KeyboardInterrupt, None),
     ],

@@ -9,6 +9,7 @@ import tiny_model
 
 pytest.importorskip("diagnostic_msgs")
 
+from kd_seg_ros.inference.camera_faults import CameraFault
 from kd_seg_ros.inference.drift import Drift
 from kd_seg_ros.node.diagnostics import ERROR, OK, WARN, Activity, Limits, State, assess, values
 from kd_seg_ros.node.frame_statistics import Summary
@@ -51,6 +52,8 @@ def test_all_is_well() -> None:
 @pytest.mark.parametrize(
     ("changes", "level", "message"),
     [
+        ({"camera_fault": CameraFault.BLACK}, WARN, CameraFault.BLACK.value),
+        ({"camera_fault": CameraFault.FROZEN}, WARN, CameraFault.FROZEN.value),
         ({"before": NOTHING}, ERROR, "the network failed on 1 frames; 3 frames could not be decoded"),
         ({"trouble": "lost; attempt 1 of 3"}, ERROR, "lost; attempt 1 of 3"),
         (

@@ -21,7 +21,8 @@ from kd_seg_ros.node.parameter_declaration import (  # noqa: E402
     declare_class_thresholds,
     declare_parameters,
 )
-from kd_seg_ros.node.parameters import CLASS_THRESHOLD, Parameters, descriptor, full_name  # noqa: E402
+from kd_seg_ros.node.parameter_values import descriptor  # noqa: E402
+from kd_seg_ros.node.parameters import CLASS_THRESHOLD, Parameters, full_name  # noqa: E402
 
 CONFIG = Path(__file__).resolve().parents[3] / "config" / "segmentation.yaml"
 

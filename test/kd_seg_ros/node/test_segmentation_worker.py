@@ -71,7 +71,10 @@ def held_node(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The parts of a node in this process."""
     monkeypatch.setattr(segmentation, "Engine", HeldEngine)
     monkeypatch.setattr(recovery, "PAUSES_S", (0.0, 0.0, 0.0))
-    rclpy.init(args=["--ros-args", "-r", "__ns:=/held", "-p", "provider:=cpu", "-p", "active:=always"])
+    options = ["provider:=cpu", "active:=always", "diagnostics.camera_fault_s:=0.0"]
+    options.append("diagnostics.frozen_camera_s:=0.0")
+    given = [word for option in options for word in ("-p", option)]
+    rclpy.init(args=["--ros-args", "-r", "__ns:=/held", *given])
     node = SegmentationNode("segmentation")
     parts: Any = node.segmentation
     yield parts

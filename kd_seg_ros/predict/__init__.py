@@ -1,0 +1,1 @@
+"""Segmenting images, videos, cameras and bags without ROS: sources, results, a window."""
