@@ -72,6 +72,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "their frames resemble each other",
     )
     parser.add_argument(
+        "--domain",
+        action="store_true",
+        help="give an ONNX file an output domain_distance, which tells images that are unlike these",
+    )
+    parser.add_argument(
         "--provider", choices=tuple(PROVIDERS), default="cpu", help="what an ONNX file runs on"
     )
     parser.add_argument(
@@ -93,7 +98,15 @@ def run(args: argparse.Namespace) -> int:
     :return: 1 if a rule of ``--risk`` cannot be promised.
     """
     if kind_of(args.model) == "onnx":
-        return _run_on_file(args)
+        from distill.export.verified_export import check_destination as check_model_path
+
+        if args.out is None:
+            raise UserError(f"{args.model} is an ONNX file: say by --out where to write the calibrated one")
+        check_model_path(args.out)
+        status = _run_on_file(args) if args.risk or args.method or not args.domain else 0
+        if args.domain:
+            _add_distance(args)
+        return status
     from distill.checkpoints.stored_calibration import calibration_path
     from distill.checkpoints.student import deployed, load_student
     from distill.common.files import check_destination, write_json
@@ -101,6 +114,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.out:
         raise UserError("--out belongs to an ONNX file: what is found for a checkpoint is stored next to it")
+    if args.domain:
+        raise UserError(f"--domain belongs to an ONNX file: export {args.model} first, then give the file")
     network, config = load_student(args.model)
     path, picture = calibration_path(args.model), args.model.with_suffix(".reliability.png")
     for file in (path, picture):
@@ -126,11 +141,7 @@ def _run_on_file(args: argparse.Namespace) -> int:
     from distill.export.file_model import FileModel, LogitsEngine
     from distill.export.model_card import recalibrated_card
     from distill.export.recalibrate import write_recalibrated
-    from distill.export.verified_export import check_destination
 
-    if args.out is None:
-        raise UserError(f"{args.model} is an ONNX file: say by --out where to write the calibrated one")
-    check_destination(args.out)
     if args.risk and args.method is None:
         return _add_thresholds(args)
     engine = LogitsEngine(args.model, args.provider)
@@ -237,6 +248,26 @@ def _show(
     if failure is not None:
         raise failure
     return status
+
+
+def _add_distance(args: argparse.Namespace) -> None:
+    """Write an ONNX file again with a domain distance; the rest is in the new file already."""
+    from distill.calibration.domain_fit import measure_distance
+    from distill.data.evaluation_images import choose_frames
+    from distill.evaluation.evaluated_model import data_of
+    from distill.export.domain_file import StatisticsOfMaps, write_distance
+
+    source = args.out if (args.risk or args.method) and args.out.is_file() else args.model
+    statistics = StatisticsOfMaps(source)
+    own = data_of(statistics.card)
+    frames = choose_frames(args, own, statistics.card.class_names, labelled=False)
+    try:
+        found = measure_distance(statistics.measure, frames, progress_shown())
+    except ValueError as error:
+        raise UserError(f"{args.model} gets no domain distance: {error}") from error
+    words = f"{args.dataset or 'the training data'}, {args.split or 'val'}"
+    write_distance(source, args.out, statistics.maps, found.reference, found.of_card(words))
+    LOGGER.info("domain distance %s written into %s", found.describe(), args.out)
 
 
 def _log_risk(risk: RiskThresholds) -> int:

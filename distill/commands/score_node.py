@@ -108,9 +108,10 @@ def _replay_and_score(args: argparse.Namespace) -> tuple[dict[str, Any], bool]:
         answered = answered_stamps(recording, outputs, drive.frames)
         if not any(drive.frames[stamp].labelled for stamp in answered):
             raise ProcessError(f"the node answered none of the labelled frames: {_reasons(replayed)}")
-        scores = score(recording, outputs, drive, answered, class_names)
+        scores, consistency = score(recording, outputs, drive, answered, class_names)
     figures = replay_document(replayed, drive, answered)
     found = document(scores, drive, args.model, name or replayed.after["model"], figures)
+    found["consistency"] = consistency.summary()
     return found, not drive.left_out
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import yaml
 
 from kd_seg_ros.common.errors import UserError, first_line
-from kd_seg_ros.common.files import reason
+from kd_seg_ros.common.files import read_text, reason
 
 Location = tuple[str, ...]
 """The way to a value in a document: the keys and, of lists, the positions that lead to it, as text."""
@@ -82,7 +82,7 @@ def read_yaml_with_lines(path: Path, what: str) -> tuple[Any, dict[Location, int
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UserError(f"{source} is larger than {MAX_BYTES >> 20} MiB: no file that a person wrote")
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except OSError as error:
         raise UserError(f"{source} cannot be read: {error.strerror or reason(error)}") from error
     except UnicodeDecodeError as error:

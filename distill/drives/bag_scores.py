@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from distill.drives.consistency import Consistency, describe_consistency
 from distill.drives.labels import Labels
 from distill.evaluation.image_scores import ImageScores
 from distill.evaluation.mask_scores import MaskScores
@@ -56,14 +57,16 @@ def score(
     """
     second_run = _second_run(model, provider) if provider else None
     seen = MaskScores(card.class_names)
+    consistency = Consistency(len(card.class_names))
     count = 0
     for frame in frames:
         on_frame()
         truth = labels.of(frame)
+        condition = labels.condition_of(frame) or UNKNOWN
+        consistency.update(condition, frame.number, frame.mask, truth)
         if truth is None:
             continue
         count += 1
-        condition = labels.condition_of(frame) or UNKNOWN
         name = frame.name or stamp_text(frame.stamp)
         try:
             seen.update_mask(condition, name, truth, frame.mask, frame.confidence / np.float32(255))
@@ -79,12 +82,15 @@ def score(
             for key in ALL_CLASSES:
                 scores[condition][key] = found[key]
     document = metrics_document(scores, card.class_names, about_model_file(model, card), labels.where)
+    document["consistency"] = consistency.summary()
     return document, seen.images()
 
 
 def print_scores(document: dict[str, Any]) -> None:
     """Print what :func:`score` returned, a column per condition."""
     print_score_table(document["scores"], document["classes"])
+    for line in describe_consistency(document["consistency"]):
+        print(line)
     if not all(scores["auprc"] for scores in document["scores"].values()):
         print("no AUPRC, Brier score and NLL: left out, or the file gives mask and confidence only")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from distill.drives.consistency import Consistency
 from distill.drives.drive import Drive
 from distill.drives.output_topics import OutputTopics
 from distill.drives.recording import AnsweredFrame, answered_frames
@@ -14,16 +15,20 @@ from kd_seg_ros.common.child_process import ProcessError
 
 def score(
     recording: Path, outputs: OutputTopics, drive: Drive, stamps: Collection[int], class_names: Sequence[str]
-) -> MaskScores:
+) -> tuple[MaskScores, Consistency]:
     """Score mask and confidence of those frames of ``stamps`` that have labels, in total and per condition.
 
+    :return: the scores, and how many pixels of consecutive labelled frames change their class.
     :raises ProcessError: if a map has another size or encoding than the contract says.
     """
     scores = MaskScores(class_names, keep_images=False)
+    consistency = Consistency(len(class_names))
     labelled = {stamp for stamp in stamps if drive.frames[stamp].labelled}
     for answer in answered_frames(recording, outputs, drive, labelled):
         add_to_scores(scores, answer)
-    return scores
+        frame = answer.frame
+        consistency.update(frame.condition or "", frame.number, answer.mask, answer.labels)
+    return scores, consistency
 
 
 def add_to_scores(scores: MaskScores, answer: AnsweredFrame) -> None:

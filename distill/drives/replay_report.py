@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from distill.drives.consistency import describe_consistency
 from distill.drives.drive import Drive
 from distill.drives.node_process import counts, latency
 from kd_seg_ros.common.files import sha256
@@ -95,6 +96,7 @@ def describe(content: dict[str, Any]) -> str:
     for condition, scores in content["scores"].items():
         numbers = f"{_percent(scores['miou'])} {_percent(scores['ece'])}"
         lines.append(f"{condition:{width}} {scores['images']:6} {numbers}")
+    lines += describe_consistency(content.get("consistency", {}))
     replay = content["replay"]
     lines.append(f"{replay['frames_sent']} frames sent, {replay['frames_recorded']} answered")
     if replay["dropped_frames"]:

@@ -20,7 +20,7 @@ from distill.evaluation.metrics_schema import TOLERANCE, check_document
 from distill.evaluation.run_files import IMAGES
 from distill.metrics.calibration import ece_of_bars
 from kd_seg_ros.common.errors import UserError, first_line
-from kd_seg_ros.common.files import reason, sha256
+from kd_seg_ros.common.files import read_text, reason, sha256
 
 _logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
         right.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(read_text(path))
     except OSError as error:
         raise UserError(f"{path} cannot be read: {reason(error)}") from error
     except (ValueError, RecursionError) as error:

@@ -18,6 +18,7 @@ from distill.evaluation.image_scores import ImageScores
 from distill.evaluation.metrics_json import FULL, condition_key
 from distill.metrics import BatchedEce, ConfidenceBins, iou_per_class, mean_iou
 from distill.metrics.mask_accumulator import MaskAccumulator
+from distill.metrics.risk_coverage import CURVE
 from kd_seg_ros.common.classes import IGNORE_ID
 
 BINS: Final = 15
@@ -105,6 +106,7 @@ class MaskScores:
         confusion = sums.confusion
         hits, pixels = int(np.trace(confusion)), sums.pixels
         bars = bins.reliability()
+        curve = sums.risk_coverage()
         reliability = {name: list(map(plain, values.tolist())) for name, values in bars._asdict().items()}
         return {
             "images": sums.images,
@@ -117,6 +119,14 @@ class MaskScores:
             "ece_batched16": plain(self._batched[condition].ece()),
             "ece_per_class": self._by_class(part.ece() for part in sums.bins_by_prediction(BINS)),
             "reliability": reliability,
+            "aurc": plain(curve.aurc),
+            "eaurc": plain(curve.excess),
+            "aurc_per_class": self._by_class(sums.aurc_by_prediction()),
+            "risk_coverage": {
+                "confidence": [level / 255 for level in CURVE],
+                "coverage": [plain(float(curve.coverage[level])) for level in CURVE],
+                "risk": [plain(float(curve.risk[level])) for level in CURVE],
+            },
             "confusion": confusion.tolist(),
             "ece_classwise": None,
             "auprc": None,

@@ -58,6 +58,14 @@ class ByClass(Part):
     per_class: dict[StrictStr, Share | None]
 
 
+class Curve(Part):
+    """A risk-coverage curve: lowest confidence kept, share kept, share of wrong ones; None without pixels."""
+
+    confidence: list[Share]
+    coverage: list[Share | None]
+    risk: list[Share | None]
+
+
 class Scores(Part):
     """The scores of one condition; None is undefined or unknown."""
 
@@ -72,6 +80,10 @@ class Scores(Part):
     ece_batched16: Share | None
     ece_per_class: dict[StrictStr, Share | None]
     reliability: Reliability
+    aurc: Share | None = None  # unknown in files of before these four were written
+    eaurc: Share | None = None
+    aurc_per_class: dict[StrictStr, Share | None] | None = None
+    risk_coverage: Curve | None = None
     ece_classwise: ByClass | None
     auprc: ByClass | None
     auprc_exact: ByClass | None
@@ -113,6 +125,8 @@ def _contradiction(scores: Scores, classes: Sequence[str]) -> str:
     """Say which figures of a condition do not agree; empty if all do."""
     # 1. The tables are over the document's classes.
     tables = {"iou": scores.iou, "ece_per_class": scores.ece_per_class}
+    if scores.aurc_per_class is not None:
+        tables["aurc_per_class"] = scores.aurc_per_class
     for name in ("ece_classwise", "auprc", "auprc_exact"):
         by_class = getattr(scores, name)
         if by_class is not None:
@@ -127,6 +141,10 @@ def _contradiction(scores: Scores, classes: Sequence[str]) -> str:
     bins = scores.reliability
     if not len(bins.confidence) == len(bins.accuracy) == len(bins.share):
         return "reliability has lists of different lengths"
+
+    curve = scores.risk_coverage
+    if curve is not None and not len(curve.confidence) == len(curve.coverage) == len(curve.risk):
+        return "risk_coverage has lists of different lengths"
 
     if scores.pixels and (scores.ece is None or scores.ece_batched16 is None):
         return "the expected calibration error of labelled pixels is missing"

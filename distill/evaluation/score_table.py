@@ -16,6 +16,7 @@ _PERCENTS: Final = (
     ("accuracy", "pixel accuracy [%]"),
     ("ece", "ECE [%]"),
     ("ece_batched16", "ECE, batches of 16 [%]"),
+    ("aurc", "AURC [%]"),
 )
 _COLUMNS: Final = ("condition", "class", "labelled_pixels", "iou", "ece_predicted", "ece_classwise", "auprc")
 
@@ -68,7 +69,7 @@ def _summary_rows(scores: dict[str, dict[str, Any]]) -> list[list[str]]:
     found = list(scores.values())
     rows = []
     for key, label in _PERCENTS:
-        rows.append([label, *[percent(values[key]) for values in found]])
+        rows.append([label, *[percent(values.get(key)) for values in found]])
     if all(values["auprc"] for values in found):
         rows.append(["mean AUPRC [%]", *[percent(values["auprc"]["mean"]) for values in found]])
         rows.append(["Brier score", *[three_digits(values["brier"]) for values in found]])

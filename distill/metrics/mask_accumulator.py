@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from distill.metrics.calibration import BatchedEce, ConfidenceBins
 from distill.metrics.cells import coarsen, equal_edges, union
 from distill.metrics.confusion import confusion_matrix
+from distill.metrics.risk_coverage import LEVELS, RiskCoverage, risk_coverage
 
 
 @dataclass
@@ -36,6 +37,10 @@ class MaskSums:
     """[C + 1, K], how many of them were predicted correctly."""
     confidence: NDArray[np.float64]
     """[C + 1, K], sum of their confidence."""
+    by_level: NDArray[np.int64]
+    """[C + 1, 256], pixels by predicted class and published confidence, round(255 · p)."""
+    right_by_level: NDArray[np.int64]
+    """[C + 1, 256], how many of them were predicted correctly."""
 
     @classmethod
     def zeros(cls, classes: int, cells: int) -> MaskSums:
@@ -46,6 +51,8 @@ class MaskSums:
             count=np.zeros((classes + 1, cells), np.int64),
             correct=np.zeros((classes + 1, cells), np.int64),
             confidence=np.zeros((classes + 1, cells)),
+            by_level=np.zeros((classes + 1, LEVELS), np.int64),
+            right_by_level=np.zeros((classes + 1, LEVELS), np.int64),
         )
 
     def add(self, other: MaskSums) -> None:
@@ -115,6 +122,10 @@ class MaskAccumulator:
         image.count += np.bincount(key, minlength=rows * cells).reshape(rows, cells)
         image.correct += np.bincount(hits, minlength=rows * cells).reshape(rows, cells)
         image.confidence += np.bincount(key, weights, rows * cells).reshape(rows, cells)
+        level = row * LEVELS + np.round(255 * probability).astype(np.int64)
+        right = level[predicted == label]
+        image.by_level += np.bincount(level, minlength=rows * LEVELS).reshape(rows, LEVELS)
+        image.right_by_level += np.bincount(right, minlength=rows * LEVELS).reshape(rows, LEVELS)
         self._add_image(image)
 
     def merge(self, other: MaskAccumulator) -> None:
@@ -167,6 +178,15 @@ class MaskAccumulator:
         s = self._sums
         rows = zip(s.count[:-1], s.confidence[:-1], s.correct[:-1], strict=True)
         return [self._coarse(bins, *row) for row in rows]
+
+    def risk_coverage(self) -> RiskCoverage:
+        """Return the risk-coverage curve of all pixels, see :mod:`distill.metrics.risk_coverage`."""
+        return risk_coverage(self._sums.by_level.sum(axis=0), self._sums.right_by_level.sum(axis=0))
+
+    def aurc_by_prediction(self) -> list[float]:
+        """Return, for each class, the AURC of the pixels that were predicted as it; NaN if there are none."""
+        rows = zip(self._sums.by_level[:-1], self._sums.right_by_level[:-1], strict=True)
+        return [risk_coverage(count, right).aurc for count, right in rows]
 
     def ece_batched(self) -> float:
         """Mean ECE of consecutive batches of images, see :class:`~distill.metrics.calibration.BatchedEce`."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from distill.metrics.mask_accumulator import MaskSums
 from distill.metrics.proper_scores import brier_sum, nll_sum
+from distill.metrics.risk_coverage import LEVELS
 from distill.metrics.sweep import Negatives, Pixels, cell_of
 
 
@@ -67,6 +68,10 @@ class Sums(MaskSums):
         self.count += _array(key.bincount(minlength=rows * cells), self.count)
         self.correct += _array(hits.bincount(minlength=rows * cells), self.correct)
         self.confidence += _array(key.bincount(pixels.confidence.double(), rows * cells), self.confidence)
+        level = pixels.prediction * LEVELS + (255 * pixels.confidence).round().long().clamp_(0, LEVELS - 1)
+        right = level[pixels.prediction == pixels.label]
+        self.by_level += _array(level.bincount(minlength=rows * LEVELS), self.by_level)
+        self.right_by_level += _array(right.bincount(minlength=rows * LEVELS), self.right_by_level)
 
 
 def _array(tensor: Tensor, like: NDArray[Any]) -> NDArray[Any]:

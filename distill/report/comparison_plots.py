@@ -24,7 +24,7 @@ from distill.report.figures import Style, figure
 from distill.report.runs import Run
 from distill.report.tables import signed
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.files import reason
+from kd_seg_ros.common.files import read_text, reason
 
 _TICKS: Final = np.outer(10.0 ** np.arange(-2, 4), (1, 2, 3, 5, 7)).ravel().tolist()
 """Values that a logarithmic scale labels: 0.01, 0.02, 0.03, 0.05, 0.07, 0.1 and so on."""
@@ -227,7 +227,7 @@ def _is_speed(value: Any) -> bool:
 def _read_benchmark(path: Path) -> dict[str, dict[str, Any]]:
     """Return the rows of a benchmark by the network's name; raises UserError."""
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = json.loads(read_text(path))
         measured = [dict(row) for row in rows if "cpu_onnx_ms" in row]
         found = {str(row["name"]): row for row in measured}
     except OSError as error:

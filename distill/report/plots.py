@@ -20,6 +20,7 @@ from distill.report.class_chart import lowest_power, percent
 from distill.report.comparison_plots import Speeds, draw_epochs, draw_tradeoff, plots_of, read_curve
 from distill.report.figures import BLUE, Plot, figure, save, styles
 from distill.report.gradients import draw_gradients, read_gradients, warnings_of
+from distill.report.risk_coverage import risk_coverage_plot
 from distill.report.runs import Run
 from kd_seg_ros.common.errors import UserError
 
@@ -65,6 +66,10 @@ def make_plots(
         error = error_percent(run.ece)
         text = f"Reliability diagrams of {run.label}: accuracy by confidence; ECE {error} %"
         plots.reliability.append(save(reliability(run), folder, f"reliability {run.label}", text))
+        curves = risk_coverage_plot(run)
+        if curves is not None:
+            text = f"Risk-coverage curves of {run.label}: wrong pixels among the most confident ones"
+            plots.reliability.append(save(curves, folder, f"risk coverage {run.label}", text))
     for run in shown:
         text = f"Confusion matrix of {run.label}"
         plots.confusion.append(save(confusion(run), folder, f"confusion {run.label}", text))

@@ -15,7 +15,7 @@ def calibration_table(runs: Sequence[Run]) -> Table:
     for run in runs:
         for condition in run.columns:
             scores = run.scores(condition)
-            cells = [Cell(error_percent(scores[key])) for key, _ in ECES]
+            cells = [Cell(error_percent(scores.get(key))) for key, _ in ECES]
             cells.append(Cell(error_percent((scores["ece_classwise"] or {}).get("mean"))))
             cells += [Cell(three_digits(scores[key])) for key in ("brier", "nll")]
             title, kind = (run.label, "first") if condition == run.columns[0] else (condition, "next")

@@ -16,7 +16,8 @@ from distill.report.runs import Run
 
 SHADES: Final = (0.05, 1.0, 3.0)
 """Differences in points from which a cell is shaded lightly, clearly and strongly."""
-ECES: Final = (("ece", "ECE exact [%]"), ("ece_batched16", "ECE batched16 [%]"))
+ECES: Final = (("ece", "ECE exact [%]"), ("ece_batched16", "ECE batched16 [%]"), ("aurc", "AURC [%]"))
+"""Errors of the confidence by their keys in metrics.json, less is better; AURC is unknown in older files."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,8 @@ def _ours(run: Run, reference: Run | None, conditions: Sequence[str]) -> Row:
         other = None if reference is None else reference.scores(condition)["miou"]
         cells.append(compared(run.scores(condition)["miou"], other))
     for key, _ in ECES:
-        other = None if reference is None else reference.scores()[key]
-        cells.append(compared_ece(run.scores()[key], other))
+        other = None if reference is None else reference.scores().get(key)
+        cells.append(compared_ece(run.scores().get(key), other))
     below = "baseline" if reference is None else f"against {reference.label}"
     return Row(run.label, cells, "first", below)
 
@@ -129,7 +130,9 @@ def _thesis(run: Run, experiment: Experiment, conditions: Sequence[str]) -> list
     values = [getattr(result, condition) for condition in conditions]
     ece = None if result is None else result.ece
     shown = [Cell(f"{value:.1f}") for value in values]
-    rows = [Row(f"thesis, {experiment.where}", [*shown, Cell(DASH), Cell(error_percent(ece))], "next")]
+    rows = [
+        Row(f"thesis, {experiment.where}", [*shown, Cell(DASH), Cell(error_percent(ece)), Cell(DASH)], "next")
+    ]
     cells = [
         against_thesis(run.scores(condition)["miou"], value)
         for condition, value in zip(conditions, values, strict=True)
@@ -138,7 +141,7 @@ def _thesis(run: Run, experiment: Experiment, conditions: Sequence[str]) -> list
     last = Cell(DASH)
     if ece is not None and batched is not None:
         last = Cell(signed(100 * (batched - ece), 2), shade=shade(100 * (ece - batched)))
-    rows.append(Row("ours − thesis", [*cells, Cell(DASH), last], "next"))
+    rows.append(Row("ours − thesis", [*cells, Cell(DASH), last, Cell(DASH)], "next"))
     return rows
 
 
@@ -146,7 +149,8 @@ def _scores_notes(runs: Sequence[Run], comparable: bool) -> list[str]:
     notes = [
         "mIoU and ECE in percent. ECE, the expected calibration error: how far the confidence is from the "
         "share of pixels that are right. ECE exact is over all pixels; ECE batched16 is the mean over "
-        "batches of 16 images, as the thesis reports it, which is biased upwards."
+        "batches of 16 images, as the thesis reports it, which is biased upwards. AURC, the area under the "
+        "risk-coverage curve: the mean share of wrong pixels when the least confident ones are left out."
     ]
     letters = {e.letter for e in map(experiment_of, runs) if e is not None}
     if comparable and letters & set(SWAPPED):

@@ -2,7 +2,8 @@
 
 Shares are of all pixels of the mask; ``mean_confidence`` is over all pixels, whether they were left without a
 class or not; ``expected_accuracy`` is what the model card's reliability table makes of the confidence
-(:mod:`kd_seg_ros.inference.drift`), empty where the card has none.
+(:mod:`kd_seg_ros.inference.drift`), empty where the card has none. ``domain_distance`` is how far the image
+is from those of calibration (:mod:`kd_seg_ros.inference.domain`), a column only where the file tells it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from kd_seg_ros.bags.messages import stamp_text
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import reason
 from kd_seg_ros.inference.card import FULL, ModelCard
+from kd_seg_ros.inference.contract import DOMAIN_DISTANCE
 from kd_seg_ros.inference.drift import bin_accuracy, bin_counts, expected_accuracy
 from kd_seg_ros.inference.engine import Prediction
 
@@ -54,7 +56,8 @@ class FrameTable:
             raise UserError(f"--csv {path} cannot be written: {reason(error)}") from error
         if not size:
             head = [source if figure == "topic" else figure for figure in FIGURES]
-            self._write([*head, *card.class_names, "unlabelled"])
+            distance = [DOMAIN_DISTANCE] if card.domain else []
+            self._write([*head, *distance, *card.class_names, "unlabelled"])
 
     def add(self, frame: int, stamp: int, source: str, prediction: Prediction, latency_ms: float) -> None:
         """Write a frame's line."""
@@ -62,6 +65,9 @@ class FrameTable:
         row: list[Any] = [frame, stamp_text(stamp), source, *mask.shape, f"{latency_ms:.3f}"]
         row.append(f"{cv2.mean(confidence)[0] / 255:.6f}")
         row.append("" if self._accuracy is None else f"{self._expected(confidence, self._accuracy):.6f}")
+        if self._card.domain:
+            distance = prediction.domain_distance
+            row.append("" if distance is None else f"{distance:.6f}")
         pixels = cv2.calcHist([mask], [0], None, [256], [0, 256])[:, 0] / mask.size
         known = pixels[: len(self._card.class_names)]
         row += [f"{share:.6f}" for share in (*known, 1 - known.sum())]

@@ -9,6 +9,7 @@ what takes long to load or may be missing, so that ``--help`` and the shell's co
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import json
 import math
@@ -19,6 +20,7 @@ from functools import partial
 from typing import Any, Final, Protocol, cast
 
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.files import reason
 from kd_seg_ros.common.logs import terminal_logging
 from kd_seg_ros.common.long_calls import end_long_calls_on_signals
 from kd_seg_ros.common.option_types import count, whole
@@ -94,6 +96,11 @@ def end_cleanly(prog: str, action: Callable[[], int]) -> int:
     except BrokenPipeError:  # the reader of `kd_seg … | head` has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        # A path that no system could have, wherever it is first looked at.
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP) or error.filename is None:
+            raise
+        return fail(f"{error.filename}: {reason(error)}")
 
 
 def _python_in_use() -> str:
@@ -126,10 +133,12 @@ def fail(message: str, status: int = USER_ERROR) -> int:
 def one_line(error: UserError) -> str:
     """Return the message of an error.
 
-    That of a DataLoader's worker process arrives wrapped in its traceback, whose last line is the message.
+    That of a DataLoader's worker process arrives wrapped in its traceback, after the name of its class. Line
+    breaks that are left are those of a file's name, and are shown as such.
     """
-    message = (str(error).strip() or type(error).__name__).splitlines()[-1]
-    return message.removeprefix(f"{UserError.__module__}.{UserError.__name__}: ")
+    message = str(error).strip() or type(error).__name__
+    message = message.rpartition(f"{UserError.__module__}.{UserError.__name__}: ")[2]
+    return "\\n".join(message.splitlines())
 
 
 def remedy_for(package: str) -> str | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,6 +42,21 @@ def sha256(path: Path) -> str:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+def read_text(path: Path) -> str:
+    """Return the content of a text file in UTF-8.
+
+    A pipe that nobody writes to would be waited for without end, a device may never end: both are refused,
+    except the pipes of a shell's ``<(command)``.
+
+    :raises OSError: if it cannot be read or is no file.
+    :raises UnicodeDecodeError: if it is not UTF-8.
+    """
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or path.is_relative_to("/dev/fd")):
+        raise OSError(errno.EINVAL, "a pipe or a device, not a file", str(path))
+    return path.read_text(encoding="utf-8")
 
 
 def write_atomically(path: Path, content: bytes | str | Callable[[Path], object]) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from kd_seg_ros.common.long_calls import long_call
 from kd_seg_ros.common.onnx_runtime import ort
-from kd_seg_ros.inference.contract import BGR, CHANNELS, IMAGE, OUTPUTS, RGB
+from kd_seg_ros.inference.contract import BGR, CHANNELS, DOMAIN_DISTANCE, IMAGE, OUTPUTS, RGB
 
 OutputArrays = Mapping[str, NDArray[Any]]
 """Output arrays by the name of the tensor, contiguous; they are written to."""
@@ -29,6 +29,8 @@ class HostBinding:
     def __init__(self, session: ort.InferenceSession) -> None:
         self._session = session
         self.takes_bgr = takes_bgr(session)
+        self.tells_distance = tells_distance(session)
+        """The file has the output :data:`~kd_seg_ros.inference.contract.DOMAIN_DISTANCE`."""
 
     def run(self, image: NDArray[np.uint8], bgr: bool, outputs: OutputArrays) -> None:
         """Run the network.
@@ -59,8 +61,11 @@ class DeviceBinding:
         """
         self._session = session
         self.takes_bgr = takes_bgr(session)
+        self.tells_distance = tells_distance(session)
         self._image = _allocate((*size, 3), np.uint8)
         self._buffers = {name: _allocate(size, dtype) for name, dtype in OUTPUTS.items()}
+        if self.tells_distance:
+            self._buffers[DOMAIN_DISTANCE] = _allocate((1,), np.float32)
         self._binding = session.io_binding()
         self._binding.bind_ortvalue_input(IMAGE, self._image)
         if self.takes_bgr:
@@ -95,6 +100,11 @@ def run_bound(session: ort.InferenceSession, binding: ort.IOBinding, wait: bool 
 def takes_bgr(session: ort.InferenceSession) -> bool:
     """Return whether the file has the optional input that tells the order of the image's channels."""
     return any(tensor.name == CHANNELS for tensor in session.get_overridable_initializers())
+
+
+def tells_distance(session: ort.InferenceSession) -> bool:
+    """Return whether the file tells how far an image is from those of calibration."""
+    return any(tensor.name == DOMAIN_DISTANCE for tensor in session.get_outputs())
 
 
 def _bind(bind: Any, name: str, array: NDArray[Any]) -> None:

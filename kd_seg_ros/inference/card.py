@@ -14,9 +14,11 @@ from typing import Any, Final
 
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.inference.card_values import (
+    QUANTILES,
     RELIABILITY,
     is_byte,
     is_calibration,
+    is_domain,
     is_name,
     is_number,
     is_offset,
@@ -95,6 +97,9 @@ class ModelCard:
     :mod:`kd_seg_ros.inference.drift`."""
     risk: tuple[RiskThreshold, ...] = ()
     """Thresholds of the confidence with a promise, found in calibration."""
+    domain: dict[str, Any] = field(default_factory=dict)
+    """What the domain distance was in calibration: ``quantiles`` (percent → distance), ``images``, ``method``
+    and ``source``; empty if the file does not tell it. See :mod:`kd_seg_ros.inference.domain`."""
     padding_multiple: int = 0
     """The resized image is padded with zeros (of normalised colours) to multiples of this, as equally on
     opposite sides as whole pixels allow; 1: never padded; 0: not known, in files of earlier versions."""
@@ -174,6 +179,8 @@ class ModelCard:
 
         ok = isinstance(self.expected_accuracy, dict) and all(map(is_range, self.expected_accuracy.values()))
         self._demand("expected_accuracy", ok, "ranges within 0…1")
+        what = f"quantiles {', '.join(QUANTILES)} that do not fall, images, method and source"
+        self._demand("domain", is_domain(self.domain), what)
 
         names, palette = self.class_names, self.palette
         ok = isinstance(names, tuple) and len(names) > 1 and all(map(is_name, names))

@@ -102,3 +102,24 @@ def is_table(value: Any) -> bool:
         return False
     cells = itertools.chain.from_iterable(columns)
     return all(cell is None or is_share(cell) for cell in cells)
+
+
+QUANTILES: Final = ("50", "95", "99", "99.9")
+"""Percent of calibration's images whose domain distance is at most that of the card."""
+
+
+def is_domain(value: Any) -> bool:
+    """Return whether a value says what the domain distance was in calibration, or is empty.
+
+    That is: :data:`QUANTILES` that do not fall, the number of images, method and source in words.
+    """
+    if value == {}:
+        return True
+    if not isinstance(value, dict) or not isinstance(value.get("quantiles"), dict):
+        return False
+    quantiles = value["quantiles"]
+    found: list[float] = [quantiles[key] for key in QUANTILES if is_number(quantiles.get(key))]
+    if len(found) != len(QUANTILES) or found != sorted(found) or found[0] < 0 or found[-1] == 0:
+        return False
+    images: Any = value.get("images")
+    return is_whole(images) and images > 0 and is_text(value.get("method")) and is_text(value.get("source"))

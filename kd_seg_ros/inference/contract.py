@@ -1,16 +1,19 @@
 """The contract of a model file: what the export writes and the vehicle reads, each name typed once.
 
-=========== ============= ======= ==========================================================
-tensor      shape         type    meaning
-=========== ============= ======= ==========================================================
-image       [H, W, 3]     uint8   input: colours, in the order that ``channels`` tells
-channels    [3]           int64   optional input: which of red (0), green (1) and blue (2)
-                                  each channel of the image is; :data:`RGB` unless given
-mask        [H, W]        uint8   output: class id of the highest probability
-confidence  [H, W]        uint8   output: round(255 · that probability), calibrated
-probability [H, W]        float32 output: that probability; computed always, fetched on
-                                  request only
-=========== ============= ======= ==========================================================
+=============== ============= ======= ======================================================
+tensor          shape         type    meaning
+=============== ============= ======= ======================================================
+image           [H, W, 3]     uint8   input: colours, in the order that ``channels`` tells
+channels        [3]           int64   optional input: which of red (0), green (1) and blue
+                                      (2) each channel of the image is; :data:`RGB` unless
+                                      given
+mask            [H, W]        uint8   output: class id of the highest probability
+confidence      [H, W]        uint8   output: round(255 · that probability), calibrated
+probability     [H, W]        float32 output: that probability; computed always, fetched on
+                                      request only
+domain_distance [1]           float32 optional output: how far the image is from those of
+                                      calibration, about 1 for one like them
+=============== ============= ======= ======================================================
 
 H and W are numbers, those of the model card, or names: then the file takes images of any size. Further
 outputs do no harm. The model card (:mod:`kd_seg_ros.inference.card`) is the file's metadata under
@@ -45,6 +48,10 @@ OUTPUTS: Final[Mapping[str, type[np.generic[Any]]]] = {
     PROBABILITY: np.float32,
 }
 """The outputs, all [H, W], with their types."""
+
+DOMAIN_DISTANCE: Final = "domain_distance"
+"""Name of the optional output with the image's distance from those of calibration, float32 [1], 0…∞; see
+:mod:`kd_seg_ros.inference.domain`."""
 
 NETWORK_IMAGE: Final = "network.image"
 """Name, inside the graph, of what the network alone takes: normalised and padded planes, RGB, float16 or

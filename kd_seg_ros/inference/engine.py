@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from kd_seg_ros.common.errors import first_line
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.class_ids import ClassIds
-from kd_seg_ros.inference.contract import IMAGE, OUTPUTS
+from kd_seg_ros.inference.contract import CONFIDENCE, DOMAIN_DISTANCE, IMAGE, MASK, OUTPUTS, PROBABILITY
 from kd_seg_ros.inference.errors import EngineError
 from kd_seg_ros.inference.gpu.fused_binding import FusedBinding
 from kd_seg_ros.inference.memory_limit import limit_bytes, limited_memory, memory_was_refused, refusal
@@ -44,6 +44,9 @@ class Prediction:
     """round(255 · calibrated probability of that class), [H, W]."""
     probability: NDArray[np.float32] | None = None
     """The probability itself, 0…1, [H, W]; None unless it was asked for."""
+    domain_distance: float | None = None
+    """How far the image is from those of calibration (:mod:`kd_seg_ros.inference.domain`); None if the file
+    does not tell."""
 
     @classmethod
     def empty(cls, size: tuple[int, int], probability: bool = False) -> Prediction:
@@ -55,8 +58,9 @@ class Prediction:
         return cls(mask, confidence, np.empty(size, np.float32) if probability else None)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the arrays that are there, by the name of their tensor."""
-        return {name: array for name, array in vars(self).items() if array is not None}
+        """Return the maps that are there, by the name of their tensor."""
+        maps = {MASK: self.mask, CONFIDENCE: self.confidence, PROBABILITY: self.probability}
+        return {name: array for name, array in maps.items() if array is not None}
 
 
 class Engine:
@@ -183,8 +187,9 @@ class Engine:
 
         :param probability: also fetch the unrounded probability.
         :param bgr: the image's channels are blue, green, red.
-        :param out: write into these arrays, contiguous and of any size, and return them; by default new ones
-            of the image's size. Whether they have a probability decides in place of ``probability``.
+        :param out: write into these arrays, contiguous and of any size, and return them, with the image's
+            domain distance where the file tells it; by default new ones of the image's size. Whether they
+            have a probability decides in place of ``probability``.
         :param min_confidence: pixels whose confidence is below that of their class get the card's ignore id,
             see :mod:`kd_seg_ros.inference.thresholds`.
         :raises ValueError: if the image is not of that type and shape.
@@ -199,11 +204,11 @@ class Engine:
             _check_arrays(out)
             direct = out.mask.shape == size
             found = out if direct else Prediction.empty(size, out.probability is not None)
-            self._run_into(found, _resize_image(image, size), bgr, min_confidence)
+            distance = self._run_into(found, resize_image(image, size), bgr, min_confidence)
         if not direct:
             for target, source in zip(out.arrays().values(), found.arrays().values(), strict=True):
                 cv2.resize(source, target.shape[::-1], dst=target, interpolation=cv2.INTER_NEAREST_EXACT)
-        return out
+        return out if distance is None else replace(out, domain_distance=distance)
 
     def _run_into(
         self,
@@ -211,28 +216,32 @@ class Engine:
         image: NDArray[np.uint8],
         bgr: bool,
         levels: MinConfidenceLevels | None,
-    ) -> None:
-        """Run on an image of the network's size; write into the arrays."""
+    ) -> float | None:
+        """Run on an image of the network's size; write into the arrays, and return the domain distance."""
         binding = self._binding
+        arrays, distance = out.arrays(), None
+        if binding.tells_distance:
+            distance = arrays[DOMAIN_DISTANCE] = np.empty(1, np.float32)
         if bgr and not binding.takes_bgr:
             image, bgr = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), False
         try:
             if isinstance(binding, FusedBinding):  # whose masks hold the card's ids only
-                binding.run(np.ascontiguousarray(image), bgr, out.arrays(), levels)
-                return
-            binding.run(np.ascontiguousarray(image), bgr, out.arrays())
+                binding.run(np.ascontiguousarray(image), bgr, arrays, levels)
+                return None if distance is None else float(distance[0])
+            binding.run(np.ascontiguousarray(image), bgr, arrays)
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
             raise self._failure(error) from error
         self.class_ids.clean(out.mask)  # before thresholds give many pixels an id beyond the classes
         if levels is not None:
             apply_min_confidence(out.mask, out.confidence, levels, self.card.ignore_id)
+        return None if distance is None else float(distance[0])
 
     def _run(self, outputs: list[str], image: NDArray[np.uint8]) -> list[Any]:
         """Fetch any outputs for an RGB image of any size; they have the network's size."""
         assert self._session is not None, "opened without kernels"
         size = image.shape[:2] if self.dynamic else self.size
         with self._limited():
-            image = np.ascontiguousarray(_resize_image(image, size))
+            image = np.ascontiguousarray(resize_image(image, size))
             try:
                 return list(self._session.run(outputs, {IMAGE: image}))
             except Exception as error:
@@ -266,7 +275,7 @@ def _check_arrays(out: Prediction) -> None:
             raise ValueError(f"{name} must be a writable, contiguous {np.dtype(dtype)} [H, W] like the mask")
 
 
-def _resize_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def resize_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Resize to (height, width), without aliasing when it shrinks."""
     if image.shape[:2] == size:
         return image

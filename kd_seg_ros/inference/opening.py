@@ -14,7 +14,7 @@ from kd_seg_ros.common.errors import first_line
 from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.binding import DeviceBinding, HostBinding
 from kd_seg_ros.inference.card import CardError, ModelCard
-from kd_seg_ros.inference.contract import IMAGE, METADATA_KEY, OUTPUTS
+from kd_seg_ros.inference.contract import DOMAIN_DISTANCE, IMAGE, METADATA_KEY, OUTPUTS
 from kd_seg_ros.inference.digest import check_digest
 from kd_seg_ros.inference.errors import EngineError
 from kd_seg_ros.inference.gpu.fused_binding import FusedBinding
@@ -146,4 +146,19 @@ def _check_contract(
                 f"{path}: tensor {name!r} is {tensor.type} {tensor.shape}; by its model card it must be "
                 f"{dtype} {['height', 'width', *wanted[2:]] if dynamic else wanted}"
             )
+    _check_distance(path, found.get(DOMAIN_DISTANCE), card)
     return size, dynamic, card
+
+
+def _check_distance(path: Path, tensor: ort.NodeArg | None, card: ModelCard) -> None:
+    """Refuse a domain distance that is no single number, or that the card speaks of and the file has not."""
+    if tensor is None:
+        if card.domain:
+            raise EngineError(
+                f"{path}: by its model card it has an output {DOMAIN_DISTANCE!r}, but it has none"
+            )
+    elif tensor.type != _TYPE_NAMES[np.float32] or tensor.shape != [1]:
+        raise EngineError(
+            f"{path}: tensor {DOMAIN_DISTANCE!r} is {tensor.type} {tensor.shape}, not "
+            f"{_TYPE_NAMES[np.float32]} [1]"
+        )

@@ -10,6 +10,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 
 from kd_seg_ros.inference.camera_faults import CameraFault
 from kd_seg_ros.inference.card import FULL, ModelCard
+from kd_seg_ros.inference.domain import DomainState
 from kd_seg_ros.inference.drift import Drift
 from kd_seg_ros.node.frame_statistics import Summary
 
@@ -50,6 +51,8 @@ class Limits:
     """Milliseconds from the image's stamp to published, for 95 of 100 frames."""
     no_image_s: float
     """Seconds without an image while the node is listening."""
+    unknown_images: str = "warn"
+    """Level of images that are unlike those of calibration: ``warn``, ``error`` or ``ignore``."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,9 @@ class State:
     """Statistics at the last report: what has happened since then decides about the level."""
     drift: Drift | None
     """Confidence of the last images; None without any, or if the card does not say what calibration saw."""
+    domain: DomainState | None = None
+    """How far the last images were from those of calibration; None without any, or if the file does not
+    tell."""
     camera_fault: CameraFault | None = None
     """What has been wrong with the camera's images for long enough; None if nothing has."""
     drivable: str = ""
@@ -144,6 +150,12 @@ def values(state: State) -> dict[str, str]:
             "expected_accuracy_latest_image": f"{state.drift.latest:.4f}",
             "expected_accuracy_in_calibration": f"{state.drift.low:.4f} to {state.drift.high:.4f}",
         }
+    if state.domain is not None:
+        result |= {
+            "domain_distance": f"{state.domain.latest:.3f}, {state.domain.quantile}",
+            "domain_distance_typical": f"{state.domain.typical:.3f}",
+            "domain_distance_limit": f"{state.domain.limit:.3f}",
+        }
     return result
 
 
@@ -160,6 +172,8 @@ def _errors(state: State, limits: Limits) -> list[tuple[bytes, str]]:
     rejected = _since(state, "rejected")
     if rejected and state.rejection and not _since(state, "published"):
         found.append(f"all {rejected} frames were rejected, the last because: {state.rejection}")
+    if limits.unknown_images == "error":
+        found += _unknown_images(state)
     return [(ERROR, text) for text in found]
 
 
@@ -188,6 +202,8 @@ def _warnings(state: State, limits: Limits) -> list[tuple[bytes, str]]:
         if 0 < limit < p95:
             text = f"{name} {p95:.1f} ms (95th percentile), more than {limit:g} ms"
             found.append(text + (_share_of_node(state) if quantity == "image_age_ms" else ""))
+    if limits.unknown_images == "warn":
+        found += _unknown_images(state)
     drift = state.drift
     if drift is not None and drift.outside:
         found.append(
@@ -195,6 +211,17 @@ def _warnings(state: State, limits: Limits) -> list[tuple[bytes, str]]:
             f"{drift.low:.1%} to {drift.high:.1%} there"
         )
     return [(WARN, text) for text in found]
+
+
+def _unknown_images(state: State) -> list[str]:
+    """Say that the images are unlike those of calibration, if they are."""
+    domain = state.domain
+    if domain is None or not domain.unknown:
+        return []
+    return [
+        f"the images are unlike those of calibration: domain distance {domain.typical:.2f}, of 99 in 100 "
+        f"images there at most {domain.limit:.2f}; the confidence cannot be trusted"
+    ]
 
 
 def _share_of_node(state: State) -> str:

@@ -188,6 +188,15 @@ class Parameters:
         "Seconds over which the confidence is compared with that of the images the model was calibrated on.",
         limits=(1.0, 3600.0),
     )
+    domain_window: float = parameter(
+        5.0, "Seconds that images must be unlike calibration's to be reported.", limits=(0.1, 3600.0)
+    )
+    unknown_images: str = parameter(
+        "warn",
+        "Level of images unlike calibration's, by the file's domain distance.",
+        choices=("warn", "error", "ignore"),
+        group="diagnostics",
+    )
     period_s: float = parameter(
         1.0, "Seconds between two messages on /diagnostics.", limits=(0.1, 3600.0), group="diagnostics"
     )

@@ -198,6 +198,7 @@ class Reporting:
             self._limit("max_processing_time_ms"),
             self._limit("max_image_age_ms"),
             self._limit("no_image_timeout_s"),
+            str(self._node.get_parameter("diagnostics.unknown_images").value),
         )
 
     def _fault_times(self) -> FaultTimes:
@@ -252,6 +253,7 @@ class Reporting:
             now=worker.statistics.summary(),
             before=self._reported,
             drift=worker.drift.state() if worker.drift else None,
+            domain=worker.domain.state() if worker.domain else None,
             camera_fault=self._camera_fault(),
             drivable=worker.drivable_threshold(),
         )

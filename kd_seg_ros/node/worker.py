@@ -14,6 +14,7 @@ from std_msgs.msg import Header
 from kd_seg_ros.common.decode import view_compressed, view_image
 from kd_seg_ros.common.picture import DecodeError
 from kd_seg_ros.inference.camera_faults import CameraFaultMonitor
+from kd_seg_ros.inference.domain import DomainMonitor
 from kd_seg_ros.inference.drift import DriftMonitor
 from kd_seg_ros.inference.drivable import threshold_text
 from kd_seg_ros.inference.engine import Engine, EngineError
@@ -73,6 +74,8 @@ class SegmentationWorker:
         """What happened to the frames, and how long it took; may be read from any thread."""
         self.drift = DriftMonitor.of_card(engine.card, settings.drift_window)
         """Watches the confidence; None if the card does not say what calibration saw."""
+        self.domain = DomainMonitor.of_card(engine.card, settings.domain_window)
+        """Watches how far the images are from those of calibration; None if the file does not tell."""
         self.camera_faults = CameraFaultMonitor()
         """Looks for black, white, blocked and frozen images."""
         self.stamps = StampCheck()
@@ -167,7 +170,7 @@ class SegmentationWorker:
         # The network writes into the bytes of the messages; publishing copies nothing.
         buffers = self._outputs.buffers(size)
         levels = self._thresholds.levels
-        self._engine.segment(picture.pixels, bgr=picture.bgr, out=buffers, min_confidence=levels)
+        answer = self._engine.segment(picture.pixels, bgr=picture.bgr, out=buffers, min_confidence=levels)
         inferred = time.monotonic()
         self.segmented += 1
 
@@ -186,6 +189,8 @@ class SegmentationWorker:
         self._outputs.publish_on_demand(message.header, picture)
         if self.drift:
             self.drift.add(buffers.confidence)
+        if self.domain and answer.domain_distance is not None:
+            self.domain.add(answer.domain_distance)
         self.camera_faults.add(picture.pixels, _nanoseconds(message.header))
 
     def _record_age(self, header: Header) -> None:

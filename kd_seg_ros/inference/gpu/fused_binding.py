@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kd_seg_ros.common.onnx_runtime import ort
-from kd_seg_ros.inference.binding import OutputArrays, run_bound
+from kd_seg_ros.inference.binding import OutputArrays, run_bound, tells_distance
 from kd_seg_ros.inference.card import ModelCard
-from kd_seg_ros.inference.contract import NETWORK_IMAGE, NETWORK_LOGITS, PROBABILITY
+from kd_seg_ros.inference.contract import DOMAIN_DISTANCE, NETWORK_IMAGE, NETWORK_LOGITS, PROBABILITY
 from kd_seg_ros.inference.gpu.device import Device
 from kd_seg_ros.inference.gpu.geometry import Geometry, Size
 from kd_seg_ros.inference.gpu.parameters import NotFusedError
@@ -47,6 +47,8 @@ class FusedBinding:
         self.card = card
         self.provider: str = session.get_providers()[0]
         """ONNX Runtime's name of what the network runs on."""
+        self.tells_distance = tells_distance(session)
+        """The network's part of the file tells how far an image is from those of calibration."""
         image, logits = session.get_inputs()[0], session.get_outputs()[0]
         if image.type not in _TYPES or logits.type not in _TYPES:
             raise NotFusedError(f"the kernels do not know networks of {image.type} and {logits.type}")
@@ -56,6 +58,7 @@ class FusedBinding:
         self._levels = np.zeros(256, np.uint8)
         self._constants = Constants(Memory(device), card)
         self._network = session.io_binding()
+        self._distance = Memory(device).empty((1,), np.float32)
         self._size: Size = (card.height, card.width)
         self._plan = self._make_plan(self._size)
 
@@ -114,7 +117,7 @@ class FusedBinding:
 
     def _release(self) -> None:
         """Let go of the buffers, which are the session's memory, and then of the session."""
-        for name in ("_plan", "_constants", "_network", "_session"):
+        for name in ("_plan", "_constants", "_distance", "_network", "_session"):
             vars(self).pop(name, None)
 
     def __del__(self) -> None:
@@ -141,7 +144,8 @@ class FusedBinding:
         device.launch(self._plan.best)
         device.launch(self._plan.answer[PROBABILITY in outputs])
         for name, array in outputs.items():
-            device.download(array, self._plan.maps[name].data_ptr())
+            source = self._distance if name == DOMAIN_DISTANCE else self._plan.maps[name]
+            device.download(array, source.data_ptr())
 
     def _run_session(self) -> None:
         """Queue the network."""
@@ -164,13 +168,20 @@ class FusedBinding:
         return make_plan(self._device, geometry, network_image, logits, halves, self._constants)
 
     def _bind_logits(self) -> ort.OrtValue:
-        """Give the network a buffer for its answer; run it once where only a run tells the size."""
+        """Give the network buffers for its answers; run it once where only a run tells the logits' size."""
         if all(isinstance(side, int) for side in self._logits_shape):
             logits = Memory(self._device).empty(tuple(self._logits_shape), self._logits_type)
         else:
             self._network.bind_output(NETWORK_LOGITS, self._device.name, 0)
+            self._bind_distance()
             self._run_session()
             self._device.synchronize()
             logits = self._network.get_outputs()[0]
         self._network.bind_ortvalue_output(NETWORK_LOGITS, logits)
+        self._bind_distance()
         return logits
+
+    def _bind_distance(self) -> None:
+        """Give the network a buffer for the domain distance, if it tells that."""
+        if self.tells_distance:
+            self._network.bind_ortvalue_output(DOMAIN_DISTANCE, self._distance)

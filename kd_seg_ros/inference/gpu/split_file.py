@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kd_seg_ros.inference.contract import CHANNELS, IMAGE, NETWORK_IMAGE, NETWORK_LOGITS, OUTPUTS
+from kd_seg_ros.inference.contract import (
+    CHANNELS,
+    DOMAIN_DISTANCE,
+    IMAGE,
+    NETWORK_IMAGE,
+    NETWORK_LOGITS,
+    OUTPUTS,
+)
 from kd_seg_ros.inference.gpu.parameters import NotFusedError
 
 
@@ -19,7 +26,7 @@ class SplitFile:
     before: bytes
     """From the image, and the order of its channels, to the network's image."""
     network: bytes
-    """From the network's image to its logits."""
+    """From the network's image to its logits, and to the domain distance if the file tells it."""
     after: bytes
     """From the logits to the maps; in a file of open size also from the image, of which it needs the size."""
 
@@ -46,10 +53,11 @@ class SplitFile:
         extractor = onnx.utils.Extractor(model)
         inputs = {value.name for value in model.graph.input}
         channels = [CHANNELS] if CHANNELS in inputs else []
+        logits = [NETWORK_LOGITS, *([DOMAIN_DISTANCE] if DOMAIN_DISTANCE in made else [])]
         after = [NETWORK_LOGITS, *([IMAGE] if _reads_image(model) else [])]
         parts = [
             extractor.extract_model([IMAGE, *channels], [NETWORK_IMAGE]),
-            extractor.extract_model([NETWORK_IMAGE], [NETWORK_LOGITS]),
+            extractor.extract_model([NETWORK_IMAGE], logits),
             extractor.extract_model(after, list(OUTPUTS)),
         ]
         return cls(*[part.SerializeToString() for part in parts])

@@ -292,7 +292,7 @@ def test_onnx_files_are_evaluated_as_the_vehicle_runs_them(exported: Path, data:
         (["evaluate", "--model", "{runs}/teacher.yaml"], "is neither a checkpoint"),
         (["evaluate", "--model", "{runs}/cut.ckpt"], "is cut short or no checkpoint"),
         (["evaluate", "--model", "{runs}/cut.onnx"], "not a readable ONNX file"),
-        (["calibrate", "--model", "{runs}/cut.onnx"], "is no checkpoint"),
+        (["calibrate", "--model", "{runs}/cut.onnx"], "say by --out where to write"),
         (["calibrate", "--model", "nowhere.ckpt"], "no such model file"),
         (["export", "--model", "{runs}/student/best.ckpt", "--out", "x.pt"], "ends in .onnx"),
         (["export", "--model", "{runs}/student/best.ckpt", "--out", "{runs}/x.onnx",

@@ -80,7 +80,7 @@ def test_all_plots_of_a_report(make_run: MakeRun, tmp_path: Path) -> None:
     runs, folder = load_runs(made), tmp_path / "plots"
     found = make_plots(runs, references(runs), runs[:2], Speeds({"pidnet_s": 100.0}, "somewhere"), folder)
     assert (len(found.epochs), len(found.tradeoff)) == (1, 2)
-    assert (len(found.reliability), len(found.confusion), len(found.classes)) == (3, 2, 1)
+    assert (len(found.reliability), len(found.confusion), len(found.classes)) == (6, 2, 1)
     drawn = [*found.epochs, *found.tradeoff, *found.reliability, *found.confusion, *found.classes]
     names = {f"{plot.file}{kind}" for plot in drawn for kind in (".png", ".pdf")}
     assert {path.name for path in folder.iterdir()} == names

@@ -68,6 +68,7 @@ def test_table_4_6(runs: list[Run]) -> None:
         *(f"mIoU {condition}" for condition in ("full", "fog", "night", "rain", "snow")),
         "ECE exact [%]",
         "ECE batched16 [%]",
+        "AURC [%]",
     ]
     titles = [row.title for row in table.rows]
     assert titles == [
@@ -85,13 +86,14 @@ def test_table_4_6(runs: list[Run]) -> None:
         assert cell.text == f"{100 * here:.1f}"
         assert float(cell.below.replace("−", "-")) == pytest.approx(100 * (here - before), abs=0.051)
     assert (ours.below, table.rows[0].below) == ("against e_rn18_border", "baseline")
-    assert [cell.text for cell in thesis.cells] == ["71.2", "75.7", "54.6", "69.8", "74.6", "–", "6.30"]
+    assert [cell.text for cell in thesis.cells] == ["71.2", "75.7", "54.6", "69.8", "74.6", "–", "6.30", "–"]
     assert float(difference.cells[0].text.replace("−", "-")) == pytest.approx(
         100 * runs[1].scores()["miou"] - 71.2, abs=0.051
     )
     ece = runs[1].scores()["ece_batched16"]
-    assert float(difference.cells[-1].text) == pytest.approx(100 * ece - 6.3, abs=0.0051)
-    assert difference.cells[-1].shade.startswith("worse")
+    assert float(difference.cells[-2].text) == pytest.approx(100 * ece - 6.3, abs=0.0051)
+    assert difference.cells[-2].shade.startswith("worse")
+    assert ours.cells[-1].text == f"{100 * runs[1].scores()['aurc']:.2f}"
 
 
 def test_no_numbers_of_the_thesis_on_other_data(runs: list[Run]) -> None:
@@ -152,7 +154,7 @@ def test_calibration_by_condition(runs: list[Run]) -> None:
     rows = calibration_table(runs).rows
     assert [row.title for row in rows[:5]] == ["e_rn18_border", "fog", "night", "rain", "snow"]
     night = runs[0].scores("night")
-    errors = [night["ece"], night["ece_batched16"], night["ece_classwise"]["mean"]]
+    errors = [night["ece"], night["ece_batched16"], night["aurc"], night["ece_classwise"]["mean"]]
     expected = [f"{100 * value:.2f}" for value in errors]
     expected += [f"{night[key]:.3f}" for key in ("brier", "nll")]
     assert [cell.text for cell in rows[2].cells] == expected

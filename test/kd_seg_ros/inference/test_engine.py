@@ -231,7 +231,9 @@ def test_arrays_that_cannot_be_written_to_are_refused(model: Path, wrong: str) -
     else:
         maps["confidence"] = maps["confidence"][:20]
     with pytest.raises(ValueError, match="must be a writable, contiguous"):
-        Engine(model, "cpu").segment(random_image(40, 64), out=Prediction(**maps))
+        Engine(model, "cpu").segment(
+            random_image(40, 64), out=Prediction(maps["mask"], maps["confidence"], maps["probability"])
+        )
 
 
 @pytest.mark.parametrize("channels", [False, True])

@@ -10,6 +10,7 @@ import tiny_model
 pytest.importorskip("diagnostic_msgs")
 
 from kd_seg_ros.inference.camera_faults import CameraFault
+from kd_seg_ros.inference.domain import DomainState
 from kd_seg_ros.inference.drift import Drift
 from kd_seg_ros.node.diagnostics import ERROR, OK, WARN, Activity, Limits, State, assess, values
 from kd_seg_ros.node.frame_statistics import Summary
@@ -167,3 +168,20 @@ def test_numbers_that_are_not_known() -> None:
     assert "expected_accuracy" not in found
     assert found["calibration_error"] == "not measured"
     assert values(replace(WELL, activity=Activity.PAUSED))["state"] == "paused"
+
+
+UNKNOWN = DomainState(3.5, 3.25, 1.5, "above the 99.9th percentile", True)
+
+
+def test_images_that_calibration_did_not_see() -> None:
+    assert assess(replace(WELL, domain=replace(UNKNOWN, unknown=False)), LIMITS)[0] == OK
+    lost = replace(WELL, domain=UNKNOWN)
+    level, text = assess(lost, LIMITS)
+    assert level == WARN
+    assert "unlike those of calibration: domain distance 3.25, of 99 in 100 images there at most 1.50" in text
+    assert assess(lost, replace(LIMITS, unknown_images="error")) == (ERROR, text)
+    assert assess(lost, replace(LIMITS, unknown_images="ignore"))[0] == OK
+    found = values(lost)
+    assert found["domain_distance"] == "3.500, above the 99.9th percentile"
+    assert (found["domain_distance_typical"], found["domain_distance_limit"]) == ("3.250", "1.500")
+    assert "domain_distance" not in values(WELL)

@@ -18,6 +18,9 @@ from host_device import HostDevice
 from numpy.typing import NDArray
 
 from distill.benchmarks.one_convolution import Kind, card, model_file, write_model
+from distill.calibration.domain_fit import fit_distance
+from distill.export.domain_file import StatisticsOfMaps, write_distance
+from distill.metrics.domain_reference import FEWEST
 from kd_seg_ros.common import long_calls
 from kd_seg_ros.inference import opening as whole_file
 from kd_seg_ros.inference.contract import METADATA_KEY
@@ -107,6 +110,22 @@ def test_every_way_to_call_it_is_answered_as_by_the_files_nodes(gpu: Gpu, kind: 
     expected = nodes.segment(image, out=Prediction.empty((18, 26)))
     assert engine.segment(image, out=out) is out
     assert_same(out, expected)
+
+
+@pytest.mark.parametrize("kind", [KIND, DYNAMIC], ids=["one size", "any size"])
+def test_the_domain_distance_comes_from_the_networks_part(gpu: Gpu, kind: Kind, tmp_path: Path) -> None:
+    plain, path = write_model(tmp_path / "plain.onnx", kind), tmp_path / "model.onnx"
+    statistics = StatisticsOfMaps(plain)
+    found = np.stack([statistics.measure(image_of(kind.size) // n) for n in range(1, FEWEST + 1)])
+    fitted = fit_distance(found, [""] * FEWEST)
+    write_distance(plain, path, statistics.maps, fitted.reference, fitted.of_card("noise"))
+    engine, nodes = Engine(path, "cuda"), Engine(path, "cpu")
+    assert engine.kernels is not None
+    for size in (kind.size, (64, 40), kind.size):
+        image = image_of(size)
+        expected, answer = nodes.segment(image), engine.segment(image)
+        assert_same(answer, expected)
+        assert answer.domain_distance == pytest.approx(expected.domain_distance, rel=0.02)
 
 
 def test_pixels_below_their_classs_confidence_get_the_ignore_id(gpu: Gpu, tmp_path: Path) -> None:
