@@ -97,8 +97,16 @@ def fit_distance(statistics: NDArray[np.floating], drives: Sequence[str]) -> Dom
 
 
 def _folds(drives: Sequence[str]) -> NDArray[np.int64]:
-    """Number each image's fold, 0 … FOLDS − 1, [n]."""
+    """Number each image's fold, 0 … FOLDS − 1, [n].
+
+    Of few drives each is cut into as many stretches of frames that follow each other: neighbours in a video
+    resemble each other, and one would be measured by the other.
+    """
     names, drive = np.unique(np.asarray(drives), return_inverse=True)
-    if len(names) < 2 * FOLDS:
-        return np.arange(len(drives)) % FOLDS
-    return np.asarray(drive, np.int64) % FOLDS
+    if len(names) >= 2 * FOLDS:
+        return np.asarray(drive, np.int64) % FOLDS
+    fold = np.empty(len(drives), np.int64)
+    for number in range(len(names)):
+        members = np.flatnonzero(drive == number)
+        fold[members] = np.arange(len(members)) * FOLDS // len(members)
+    return fold

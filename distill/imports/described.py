@@ -20,7 +20,7 @@ class Description:
     """Their standard deviation, likewise."""
 
 
-def described_beside(file: Path, named: bool = False) -> Description:
+def described_next_to(file: Path, named: bool = False) -> Description:
     """Read the ``config.json`` and ``preprocessor_config.json`` of a weights file's folder.
 
     :param named: the user has named the classes, so that config.json need not.

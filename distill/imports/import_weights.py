@@ -22,7 +22,7 @@ from distill.common.class_list import check_class_names
 from distill.common.files import check_destination
 from distill.config import Config, NetworkConfig, parse_config
 from distill.datasets.folder import IMAGENET_MEAN, IMAGENET_STD
-from distill.imports.described import described_beside
+from distill.imports.described import described_next_to
 from distill.imports.hrnet import is_ocr
 from distill.imports.sources import SOURCES, Source
 from distill.imports.translation import Translation
@@ -126,11 +126,11 @@ def _class_name(network: str) -> str:
 
 def _completed(options: ImportOptions, content: WeightsFile, file: Path) -> ImportOptions:
     """Fill in what the file, or the files that Hugging Face puts next to it, say about the network."""
-    beside = described_beside(file, named=options.class_names is not None)
+    described = described_next_to(file, named=options.class_names is not None)
     return ImportOptions(
-        options.class_names or content.class_names or beside.class_names,
-        options.mean or beside.mean,
-        options.std or beside.std,
+        options.class_names or content.class_names or described.class_names,
+        options.mean or described.mean,
+        options.std or described.std,
         options.scale,
         options.dataset,
         options.root,

@@ -18,14 +18,14 @@ STATE = {"module.model.a.weight": torch.ones(2), "module.model.a.num_batches_tra
 @pytest.mark.parametrize("key", ["state_dict", "model", None])
 @pytest.mark.parametrize("zipped", [True, False])
 def test_harmless_values_next_to_the_tensors_are_read(key: str | None, zipped: bool, tmp_path: Path) -> None:
-    beside = {
+    metadata = {
         "args": argparse.Namespace(lr=np.float64(0.1), crop=[1, 2]),
         "best": np.float32(0.7),
         "curve": np.arange(3),
         "epoch": np.int64(5),
     }
     path = tmp_path / "theirs.pth.tar"
-    content: dict[str, Any] = STATE if key is None else {key: STATE, **beside}
+    content: dict[str, Any] = STATE if key is None else {key: STATE, **metadata}
     torch.save(content, path, _use_new_zipfile_serialization=zipped)
     assert list(read_weights_file(path).tensors) == ["a.weight"]
 

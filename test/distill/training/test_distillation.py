@@ -121,7 +121,7 @@ def test_the_teacher_is_hidden_and_shared_by_copies() -> None:
     assert not any(p.requires_grad for p in training.teacher.parameters())
 
 
-def test_what_learns_beside_the_student_is_kept_apart() -> None:
+def test_what_learns_with_the_student_is_kept_apart() -> None:
     """Adapters are in the checkpoint but not of the student; the discriminator is in neither state_dict."""
     features = [{"loss": "l2", "maps": ["P8"], "adapters": True}]
     learnt = {"curriculum_temperature": True, "logits_projector": True, "adversarial": True}
