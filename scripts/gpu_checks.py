@@ -1,8 +1,9 @@
 """Check and measure all that needs an NVIDIA GPU, in one run: python scripts/gpu_checks.py --out FILE.
 
 In this order: that the engine with its kernels answers as the CPU does, with every calibration; the table of
-the engine's options; further networks; a training step; suite ``models``. Each part runs in a process of its
-own, with a time limit, so that none takes another down; the report says which ran, and is written after each.
+the engine's options; further networks; a training step; suite ``models``; why the first training step of
+depthwise convolutions is slow. Each part runs in a process of its own, with a time limit, so that none takes
+another down; the report says which ran, and is written after each.
 Exit status 1 if a part failed, 2 without a GPU.
 """
 
@@ -56,6 +57,7 @@ PARTS: Final = (
     Part("networks", "Further networks", 90),
     Part("training", "A training step", 120),
     Part("models", "Suite models", 90),
+    Part("first-step", "The first step of a network with depthwise convolutions", 200),
 )
 
 
@@ -144,6 +146,7 @@ def run_part(name: str, files: Path, seconds: float, provider: str) -> int:
         "networks": partial(engine_table, files, FURTHER, seconds, False),
         "training": partial(suite, "training", seconds),
         "models": partial(suite, "models", seconds),
+        "first-step": first_step,
     }
     text, passed = work[name]()
     give(text, passed, last=True)
@@ -225,6 +228,16 @@ def suite(name: str, seconds: float) -> tuple[str, bool]:
         passed &= done.returncode == 0
         give(done.stdout or f"ended with status {done.returncode}", done.returncode == 0)
     return "", passed
+
+
+def first_step() -> tuple[str, bool]:
+    """Time the first training step in several ways, to find its cause; give a sentence about each at once."""
+    from distill.benchmarks import first_step as ways
+
+    for sentence in ways.sentences():
+        say(sentence)
+        give(sentence)
+    return "", True
 
 
 def versions() -> list[str]:

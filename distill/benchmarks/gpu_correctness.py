@@ -19,7 +19,7 @@ from distill.benchmarks.one_convolution import Kind, write_model
 from distill.common.calibration_methods import CLASS_TEMPERATURE, TEMPERATURE, VECTOR
 from distill.models.logit_calibration import LogitCalibration
 from kd_seg_ros.benchmark.result import Result, table
-from kd_seg_ros.inference.engine import Engine, Prediction
+from kd_seg_ros.inference.engine import Engine, EngineError, Prediction
 from kd_seg_ros.inference.thresholds import min_confidence_levels
 
 SIZE: Final = (541, 963)
@@ -38,6 +38,8 @@ CALIBRATIONS: Final[dict[str, LogitCalibration | None]] = {
     VECTOR: LogitCalibration(VECTOR, weights=_STEPS, biases=tuple(np.linspace(-2, 2, CLASSES).tolist())),
 }
 """One calibration of each method, and none."""
+LIMIT_MB: Final = 1
+"""A limit of memory that no file of :data:`SIZE` can do with: its image alone takes 6 MB as float32."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,27 @@ def run(folder: Path, provider: str = "cuda", models: Sequence[Path] = (), kerne
         for comparison in found
     ]
     head = ["file, and how it is called", "kernels", "same class", f"confidence within {NEAR}", "verdict"]
-    return Result(table(head, rows), [vars(comparison) for comparison in found], passed)
+    text = table(head, rows)
+    if kernels:
+        refused = refuses(write_model(folder / "limited.onnx", Kind(SIZE, CLASSES)), provider)
+        passed = passed and refused
+        text += (
+            f"\n\nA network that may take {LIMIT_MB} MB {'is refused' if refused else 'RUNS ALL THE SAME'}."
+        )
+    return Result(text, [vars(comparison) for comparison in found], passed)
+
+
+def refuses(path: Path, provider: str) -> bool:
+    """Return whether the engine refuses a file that takes more memory than :data:`LIMIT_MB`.
+
+    Without the kernels: their buffers are the engine's own, and not counted as the network's.
+    """
+    try:
+        engine = Engine(path, provider, memory_mb=LIMIT_MB, kernels=False)
+        engine.segment(np.zeros((*engine.size, 3), np.uint8))
+    except EngineError:
+        return True
+    return False
 
 
 def compare(path: Path, provider: str, case: str) -> Iterator[Comparison]:

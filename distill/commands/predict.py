@@ -115,6 +115,8 @@ def _run(args: argparse.Namespace, interruption: Any) -> int:
     if args.show:
         check_window()
     if args.video:
+        if args.video.is_file() and not args.overwrite:
+            raise UserError(f"--video {args.video}: exists already: --overwrite, or another name")
         writer_for(args.video)
     source = open_source(args.source, decode_options(args), args.topic)
     kinds = _kinds(args, source.live)

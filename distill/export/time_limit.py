@@ -15,7 +15,7 @@ from kd_seg_ros.common.logs import progress_shown
 
 TRACING_SECONDS: Final = 120.0
 """Processor time after which tracing a network for any size is given up, unless another is given. The slowest
-that ends, SwiftNet over EfficientNet-Lite0, takes 50 s of an AMD EPYC, and more than 60 while it is busy."""
+that ends, SwiftNet over EfficientNet-Lite0, takes 81 s of a busy AMD EPYC (docs/models.md has them all)."""
 _THREAD: Final = "processor time"
 _BAR: Final = "{desc}: {n:.0f} s of processor time, at most {total:.0f} s"
 

@@ -20,7 +20,6 @@ from collections.abc import Iterable
 from types import MappingProxyType
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from distill.models.backbone import LEVELS, PyramidBackbone
 from distill.models.catalogue import SWIFTNET_CHANNELS
@@ -87,7 +86,9 @@ class SwiftNet(SegmentationNetwork):
         features: dict[str, Tensor] = {}
         for level, projections in enumerate(self.projections):
             if level:
-                image = F.interpolate(image, scale_factor=0.5, mode="bilinear", align_corners=False)
+                # A whole number and no factor: traced with open sides, a factor would make each size after it
+                # a formula that cannot be simplified.
+                image = upsample(image, [side // 2 for side in image.shape[-2:]])
             stages = zip(projections, self.backbone(image, level), strict=True)  # type: ignore[call-overload]
             for stage, (projection, feature) in enumerate(stages):
                 # Half the image's size has the effect of twice the stride: level + stage tells the stride.

@@ -3,7 +3,8 @@
 A model file of a few hundred bytes can ask for any amount: one node expands a number to terabytes, another
 joins a tensor to itself in a loop. How much it is shows only while the network runs. So the kernel is told
 the limit (``RLIMIT_DATA``, the memory that is a process' own) for as long as a file is opened or run: an
-allocation beyond it fails, ONNX Runtime gives back what it had and raises.
+allocation beyond it fails, ONNX Runtime gives back what it had and raises. Setting it and giving it back take
+40 µs of processor time per frame (AMD EPYC, least of nine runs of 2000).
 """
 
 from __future__ import annotations

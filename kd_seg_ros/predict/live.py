@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from threading import Condition, Thread
@@ -30,7 +31,7 @@ class LiveFrames:
         :param capture: in place of OpenCV's, opened already.
         :raises UserError: if it cannot be opened.
         """
-        self._name = f"camera {source}" if isinstance(source, int) else source
+        self._name = f"camera {source}" if isinstance(source, int) else without_password(source)
         self._decoding = decoding
         self._capture = _open(source) if capture is None else capture
         if not self._capture.isOpened():
@@ -85,6 +86,11 @@ class LiveFrames:
                 else:
                     self._ended = True
                 self._changed.notify_all()
+
+
+def without_password(address: str) -> str:
+    """Return a stream's address as messages may show it: without user name and password."""
+    return re.sub(r"(?<=://)[^/?#]*@", "…@", address)
 
 
 def _open(source: int | str) -> Any:

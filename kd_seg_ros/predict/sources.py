@@ -103,7 +103,7 @@ def _matching(pattern: str) -> list[Picture]:
     found = sorted(Path(name) for name in glob.glob(pattern, recursive=True))  # noqa: PTH207
     files = [path for path in found if path.suffix.lower() in SUFFIXES and not path.is_dir()]
     if not files:
-        there = f", only {len(found)} other files" if found else ""
+        there = f", only {len(found)} other files" if found else _nearest(Path(pattern))
         raise UserError(f"{pattern}: no {', '.join(SUFFIXES)} files match{there}")
     above = Path(os.path.commonpath([path.parent for path in files]))
     step = round(1e9 / FOLDER_HERTZ)

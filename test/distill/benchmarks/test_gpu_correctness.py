@@ -11,7 +11,7 @@ import pytest
 from distill.benchmarks import gpu_correctness
 from distill.benchmarks.one_convolution import Kind, write_model
 from distill.common.calibration_methods import PARAMETERS
-from kd_seg_ros.inference.engine import Engine, Prediction
+from kd_seg_ros.inference.engine import Engine, EngineError, Prediction
 
 
 def test_a_provider_agrees_with_itself_but_fails_without_the_kernels(
@@ -46,3 +46,17 @@ def test_another_answer_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     found = {comparison.case: comparison for comparison in gpu_correctness.compare(path, "cpu", "x")}
     assert [case for case, comparison in found.items() if not comparison.passed] == ["x, bgr"]
     assert found["x, bgr"].near < 0.1
+
+
+def test_whether_a_network_beyond_the_limit_of_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_model(tmp_path / "model.onnx", Kind())
+    monkeypatch.setattr(gpu_correctness, "LIMIT_MB", 1000)
+    assert not gpu_correctness.refuses(path, "cpu")
+
+    def too_much(self: Engine, image: object) -> Prediction:
+        raise EngineError("it takes more than the 1000 MB of memory that a network may take")
+
+    monkeypatch.setattr(Engine, "segment", too_much)
+    assert gpu_correctness.refuses(path, "cpu")

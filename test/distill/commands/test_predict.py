@@ -23,6 +23,20 @@ def test_one_image_with_the_shipped_student(tmp_path: Path, capsys: pytest.Captu
     assert {path.name for path in Path(out).iterdir()} == {"mask", "confidence", "overlay", "predictions.csv"}
 
 
+def test_an_earlier_video_is_kept_unless_it_may_be_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((72, 128, 3), 90, np.uint8))
+    video = tmp_path / "v.mp4"
+    video.write_bytes(b"earlier")
+    words = ["predict", str(tmp_path / "a.png"), "--provider", "cpu", "--save", "--video", str(video)]
+    assert main(words) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert video.read_bytes() == b"earlier"
+    assert main([*words, "--overwrite"]) == 0
+    assert cv2.VideoCapture(str(video)).get(cv2.CAP_PROP_FRAME_COUNT) == 1
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

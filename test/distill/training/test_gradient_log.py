@@ -59,5 +59,5 @@ def test_a_term_may_be_warned_of_once_for_each_side(tmp_path: Path, caplog: pyte
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"gone/gradients\.csv cannot be written: No such file"):
+    with pytest.raises(UserError, match=r"gone/gradients\.csv cannot be written: no such file"):
         GradientLog().write([Shares(0, {"l2": {"decoder": 1.0}})], [], tmp_path / "gone")

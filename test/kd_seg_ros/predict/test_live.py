@@ -11,7 +11,7 @@ import pytest
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.picture import DECODE_DEFAULTS, DecodeOptions
 from kd_seg_ros.predict import live
-from kd_seg_ros.predict.live import LiveFrames
+from kd_seg_ros.predict.live import LiveFrames, without_password
 
 
 class Camera:
@@ -76,3 +76,16 @@ def test_a_frame_above_the_limit_is_an_error() -> None:
 def test_a_camera_that_is_not_there_is_an_error() -> None:
     with pytest.raises(UserError, match="camera 97 cannot be opened"):
         LiveFrames(97, DECODE_DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("rtsp://me:secret@camera/stream", "rtsp://…@camera/stream"),
+        ("rtsp://me:p@ss@camera/stream", "rtsp://…@camera/stream"),
+        ("rtsp://camera/stream@2", "rtsp://camera/stream@2"),
+        ("http://camera?user=a@b", "http://camera?user=a@b"),
+    ],
+)
+def test_messages_show_no_password_of_a_stream(address: str, shown: str) -> None:
+    assert without_password(address) == shown

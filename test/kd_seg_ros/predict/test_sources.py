@@ -113,3 +113,9 @@ def test_what_is_no_source_is_refused(tmp_path: Path) -> None:
             open_source(text, DECODE_DEFAULTS)
     with pytest.raises(UserError, match="--topic is for bags"):
         open_source(str(tmp_path / "street.png"), DECODE_DEFAULTS, "/camera")
+
+
+def test_a_pattern_that_finds_nothing_offers_the_nearest_name(tmp_path: Path) -> None:
+    image_file(tmp_path / "frame_0001.png")
+    with pytest.raises(UserError, match=r"files match; did you mean 'frame_0001\.png'\?"):
+        open_source(str(tmp_path / "frane_00*.png"), DECODE_DEFAULTS)
