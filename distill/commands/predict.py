@@ -90,7 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Segment; return the exit status.
 
-    It is 1 if an image could not be decoded, 130 or 143 after a signal, otherwise 0.
+    It is 1 if an image could not be decoded or a stream has stopped, 130 or 143 after a signal, otherwise 0.
     """
     from kd_seg_ros.bags.interruption import Interrupted, Interruption
 
@@ -146,7 +146,9 @@ def _run(args: argparse.Namespace, interruption: Any) -> int:
     _report(args, summary, engine, out if kinds else None)
     if interruption.requested():
         return int(interruption.status)
-    return 1 if summary.undecodable else 0
+    if source.trouble:
+        print(f"warning: {source.trouble}; what came before is kept", file=sys.stderr)
+    return 1 if summary.undecodable or source.trouble else 0
 
 
 def _kinds(args: argparse.Namespace, live: bool) -> list[str]:
@@ -187,11 +189,10 @@ def report(summary: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
     total = int(summary.pixels.sum())
     shares = {name: int(summary.pixels[number]) / max(total, 1) for number, name in enumerate(class_names)}
     shares["unlabelled"] = 1.0 - sum(shares.values()) if total else 0.0
-    accuracies = summary.expected_accuracies
     return {
         "frames": summary.frames,
         "undecodable": summary.undecodable,
         "latency_ms_median": float(np.median(summary.latencies_ms)) if summary.latencies_ms else 0.0,
-        "expected_accuracy": float(np.mean(accuracies)) if accuracies else None,
+        "expected_accuracy": summary.expected_accuracy,
         "classes": {name: share for name, share in shares.items() if share > 0},
     }

@@ -153,20 +153,28 @@ def _refuse_folder(error: OSError) -> None:
 class VideoFrames:
     """The frames of a video file."""
 
-    def __init__(self, path: Path, rate: float | None, decoding: DecodeOptions = DECODE_DEFAULTS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        rate: float | None,
+        decoding: DecodeOptions = DECODE_DEFAULTS,
+        otherwise: float | None = None,
+    ) -> None:
         """Open the file.
 
         :param rate: frames per second; None: as the file says.
+        :param otherwise: frames per second where the file does not say; None: that is an error.
         :raises UserError: if OpenCV cannot read it, it does not say its rate, or its frames are too large.
         """
         self._path = path
         self._video = cv2.VideoCapture(str(path))
         if not self._video.isOpened():
             raise UserError(f"{path}: neither a folder of images nor a video that OpenCV can read")
-        own = self._video.get(cv2.CAP_PROP_FPS)
-        if rate is None and not 0 < own < 1000:
+        said = self._video.get(cv2.CAP_PROP_FPS)
+        own = float(said) if 0 < said < 1000 else otherwise
+        if rate is None and own is None:
             raise UserError(f"{path} does not say how many frames per second it has: give --hertz")
-        self.rate = rate or own
+        self.rate = float(rate or own or 0)
         """Frames per second."""
         size = [
             int(self._video.get(cv2.CAP_PROP_FRAME_HEIGHT)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from itertools import count
 from threading import Condition, Thread
 from typing import Any, Final
 
@@ -39,6 +40,8 @@ class LiveFrames:
         own = self._capture.get(cv2.CAP_PROP_FPS)
         self.hertz = float(own) if 0 < own < 1000 else DEFAULT_HERTZ
         """Frames per second, as the source says."""
+        self.trouble = ""
+        """Why frames have stopped to come before the stream has ended."""
         self._changed = Condition()
         self._newest: tuple[int, Any] | None = None
         self._ended = False
@@ -49,14 +52,19 @@ class LiveFrames:
     def __iter__(self) -> Iterator[tuple[int, RGBImage]]:
         """Yield the newest frame that has not been given out yet, waiting for it.
 
-        :raises UserError: if none comes for :data:`PATIENCE_S`, or one is above the limit of size.
+        It ends if none comes for :data:`PATIENCE_S`; :attr:`trouble` says so then.
+
+        :raises UserError: if not even a first one comes, or one is above the limit of size.
         """
-        while True:
+        for number in count():
             with self._changed:
                 there = self._changed.wait_for(lambda: self._newest is not None or self._ended, PATIENCE_S)
                 taken, self._newest = self._newest, None
             if not there:
-                raise UserError(f"{self._name}: no frame has come for {PATIENCE_S:g} s")
+                self.trouble = f"{self._name}: no frame has come for {PATIENCE_S:g} s"
+                if not number:
+                    raise UserError(self.trouble)
+                return
             if taken is None:
                 return
             moment, bgr = taken

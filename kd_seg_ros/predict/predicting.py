@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ from kd_seg_ros.predict.sources import Frame, Source
 
 LOGGER = logging.getLogger(__name__)
 
+_LATENCIES: Final = 10_000
+"""Frames whose latency is kept: a stream has no end."""
 _NAMED_PROBLEMS: Final = 5
 """Frames that are named in the log because they cannot be decoded; the others are counted."""
 
@@ -61,10 +64,10 @@ class PredictSummary:
     undecodable: int = 0
     problem: str = ""
     """Why the first of those could not be decoded."""
-    latencies_ms: list[float] = field(default_factory=list)
-    """Of the network with what is around it, per frame."""
-    expected_accuracies: list[float] = field(default_factory=list)
-    """Share of pixels that is probably right, per frame; empty where the model's card does not say."""
+    latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_LATENCIES))
+    """Of the network with what is around it, of the last frames."""
+    expected_accuracy: float | None = None
+    """Mean share of pixels that is probably right; None where the model's card does not say."""
     pixels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
     """Pixels of each value of the masks."""
 
@@ -178,7 +181,9 @@ class _Run:
         self._summary.pixels += np.bincount(prediction.mask.ravel(), minlength=256)
         if self._accuracy is not None:
             counts = bin_counts(prediction.confidence, len(self._accuracy))
-            self._summary.expected_accuracies.append(float(expected_accuracy(counts, self._accuracy)))
+            own = float(expected_accuracy(counts, self._accuracy))
+            mean = self._summary.expected_accuracy or 0.0
+            self._summary.expected_accuracy = mean + (own - mean) / self._summary.frames
         self._progress.step()
 
     def _note_problem(self, frame: Frame) -> None:

@@ -95,7 +95,9 @@ class Results:
     def _stem(self, name: str) -> str:
         """Return a name's path without suffix; with it, if another frame has that stem already."""
         path = PurePosixPath(name)
-        stem = str(path.with_suffix("")) if path.suffix else name
+        if not path.suffix:  # a number, which no other frame has
+            return name
+        stem = str(path.with_suffix(""))
         if stem in self._written:
             stem = name
         self._written.add(stem)

@@ -55,6 +55,10 @@ class Source(Protocol):
     live: bool
     """Frames are lost that come while the network is busy."""
 
+    @property
+    def trouble(self) -> str:
+        """Why the frames have ended too early; empty if they have not."""
+
     def frames(self) -> Iterator[Frame]:
         """Yield the frames in order."""
 
@@ -126,6 +130,7 @@ class ImageSource:
     """Image files."""
 
     live = False
+    trouble = ""
     hertz = FOLDER_HERTZ
 
     def __init__(self, pictures: list[Picture], decoding: DecodeOptions) -> None:
@@ -149,10 +154,11 @@ class VideoSource:
     """A video file, every frame of it."""
 
     live = False
+    trouble = ""
 
     def __init__(self, path: Path, decoding: DecodeOptions) -> None:
         """Open the file; raises UserError if OpenCV cannot read it."""
-        self._video = VideoFrames(path, None, decoding)
+        self._video = VideoFrames(path, None, decoding, FOLDER_HERTZ)
         self._turn = decoding.rotate
         self.hertz = self._video.rate
         self.total = self._video.count
@@ -176,6 +182,11 @@ class LiveSource:
         self._turn = decoding.rotate
         self.hertz = self._live.hertz
 
+    @property
+    def trouble(self) -> str:
+        """Why the stream has stopped before its end; empty if it has not."""
+        return self._live.trouble
+
     def frames(self) -> Iterator[Frame]:
         """Yield the newest frame again and again, until the stream ends."""
         with closing(self._live) as live:
@@ -187,6 +198,7 @@ class BagSource:
     """One camera of a rosbag2."""
 
     live = False
+    trouble = ""
 
     def __init__(self, path: Path, decoding: DecodeOptions, topic: str | None) -> None:
         """Open the bag and choose the camera; raises UserError if there is none, or a choice to make."""

@@ -64,6 +64,18 @@ def test_a_stream_that_stops_is_an_error(monkeypatch: pytest.MonkeyPatch) -> Non
     frames.close()
 
 
+def test_a_stream_that_stops_after_a_while_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "PATIENCE_S", 0.05)
+    end = Event()
+    camera = Camera(1, end)
+    frames = LiveFrames(0, DECODE_DEFAULTS, camera)
+    assert camera.all_given.wait(300)
+    assert len(list(frames)) == 1
+    assert frames.trouble == "camera 0: no frame has come for 0.05 s"
+    end.set()
+    frames.close()
+
+
 def test_a_frame_above_the_limit_is_an_error() -> None:
     end = Event()
     frames = LiveFrames(3, DecodeOptions(max_megapixels=0.001), Camera(1, end, (40, 60)))
