@@ -5,20 +5,29 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
+import cv2
+import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from distill.common import files
+from distill.evaluation.predictors import torch_segmenter
 from distill.export.agreement import Agreement, measure_agreement, measure_altered
 from distill.export.check_images import Pair, altered_images
 from distill.export.model_card import save_with_card
 from distill.models.deployed import DeployedModel
-from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.files import TEMPORARY, atomic_file, reason
 from kd_seg_ros.inference.card import ModelCard
-from kd_seg_ros.inference.engine import Engine
+from kd_seg_ros.inference.engine import Engine, EngineError
 
 _logger = logging.getLogger(__name__)
+
+ANOTHER_SIZE_AGREEMENT: Final = 0.95
+"""Least share of pixels that must have the network's class at another size: far below what rounding does to
+one image, far above what a network does that takes the size for another one."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +89,36 @@ def check(
 ) -> Agreement:
     """Compare a model with its network, on the images and on altered ones; see :func:`write_verified`."""
     engine = _open_unchecked(proto, card, out, provider)
+    if engine.dynamic:
+        _check_another_size(engine, out, model, images[0][0])
     agreement = measure_agreement(model, engine, images)
     return replace(agreement, altered=measure_altered(model, engine, altered_images(images)))
+
+
+def _check_another_size(engine: Engine, out: Path, model: DeployedModel, image: NDArray[np.uint8]) -> None:
+    """Compare a file for images of any size with its network at a size that neither was made for.
+
+    A network that computes with the numbers of the size it was traced at would fail on the vehicle only.
+
+    :param image: RGB, uint8 [H, W, 3].
+    :raises UserError: if the file fails there, or its classes are others.
+    """
+    height, width = max(16, engine.size[0] * 3 // 4), max(16, engine.size[1] * 5 // 8)
+    resized = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    remedy = "export it for the camera's size, without --dynamic"
+    try:
+        mask = engine.segment(resized).mask
+    except EngineError as error:
+        raise UserError(
+            f"{out} was not written: for images of {width}×{height} it fails, since the network computes with "
+            f"numbers of the size it was traced at ({first_line(error)}): {remedy}"
+        ) from error
+    agreement = float(np.mean(mask == torch_segmenter(model)(resized)[0]))
+    if agreement < ANOTHER_SIZE_AGREEMENT:
+        raise UserError(
+            f"{out} was not written: for images of {width}×{height} only {agreement:.1%} of the classes are "
+            f"those of the network: {remedy}"
+        )
 
 
 def write_checked(proto: onnx.ModelProto, card: ModelCard, out: Path, agreement: Agreement) -> VerifiedFile:
