@@ -110,8 +110,8 @@ def _check_another_size(engine: Engine, out: Path, model: DeployedModel, image: 
         mask = engine.segment(resized).mask
     except EngineError as error:
         raise UserError(
-            f"{out} was not written: for images of {width}×{height} it fails, since the network computes with "
-            f"numbers of the size it was traced at ({first_line(error)}): {remedy}"
+            f"{out} was not written: for images of {width}×{height} it fails, since the network computes "
+            f"with numbers of the size it was traced at ({first_line(error)}): {remedy}"
         ) from error
     agreement = float(np.mean(mask == torch_segmenter(model)(resized)[0]))
     if agreement < ANOTHER_SIZE_AGREEMENT:
