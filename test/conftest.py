@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,11 @@ from hypothesis import settings
 # A deadline would measure how busy the machine is.
 settings.register_profile("without_deadline", deadline=None)
 settings.load_profile("without_deadline")
+
+# A shell starts what it puts into the background with SIGINT ignored, and children inherit that: the tests of
+# Ctrl-C would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST = ("scripts", "distill/export", "distill/commands", "distill/training", "kd_seg_ros/node")
 """Rooms whose files take longest. They run first: of several test processes none has a long file left at the

@@ -22,12 +22,13 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import digamma
 
 LEVELS: Final = 256
 """Values of the published confidence, 0…255."""
 CURVE: Final = tuple(range(0, LEVELS, 5))
 """Levels at which curves are stored: 0, 5, … 255."""
+_SUMMED: Final = 32
+"""Harmonic numbers up to this one are added up."""
 
 
 class RiskCoverage(NamedTuple):
@@ -74,4 +75,18 @@ def risk_coverage(count: NDArray[np.int64], correct: NDArray[np.int64]) -> RiskC
 
 def _harmonic(start: NDArray[np.float64], more: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return H_{start + more} − H_start, the sum of 1/k for k from start + 1 to start + more."""
-    return np.asarray(digamma(start + more + 1) - digamma(start + 1))
+    return _harmonic_number(start + more) - _harmonic_number(start)
+
+
+def _harmonic_number(n: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return H_n = Σ_{k=1…n} 1/k of whole numbers from 0 up, to the last digits of a float64.
+
+    Up to 32 by the sum; above by its expansion ln n + γ + 1/2n − 1/12n² + 1/120n⁴ − 1/252n⁶, whose next term
+    is 1/240n⁸. (SciPy, which has it as digamma, is not among what a vehicle installs.)
+    """
+    few = np.concatenate([[0.0], np.cumsum(1 / np.arange(1.0, _SUMMED + 1))])
+    large = np.maximum(n, _SUMMED)
+    square = 1 / large**2
+    tail = square * (1 / 12 - square * (1 / 120 - square / 252))
+    expanded = np.log(large) + np.euler_gamma + 0.5 / large - tail
+    return np.asarray(np.where(n <= _SUMMED, few[np.minimum(n, _SUMMED).astype(int)], expanded))

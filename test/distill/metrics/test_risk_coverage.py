@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.special import digamma
 
 from distill.metrics.accumulator import Accumulator
 from distill.metrics.mask_accumulator import MaskAccumulator
-from distill.metrics.risk_coverage import risk_coverage
+from distill.metrics.risk_coverage import _harmonic_number, risk_coverage
 
 
 def aurc_by_sorting(confidence: np.ndarray, wrong: np.ndarray) -> float:
@@ -91,3 +92,8 @@ def test_both_accumulators_count_the_same() -> None:
             own = mask == train_id
             of_class = risk_coverage(*counted(level[own], wrong[own]))
             assert by_class[train_id] == pytest.approx(of_class.aurc)
+
+
+def test_harmonic_numbers_are_those_of_scipy() -> None:
+    n = np.concatenate([np.arange(0.0, 200), np.geomspace(200, 1e12, 50).round()])
+    np.testing.assert_allclose(_harmonic_number(n), digamma(n + 1) + np.euler_gamma, rtol=1e-14, atol=1e-15)
