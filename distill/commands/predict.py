@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kd_seg_ros.common.command_line import (
+    add_confidence_option,
     add_json_option,
     add_memory_option,
     add_threads_option,
@@ -16,7 +17,7 @@ from kd_seg_ros.common.command_line import (
 )
 from kd_seg_ros.common.decode_arguments import add_decode_arguments, decode_options
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.option_types import confidence, count, image_size, topic
+from kd_seg_ros.common.option_types import count, image_size, topic
 from kd_seg_ros.common.share import default_model
 from kd_seg_ros.inference.providers import AUTO, PROVIDERS
 from kd_seg_ros.predict.results import KINDS
@@ -65,14 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="resize images to this height and width first (default: as they are)",
     )
     add("--topic", type=topic, metavar="TOPIC", help="camera topic of a bag (default: its only one)")
-    add(
-        "--min-confidence",
-        type=confidence,
-        default=0.0,
-        metavar="P",
-        help="pixels with a lower confidence get no class: 0…1, or rules that the model file was calibrated "
-        "for, such as road@0.01",
-    )
+    add_confidence_option(parser)
     add("--provider", choices=tuple(PROVIDERS), default=AUTO, help="what the network runs on (default: auto)")
     add_threads_option(parser)
     add_memory_option(parser)

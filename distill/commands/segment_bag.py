@@ -24,6 +24,7 @@ from kd_seg_ros.bags.segmenting import Notes
 from kd_seg_ros.bags.text_topic import condition_texts
 from kd_seg_ros.bags.video import pictures_of, writer_for
 from kd_seg_ros.common.command_line import (
+    add_confidence_option,
     add_json_option,
     add_memory_option,
     add_threads_option,
@@ -32,7 +33,7 @@ from kd_seg_ros.common.command_line import (
 )
 from kd_seg_ros.common.decode_arguments import add_decode_arguments, decode_options
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.option_types import confidence, topic
+from kd_seg_ros.common.option_types import topic
 from kd_seg_ros.common.share import default_model
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.colour_vision import class_marks
@@ -232,14 +233,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TOPIC",
         help="copy these topics of the input; without names: all of them, including the images",
     )
-    add(
-        "--min-confidence",
-        type=confidence,
-        default=0.0,
-        metavar="P",
-        help="pixels with a lower confidence get no class: 0…1, or rules that the model file was calibrated "
-        "for, such as road@0.01",
-    )
+    add_confidence_option(parser)
     add(
         "--drivable",
         nargs="?",

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock, ClockType
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.time import Time
@@ -22,11 +23,13 @@ from sensor_msgs.msg import Image
 
 from kd_seg_ros.clouds.inputs import Input
 from kd_seg_ros.clouds.matching import Match, StampMatcher
+from kd_seg_ros.common.fast_dds import prepare_large_images
 from kd_seg_ros.common.topics import CONFIDENCE, MASK
 from kd_seg_ros.node.complaint import Complaint
 from kd_seg_ros.node.diagnostics_publisher import DiagnosticsPublisher, Report
 from kd_seg_ros.node.latest_job_thread import LatestJobThread
 from kd_seg_ros.node.parameter_files import files_without
+from kd_seg_ros.node.program import spin_until_told
 from kd_seg_ros.node.ros_log_handler import forward_logs
 
 WATCH_PERIOD_S: Final = 0.25
@@ -171,23 +174,11 @@ def spin(make: Callable[[], tuple[Node, MapListener]]) -> int:
 
     :param make: makes the node and what listens on it; raises UserError for a parameter that is wrong.
     """
-    import rclpy
-    from rclpy.executors import SingleThreadedExecutor
-
-    from kd_seg_ros.common.fast_dds import prepare_large_images
-
     executor = SingleThreadedExecutor()
     prepared = prepare_large_images()  # Fast DDS reads its settings when the first node is made
     node, listener = make()
     if prepared:
         node.get_logger().info(prepared)
     node.get_logger().info(f"ready: {' and '.join(given.topic for given in listener.inputs)}")
-    try:
-        rclpy.spin(node, executor=executor)
-    except Exception:
-        if rclpy.ok():
-            raise  # else it was told to stop
-    finally:
-        listener.stop()
-        node.destroy_node()
+    spin_until_told(node, executor, listener.stop)
     return 0

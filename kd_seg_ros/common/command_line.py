@@ -23,7 +23,7 @@ from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.files import reason
 from kd_seg_ros.common.logs import terminal_logging
 from kd_seg_ros.common.long_calls import end_long_calls_on_signals
-from kd_seg_ros.common.option_types import count, whole
+from kd_seg_ros.common.option_types import confidence, count, whole
 from kd_seg_ros.common.parser import Parser
 
 USER_ERROR: Final = 2
@@ -164,6 +164,18 @@ def add_threads_option(parser: argparse.ArgumentParser) -> None:
         default=0,
         metavar="N",
         help="threads that compute on the CPU (default: one for each core that the process is allowed on)",
+    )
+
+
+def add_confidence_option(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--min-confidence``: which pixels lose their class."""
+    parser.add_argument(
+        "--min-confidence",
+        type=confidence,
+        default=0.0,
+        metavar="P",
+        help="pixels with a lower confidence get no class: 0…1, or rules that the model file was calibrated "
+        "for, such as road@0.01",
     )
 
 

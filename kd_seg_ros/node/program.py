@@ -10,6 +10,8 @@ from typing import Final
 
 import rclpy
 from rclpy.exceptions import ParameterException
+from rclpy.executors import Executor
+from rclpy.node import Node
 from rclpy.utilities import remove_ros_args
 
 from kd_seg_ros.common.errors import UserError, first_line
@@ -60,6 +62,21 @@ def run_program(
         # Python takes its handlers back when it ends: a second SIGHUP would then kill it on its last steps.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         forced_end.ended()
+
+
+def spin_until_told(node: Node, executor: Executor, stop: Callable[[], None]) -> None:
+    """Spin a node until a signal, then end it.
+
+    :param stop: ends the node's threads.
+    """
+    try:
+        rclpy.spin(node, executor=executor)
+    except Exception:
+        if rclpy.ok():
+            raise  # else it was told to stop
+    finally:
+        stop()
+        node.destroy_node()
 
 
 def _refuse(error: Exception) -> int:

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
@@ -21,7 +20,7 @@ from kd_seg_ros.common.shared_memory import remove_leftovers
 from kd_seg_ros.node.diagnostics_publisher import DiagnosticsPublisher
 from kd_seg_ros.node.given_parameters import given_parameters
 from kd_seg_ros.node.lifecycle_node import LifecycleSegmentationNode
-from kd_seg_ros.node.program import run_program
+from kd_seg_ros.node.program import run_program, spin_until_told
 from kd_seg_ros.node.ros_log_handler import forward_logs
 from kd_seg_ros.node.segmentation import Segmentation
 
@@ -107,14 +106,7 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
             f"removed from /dev/shm what {removed.segments} killed processes had left: "
             f"{removed.megabytes:.0f} MB"
         )
-    try:
-        rclpy.spin(node, executor=executor)
-    except Exception:
-        if rclpy.ok():
-            raise  # else it was told to stop
-    finally:
-        node.stop()
-        node.destroy_node()
+    spin_until_told(node, executor, node.stop)
     trouble = node.failure or (node.idleness() if options.expect_frames else "")
     if trouble:
         print(f"error: {trouble}", file=sys.stderr)

@@ -137,14 +137,12 @@ class _Run:
 
     def pictures(self) -> Generator[RGBImage, None, None]:
         """Segment frame after frame; yield the video's picture of each, small if there is no video."""
-        every, limit = self._settings.every, self._settings.limit
-        for number, frame in enumerate(self._source.frames()):
-            if number % every:
-                continue
+        limit = self._settings.limit
+        for number, frame in self._source.frames(self._settings.every):
             if frame.image is None:
                 self._note_problem(frame)
             else:
-                yield from self._segmented(number + 1, frame, frame.image)
+                yield from self._segmented(number, frame, frame.image)
             if self._stop() or (limit and self._summary.frames + self._summary.undecodable >= limit):
                 return
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -59,8 +60,8 @@ class Source(Protocol):
     def trouble(self) -> str:
         """Why the frames have ended too early; empty if they have not."""
 
-    def frames(self) -> Iterator[Frame]:
-        """Yield the frames in order."""
+    def frames(self, every: int = 1) -> Iterator[tuple[int, Frame]]:
+        """Yield every so many-th frame, the first one included, with its number from 1."""
 
 
 def open_source(text: str, decoding: DecodeOptions, topic: str | None = None) -> Source:
@@ -139,15 +140,16 @@ class ImageSource:
         self._decoding = decoding
         self.total = len(pictures)
 
-    def frames(self) -> Iterator[Frame]:
-        """Yield the images, upright as Exif says."""
-        for picture in self._pictures:
+    def frames(self, every: int = 1) -> Iterator[tuple[int, Frame]]:
+        """Yield the images, upright as Exif says; those that are passed over are not read."""
+        for number in range(0, len(self._pictures), every):
+            picture = self._pictures[number]
             try:
                 image = picture.content(self._decoding).rgb
             except UserError as error:
-                yield Frame(picture.name, picture.time, None, str(error))
+                yield number + 1, Frame(picture.name, picture.time, None, str(error))
             else:
-                yield Frame(picture.name, picture.time, image)
+                yield number + 1, Frame(picture.name, picture.time, image)
 
 
 class VideoSource:
@@ -163,11 +165,11 @@ class VideoSource:
         self.hertz = self._video.rate
         self.total = self._video.count
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self, every: int = 1) -> Iterator[tuple[int, Frame]]:
         """Yield the frames."""
-        for picture in self._video:
+        for number, picture in islice(enumerate(self._video, 1), 0, None, every):
             assert picture.pixels is not None
-            yield Frame(f"{int(picture.name):06d}", picture.time, turn(picture.pixels, self._turn))
+            yield number, Frame(f"{int(picture.name):06d}", picture.time, turn(picture.pixels, self._turn))
 
 
 class LiveSource:
@@ -187,11 +189,11 @@ class LiveSource:
         """Why the stream has stopped before its end; empty if it has not."""
         return self._live.trouble
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self, every: int = 1) -> Iterator[tuple[int, Frame]]:
         """Yield the newest frame again and again, until the stream ends."""
         with closing(self._live) as live:
-            for number, (time_ns, image) in enumerate(live):
-                yield Frame(f"{number:06d}", time_ns, turn(image, self._turn))
+            for number, (time_ns, image) in islice(enumerate(live), 0, None, every):
+                yield number + 1, Frame(f"{number:06d}", time_ns, turn(image, self._turn))
 
 
 class BagSource:
@@ -211,12 +213,12 @@ class BagSource:
             seconds = reader.duration * 1e-9
         self.hertz = min(max((self.total - 1) / seconds if seconds > 0 else 0.0, 1.0), 240.0)
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self, every: int = 1) -> Iterator[tuple[int, Frame]]:
         """Yield the camera's images."""
         with (
             open_bag(self._path) as reader,
             closing(frames(reader, [self._camera], self._decoding)) as decoded,
         ):
-            for number, frame in enumerate(decoded):
+            for number, frame in islice(enumerate(decoded), 0, None, every):
                 stamp = frame.stamp if frame.header is not None else frame.log_time
-                yield Frame(f"{number:06d}", stamp, frame.image, frame.problem)
+                yield number + 1, Frame(f"{number:06d}", stamp, frame.image, frame.problem)

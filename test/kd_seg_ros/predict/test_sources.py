@@ -11,9 +11,13 @@ from drive_bag import write_bag
 
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.picture import DECODE_DEFAULTS, DecodeOptions
-from kd_seg_ros.predict.sources import open_source
+from kd_seg_ros.predict.sources import Frame, Source, open_source
 
 RNG = np.random.default_rng(0)
+
+
+def frames_of(source: Source) -> list[Frame]:
+    return [frame for _, frame in source.frames()]
 
 
 def image_file(path: Path, height: int = 6, width: int = 8) -> np.ndarray:
@@ -34,7 +38,7 @@ def video_file(path: Path, frames: int) -> None:
 def test_a_single_image(tmp_path: Path) -> None:
     rgb = image_file(tmp_path / "a b.png")
     source = open_source(str(tmp_path / "a b.png"), DECODE_DEFAULTS)
-    (frame,) = source.frames()
+    ((_, frame),) = source.frames()
     assert (frame.name, source.total, source.live) == ("a b.png", 1, False)
     np.testing.assert_array_equal(frame.image, rgb)
 
@@ -42,7 +46,7 @@ def test_a_single_image(tmp_path: Path) -> None:
 def test_a_folder_in_the_order_that_people_expect(tmp_path: Path) -> None:
     for name in ("10.png", "2.png", "sub/1.png"):
         image_file(tmp_path / name)
-    frames = list(open_source(str(tmp_path), DECODE_DEFAULTS).frames())
+    frames = frames_of(open_source(str(tmp_path), DECODE_DEFAULTS))
     assert [frame.name for frame in frames] == ["2.png", "10.png", "sub/1.png"]
 
 
@@ -50,10 +54,10 @@ def test_a_pattern_and_its_common_folder(tmp_path: Path, monkeypatch: pytest.Mon
     for name in ("x/a.png", "y/a.png", "y/b.txt"):
         image_file(tmp_path / name) if name.endswith("png") else (tmp_path / name).touch()
     for pattern in (str(tmp_path / "*/*"), str(tmp_path / "**/*.png")):
-        frames = list(open_source(pattern, DECODE_DEFAULTS).frames())
+        frames = frames_of(open_source(pattern, DECODE_DEFAULTS))
         assert [frame.name for frame in frames] == ["x/a.png", "y/a.png"]
     monkeypatch.chdir(tmp_path)
-    assert [frame.name for frame in open_source("x/*.png", DECODE_DEFAULTS).frames()] == ["a.png"]
+    assert [frame.name for frame in frames_of(open_source("x/*.png", DECODE_DEFAULTS))] == ["a.png"]
 
 
 def test_a_folder_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
@@ -61,11 +65,22 @@ def test_a_folder_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
     assert open_source(str(tmp_path / "drive [1]"), DECODE_DEFAULTS).total == 1
 
 
+def test_images_that_are_passed_over_are_not_read(tmp_path: Path) -> None:
+    for number in range(1, 6):
+        image_file(tmp_path / f"{number}.png")
+    (tmp_path / "2.png").write_bytes(b"no image")
+    found = list(open_source(str(tmp_path), DECODE_DEFAULTS).frames(2))
+    assert [(number, frame.name) for number, frame in found] == [(1, "1.png"), (3, "3.png"), (5, "5.png")]
+    video_file(tmp_path / "v.avi", 5)
+    numbers = [number for number, _ in open_source(str(tmp_path / "v.avi"), DECODE_DEFAULTS).frames(2)]
+    assert numbers == [1, 3, 5]
+
+
 def test_a_damaged_image_is_a_problem_and_the_next_one_comes(tmp_path: Path) -> None:
     image_file(tmp_path / "1.png")
     (tmp_path / "2.png").write_bytes(b"no image")
     image_file(tmp_path / "3.png")
-    frames = list(open_source(str(tmp_path), DECODE_DEFAULTS).frames())
+    frames = frames_of(open_source(str(tmp_path), DECODE_DEFAULTS))
     assert [frame.image is None for frame in frames] == [False, True, False]
     assert "2.png" in frames[1].problem
 
@@ -74,7 +89,7 @@ def test_a_video_with_its_rate(tmp_path: Path) -> None:
     video_file(tmp_path / "v.avi", 5)
     source = open_source(str(tmp_path / "v.avi"), DECODE_DEFAULTS)
     assert (source.total, source.hertz, source.live) == (5, 20, False)
-    frames = list(source.frames())
+    frames = frames_of(source)
     assert [frame.name for frame in frames] == [f"{number:06d}" for number in range(5)]
     means = [float(np.mean(frame.image)) for frame in frames if frame.image is not None]
     np.testing.assert_allclose(means, [0, 20, 40, 60, 80], atol=2)
@@ -83,7 +98,7 @@ def test_a_video_with_its_rate(tmp_path: Path) -> None:
 
 def test_a_video_is_turned(tmp_path: Path) -> None:
     video_file(tmp_path / "v.avi", 1)
-    (frame,) = open_source(str(tmp_path / "v.avi"), DecodeOptions(rotate=90)).frames()
+    ((_, frame),) = open_source(str(tmp_path / "v.avi"), DecodeOptions(rotate=90)).frames()
     assert frame.image is not None
     assert frame.image.shape == (32, 24, 3)
 
@@ -91,7 +106,7 @@ def test_a_video_is_turned(tmp_path: Path) -> None:
 def test_a_bag(tmp_path: Path) -> None:
     write_bag(tmp_path / "bag", frames=3)
     source = open_source(str(tmp_path / "bag"), DECODE_DEFAULTS)
-    frames = list(source.frames())
+    frames = frames_of(source)
     assert source.total == len(frames) == 3
     assert all(frame.image is not None for frame in frames)
     with pytest.raises(UserError, match="topic"):
