@@ -88,7 +88,9 @@ def end_cleanly(prog: str, action: Callable[[], int]) -> int:
         if remedy is None:
             raise
         if isinstance(error, ModuleNotFoundError):
-            return fail(f"{prog} needs the Python package {error.name}: {remedy}{_python_in_use()}")
+            # What can be installed is the package: of `rclpy.executors` that is `rclpy`.
+            package = (error.name or "").partition(".")[0]
+            return fail(f"{prog} needs the Python package {package}: {remedy}{_python_in_use()}")
         return fail(f"{prog}: {first_line(error)}: {remedy}{_python_in_use()}")
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

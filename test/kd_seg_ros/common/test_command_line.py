@@ -87,7 +87,7 @@ def test_quiet_leaves_results_and_warnings(
         (
             ModuleNotFoundError("No module named 'sensor_msgs.msg'", name="sensor_msgs.msg"),
             2,
-            "error: kd_seg x needs the Python package sensor_msgs.msg: source a ROS 2 install, or "
+            "error: kd_seg x needs the Python package sensor_msgs: source a ROS 2 install, or "
             f"pip install 'kd_seg_ros[ros]' (the Python in use is {sys.executable})",
         ),
         (KeyboardInterrupt(), 130, "interrupted"),
