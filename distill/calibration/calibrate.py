@@ -37,7 +37,7 @@ from distill.metrics import mean_iou
 from distill.metrics.calibration import closed_last_bin
 from distill.models.deployed import DeployedModel
 from distill.models.logit_calibration import NONE, LogitCalibration
-from kd_seg_ros.inference.drift import bin_accuracy, expected_accuracy
+from kd_seg_ros.inference.accuracy import bin_accuracy, expected_accuracy
 from kd_seg_ros.inference.risk import Rule, Unit
 
 _logger = logging.getLogger(__name__)

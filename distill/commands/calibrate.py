@@ -67,7 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--domain",
         action="store_true",
-        help="give an ONNX file an output domain_distance, which tells images that are unlike these",
+        help="give an ONNX file an output domain_distance, which tells images that are unlike these; where "
+        "they have labels, correct the expected accuracy by it, too: the network runs three times per image",
     )
     parser.add_argument(
         "--provider", choices=tuple(PROVIDERS), default="cpu", help="what an ONNX file runs on"
@@ -183,13 +184,15 @@ def _add_distance(args: argparse.Namespace) -> None:
     from distill.evaluation.evaluated_model import data_of
     from distill.export.calibrated_file import write_with_distance
     from distill.export.domain_file import StatisticsOfMaps
+    from distill.scenes.dataset import made_by
 
     source = args.out if (args.risk or args.method) and args.out.is_file() else args.model
     statistics = StatisticsOfMaps(source)
     card = statistics.card
     frames = choose_frames(args, data_of(card), card.class_names, labelled=False)
-    words = f"{args.dataset or 'the training data'}, {args.split or 'val'}"
-    write_with_distance(statistics, args.out, frames, words, progress_shown())
+    scenes = made_by(args.root) if args.root else ""
+    words = f"{scenes or args.dataset or 'the training data'}, {args.split or 'val'}"
+    write_with_distance(statistics, args.out, frames, words, args.provider, progress_shown())
 
 
 def _calibrate(

@@ -165,18 +165,29 @@ def _report(args: argparse.Namespace, summary: Any, engine: Any, out: Path | Non
     done = f"{summary.frames} frames segmented by {engine.card.name} on {engine.provider}"
     print(f"{done}: {places}" if places else done)
     print(f"latency {document['latency_ms_median']:.0f} ms (median)", end="")
-    expected = document["expected_accuracy"]
-    print(f", expected accuracy {expected:.1%}" if expected is not None else "")
+    print(_expected(document))
     shares = sorted(document["classes"].items(), key=lambda item: -item[1])
     print("  ".join(f"{name} {share:.1%}" for name, share in shares[:6] if share >= 0.001))
+
+
+def _expected(document: dict[str, Any]) -> str:
+    """Return the expected accuracy in words, to follow the latency; empty where the card cannot tell it."""
+    kind, unknown = document["expected_accuracy_kind"], document["expected_accuracy_unknown"]
+    if not kind:
+        return ""
+    if document["expected_accuracy"] is None:
+        return ", expected accuracy unknown: the images are too far from those of calibration"
+    rest = f"; unknown for {unknown} frames" if unknown else ""
+    return f", expected accuracy {document['expected_accuracy']:.1%} ({kind}{rest})"
 
 
 def report(summary: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
     """Return a summary's figures as JSON.
 
     :param summary: a :class:`kd_seg_ros.predict.predicting.PredictSummary`.
-    :return: frames, undecodable, median latency (ms), mean expected accuracy (0…1 or None), and the share of
-        all pixels of each class that occurs (0…1), ``unlabelled`` among them.
+    :return: frames, undecodable, median latency (ms), mean expected accuracy (0…1 or None) with its kind and
+        the number of frames where it is unknown, and the share of all pixels of each class that occurs (0…1),
+        ``unlabelled`` among them.
     """
     import numpy as np
 
@@ -188,5 +199,7 @@ def report(summary: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
         "undecodable": summary.undecodable,
         "latency_ms_median": float(np.median(summary.latencies_ms)) if summary.latencies_ms else 0.0,
         "expected_accuracy": summary.expected_accuracy,
+        "expected_accuracy_kind": summary.expected_accuracy_kind,
+        "expected_accuracy_unknown": summary.unknown,
         "classes": {name: share for name, share in shares.items() if share > 0},
     }

@@ -99,6 +99,7 @@ def calibrated_card(card: ModelCard, document: Mapping[str, Any]) -> ModelCard:
         reliability={condition: scores["reliability"] for condition, scores in after.items()},
         expected_accuracy=document["expected_accuracy"],
         risk=stored_thresholds(document, card.class_names),
+        accuracy_correction={},  # it was fitted to the confidence of another calibration
     )
 
 

@@ -24,6 +24,7 @@ from kd_seg_ros.bags.summary import FrameTable
 from kd_seg_ros.common.encodings import BGR8, MONO8
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.picture import DECODE_DEFAULTS, DecodeOptions
+from kd_seg_ros.inference.accuracy import AccuracyEstimator
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.colour_vision import class_marks
 from kd_seg_ros.inference.drivable import DrivableArea
@@ -104,6 +105,7 @@ class Output:
         self._drivable = drivable
         self._bag, self._card, self._table, self._overlay = bag, card, table, overlay
         self._marks = class_marks(card.palette) if marks else ()
+        self._estimator = AccuracyEstimator.of_card(card) if table else None
         self._committed = notes.frames
         self._last = 0
 
@@ -159,7 +161,9 @@ class Output:
             self._bag.write(camera.overlay, frame.log_time, image_cdr(frame.header, picture[..., ::-1], BGR8))
         if self._table:
             latency = frame.decode_ms + inference_ms
-            self._table.add(notes.frames, stamp, camera.topic, prediction, latency)
+            estimator, distance = self._estimator, prediction.domain_distance
+            expected = estimator.estimate(prediction.confidence, distance) if estimator else None
+            self._table.add(notes.frames, stamp, camera.topic, prediction, latency, expected)
 
 
 def segment(

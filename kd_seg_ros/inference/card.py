@@ -16,6 +16,7 @@ from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.inference.card_values import (
     QUANTILES,
     RELIABILITY,
+    is_accuracy_correction,
     is_byte,
     is_calibration,
     is_domain,
@@ -100,6 +101,10 @@ class ModelCard:
     domain: dict[str, Any] = field(default_factory=dict)
     """What the domain distance was in calibration: ``quantiles`` (percent → distance), ``images``, ``method``
     and ``source``; empty if the file does not tell it. See :mod:`kd_seg_ros.inference.domain`."""
+    accuracy_correction: dict[str, Any] = field(default_factory=dict)
+    """How the expected accuracy is corrected by the domain distance, and what that is worth: ``distances``
+    with ``factors``, ``largest_distance``, ``range``, ``error``, ``error_raw``, ``images`` and ``source``;
+    empty if it is not. See :mod:`kd_seg_ros.inference.accuracy`."""
     padding_multiple: int = 0
     """The resized image is padded with zeros (of normalised colours) to multiples of this, as equally on
     opposite sides as whole pixels allow; 1: never padded; 0: not known, in files of earlier versions."""
@@ -181,6 +186,10 @@ class ModelCard:
         self._demand("expected_accuracy", ok, "ranges within 0…1")
         what = f"quantiles {', '.join(QUANTILES)} that do not fall, images, method and source"
         self._demand("domain", is_domain(self.domain), what)
+        what = "distances, factors, largest distance, range, errors, images and source; domain is needed, too"
+        ok = is_accuracy_correction(self.accuracy_correction)
+        ok = ok and bool(self.domain or not self.accuracy_correction)
+        self._demand("accuracy_correction", ok, what)
 
         names, palette = self.class_names, self.palette
         ok = isinstance(names, tuple) and len(names) > 1 and all(map(is_name, names))

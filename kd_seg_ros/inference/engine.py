@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kd_seg_ros.common.errors import first_line
+from kd_seg_ros.inference.accuracy import AccuracyEstimate, AccuracyEstimator
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.class_ids import ClassIds
 from kd_seg_ros.inference.contract import CONFIDENCE, DOMAIN_DISTANCE, IMAGE, MASK, OUTPUTS, PROBABILITY
@@ -167,6 +168,20 @@ class Engine:
     def class_ids(self) -> ClassIds:
         """What finds pixels of classes that the card does not name, and counts the masks that had some."""
         return ClassIds(self._path, self.card)
+
+    @cached_property
+    def _estimator(self) -> AccuracyEstimator | None:
+        return AccuracyEstimator.of_card(self.card)
+
+    def expected_accuracy(self, prediction: Prediction) -> AccuracyEstimate | None:
+        """Estimate what share of a prediction's pixels is right; None if the card cannot tell.
+
+        It is corrected by the domain distance where the card says how, and unknown for an image that is too
+        strange for that; else it is raw, from the confidence alone.
+        """
+        if self._estimator is None:
+            return None
+        return self._estimator.estimate(prediction.confidence, prediction.domain_distance)
 
     def segment(
         self,

@@ -8,6 +8,7 @@ from typing import Final
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
+from kd_seg_ros.inference.accuracy import RAW, UNKNOWN
 from kd_seg_ros.inference.camera_faults import CameraFault
 from kd_seg_ros.inference.card import FULL, ModelCard
 from kd_seg_ros.inference.domain import DomainState
@@ -146,8 +147,9 @@ def values(state: State) -> dict[str, str]:
         result["drivable_threshold"] = state.drivable
     if state.drift is not None:
         result |= {
-            "expected_accuracy": f"{state.drift.expected_accuracy:.4f}",
-            "expected_accuracy_latest_image": f"{state.drift.latest:.4f}",
+            "expected_accuracy": _figure(state.drift.expected_accuracy),
+            "expected_accuracy_kind": state.drift.kind,
+            "expected_accuracy_latest_image": _figure(state.drift.latest),
             "expected_accuracy_in_calibration": f"{state.drift.low:.4f} to {state.drift.high:.4f}",
         }
     if state.domain is not None:
@@ -204,13 +206,30 @@ def _warnings(state: State, limits: Limits) -> list[tuple[bytes, str]]:
             found.append(text + (_share_of_node(state) if quantity == "image_age_ms" else ""))
     if limits.unknown_images == "warn":
         found += _unknown_images(state)
-    drift = state.drift
-    if drift is not None and drift.outside:
-        found.append(
-            f"the confidence is unlike that in calibration: expected accuracy {drift.expected_accuracy:.1%}, "
-            f"{drift.low:.1%} to {drift.high:.1%} there"
-        )
+    found += _drift(state.drift, limits)
     return [(WARN, text) for text in found]
+
+
+def _drift(drift: Drift | None, limits: Limits) -> list[str]:
+    """Say that the expected accuracy is outside the range of calibration, or that it cannot be told."""
+    if drift is None:
+        return []
+    if drift.expected_accuracy is None:
+        text = "the expected accuracy is unknown: the images are farther from those of calibration than any"
+        return [] if limits.unknown_images == "ignore" else [f"{text} that it was fitted to"]
+    if not drift.outside:
+        return []
+    # A raw figure says how sure the network is; a corrected one says how strange the images are, too.
+    what = "the confidence is unlike that" if drift.kind == RAW else "confidence or images are unlike those"
+    return [
+        f"{what} in calibration: expected accuracy {drift.expected_accuracy:.1%}, "
+        f"{drift.low:.1%} to {drift.high:.1%} there"
+    ]
+
+
+def _figure(share: float | None) -> str:
+    """Return an expected accuracy, 0…1, as text; ``unknown`` where it is withheld."""
+    return UNKNOWN if share is None else f"{share:.4f}"
 
 
 def _unknown_images(state: State) -> list[str]:

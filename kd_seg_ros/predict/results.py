@@ -20,6 +20,7 @@ from kd_seg_ros.bags.summary import FrameTable
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import reason, write_atomically
 from kd_seg_ros.common.picture import RGBImage
+from kd_seg_ros.inference.accuracy import AccuracyEstimate
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.colour_vision import ClassMark
 from kd_seg_ros.inference.engine import Prediction
@@ -58,13 +59,21 @@ class Results:
         self._table = FrameTable(folder / TABLE, card, 0, "name")
 
     def add(
-        self, number: int, name: str, time: int, image: RGBImage, prediction: Prediction, latency_ms: float
+        self,
+        number: int,
+        name: str,
+        time: int,
+        image: RGBImage,
+        prediction: Prediction,
+        latency_ms: float,
+        expected: AccuracyEstimate | None,
     ) -> None:
         """Write a frame's files and its line of the table.
 
         :param number: of the frame in the source, from 1.
         :param name: of the frame; the files are called so.
         :param time: ns.
+        :param expected: accuracy of the prediction; None if the card holds nothing to tell it by.
         :raises UserError: if a file cannot be written.
         """
         stem = self._stem(name)
@@ -75,7 +84,7 @@ class Results:
                 write_atomically(path, _encoded(KINDS[kind], self._pixels(kind, image, prediction)))
             except OSError as error:
                 raise UserError(f"{path}: cannot be written: {reason(error)}") from error
-        self._table.add(number, time, name, prediction, latency_ms)
+        self._table.add(number, time, name, prediction, latency_ms, expected)
 
     def close(self) -> None:
         """Finish the table."""

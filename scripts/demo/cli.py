@@ -94,7 +94,8 @@ def _run(args: argparse.Namespace, command: str) -> None:
     stamps = answered_stamps(recording, _NODE, drive.frames)
     if not stamps:
         raise ProcessError(f"the node answered none of the frames; {args.out / 'node.log'} says why")
-    tally = Tally(card.class_names, card.reliability.get(FULL))
+    raw = None if card.accuracy_correction else card.reliability.get(FULL)
+    tally = Tally(card.class_names, raw)
     chosen, rows = choose_frames(drive, stamps), []
     for answer in answered_frames(recording, _NODE, drive, stamps, images=True):
         tally.add(answer)
