@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -21,11 +21,12 @@ from kd_seg_ros.common.errors import first_line
 from kd_seg_ros.inference.accuracy import AccuracyEstimate, AccuracyEstimator
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.class_ids import ClassIds
-from kd_seg_ros.inference.contract import CONFIDENCE, DOMAIN_DISTANCE, IMAGE, MASK, OUTPUTS, PROBABILITY
+from kd_seg_ros.inference.contract import DOMAIN_DISTANCE, IMAGE, OUTPUTS
 from kd_seg_ros.inference.errors import EngineError
 from kd_seg_ros.inference.gpu.fused_binding import FusedBinding
 from kd_seg_ros.inference.memory_limit import limit_bytes, limited_memory, memory_was_refused, refusal
 from kd_seg_ros.inference.opening import open_model
+from kd_seg_ros.inference.prediction import Prediction
 from kd_seg_ros.inference.providers import AUTO, PROVIDERS
 from kd_seg_ros.inference.settings import SessionSettings
 from kd_seg_ros.inference.thresholds import MinConfidenceLevels, apply_min_confidence
@@ -35,37 +36,11 @@ __all__ = ["Engine", "EngineError", "Prediction", "SessionSettings"]
 _CPU: Final = PROVIDERS["cpu"][0]
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """The network's answer for one image: arrays of one height and width."""
-
-    mask: NDArray[np.uint8]
-    """Class id of each pixel, [H, W]."""
-    confidence: NDArray[np.uint8]
-    """round(255 · calibrated probability of that class), [H, W]."""
-    probability: NDArray[np.float32] | None = None
-    """The probability itself, 0…1, [H, W]; None unless it was asked for."""
-    domain_distance: float | None = None
-    """How far the image is from those of calibration (:mod:`kd_seg_ros.inference.domain`); None if the file
-    does not tell."""
-
-    @classmethod
-    def empty(cls, size: tuple[int, int], probability: bool = False) -> Prediction:
-        """Make arrays to be written to.
-
-        :param size: (height, width).
-        """
-        mask, confidence = np.empty((2, *size), np.uint8)
-        return cls(mask, confidence, np.empty(size, np.float32) if probability else None)
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the maps that are there, by the name of their tensor."""
-        maps = {MASK: self.mask, CONFIDENCE: self.confidence, PROBABILITY: self.probability}
-        return {name: array for name, array in maps.items() if array is not None}
-
-
 class Engine:
-    """One model file, ready to run; one thread at a time, since each run already uses all of the device."""
+    """One model file, ready to run; one thread at a time, since each run already uses all of the device.
+
+    Several threads need a :class:`~kd_seg_ros.inference.shared_engine.SharedEngine`.
+    """
 
     card: ModelCard
     provider: str
@@ -182,6 +157,10 @@ class Engine:
         if self._estimator is None:
             return None
         return self._estimator.estimate(prediction.confidence, prediction.domain_distance)
+
+    def place(self) -> AbstractContextManager[None]:
+        """Return what is held from taking an image to having its answer; nothing, where nobody else waits."""
+        return nullcontext()
 
     def segment(
         self,
