@@ -185,7 +185,7 @@ class Parameters:
     )
     drift_window: float = parameter(
         30.0,
-        "Seconds over which the confidence is compared with that of the images the model was calibrated on.",
+        "Seconds over which the expected accuracy is compared with that of the images of calibration.",
         limits=(1.0, 3600.0),
     )
     domain_window: float = parameter(
