@@ -40,7 +40,8 @@ def images(count: int = 400, noise: float = 0.02, seed: int = 0) -> MeasuredImag
 def test_the_correction_finds_how_much_is_lost_with_the_distance() -> None:
     fitted, new = fit(images()), images(seed=1)
     found = fitted.estimate(new)
-    assert np.abs(found - new.accuracy).mean() < 0.025
+    assert np.isnan(found).mean() < 0.05  # those beyond the farthest that it has seen
+    assert np.nanmean(np.abs(found - new.accuracy)) < 0.025
     assert np.abs(new.raw - new.accuracy).mean() > 0.08
     assert fitted.factors == sorted(fitted.factors, reverse=True)
     assert fitted.largest_distance == images().distance.max()
