@@ -109,18 +109,24 @@ def print_table(images: MeasuredImages, measured: MeasuredImages) -> None:
     :param images: those to judge on; their ``way`` is the group.
     :param measured: those to fit to.
     """
-    print("| images | distance | true | raw: error | bias | corrected: error | bias | unknown ", end="")
-    print("| not seen in fitting: error | unknown |")
-    print("|---|" + "---:|" * 9)
+    print(
+        "| images | distance | true | raw: error | bias | unknown | else raw: error | corrected: error ",
+        end="",
+    )
+    print("| bias | not seen in fitting: error | unknown |")
+    print("|---|" + "---:|" * 10)
     for group in dict.fromkeys(images.way.tolist()):
         own = images.chosen(images.way == group)
-        cells = [f"{np.median(own.distance):.2f}", f"{own.accuracy.mean():.1%}"]
-        cells += errors(own.raw, own.accuracy)[:2] + errors(fit(measured).estimate(own), own.accuracy)
+        estimate = fit(measured).estimate(own)
+        raw, found = errors(own.raw, own.accuracy), errors(estimate, own.accuracy)
+        raw_there = errors(np.where(np.isnan(estimate), np.nan, own.raw), own.accuracy)
+        cells = [f"{np.median(own.distance):.2f}", f"{own.accuracy.mean():.1%}", raw[0], raw[1]]
+        cells += [found[2], raw_there[0], found[0], found[1]]
         left_out = measured.way == group
         unseen = ["", ""]
         if left_out.any():
-            found = errors(fit(measured.chosen(~left_out)).estimate(own), own.accuracy)
-            unseen = [found[0], found[2]]
+            other = errors(fit(measured.chosen(~left_out)).estimate(own), own.accuracy)
+            unseen = [other[0], other[2]]
         print(f"| {group} | " + " | ".join(cells + unseen) + " |")
 
 
