@@ -13,7 +13,7 @@ from kd_seg_ros.common.files import reason
 
 
 class MaskFolder:
-    """A folder of masks, one PNG per answered frame: ``000001.png`` for the first of the drive, 8 bits a pixel.
+    """A folder of masks, one PNG of 8 bits per answered frame: ``000001.png`` for the first of the drive.
 
     A pixel is its class's trainId, 255 where it is unlabelled.
     """
