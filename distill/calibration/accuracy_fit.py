@@ -215,7 +215,8 @@ def fit_correction(images: MeasuredImages) -> FittedCorrection:
         raise ValueError(f"it errs by more than {TOLERANCE:.0%} on the images as they are")
     low, high = np.quantile(seen, [0.01, 0.99]).tolist()
     # An image is judged by a fit to the images as they are and to those that are spoilt in other ways.
-    unseen = _by_others(images, np.where(clean, -1, np.searchsorted(WAYS_SORTED, images.way)))
+    _, number = np.unique(images.way, return_inverse=True)
+    unseen = _by_others(images, np.where(clean, -1, number))
     return FittedCorrection(
         correction=correction,
         range=(low, high),
@@ -223,10 +224,6 @@ def fit_correction(images: MeasuredImages) -> FittedCorrection:
         unseen=_errors(unseen[~clean], images.chosen(~clean)),
         images=len(clean),
     )
-
-
-WAYS_SORTED: Final = sorted(WAYS)
-"""The ways, as they are numbered for leaving out one after the other."""
 
 
 def fit(images: MeasuredImages) -> AccuracyCorrection:

@@ -129,8 +129,8 @@ def describe(content: dict[str, Any]) -> str:
         numbers = ", ".join(str(frame["number"]) for frame in replay["dropped_frames"][:10])
         more = ", …" if len(replay["dropped_frames"]) > 10 else ""
         lines.append(f"dropped: {reasons or 'by no known cause'} (frames {numbers}{more})".replace("_", " "))
-    if replay["expected_accuracy"]:
-        lines.append(_expected(replay["expected_accuracy"], content["scores"]["full"]["accuracy"]))
+    if replay.get("expected_accuracy"):
+        lines.append(_expected(replay["expected_accuracy"], content["scores"]["full"].get("accuracy")))
     trip = replay["round_trip_ms"]
     if trip:
         lines.append(f"published to answered: {trip['p50']:.1f} ms (p50), {trip['p99']:.1f} ms (p99)")

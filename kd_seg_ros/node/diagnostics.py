@@ -215,8 +215,8 @@ def _drift(drift: Drift | None, limits: Limits) -> list[str]:
     if drift is None:
         return []
     if drift.expected_accuracy is None:
-        text = "the expected accuracy is unknown: the images are farther from those of calibration than any"
-        return [] if limits.unknown_images == "ignore" else [f"{text} that it was fitted to"]
+        text = "the expected accuracy is unknown: the images are too far from those of calibration"
+        return [] if limits.unknown_images == "ignore" else [text]
     if not drift.outside:
         return []
     # A raw figure says how sure the network is; a corrected one says how strange the images are, too.

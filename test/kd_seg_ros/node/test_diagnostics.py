@@ -93,7 +93,7 @@ def test_all_is_well() -> None:
             WARN,
             "confidence or images are unlike those in calibration: expected accuracy 70.0%",
         ),
-        ({"drift": LOST}, WARN, "the expected accuracy is unknown: the images are farther from those of"),
+        ({"drift": LOST}, WARN, "the expected accuracy is unknown: the images are too far from those of"),
         ({"activity": Activity.IDLE, "silence_s": 60.0}, OK, "idle: nobody listens to an output"),
         ({"activity": Activity.PAUSED, "silence_s": 60.0}, OK, "paused by segmentation/set_enabled"),
     ],
