@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,8 +35,8 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the source distribution of a copy of this checkout, and the wheel that is made of it."""
     source = tmp_path_factory.mktemp("source")
     unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info")
-    for folder in FOLDERS:
-        shutil.copytree(ROOT / folder, source / folder, ignore=unwanted)
+    for name in FOLDERS:
+        shutil.copytree(ROOT / name, source / name, ignore=unwanted)
     for file in ROOT.iterdir():
         if file.is_file() and file.name != ".git":
             shutil.copyfile(file, source / file.name)
@@ -111,5 +112,5 @@ def test_the_wheel_works_in_an_environment_of_its_own(dist: Path, tmp_path: Path
     )
     assert json.loads(found)["frames"] == 1
     (mask,) = (tmp_path / "masks/mask").glob("*.png")
-    assert cv2.imread(str(mask), cv2.IMREAD_UNCHANGED).shape == (288, 512)
+    assert np.shape(cv2.imread(str(mask), cv2.IMREAD_UNCHANGED)) == (288, 512)
     assert Path(run(python, "-c", "import distill; print(distill.__file__)")).is_relative_to(environment)
