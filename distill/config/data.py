@@ -43,6 +43,9 @@ class SourceConfig(Section):
     unlabelled: Literal["refuse", "skip", "keep"] = "refuse"
     """What to do where images have no labels: refuse the data set, skip (and count) those images, or keep
     them, so that the teacher alone teaches on them."""
+    limit: Count | None = None
+    """Most images that are trained on, spread evenly over the split's images in the order of their paths, as
+    when only some of them had been labelled; null: all. Validation is not limited."""
     mean: Rgb
     """Mean of R, G and B, 0…1, that its images are normalised by (default: that of the data set; in
     ``extra``, a folder without labels has that of the first data set)."""
@@ -151,7 +154,8 @@ class DataConfig(SourceConfig):
     extra: tuple[SourceConfig, ...] = ()
     """Further data sets to train on."""
     draws: Count | None = None
-    """Number of images in an epoch of several data sets (default: as many as they have)."""
+    """Number of images in an epoch (default: as many as the data sets have). More than they have let a small
+    data set be gone through several times between two checkpoints."""
     description: str = ""
     """Description of the data in words, for the model card."""
     limitations: str = ""
@@ -204,8 +208,6 @@ class DataConfig(SourceConfig):
                     f"{source.root} has other classes than {self.root}: give a folder's class map the same "
                     "`classes` in the same order"
                 )
-        if self.draws is not None and not self.extra:
-            raise ValueError("draws belongs to several data sets: there is no extra one")
         return self
 
     @property
