@@ -24,7 +24,7 @@ class SourceConfig(Section):
     dataset: Annotated[str, one_of("data set", DATA_SETS)] = "acdc"
     """Kind of data set."""
     root: str
-    """Folder of the data set."""
+    """Folder of the data set; in ``extra``, that of the first data set unless given."""
     conditions: tuple[Annotated[str, one_of("weather", ACDC_CONDITIONS)], ...] = CONDITIONS
     """For ``acdc`` only: the weathers to use; ``normal`` stands for the clear-weather references."""
     images: str = "{split}/images"
@@ -175,8 +175,11 @@ class DataConfig(SourceConfig):
 
     @model_validator(mode="before")
     @classmethod
-    def _share_statistics(cls, values: Any) -> Any:
-        """Give further images without labels the first data set's mean and std, unless they have others."""
+    def _share_with_extra(cls, values: Any) -> Any:
+        """Give further data sets the first one's folder, and images without labels its mean and std.
+
+        What a further data set gives itself stays.
+        """
         if not isinstance(values, dict) or not isinstance(values.get("extra"), list | tuple):
             return values
         first = DATA_SETS.get(str(values.get("dataset", "acdc")))
@@ -185,6 +188,8 @@ class DataConfig(SourceConfig):
         statistics = {"mean": values.get("mean", first.mean), "std": values.get("std", first.std)}
         sources = []
         for source in values["extra"]:
+            if isinstance(source, dict) and "root" in values:
+                source = {"root": values["root"], **source}
             if (
                 isinstance(source, dict)
                 and source.get("dataset") == "folder"
