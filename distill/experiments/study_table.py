@@ -1,9 +1,9 @@
 """The table of a regime: each arm's scores over the seeds, and how sure its difference from the baselines is.
 
 Two kinds of chance are told apart. That of training, by the seeds: students of one seed start from the same
-weights, so that the differences are taken seed by seed, and Student's t gives the interval of their mean. That
-of the validation images, by the paired bootstrap of :mod:`distill.evaluation.bootstrap`, which draws an image
-with the results of all seeds.
+weights, so that the differences are taken seed by seed, and Student's t gives the interval of their mean.
+That of the validation images, by the paired bootstrap of :mod:`distill.evaluation.bootstrap`, which draws an
+image with the results of all seeds.
 """
 
 from __future__ import annotations
