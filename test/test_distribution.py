@@ -13,7 +13,6 @@ import zipfile
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -112,5 +111,7 @@ def test_the_wheel_works_in_an_environment_of_its_own(dist: Path, tmp_path: Path
     )
     assert json.loads(found)["frames"] == 1
     (mask,) = (tmp_path / "masks/mask").glob("*.png")
-    assert np.shape(cv2.imread(str(mask), cv2.IMREAD_UNCHANGED)) == (288, 512)
+    pixels = cv2.imread(str(mask), cv2.IMREAD_UNCHANGED)
+    assert pixels is not None
+    assert pixels.shape == (288, 512)
     assert Path(run(python, "-c", "import distill; print(distill.__file__)")).is_relative_to(environment)
