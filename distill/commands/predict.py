@@ -177,7 +177,7 @@ def _expected(document: dict[str, Any]) -> str:
         return ""
     if document["expected_accuracy"] is None:
         return ", expected accuracy unknown: the images are too far from those of calibration"
-    rest = f"; unknown for {unknown} frames" if unknown else ""
+    rest = f"; unknown for {unknown} of {document['frames']} frames" if unknown else ""
     return f", expected accuracy {document['expected_accuracy']:.1%} ({kind}{rest})"
 
 

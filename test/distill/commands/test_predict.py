@@ -43,7 +43,7 @@ def test_the_expected_accuracy_of_a_street_is_corrected(
     true = (cv2.imread(str(out / "mask" / "a.png"), cv2.IMREAD_GRAYSCALE) == scene.labels).mean()
     assert float(street["expected_accuracy"]) == pytest.approx(true, abs=0.1)
     share = f"{float(street['expected_accuracy']):.1%}"
-    text = f"expected accuracy {share} (corrected; unknown for 1 frames)"
+    text = f"expected accuracy {share} (corrected; unknown for 1 of 2 frames)"
     assert text in capsys.readouterr().out
 
 
