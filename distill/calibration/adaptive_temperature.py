@@ -8,8 +8,8 @@ s = z − max z ≤ 0, S = Σ exp s = 1 / p, θ_k = −log T_k and the inverse t
     NLL(θ, γ) = mean [ log Σ_c exp(τ s_c) − τ s_y ]
     ∂NLL/∂θ_k = mean [k] τ (Σ_c q_c s_c − s_y)      ∂NLL/∂γ = mean τ log S (Σ_c q_c s_c − s_y)
 
-with q the softmax of τ s, and [k] 1 for pixels that are predicted as k. L-BFGS finds first one θ and γ for all
-pixels, from the common T and γ = 0, and from there the θ of each class together with γ.
+with q the softmax of τ s, and [k] 1 for pixels that are predicted as k, else 0. L-BFGS finds first one θ and
+one γ for all pixels, from the common T and γ = 0, and from there the θ of each class together with γ.
 
 After Balanya et al., *Adaptive temperature scaling for robust calibration of deep neural networks*, 2022,
 whose temperature is the same power law of the entropy instead of p, without classes. One γ for each class was

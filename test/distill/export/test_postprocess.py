@@ -89,7 +89,7 @@ def test_calibrations_in_one_stripe_and_in_many(
     temperatures = np.array(CALIBRATIONS["class_temperature"].temperatures)[best]
     adaptive = CALIBRATIONS["adaptive_temperature"]
     uncalibrated = scipy.special.softmax(z, axis=0).max(0)
-    adapted = np.array(adaptive.temperatures)[best] * uncalibrated **adaptive.exponent
+    adapted = np.array(adaptive.temperatures)[best] * uncalibrated**adaptive.exponent
     vector = CALIBRATIONS["vector"]
     column = (-1, 1, 1)
     calibrated = {

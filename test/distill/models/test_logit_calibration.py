@@ -71,7 +71,12 @@ def test_survives_the_trip_through_json(method: Method) -> None:
 @pytest.mark.parametrize(
     ("method", "parameters", "message"),
     [
-        ("platt", {}, "unknown method 'platt': choose from temperature, class_temperature, adaptive_temperature, vector"),
+        (
+            "platt",
+            {},
+            "unknown method 'platt': choose from temperature, class_temperature, "
+            "adaptive_temperature, vector",
+        ),
         (None, {}, "unknown method None"),
         ([], {}, "unknown method"),
         ("temperature", {}, "the parameters of temperature are temperature"),
