@@ -58,6 +58,8 @@ class KernelParameters:
                 raise NotFusedError(f"the kernels do not know the calibration {method!r}")
         except KeyError as error:
             raise NotFusedError(f"the calibration {method!r} lacks {error}") from error
+        except TypeError as error:  # a list where one number belongs
+            raise NotFusedError(f"the calibration {method!r} has damaged parameters: {error}") from error
         arrays = [np.ascontiguousarray(array, np.float32) for array in (normalisation, scale, shift, inverse)]
         if any(len(array) != count for array in arrays[1:]):
             raise NotFusedError(f"the calibration {method!r} is not one of {count} classes")

@@ -71,7 +71,9 @@ def test_the_temperature_is_that_of_both_libraries(found: dict[str, LogitCalibra
 def test_vector_scaling_is_fiducios(found: dict[str, LogitCalibration]) -> None:
     """A constant added to all biases changes nothing."""
     assert found["vector"].weights == pytest.approx(FIDUCIO_WEIGHTS, rel=2e-3)
-    assert found["vector"].biases == pytest.approx(np.subtract(FIDUCIO_BIASES, np.mean(FIDUCIO_BIASES)), abs=2e-3)
+    assert found["vector"].biases == pytest.approx(
+        np.subtract(FIDUCIO_BIASES, np.mean(FIDUCIO_BIASES)), abs=2e-3
+    )
 
 
 @pytest.mark.parametrize("method", FIDUCIO_SCORES)

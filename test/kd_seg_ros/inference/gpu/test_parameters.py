@@ -55,5 +55,7 @@ def test_an_unknown_calibration_or_one_of_other_classes_is_refused() -> None:
         parameters("isotonic", {})
     with pytest.raises(NotFusedError, match="not one of 2 classes"):
         parameters("vector", {"weights": [1, 1, 1], "biases": [0, 0, 0]})
+    with pytest.raises(NotFusedError, match="'adaptive_temperature' has damaged parameters"):
+        parameters("adaptive_temperature", {"temperatures": [1, 1], "exponent": [0, 0]})
     with pytest.raises(NotFusedError, match="lacks 'biases'"):
         parameters("vector", {"weights": [1, 1]})
