@@ -63,4 +63,4 @@ class KernelParameters:
         arrays = [np.ascontiguousarray(array, np.float32) for array in (normalisation, scale, shift, inverse)]
         if any(len(array) != count for array in arrays[1:]):
             raise NotFusedError(f"the calibration {method!r} is not one of {count} classes")
-        return cls(*arrays[:4], exponent=exponent)
+        return cls(arrays[0], arrays[1], arrays[2], arrays[3], exponent)
