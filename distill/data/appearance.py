@@ -1,8 +1,8 @@
 """Random changes of how an image looks, beyond the colour jitter: as other cameras, lenses and links show it.
 
 Each change has a greatest strength, and each image draws its own strength of each change uniformly from none
-to the greatest, so that the unchanged look stays among what is seen. They come in the order of a camera: light
-(colour cast, exposure), lens (blur), sensor (noise), link (JPEG).
+to the greatest, so that the unchanged look stays among what is seen. They come in the order of a camera:
+light (colour cast, exposure), lens (blur), sensor (noise), link (JPEG).
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ class Appearance:
             # OpenCV's encoder expects blue first: with red first it would thin out other colours.
             blue_first = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
             encoded = cv2.imencode(".jpg", blue_first, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-            image = cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+            unpacked = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
+            image = cv2.cvtColor(unpacked, cv2.COLOR_BGR2RGB)
         return image
 
 
