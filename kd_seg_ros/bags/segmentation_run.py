@@ -17,9 +17,11 @@ from kd_seg_ros.bags.segmenting import Notes, Output, output_topics, segment, to
 from kd_seg_ros.bags.summary import FrameTable
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.picture import DECODE_DEFAULTS, DecodeOptions
+from kd_seg_ros.common.picture_options import ALL, NONE
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.drivable import DrivableArea, drivable_area, require_classes
 from kd_seg_ros.inference.engine import Engine
+from kd_seg_ros.inference.legend import legend_of
 from kd_seg_ros.inference.named_thresholds import named_threshold
 
 LOGGER = logging.getLogger(__name__)
@@ -37,6 +39,8 @@ class SegmentationSettings:
     """Also write the camera image with the classes laid over it."""
     marks: bool = True
     """Hatch, in the overlay, classes whose colours some readers confuse."""
+    legend: str = ALL
+    """What the overlay's legend lists, one of :data:`kd_seg_ros.common.picture_options.LEGENDS`."""
     drivable: str = ""
     """Classes of which a map of drivable pixels is written, too; empty: none is."""
     min_confidence: float | str = 0.0
@@ -92,7 +96,8 @@ def segment_bag(
     with ResumableBag(settings.out, written, storage, compress, vars(notes), overwrite) as out:
         notes = Notes(**out.notes)  # until a moment ago another process may have written to it
         table = FrameTable(settings.csv, engine.card, notes.csv_bytes) if settings.csv else None
-        output = Output(out, notes, engine.card, table, settings.overlay, settings.marks, area)
+        legend = legend_of(engine.card, settings.legend, settings.marks) if settings.overlay else None
+        output = Output(out, notes, engine.card, table, legend, area)
         try:
             segment(
                 reader,
@@ -157,6 +162,8 @@ def _command(
         "--topic": [camera.topic for camera in cameras],
         "--copy": list(copied),
         "--overlay": "hatched" if settings.overlay and settings.marks else settings.overlay,
+        # As in bags of versions before legends existed, where there is none.
+        "--legend": settings.legend if settings.overlay and settings.legend != NONE else None,
         "--drivable": settings.drivable or None,  # as in bags of versions before it existed
         "--min-confidence": settings.min_confidence,
         "--rotate": settings.decoding.rotate,
