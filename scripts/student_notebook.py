@@ -23,8 +23,9 @@ CELLS: tuple[tuple[str, str], ...] = (
         "markdown",
         """# The demo student, its confidence and its calibration
 
-This notebook loads the student that comes with the package, shows it generated streets in four weathers, and asks how far its confidence can be
-trusted. It needs `pip install '.[distill]' notebook` and no GPU, no ROS and no data. Put another model file in the second cell to look at yours.""",
+This notebook loads the student that comes with the package, shows it generated streets in four weathers, and
+asks how far its confidence can be trusted. It needs `pip install '.[distill]' notebook` and no GPU, no ROS and
+no data. Put another model file in the second cell to look at yours.""",
     ),
     (
         "code",
@@ -43,7 +44,8 @@ from kd_seg_ros.inference.overlay import blend""",
         "code",
         """engine = Engine(default_model(), provider="cpu")
 card = engine.card
-print(f"{card.name}: {card.parameters / 1e6:.1f} M parameters, {len(card.class_names)} classes, images of {engine.size}")
+print(f"{card.name}: {card.parameters / 1e6:.1f} M parameters, {len(card.class_names)} classes")
+print("height and width of its images:", engine.size)
 print("trained on:", card.dataset)
 print("limits:", card.limitations)""",
     ),
@@ -51,7 +53,8 @@ print("limits:", card.limitations)""",
         "markdown",
         """## What it sees
 
-Each street comes with exact labels. Yellow is a high confidence, dark a low one: borders and far things are unsure, and night more than rain.""",
+Each street comes with exact labels. Yellow is a high confidence, dark a low one: borders and far things are
+unsure, and night more than rain.""",
     ),
     (
         "code",
@@ -73,11 +76,14 @@ for axis in axes.flat:
         "markdown",
         """## How right it is
 
-The intersection over union of each class, over these four streets. Classes that do not occur are left out.""",
+The intersection over union of each class, over these four streets. Classes that do not occur are left
+out.""",
     ),
     (
         "code",
-        """matrix = sum(confusion_matrix(frame.labels, found.mask, 19) for frame, found in zip(frames, predictions))
+        """matrix = np.zeros((19, 20), np.int64)
+for frame, found in zip(frames, predictions):
+    matrix += confusion_matrix(frame.labels, found.mask, 19)
 ious = iou_per_class(matrix)
 for name, iou in zip(card.class_names, ious):
     if matrix[card.class_names.index(name)].sum():
@@ -87,9 +93,10 @@ for name, iou in zip(card.class_names, ious):
         "markdown",
         """## Is the confidence true?
 
-Pixels are sorted into bins by their confidence. In a perfectly calibrated network the share of right pixels in a bin is its confidence: the bars end on the
-diagonal. The expected calibration error (ECE) is the mean distance, weighed by the number of pixels. Bars above the diagonal: the network is more
-often right than it says.""",
+Pixels are sorted into bins by their confidence. In a perfectly calibrated network the share of right pixels in
+a bin is its confidence: the bars end on the diagonal. The expected calibration error (ECE) is the mean
+distance, weighed by the number of pixels. Bars above the diagonal: the network is more often right than it
+says.""",
     ),
     (
         "code",
@@ -116,15 +123,19 @@ With a threshold, unsure pixels are unlabelled. The fewer pixels are kept, the f
     ),
     (
         "code",
-        """confidence = np.concatenate([found.confidence[frame.labels != 255] for frame, found in zip(frames, predictions)])
-wrong = np.concatenate([(found.mask != frame.labels)[frame.labels != 255] for frame, found in zip(frames, predictions)])
+        """labels = np.stack([frame.labels for frame in frames])
+masks = np.stack([found.mask for found in predictions])
+confidence = np.stack([found.confidence for found in predictions])[labels != 255]
+wrong = (masks != labels)[labels != 255]
 for threshold in (0, 0.5, 0.8, 0.9, 0.95):
     kept = confidence >= 255 * threshold
-    print(f"confidence from {threshold:4.2f}: {100 * kept.mean():5.1f} % of the pixels, {100 * wrong[kept].mean():4.1f} % of them wrong")""",
+    share, errors = 100 * kept.mean(), 100 * wrong[kept].mean()
+    print(f"confidence from {threshold:4.2f}: {share:5.1f} % of the pixels, {errors:4.1f} % of them wrong")""",
     ),
     (
         "markdown",
-        """`kd_seg calibrate --risk road=0.01` finds such a threshold with a promise, on images held out; see [trust.md](trust.md).""",
+        """`kd_seg calibrate --risk road=0.01` finds such a threshold with a promise, on images held out; see
+[trust.md](trust.md).""",
     ),
 )
 
