@@ -24,8 +24,8 @@ CELLS: tuple[tuple[str, str], ...] = (
         """# The demo student, its confidence and its calibration
 
 This notebook loads the student that comes with the package, shows it generated streets in four weathers, and
-asks how far its confidence can be trusted. It needs `pip install '.[distill]' notebook` and no GPU, no ROS and
-no data. Put another model file in the second cell to look at yours.""",
+asks how far its confidence can be trusted. It needs `pip install '.[distill]' notebook` and no GPU, no ROS
+and no data. Put another model file in the second cell to look at yours.""",
     ),
     (
         "code",
@@ -93,8 +93,8 @@ for name, iou in zip(card.class_names, ious):
         "markdown",
         """## Is the confidence true?
 
-Pixels are sorted into bins by their confidence. In a perfectly calibrated network the share of right pixels in
-a bin is its confidence: the bars end on the diagonal. The expected calibration error (ECE) is the mean
+Pixels are sorted into bins by their confidence. In a perfectly calibrated network the share of right pixels
+in a bin is its confidence: the bars end on the diagonal. The expected calibration error (ECE) is the mean
 distance, weighed by the number of pixels. Bars above the diagonal: the network is more often right than it
 says.""",
     ),
@@ -130,7 +130,7 @@ wrong = (masks != labels)[labels != 255]
 for threshold in (0, 0.5, 0.8, 0.9, 0.95):
     kept = confidence >= 255 * threshold
     share, errors = 100 * kept.mean(), 100 * wrong[kept].mean()
-    print(f"confidence from {threshold:4.2f}: {share:5.1f} % of the pixels, {errors:4.1f} % of them wrong")""",
+    print(f"confidence {threshold:4.2f} and more: {share:5.1f} % of the pixels, {errors:4.1f} % wrong")""",
     ),
     (
         "markdown",
