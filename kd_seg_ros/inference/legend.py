@@ -166,6 +166,7 @@ def _places(entries: Sequence[NDArray[np.uint8]], width: int) -> list[tuple[int,
     return places
 
 
+@lru_cache(maxsize=1024)
 def _entry(
     name: str,
     number: int,
