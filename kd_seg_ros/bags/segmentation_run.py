@@ -135,6 +135,15 @@ def _drivable_area(settings: SegmentationSettings, card: ModelCard) -> DrivableA
         raise UserError(f"--drivable: {error}") from error
 
 
+def _overlay(settings: SegmentationSettings) -> str | bool:
+    """Describe the overlay; one without a legend as versions did that had none."""
+    if not settings.overlay:
+        return False
+    if settings.legend != NONE:
+        return f"{'hatched, ' if settings.marks else ''}legend of {settings.legend}"
+    return "hatched" if settings.marks else True
+
+
 def log_oddities(notes: Notes) -> None:
     """Warn of what was odd about the images of a bag: undecodable, late or of several sizes."""
     if notes.undecodable:
@@ -161,9 +170,7 @@ def _command(
         "--provider": settings.provider,
         "--topic": [camera.topic for camera in cameras],
         "--copy": list(copied),
-        "--overlay": "hatched" if settings.overlay and settings.marks else settings.overlay,
-        # As in bags of versions before legends existed, where there is none.
-        "--legend": settings.legend if settings.overlay and settings.legend != NONE else None,
+        "--overlay": _overlay(settings),
         "--drivable": settings.drivable or None,  # as in bags of versions before it existed
         "--min-confidence": settings.min_confidence,
         "--rotate": settings.decoding.rotate,
