@@ -1,7 +1,6 @@
 """What MkDocs does to the pages of docs/ to make a site of them; named under ``hooks`` in mkdocs.yml.
 
-The pages are written for GitHub. For the site, README, CONTRIBUTING and CHANGELOG become pages of it, links
-out of docs/ lead to those or to copies of the files, the notebook becomes a page, and there is a page of
+The pages are written for GitHub. For the site, README and the like become pages of it, links out of docs/ lead to those or to copies of the files, the notebook becomes a page, and there is a page of
 reference for each room of the two packages, generated from the docstrings by mkdocstrings.
 """
 
@@ -15,7 +14,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+PAGES = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "SECURITY.md": "security.md",
+}
 """Pages outside docs/, with their names in the site."""
 COPIES = "files"
 """Folder of the site with copies of the other files that are linked to."""
