@@ -1,7 +1,8 @@
 """What MkDocs does to the pages of docs/ to make a site of them; named under ``hooks`` in mkdocs.yml.
 
-The pages are written for GitHub. For the site, README and the like become pages of it, links out of docs/ lead to those or to copies of the files, the notebook becomes a page, and there is a page of
-reference for each room of the two packages, generated from the docstrings by mkdocstrings.
+The pages are written for GitHub. For the site, README and the like become pages of it, links out of docs/
+lead to those or to copies of the files, the notebook becomes a page, and there is a page of reference for
+each room of the two packages, generated from the docstrings by mkdocstrings.
 """
 
 from __future__ import annotations
