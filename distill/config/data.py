@@ -5,10 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from distill.common.yaml_file import read_yaml
-from distill.config.section import Count, Factor, Fraction, Positive, Rgb, Section, Side, one_of
+from distill.config.appearance import AppearanceConfig
+from distill.config.section import (
+    Count,
+    Factor,
+    Fraction,
+    Positive,
+    Rgb,
+    Section,
+    Side,
+    one_of,
+    section_or_switch,
+)
 from distill.datasets.acdc import ACDC_CONDITIONS
 from distill.datasets.class_map import ClassMap, parse_class_map
 from distill.datasets.registry import DATA_SETS, check_options
@@ -170,6 +181,9 @@ class DataConfig(SourceConfig):
     """Mirror images left to right with probability ½."""
     jitter: Fraction = 0.2
     """Strength of the photometric jitter, 0 (none) to 1."""
+    appearance: Annotated[AppearanceConfig | None, BeforeValidator(section_or_switch)] = None
+    """Further changes of the look: colour cast, exposure, blur, noise, JPEG; ``true`` for its defaults, null
+    for none."""
     workers: Annotated[int, Field(ge=0, le=MAX_WORKERS)] = 4
     """Processes that load and augment images, for each training process; 0: the training process does it."""
 

@@ -38,8 +38,8 @@ SMALL_BACKBONES: Final = {"resnet": "test_resnet", "mobilenetv4": "mobilenetv4_c
 """What stands in for a backbone that another experiment runs on, by the start of its name."""
 TEACHER: Final = NetworkConfig(backbone=SMALLEST, channels=CHANNELS)
 BESIDES: Final = ("survey_", "fpn_lite_")
-"""Starts of the names of further configurations: of the thesis' chapter 2.4, which reports no results of them,
-and of small students."""
+"""Starts of the names of further configurations: of the thesis' chapter 2.4, which reports no results of
+them, and of small students."""
 OVERRIDES: Final[Mapping[str, Any]] = {
     "data.crop": [160, 160],
     "data.workers": 0,
