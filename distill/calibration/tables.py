@@ -1,7 +1,8 @@
-"""What ``calibrate`` prints: the methods side by side, thresholds, classes with few pixels."""
+"""What ``calibrate`` prints and logs: methods side by side, thresholds, rare classes, what was stored."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
@@ -10,8 +11,11 @@ from rich.table import Column, Table
 from distill.calibration.calibrate import CalibrationResult, Scores
 from distill.calibration.methods import METHODS
 from distill.calibration.rare import FEWEST
+from distill.calibration.risk_thresholds import RiskThresholds
 from distill.evaluation.metrics_json import FULL
 from kd_seg_ros.inference.risk import RiskThreshold
+
+_logger = logging.getLogger(__name__)
 
 
 def print_comparison(scores: Mapping[str, Scores]) -> None:
@@ -58,3 +62,32 @@ def print_rare_classes(result: CalibrationResult) -> None:
                 f"{name}: {len(rare)} of {classes} classes keep the common temperature, with fewer than "
                 f"{FEWEST} pixels {METHODS[name].classes_of} as it: {', '.join(rare)}"
             )
+
+
+def log_risk(risk: RiskThresholds) -> int:
+    """Say what was not promised; return 1 if that is any rule."""
+    for line in risk.pooled:
+        _logger.info("too few images for a threshold of their own: %s", line)
+    for line in risk.refusals:
+        _logger.error("not promised: %s", line)
+    return 1 if risk.refusals else 0
+
+
+def log_stored(result: CalibrationResult, where: str) -> None:
+    """Say what was stored: the method with its temperature, or why it was not kept and which would be.
+
+    :param where: to follow the method's name.
+    """
+    value = f" {result.calibration.temperature:.4f}" if result.method == "temperature" else ""
+    if result.kept:
+        _logger.info("%s%s %s", result.method, value, where)
+        return
+    better = [name for name, fault in result.faults.items() if not fault]
+    advice = f"; --method {' or '.join(better)} makes neither NLL nor ECE worse" if better else ""
+    _logger.warning(
+        "%s%s is not kept, because it %s: the network stays uncalibrated%s",
+        result.method,
+        value,
+        result.faults[result.method],
+        advice,
+    )

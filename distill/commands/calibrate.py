@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from distill.common.calibration_methods import PARAMETERS, TEMPERATURE
 from distill.datasets.options import add_data_options
+from distill.datasets.training_images import TrainingImages
 from kd_seg_ros.common.command_line import add_json_option, print_json
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import sha256
@@ -22,11 +23,14 @@ from kd_seg_ros.inference.risk import UNITS, parse_rule
 
 if TYPE_CHECKING:
     from distill.calibration.calibrate import CalibrationResult
-    from distill.calibration.risk_thresholds import RiskThresholds
+    from distill.config import DataConfig
     from distill.datasets.frame import Frame
     from distill.models.deployed import DeployedModel
 
 LOGGER = logging.getLogger(__name__)
+
+TOO_SURE: Final = "calibrate on others, where it is less often right"
+"""What follows if a model is calibrated on images that it was trained on."""
 
 CHECKED_IMAGES: Final = 8
 """A calibrated ONNX file is compared with its network on so many of the images."""
@@ -107,10 +111,11 @@ def run(args: argparse.Namespace) -> int:
         if args.domain:
             _add_distance(args)
         return status
+    from distill.calibration.tables import log_stored
     from distill.checkpoints.stored_calibration import calibration_path
     from distill.checkpoints.student import deployed, load_student
+    from distill.checkpoints.trained_images import training_images_of
     from distill.common.files import check_destination, write_json
-    from distill.data.evaluation_images import choose_frames
 
     if args.out:
         raise UserError("--out belongs to an ONNX file: what is found for a checkpoint is stored next to it")
@@ -120,14 +125,15 @@ def run(args: argparse.Namespace) -> int:
     path, picture = calibration_path(args.model), args.model.with_suffix(".reliability.png")
     for file in (path, picture):
         check_destination(file)
-    frames = choose_frames(args, config.data, config.data.class_names)
+    trained = training_images_of(args.model)
+    frames, data = _choose(args, config.data, config.data.class_names, trained)
     result = _calibrate(args, deployed(network, config), config.data.class_names, frames)
-    document = result.document(sha256(args.model), args.dataset or config.data.summary, args.split or "val")
+    document = result.document(sha256(args.model), data)
     failure = None
     try:
         write_json(path, document)
         _write_diagrams(picture, result, config.name)
-        _log_stored(result, f"written to {path}; `kd_seg export` reads it from there")
+        log_stored(result, f"written to {path}; `kd_seg export` reads it from there")
     except UserError as error:  # a disk that is full by now: the scores are printed all the same
         failure = error
     return _show(args, result, document, failure)
@@ -135,7 +141,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_on_file(args: argparse.Namespace) -> int:
     """Write an ONNX file again, calibrated; return 1 if a rule cannot be promised."""
-    from distill.data.evaluation_images import choose_frames
+    from distill.calibration.tables import log_stored
     from distill.evaluation.evaluated_model import data_of
     from distill.export.check_images import spread_images
     from distill.export.file_model import FileModel, LogitsEngine
@@ -146,9 +152,10 @@ def _run_on_file(args: argparse.Namespace) -> int:
         return _add_thresholds(args)
     engine = LogitsEngine(args.model, args.provider)
     card, model = engine.card, FileModel(engine)
-    frames = choose_frames(args, data_of(card), card.class_names)
+    trained = TrainingImages.parse(card.training_images)
+    frames, data = _choose(args, data_of(card), card.class_names, trained)
     result = _calibrate(args, model, card.class_names, frames)
-    document = result.document(sha256(args.model), args.dataset or card.dataset, args.split or "val")
+    document = result.document(sha256(args.model), data)
     if card.risk and not args.risk:
         LOGGER.warning("the thresholds of %s held for its old calibration: they are left out", args.model)
     failure = None
@@ -160,7 +167,7 @@ def _run_on_file(args: argparse.Namespace) -> int:
         )
         LOGGER.info("%s", agreement)
         _write_diagrams(args.out.with_suffix(".reliability.png"), result, card.name)
-        _log_stored(result, f"written into {args.out}")
+        log_stored(result, f"written into {args.out}")
     except UserError as error:  # the scores are printed all the same
         failure = error
     return _show(args, result, document, failure)
@@ -170,14 +177,13 @@ def _add_thresholds(args: argparse.Namespace) -> int:
     """Write an ONNX file again with thresholds for its own calibration; return 1 if one is not promised."""
     from distill.calibration.passes import count_risks
     from distill.calibration.risk_thresholds import find_thresholds
-    from distill.calibration.tables import print_thresholds
-    from distill.data.evaluation_images import choose_frames
+    from distill.calibration.tables import log_risk, print_thresholds
     from distill.evaluation.evaluated_model import open_onnx
     from distill.export.model_card import write_thresholds
 
     model = open_onnx(args.model, args.provider)
     rules = [parse_rule(text, model.class_names) for text in args.risk]
-    frames = choose_frames(args, model.data, model.class_names)
+    frames, _ = _choose(args, model.data, model.class_names, model.training_images)
     scores = count_risks(model.publish, frames, rules, model.class_names, progress_shown())
     risk = find_thresholds(scores, args.unit)
     if risk.thresholds:
@@ -187,7 +193,24 @@ def _add_thresholds(args: argparse.Namespace) -> int:
         print_json({"risk": [asdict(threshold) for threshold in risk.thresholds]})
     else:
         print_thresholds(risk.thresholds)
-    return _log_risk(risk)
+    return log_risk(risk)
+
+
+def _choose(
+    args: argparse.Namespace,
+    own: DataConfig | None,
+    class_names: Sequence[str],
+    trained: TrainingImages | None,
+    labelled: bool = True,
+) -> tuple[Sequence[Frame], dict[str, Any]]:
+    """Return the images to calibrate on, and the entry ``data`` of the calibration file.
+
+    :param own: the data of the model's training, and ``trained`` the images; None: not known.
+    """
+    from distill.data.evaluation_images import choose_frames, count_trained_on, describe_images
+
+    frames = choose_frames(args, own, class_names, labelled)
+    return frames, describe_images(args, own, count_trained_on(trained, frames, TOO_SURE))
 
 
 def _calibrate(
@@ -232,7 +255,7 @@ def _show(
 
     :param failure: raised after the printing, if anything could not be written.
     """
-    from distill.calibration.tables import print_comparison, print_rare_classes, print_thresholds
+    from distill.calibration.tables import log_risk, print_comparison, print_rare_classes, print_thresholds
 
     if args.json:
         print_json(document)
@@ -244,7 +267,7 @@ def _show(
         print_comparison(result.scores)
         print_rare_classes(result)
         print_thresholds(result.risk.thresholds)
-    status = _log_risk(result.risk)
+    status = log_risk(result.risk)
     if failure is not None:
         raise failure
     return status
@@ -253,47 +276,18 @@ def _show(
 def _add_distance(args: argparse.Namespace) -> None:
     """Write an ONNX file again with a domain distance; the rest is in the new file already."""
     from distill.calibration.domain_fit import measure_distance
-    from distill.data.evaluation_images import choose_frames
     from distill.evaluation.evaluated_model import data_of
     from distill.export.domain_file import StatisticsOfMaps, write_distance
 
     source = args.out if (args.risk or args.method) and args.out.is_file() else args.model
     statistics = StatisticsOfMaps(source)
-    own = data_of(statistics.card)
-    frames = choose_frames(args, own, statistics.card.class_names, labelled=False)
+    card = statistics.card
+    trained = TrainingImages.parse(card.training_images)
+    frames, data = _choose(args, data_of(card), card.class_names, trained, labelled=False)
     try:
         found = measure_distance(statistics.measure, frames, progress_shown())
     except ValueError as error:
         raise UserError(f"{args.model} gets no domain distance: {error}") from error
-    words = f"{args.dataset or 'the training data'}, {args.split or 'val'}"
+    words = f"{data['source']}, {data['split']}"
     write_distance(source, args.out, statistics.maps, found.reference, found.of_card(words))
     LOGGER.info("domain distance %s written into %s", found.describe(), args.out)
-
-
-def _log_risk(risk: RiskThresholds) -> int:
-    """Say what was not promised; return 1 if that is any rule."""
-    for line in risk.pooled:
-        LOGGER.info("too few images for a threshold of their own: %s", line)
-    for line in risk.refusals:
-        LOGGER.error("not promised: %s", line)
-    return 1 if risk.refusals else 0
-
-
-def _log_stored(result: CalibrationResult, where: str) -> None:
-    """Say what was stored: the method with its temperature, or why it was not kept and which would be.
-
-    :param where: to follow the method's name.
-    """
-    value = f" {result.calibration.temperature:.4f}" if result.method == "temperature" else ""
-    if result.kept:
-        LOGGER.info("%s%s %s", result.method, value, where)
-        return
-    better = [name for name, fault in result.faults.items() if not fault]
-    advice = f"; --method {' or '.join(better)} makes neither NLL nor ECE worse" if better else ""
-    LOGGER.warning(
-        "%s%s is not kept, because it %s: the network stays uncalibrated%s",
-        result.method,
-        value,
-        result.faults[result.method],
-        advice,
-    )

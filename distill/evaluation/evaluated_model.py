@@ -10,8 +10,10 @@ from pydantic import ValidationError
 
 from distill.checkpoints.stored_calibration import load_calibration, load_thresholds
 from distill.checkpoints.student import deployed, load_student
+from distill.checkpoints.trained_images import training_images_of
 from distill.checkpoints.training_cost import COST_KEY, cost_of_checkpoint
 from distill.config import DataConfig
+from distill.datasets.training_images import TrainingImages
 from distill.evaluation.metrics_json import about_model_file
 from distill.evaluation.onnx_predictor import open_engine
 from distill.evaluation.predictors import (
@@ -39,8 +41,6 @@ class EvaluatedModel:
     """The names of the classes by trainId."""
     data: DataConfig | None
     """The data set it was trained on; None if it does not say so in terms that this version understands."""
-    trained_on: str
-    """The training data in words."""
     about: dict[str, Any]
     """The entry ``model`` of metrics.json."""
     segment: Segmenter
@@ -53,6 +53,8 @@ class EvaluatedModel:
     """Height and width of the images, where the model takes only one size."""
     risk: tuple[RiskThreshold, ...] = ()
     """Thresholds of the confidence with a promise."""
+    training_images: TrainingImages | None = None
+    """The images that it was trained on; None if it does not say."""
 
 
 def open_checkpoint(path: Path) -> EvaluatedModel:
@@ -66,12 +68,12 @@ def open_checkpoint(path: Path) -> EvaluatedModel:
         path,
         config.data.class_names,
         config.data,
-        config.data.summary,
         _about(path, config.name, model.calibration, network.deployed_parameters()) | _cost(path),
         torch_segmenter(model),
         torch_publisher(model),
         torch_predictor(model),
         risk=load_thresholds(path, config.data.class_names),
+        training_images=training_images_of(path),
     )
 
 
@@ -87,13 +89,13 @@ def open_onnx(path: Path, provider: str) -> EvaluatedModel:
         path,
         card.class_names,
         data_of(card),
-        card.dataset,
         about_model_file(path, card),
         engine_segmenter(engine),
         engine_publisher(engine),
         predict,
         engine.size,
-        card.risk,
+        risk=card.risk,
+        training_images=TrainingImages.parse(card.training_images),
     )
 
 

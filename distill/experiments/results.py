@@ -89,6 +89,9 @@ def _differs(experiment: Experiment, path: Path, document: Mapping[str, Any]) ->
     if counts != ACDC_VAL:
         told = ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"
         differing.append(f"it was evaluated on other images: {told}")
+    trained_on = document["data"].get("trained_on")
+    if trained_on:
+        differing.append(f"it was evaluated on {trained_on} images that it was trained on")
     return tuple(differing)
 
 

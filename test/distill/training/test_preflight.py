@@ -77,15 +77,36 @@ def test_gradients_of_more_batches_than_there_are(caplog: pytest.LogCaptureFixtu
 
 
 @pytest.mark.parametrize(("free", "fitting"), [(10, 3), (1, 0)])
-def test_shared_memory_that_is_too_small(free: int, fitting: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shared_memory_that_is_too_small(
+    free: int, fitting: int, frame: Frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A batch of 8 crops of 64×64 pixels takes 8·64·64·25 bytes; each worker prepares two."""
     batch = 8 * 64 * 64 * 25
     monkeypatch.setattr(preflight, "SHARED_MEMORY", Path("/"))
     usage = SimpleNamespace(free=int((free / 3) * 2 * batch) + 1)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     with pytest.raises(UserError, match=rf"--shm-size=1g .* give --data.workers {fitting}"):
-        check_shared_memory(config(), 1)
-    check_shared_memory(config(workers=fitting), 1)
+        check_shared_memory(config(), 1, frame)
+    check_shared_memory(config(workers=fitting), 1, frame)
     usage.free = 4 * 2 * batch
-    check_shared_memory(config(), 1)
-    check_shared_memory(config(), 2)  # the same images, divided between two processes with workers each
+    check_shared_memory(config(), 1, frame)
+    check_shared_memory(
+        config(), 2, frame
+    )  # the same images, divided between two processes with workers each
+
+
+def test_shared_memory_that_is_too_small_for_a_whole_image(
+    frame: Frame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one worker of validation prepares two images of 3 bytes a pixel, with a byte of labels each."""
+    monkeypatch.setattr(preflight, "SHARED_MEMORY", Path("/"))
+    usage = SimpleNamespace(free=2 * 4 * 2000 * 3000 - 1)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    large = tmp_path / "large.png"
+    Image.new("RGB", (3000, 2000)).save(large)
+    check_shared_memory(config(), 1, frame)
+    with pytest.raises(UserError, match=r"need 46 MiB of shared memory.* give --data.workers 0"):
+        check_shared_memory(config(), 1, Frame(large, None, "fog"))
+    check_shared_memory(config(workers=0), 1, Frame(large, None, "fog"))
+    usage.free += 1
+    check_shared_memory(config(), 1, Frame(large, None, "fog"))
