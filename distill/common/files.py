@@ -30,7 +30,8 @@ def write_file(path: Path, content: bytes | str | Callable[[Path], object]) -> N
 def check_destination(path: Path) -> None:
     """Make sure, before long work, that a file can be written; leaves a file already there as it is.
 
-    :raises UserError: if its folder cannot be made or written to, or a folder or a device has the file's name.
+    :raises UserError: if its folder cannot be made or written to, or the file's name is that of a folder or
+        a device.
     """
     if path.is_dir():
         raise UserError(f"cannot write {path}: a folder has this name")

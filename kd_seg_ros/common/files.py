@@ -98,8 +98,8 @@ def refuse_device(path: Path) -> None:
 def atomic_file(path: Path) -> Iterator[Path]:
     """Give the block a path to write to; the file there becomes ``path`` if the block ends without an error.
 
-    :raises OSError: if the file cannot be forced to the disk or renamed, or would replace a device. The temporary file is gone after
-        that, as after any error of the block.
+    :raises OSError: if the file cannot be forced to the disk or renamed, or would replace a device. The
+        temporary file is gone after that, as after any error of the block.
     """
     refuse_device(path)
     temporary = path.with_name(path.name + TEMPORARY)
