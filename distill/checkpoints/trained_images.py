@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from distill.checkpoints.checkpoint_file import callback_state
 from distill.datasets.training_images import TrainingImages
 
 IMAGES_KEY: Final = "training_images"
-"""Key of the images in a checkpoint's ``callbacks``."""
+"""Key of the images in a checkpoint's ``callbacks``, and of their number in the ``model`` of metrics.json."""
 
 
 def training_images_of(path: Path) -> TrainingImages | None:
@@ -17,4 +16,7 @@ def training_images_of(path: Path) -> TrainingImages | None:
 
     :param path: the checkpoint, a whole file.
     """
+    # Here, since the list of experiments knows the key and starts without PyTorch.
+    from distill.checkpoints.checkpoint_file import callback_state
+
     return TrainingImages.parse(callback_state(path, IMAGES_KEY))

@@ -49,6 +49,7 @@ class Model(Part):
     temperature: Positive | None = None
     calibration: Calibration | None = None
     parameters: Count | None = None
+    training_images: Count | None = None
 
 
 class Data(Part):

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from distill.checkpoints.trained_images import IMAGES_KEY
 from distill.checkpoints.training_cost import COST_KEY, TrainingCost, read_cost
 from distill.config import Config, load_config
 from distill.evaluation.evaluated_run import read_metrics
@@ -84,7 +85,7 @@ def _differs(experiment: Experiment, path: Path, document: Mapping[str, Any]) ->
         run: Config | None = load_config(path.parent / "config.yaml")
     except UserError:
         run = None
-    differing = differences(experiment, run)
+    differing = differences(experiment, run, document["model"].get(IMAGES_KEY))
     counts = {name: scores["images"] for name, scores in document["scores"].items() if name != FULL}
     if counts != ACDC_VAL:
         told = ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"
