@@ -1,9 +1,10 @@
-"""What ``calibrate`` prints and logs: methods side by side, thresholds, rare classes, what was stored."""
+"""What ``calibrate`` shows: methods side by side, thresholds, classes with few pixels, what was stored."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -12,10 +13,22 @@ from distill.calibration.calibrate import CalibrationResult, Scores
 from distill.calibration.methods import METHODS
 from distill.calibration.rare import FEWEST
 from distill.calibration.risk_thresholds import RiskThresholds
+from distill.checkpoints.stored_calibration import UNCALIBRATED
 from distill.evaluation.metrics_json import FULL
 from kd_seg_ros.inference.risk import RiskThreshold
 
 _logger = logging.getLogger(__name__)
+
+
+def print_result(result: CalibrationResult) -> None:
+    """Print on how many images was fitted and measured, and all the tables."""
+    print(
+        f"fitted on {result.fitted_images} images, {result.fitted_pixels} pixels; "
+        f"measured on {result.reported_images} images"
+    )
+    print_comparison(result.scores)
+    print_rare_classes(result)
+    print_thresholds(result.risk.thresholds)
 
 
 def print_comparison(scores: Mapping[str, Scores]) -> None:
@@ -65,7 +78,7 @@ def print_rare_classes(result: CalibrationResult) -> None:
 
 
 def log_risk(risk: RiskThresholds) -> int:
-    """Say what was not promised; return 1 if that is any rule."""
+    """Log which rules are not promised; return 1 if any is not, else 0: the command's exit status."""
     for line in risk.pooled:
         _logger.info("too few images for a threshold of their own: %s", line)
     for line in risk.refusals:
@@ -74,7 +87,7 @@ def log_risk(risk: RiskThresholds) -> int:
 
 
 def log_stored(result: CalibrationResult, where: str) -> None:
-    """Say what was stored: the method with its temperature, or why it was not kept and which would be.
+    """Log what was stored: the method with its temperature, or why it was not kept and which would be.
 
     :param where: to follow the method's name.
     """
@@ -91,3 +104,18 @@ def log_stored(result: CalibrationResult, where: str) -> None:
         result.faults[result.method],
         advice,
     )
+
+
+def draw_diagrams(path: Path, result: CalibrationResult, name: str) -> None:
+    """Draw the reliability diagrams before and after the calibration.
+
+    :param path: the picture to write.
+    :param name: the model's name, for the title.
+    :raises UserError: if the picture cannot be written.
+    """
+    from distill.evaluation.reliability_diagram import write_diagrams  # matplotlib takes a second
+
+    method = result.method if result.kept else f"{result.method} (not kept)"
+    title = f"{name}: {method}, {result.reported_images} images{' held out' * result.held_out}"
+    write_diagrams(path, result.scores[UNCALIBRATED], result.scores[result.method], title)
+    _logger.info("reliability diagrams before and after: %s", path)
