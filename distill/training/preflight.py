@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from PIL import Image
 from torch.func import functional_call
 
+from distill.checkpoints.trained_images import training_images_of
 from distill.config import Config
 from distill.datasets.frame import Frame
 from distill.models.network import SegmentationNetwork
@@ -72,6 +74,23 @@ def check_accumulation(config: Config, batches: int) -> None:
             "epoch, and by the gradients of %d batches divided by %d; give %d",
             *(wanted, batches, batches, wanted, batches),
         )
+
+
+def check_seen_images(config: Config, validation: Sequence[Frame]) -> None:
+    """Warn if the student starts or learns from a checkpoint that was trained on validation images."""
+    places = {
+        "the checkpoint that the student starts from": config.student.checkpoint,
+        "the teacher": None if config.teacher is None else config.teacher.checkpoint,
+    }
+    for what, place in places.items():
+        trained = None if place is None else training_images_of(Path(place))
+        count = 0 if trained is None else trained.among(validation)
+        if count:
+            _logger.warning(
+                "%s was trained on %d of the %d validation images: the scores do not tell how the student does "
+                "on others",
+                *(what, count, len(validation)),
+            )
 
 
 def check_shared_memory(config: Config, processes: int, validation: Frame) -> None:

@@ -40,7 +40,12 @@ from distill.training.data_module import SegmentationDataModule
 from distill.training.distillation import Distillation
 from distill.training.image_record import ImageRecord
 from distill.training.loggers import make_logger
-from distill.training.preflight import check_accumulation, check_image_sizes, check_shared_memory
+from distill.training.preflight import (
+    check_accumulation,
+    check_image_sizes,
+    check_seen_images,
+    check_shared_memory,
+)
 from distill.training.remedy import remedy
 from distill.training.resume import (
     check_epochs_left,
@@ -114,7 +119,11 @@ def fit(
     if config.training.compile:
         module.compile_networks()
 
-    looked = _look_at_data(config, check) if trainer.is_global_zero else {}
+    looked: dict[str, Any] = {}
+    if trainer.is_global_zero:
+        looked = _look_at_data(config, check)
+        if not resume:
+            check_seen_images(config, data.validation)
 
     # The run's folder. Only now: a mistake above must not cost the run that is to be overwritten.
     with ExitStack() as stack:

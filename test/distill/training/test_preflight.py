@@ -13,11 +13,18 @@ from architectures import SMALL_BACKBONE
 from PIL import Image
 from torch import Tensor, nn
 
-from distill.config import Config, parse_config
+from distill.checkpoints.checkpoint_file import save_checkpoint
+from distill.config import Config, TeacherConfig, parse_config
 from distill.datasets.frame import Frame
+from distill.datasets.training_images import TrainingImages
 from distill.models.build import build
 from distill.training import preflight
-from distill.training.preflight import check_accumulation, check_image_sizes, check_shared_memory
+from distill.training.preflight import (
+    check_accumulation,
+    check_image_sizes,
+    check_seen_images,
+    check_shared_memory,
+)
 from kd_seg_ros.common.errors import UserError
 
 
@@ -74,6 +81,24 @@ def test_gradients_of_more_batches_than_there_are(caplog: pytest.LogCaptureFixtu
     assert not caplog.messages
     check_accumulation(config(), 3)
     assert "accumulate of 4 is more than the 3 batches of an epoch" in caplog.messages[0]
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_start_or_a_teacher_that_has_seen_validation_images_is_told(
+    seen: bool, frame: Frame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "other.png").write_text("another image")
+    frames = [frame, Frame(tmp_path / "other.png", None, "fog")]
+    images = TrainingImages.of(frames[:1] if seen else [])
+    path = tmp_path / "a.ckpt"
+    save_checkpoint({"callbacks": {"training_images": images.document()}}, path)
+    plain = config()
+    student = plain.student.model_copy(update={"checkpoint": str(path)})
+    teacher = TeacherConfig(checkpoint=str(path))
+    check_seen_images(plain, frames)
+    check_seen_images(plain.model_copy(update={"student": student, "teacher": teacher}), frames)
+    told = "was trained on 1 of the 2 validation images"
+    assert [told in message for message in caplog.messages] == [True] * (2 * seen)
 
 
 @pytest.mark.parametrize(("free", "fitting"), [(10, 3), (1, 0)])
