@@ -87,8 +87,8 @@ def check_seen_images(config: Config, validation: Sequence[Frame]) -> None:
         count = 0 if trained is None else trained.among(validation)
         if count:
             _logger.warning(
-                "%s was trained on %d of the %d validation images: the scores do not tell how the student does "
-                "on others",
+                "%s was trained on %d of the %d validation images: "
+                "the scores do not tell how the student does on others",
                 *(what, count, len(validation)),
             )
 
