@@ -123,7 +123,7 @@ def recalibrated_card(card: ModelCard, document: Mapping[str, Any]) -> ModelCard
     images = document["fitted_on"]["images"]
     if document["held_out"]:
         images += document["reported_on"]["images"]
-    words = f"calibrated on {images} images of {data['dataset']}, {data['split']}"
+    words = f"calibrated on {images} images of {data['source']}, {data['split']}"
     before = card.dataset.partition(_CALIBRATED)[0]
     limits = CALIBRATED_LIMITATIONS if card.limitations == EXTERNAL_LIMITATIONS else found.limitations
     return replace(found, dataset=f"{before}{_CALIBRATED}{words}", limitations=limits, created=_now())
