@@ -53,10 +53,19 @@ def read_text(path: Path) -> str:
     :raises OSError: if it cannot be read or is no file.
     :raises UnicodeDecodeError: if it is not UTF-8.
     """
-    mode = path.stat().st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or path.is_relative_to("/dev/fd")):
-        raise OSError(errno.EINVAL, "a pipe or a device, not a file", str(path))
+    if not path.is_relative_to("/dev/fd"):
+        refuse_to_wait(path)
     return path.read_text(encoding="utf-8")
+
+
+def refuse_to_wait(path: Path) -> None:
+    """Refuse to read a pipe or a device, which would be waited for, perhaps without end.
+
+    :raises OSError: if there is something of that name that is neither a file nor a folder, or nothing.
+    """
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OSError(errno.EINVAL, "a pipe or a device, not a file", str(path))
 
 
 def write_atomically(path: Path, content: bytes | str | Callable[[Path], object]) -> None:
@@ -87,11 +96,11 @@ def refuse_device(path: Path) -> None:
     :raises OSError: if there is something of that name that is neither a file nor a folder.
     """
     try:
-        mode = path.stat().st_mode
+        there = path.exists()
     except OSError:
-        return  # nothing there, or a link to nothing; what else is wrong, writing tells
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise OSError(errno.EINVAL, "a pipe or a device, not a file", str(path))
+        return  # writing tells what is wrong
+    if there:
+        refuse_to_wait(path)
 
 
 @contextmanager

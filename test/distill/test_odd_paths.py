@@ -15,7 +15,7 @@ FIT = ["fit", "--config", "FOLDER/fit.yaml"]
 READ: dict[str, list[str]] = {
     "fit": ["fit", "--config", "PATH"],
     "fit, classes": [*FIT, "--data.dataset", "folder", "--data.classes", "PATH"],
-    "fit, teacher": [*FIT, "--teacher.onnx", "PATH"],
+    "fit, teacher": [*FIT, "--teacher.checkpoint", "PATH"],
     "config": ["config", "PATH"],
     "evaluate": ["evaluate", "--model", "PATH"],
     "calibrate": ["calibrate", "--model", "PATH"],
