@@ -65,11 +65,14 @@ def describe_images(
     kind, folder = args.dataset, args.root or args.images
     if own is not None and kind is None:
         kind, folder = own.dataset, folder or own.root
+    parts = Path(folder or "").expanduser().absolute().parts
+    # A folder of images is often called "images" or "val": the one above it says more.
+    place = "/".join(parts[-2:]) if args.images else parts[-1]
     weathers = f" ({', '.join(args.conditions)})" if args.conditions else ""
     return {
         "dataset": args.dataset or (own.summary if own is not None else "unknown"),
         "split": args.split or "val",
-        "source": f"{kind} in {Path(folder or '').expanduser().absolute().name}{weathers}",
+        "source": f"{kind} in {place}{weathers}",
         "trained_on": trained_on,
     }
 
@@ -87,10 +90,7 @@ def count_trained_on(trained: TrainingImages | None, frames: Sequence[Frame], co
         return None
     found = trained.among(frames)
     if found:
-        _logger.warning(
-            "%d of the %d images were trained on: %s",
-            *(found, len(frames), consequence),
-        )
+        _logger.warning("%d of the %d images were trained on: %s", found, len(frames), consequence)
     return found
 
 

@@ -36,7 +36,7 @@ CALIBRATED_LIMITATIONS: Final = (
     "A network from elsewhere: what it was trained on is not known to this software, which has calibrated it "
     "and measured its accuracy."
 )
-_ON_TRAINING_IMAGES: Final = "Calibrated on "
+_ON_TRAINING_IMAGES: Final = "Calibrated on images that it was trained on"
 """What the limitation of a card begins with whose model was calibrated on images that it was trained on."""
 _CALIBRATED: Final = "; as a file "
 """What stands in a card's data between what the network was trained on and what it was calibrated on."""
@@ -143,8 +143,8 @@ def _with_training_images(limits: str, document: Mapping[str, Any]) -> str:
     count = document.get("data", {}).get("trained_on")
     if not count:
         return before
-    sentence = f"{count} images that it was trained on: on others it is less often right than its scores say."
-    return f"{before} {_ON_TRAINING_IMAGES}{sentence}".lstrip()
+    sentence = f"{_ON_TRAINING_IMAGES} ({count}): on others it is less often right than its scores say."
+    return f"{before} {sentence}".lstrip()
 
 
 def external_card(
