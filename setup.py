@@ -155,6 +155,7 @@ setup(
         "console_scripts": [
             "kd_seg = distill.__main__:main",
             "segmentation_node = kd_seg_ros.common.executables:segmentation_node",
+            "cameras_node = kd_seg_ros.common.executables:cameras_node",
             "points_node = kd_seg_ros.common.executables:points_node",
             "autoware_node = kd_seg_ros.common.executables:autoware_node",
             "ground_node = kd_seg_ros.common.executables:ground_node",
