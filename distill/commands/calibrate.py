@@ -173,8 +173,9 @@ def _add_thresholds(args: argparse.Namespace) -> int:
 
     model = open_onnx(args.model, args.provider)
     rules = [parse_rule(text, model.class_names) for text in args.risk]
-    frames, _ = _choose(args, model.data, model.class_names, model.training_images)
-    risk = write_promised(model, args.out, frames, rules, args.unit, progress_shown())
+    frames, data = _choose(args, model.data, model.class_names, model.training_images)
+    trained_on = data["trained_on"]
+    risk = write_promised(model, args.out, frames, rules, args.unit, progress_shown(), trained_on)
     if args.json:
         print_json({"risk": [asdict(threshold) for threshold in risk.thresholds]})
     else:

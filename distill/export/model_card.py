@@ -105,7 +105,7 @@ def calibrated_card(card: ModelCard, document: Mapping[str, Any]) -> ModelCard:
         reliability={condition: scores["reliability"] for condition, scores in after.items()},
         expected_accuracy=document["expected_accuracy"],
         measured_on=_measured_on(document),
-        limitations=_with_training_images(card.limitations, document),
+        limitations=_with_training_images(card.limitations, document.get("data", {}).get("trained_on")),
         risk=stored_thresholds(document, card.class_names),
     )
 
@@ -137,10 +137,12 @@ def _measured_on(document: Mapping[str, Any]) -> str:
     return f"{reported['images']} images of {data.get('source') or data['dataset']}, {data['split']}"
 
 
-def _with_training_images(limits: str, document: Mapping[str, Any]) -> str:
-    """Add to a card's limitations that the calibration saw images of the training, if it did."""
+def _with_training_images(limits: str, count: int | None) -> str:
+    """Add to a card's limitations that the calibration saw images of the training, if it did.
+
+    :param count: how many; None: not known.
+    """
     before = limits.partition(_ON_TRAINING_IMAGES)[0].rstrip()
-    count = document.get("data", {}).get("trained_on")
     if not count:
         return before
     sentence = f"{_ON_TRAINING_IMAGES} ({count}): on others it is less often right than its scores say."
@@ -196,15 +198,20 @@ def save_with_card(proto: onnx.ModelProto, card: ModelCard, path: Path) -> None:
     path.write_bytes(seal(proto.SerializeToString(deterministic=True)))
 
 
-def write_thresholds(path: Path, thresholds: Sequence[RiskThreshold], out: Path) -> None:
+def write_thresholds(
+    path: Path, thresholds: Sequence[RiskThreshold], out: Path, trained_on: int | None = None
+) -> None:
     """Write a model file again with other thresholds of the confidence in its card.
 
+    :param trained_on: on how many of the images that they were found on the model was trained.
     :raises UserError: if it cannot be read or written.
     """
     file = read_onnx_file(path)
     card = read_card(file)
     assert card is not None  # the file has been opened before
     proto = onnx.load_from_string(file.content)
+    if trained_on:
+        card = replace(card, limitations=_with_training_images(card.limitations, trained_on))
     write_file(out, partial(save_with_card, proto, replace(card, risk=tuple(thresholds))))
 
 

@@ -10,8 +10,16 @@ from typing import Any
 import onnx
 import tiny_model
 
-from distill.export.model_card import EXTERNAL_LIMITATIONS, calibrated_card, external_card, save_with_card
+from distill.export.model_card import (
+    EXTERNAL_LIMITATIONS,
+    calibrated_card,
+    external_card,
+    save_with_card,
+    write_thresholds,
+)
 from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.onnx_file import read_onnx_file
+from kd_seg_ros.inference.opening import read_card
 
 
 def test_a_card_is_read_back_from_the_files_metadata(tmp_path: Path) -> None:
@@ -58,3 +66,13 @@ def test_a_calibration_on_training_images_is_a_limitation_until_the_next_one() -
         assert card.measured_on == "7 images of acdc in cameras, val"
     card = calibrated_card(card, document | {"data": data | {"trained_on": 0}})
     assert card.limitations == "Calibrated on roads alone."
+
+
+def test_thresholds_found_on_training_images_are_a_limitation(tmp_path: Path) -> None:
+    path = tiny_model.write_tiny_model(tmp_path / "tiny.onnx", 8, 12)
+    for count, told in ((None, ""), (0, ""), (2, "Calibrated on images that it was trained on (2): ")):
+        write_thresholds(path, (), tmp_path / "out.onnx", count)
+        card = read_card(read_onnx_file(tmp_path / "out.onnx"))
+        assert card is not None
+        assert card.limitations.startswith(told)
+        assert bool(card.limitations) == bool(told)
