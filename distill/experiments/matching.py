@@ -30,6 +30,18 @@ def differences(experiment: Experiment, config: Config | None, images: int | Non
     if config is None:
         return ["its configuration is not known"]
     wanted = load_config(experiment.file)
+    found = differing_keys(wanted, config)
+    only_acdc = [source.dataset for source in wanted.data.sources] == ["acdc"]
+    if only_acdc and images not in (None, ACDC_TRAIN):
+        found.append(f"it was trained on {images} images, not ACDC's {ACDC_TRAIN}")
+    return found
+
+
+def differing_keys(wanted: Config, config: Config) -> list[str]:
+    """Say where a run's configuration is not the one that is wanted; empty if it is.
+
+    What is compared is described at :func:`differences`.
+    """
     found = []
     for section in ("student", "data", "objective", "training"):
         ours = getattr(config, section).model_dump(mode="json")
@@ -39,9 +51,6 @@ def differences(experiment: Experiment, config: Config | None, images: int | Non
                 found.append(f"{section}.{key} is {_short(ours[key])}, not {_short(theirs[key])}")
     if bool(config.student.pretrained) != bool(wanted.student.pretrained):
         found.append(f"student.pretrained is {config.student.pretrained}, not {wanted.student.pretrained}")
-    only_acdc = [source.dataset for source in wanted.data.sources] == ["acdc"]
-    if only_acdc and images not in (None, ACDC_TRAIN):
-        found.append(f"it was trained on {images} images, not ACDC's {ACDC_TRAIN}")
     if (config.teacher is None) != (wanted.teacher is None):
         found.append("it has no teacher" if config.teacher is None else "it has a teacher")
     return found
