@@ -45,7 +45,7 @@ class SourceConfig(Section):
     them, so that the teacher alone teaches on them."""
     mean: Rgb
     """Mean of R, G and B, 0…1, that its images are normalised by (default: that of the data set; in
-    ``extra``, a folder without labels has that of the first data set)."""
+    ``extra``, images without labels and those in the first data set's folder have that of the first)."""
     std: Rgb
     """Standard deviation of R, G and B, 0…1, that its images are normalised by (default: as for the mean)."""
     weight: Positive = 1.0
@@ -144,8 +144,8 @@ class DataConfig(SourceConfig):
     """The data sets of training and validation, and how their images are varied (the thesis' Table 4.5).
 
     The data set named here is validated on, and its mean and std are those of the deployed network. Those in
-    ``extra`` are only trained on, each normalised by its own mean and std; images of a folder without
-    labels as those of the first, for which the network is deployed.
+    ``extra`` are only trained on, each normalised by its own mean and std; images without labels, and other
+    images of the first one's folder, as the first, for which the network is deployed.
     """
 
     extra: tuple[SourceConfig, ...] = ()
@@ -172,7 +172,7 @@ class DataConfig(SourceConfig):
     @model_validator(mode="before")
     @classmethod
     def _share_statistics(cls, values: Any) -> Any:
-        """Give further images without labels the first data set's mean and std, unless they have others."""
+        """Give sources that are like the first data set its mean and std, unless they have others."""
         if not isinstance(values, dict) or not isinstance(values.get("extra"), list | tuple):
             return values
         first = DATA_SETS.get(str(values.get("dataset", "acdc")))
@@ -181,11 +181,7 @@ class DataConfig(SourceConfig):
         statistics = {"mean": values.get("mean", first.mean), "std": values.get("std", first.std)}
         sources = []
         for source in values["extra"]:
-            if (
-                isinstance(source, dict)
-                and source.get("dataset") == "folder"
-                and not source.get("labels", True)
-            ):
+            if isinstance(source, dict) and _as_the_first(source, values):
                 source = {**statistics, **source}
             sources.append(source)
         return {**values, "extra": sources}
@@ -217,3 +213,17 @@ class DataConfig(SourceConfig):
     def summary(self) -> str:
         """The description if there is one, else the kinds and folders of the data sets."""
         return self.description or " + ".join(f"{s.dataset} in {Path(s.root).name}" for s in self.sources)
+
+
+def _as_the_first(source: dict[str, Any], first: dict[str, Any]) -> bool:
+    """Return whether images of ``extra`` have no labels, or lie in the first data set's own folder.
+
+    :param source: the values of one of ``extra``, as the file has them.
+    :param first: those of the first data set.
+    """
+    dataset = str(source.get("dataset", "acdc"))
+    if dataset == first.get("dataset", "acdc") and source.get("root") == first.get("root"):
+        return True
+    if "labels" in getattr(DATA_SETS.get(dataset), "options", ()):
+        return not source.get("labels", True)
+    return source.get("split") == "test"
