@@ -85,7 +85,7 @@ def wrap_huggingface(
         raise UserError("give the camera's image size by --size HxW, or --images DIR")
     size = size or common_size(pairs)
     pairs = pairs or noise_images(size, min(limit, NOISE_IMAGES))
-    scale = scale or _scale(opened, size)
+    scale = scale or scale_of(opened, size)
     _check_fixed(opened, size, scale)
 
     network = HuggingfaceNetwork(opened).eval()
@@ -119,7 +119,7 @@ def wrap_huggingface(
     return write_checked(proto, card, out, agreement)
 
 
-def _scale(opened: Folder, size: tuple[int, int]) -> float:
+def scale_of(opened: Folder, size: tuple[int, int]) -> float:
     """Return the factor by which images of a size are resized, without a change of their aspect."""
     if opened.fixed_size is not None:
         return min(1.0, min(side / own for side, own in zip(opened.fixed_size, size, strict=True)))

@@ -10,15 +10,20 @@ from tiny_huggingface import (
     MEAN,
     STD,
     STUDENT,
+    beit,
+    data2vec,
     dpt,
     eomt,
     load,
     mask2former,
     maskformer,
+    mobilenet_v2,
+    mobilevit,
     save,
     segformer,
     transformers,
     upernet,
+    upernet_convnext,
 )
 from torch import Tensor, nn
 
@@ -41,7 +46,9 @@ def normalised_images(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     return by(STUDENT.mean, STUDENT.std), by(MEAN, STD)
 
 
-@pytest.mark.parametrize("make", [upernet, dpt, segformer])
+@pytest.mark.parametrize(
+    "make", [upernet, upernet_convnext, dpt, segformer, beit, data2vec, mobilevit, mobilenet_v2]
+)
 def test_semantic_networks_agree_with_transformers(tmp_path: Path, make: Any) -> None:
     """Their own post-processing: argmax of the logits brought to the image's size."""
     folder = save(make(), tmp_path)
