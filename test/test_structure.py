@@ -21,7 +21,7 @@ ROOMS = {
         {"inference"},
         {"bags", "node"},
         {"playback", "launching", "faults", "clouds", "predict"},
-        {"benchmark", "campaign"},
+        {"benchmark", "campaign", "cameras"},
     ),
     "distill": (
         {"common"},
@@ -30,7 +30,8 @@ ROOMS = {
         {"config"},
         {"data", "checkpoints", "scenes"},
         {"evaluation", "teachers"},
-        {"calibration", "export", "drives", "training", "imports"},
+        {"calibration", "drives", "training", "imports"},
+        {"export"},
         {"experiments", "benchmarks"},
         {"report", "campaign"},
         {"commands"},

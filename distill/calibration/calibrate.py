@@ -7,6 +7,7 @@ compared: there is no second fit on all images.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -38,6 +39,8 @@ from distill.models.deployed import DeployedModel
 from distill.models.logit_calibration import NONE, LogitCalibration
 from kd_seg_ros.inference.drift import bin_accuracy, expected_accuracy
 from kd_seg_ros.inference.risk import Rule, Unit
+
+_logger = logging.getLogger(__name__)
 
 Scores = dict[str, dict[str, Any]]
 """The scores of a metrics.json by condition, see
@@ -131,6 +134,8 @@ def calibrate(
     # 1. One half of the images to fit on, the other to report on.
     half, others = split(frames)
     reported = others or half
+    if not others:
+        _logger.warning("a single image: the scores below are not held out, it was calibrated on")
 
     # 2. Fit every method on pixels of the first half.
     drawn = draw_pixels(model, half, pixels, len(names), progress)

@@ -1,8 +1,10 @@
-"""What ``calibrate`` prints: the methods side by side, thresholds, classes with few pixels."""
+"""What ``calibrate`` shows: methods side by side, thresholds, classes with few pixels, what was stored."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -10,8 +12,23 @@ from rich.table import Column, Table
 from distill.calibration.calibrate import CalibrationResult, Scores
 from distill.calibration.methods import METHODS
 from distill.calibration.rare import FEWEST
+from distill.calibration.risk_thresholds import RiskThresholds
+from distill.checkpoints.stored_calibration import UNCALIBRATED
 from distill.evaluation.metrics_json import FULL
 from kd_seg_ros.inference.risk import RiskThreshold
+
+_logger = logging.getLogger(__name__)
+
+
+def print_result(result: CalibrationResult) -> None:
+    """Print on how many images was fitted and measured, and all the tables."""
+    print(
+        f"fitted on {result.fitted_images} images, {result.fitted_pixels} pixels; "
+        f"measured on {result.reported_images} images"
+    )
+    print_comparison(result.scores)
+    print_rare_classes(result)
+    print_thresholds(result.risk.thresholds)
 
 
 def print_comparison(scores: Mapping[str, Scores]) -> None:
@@ -58,3 +75,47 @@ def print_rare_classes(result: CalibrationResult) -> None:
                 f"{name}: {len(rare)} of {classes} classes keep the common temperature, with fewer than "
                 f"{FEWEST} pixels {METHODS[name].classes_of} as it: {', '.join(rare)}"
             )
+
+
+def log_risk(risk: RiskThresholds) -> int:
+    """Log which rules are not promised; return 1 if any is not, else 0: the command's exit status."""
+    for line in risk.pooled:
+        _logger.info("too few images for a threshold of their own: %s", line)
+    for line in risk.refusals:
+        _logger.error("not promised: %s", line)
+    return 1 if risk.refusals else 0
+
+
+def log_stored(result: CalibrationResult, where: str) -> None:
+    """Log what was stored: the method with its temperature, or why it was not kept and which would be.
+
+    :param where: to follow the method's name.
+    """
+    value = f" {result.calibration.temperature:.4f}" if result.method == "temperature" else ""
+    if result.kept:
+        _logger.info("%s%s %s", result.method, value, where)
+        return
+    better = [name for name, fault in result.faults.items() if not fault]
+    advice = f"; --method {' or '.join(better)} makes neither NLL nor ECE worse" if better else ""
+    _logger.warning(
+        "%s%s is not kept, because it %s: the network stays uncalibrated%s",
+        result.method,
+        value,
+        result.faults[result.method],
+        advice,
+    )
+
+
+def draw_diagrams(path: Path, result: CalibrationResult, name: str) -> None:
+    """Draw the reliability diagrams before and after the calibration.
+
+    :param path: the picture to write.
+    :param name: the model's name, for the title.
+    :raises UserError: if the picture cannot be written.
+    """
+    from distill.evaluation.reliability_diagram import write_diagrams  # matplotlib takes a second
+
+    method = result.method if result.kept else f"{result.method} (not kept)"
+    title = f"{name}: {method}, {result.reported_images} images{' held out' * result.held_out}"
+    write_diagrams(path, result.scores[UNCALIBRATED], result.scores[result.method], title)
+    _logger.info("reliability diagrams before and after: %s", path)

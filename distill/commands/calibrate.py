@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from distill.common.calibration_methods import PARAMETERS, TEMPERATURE
 from distill.datasets.options import add_data_options
@@ -22,14 +21,8 @@ from kd_seg_ros.inference.risk import UNITS, parse_rule
 
 if TYPE_CHECKING:
     from distill.calibration.calibrate import CalibrationResult
-    from distill.calibration.risk_thresholds import RiskThresholds
     from distill.datasets.frame import Frame
     from distill.models.deployed import DeployedModel
-
-LOGGER = logging.getLogger(__name__)
-
-CHECKED_IMAGES: Final = 8
-"""A calibrated ONNX file is compared with its network on so many of the images."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,15 +91,8 @@ def run(args: argparse.Namespace) -> int:
     :return: 1 if a rule of ``--risk`` cannot be promised.
     """
     if kind_of(args.model) == "onnx":
-        from distill.export.verified_export import check_destination as check_model_path
-
-        if args.out is None:
-            raise UserError(f"{args.model} is an ONNX file: say by --out where to write the calibrated one")
-        check_model_path(args.out)
-        status = _run_on_file(args) if args.risk or args.method or not args.domain else 0
-        if args.domain:
-            _add_distance(args)
-        return status
+        return _run_on_file(args)
+    from distill.calibration.tables import draw_diagrams, log_stored
     from distill.checkpoints.stored_calibration import calibration_path
     from distill.checkpoints.student import deployed, load_student
     from distill.common.files import check_destination, write_json
@@ -126,41 +112,48 @@ def run(args: argparse.Namespace) -> int:
     failure = None
     try:
         write_json(path, document)
-        _write_diagrams(picture, result, config.name)
-        _log_stored(result, f"written to {path}; `kd_seg export` reads it from there")
+        draw_diagrams(picture, result, config.name)
+        log_stored(result, f"written to {path}; `kd_seg export` reads it from there")
     except UserError as error:  # a disk that is full by now: the scores are printed all the same
         failure = error
     return _show(args, result, document, failure)
 
 
 def _run_on_file(args: argparse.Namespace) -> int:
-    """Write an ONNX file again, calibrated; return 1 if a rule cannot be promised."""
+    """Write an ONNX file again, with what was asked for; return 1 if a rule cannot be promised."""
+    from distill.export.verified_export import check_destination
+
+    if args.out is None:
+        raise UserError(f"{args.model} is an ONNX file: say by --out where to write the calibrated one")
+    check_destination(args.out)
+    status = 0
+    if args.risk and args.method is None:
+        status = _add_thresholds(args)
+    elif args.risk or args.method or not args.domain:
+        status = _calibrate_file(args)
+    if args.domain:
+        _add_distance(args)
+    return status
+
+
+def _calibrate_file(args: argparse.Namespace) -> int:
+    """Write an ONNX file again with another calibration; return 1 if a rule cannot be promised."""
+    from distill.calibration.tables import draw_diagrams, log_stored
     from distill.data.evaluation_images import choose_frames
     from distill.evaluation.evaluated_model import data_of
-    from distill.export.check_images import spread_images
+    from distill.export.calibrated_file import write_calibrated
     from distill.export.file_model import FileModel, LogitsEngine
-    from distill.export.model_card import recalibrated_card
-    from distill.export.recalibrate import write_recalibrated
 
-    if args.risk and args.method is None:
-        return _add_thresholds(args)
     engine = LogitsEngine(args.model, args.provider)
     card, model = engine.card, FileModel(engine)
     frames = choose_frames(args, data_of(card), card.class_names)
     result = _calibrate(args, model, card.class_names, frames)
     document = result.document(sha256(args.model), args.dataset or card.dataset, args.split or "val")
-    if card.risk and not args.risk:
-        LOGGER.warning("the thresholds of %s held for its old calibration: they are left out", args.model)
     failure = None
     try:
-        pairs = spread_images(frames, CHECKED_IMAGES)
-        found = recalibrated_card(card, document)
-        agreement = write_recalibrated(
-            args.model, args.out, found, model, result.stored, pairs, args.provider
-        )
-        LOGGER.info("%s", agreement)
-        _write_diagrams(args.out.with_suffix(".reliability.png"), result, card.name)
-        _log_stored(result, f"written into {args.out}")
+        write_calibrated(args.model, args.out, card, model, result, document, frames, args.provider)
+        draw_diagrams(args.out.with_suffix(".reliability.png"), result, card.name)
+        log_stored(result, f"written into {args.out}")
     except UserError as error:  # the scores are printed all the same
         failure = error
     return _show(args, result, document, failure)
@@ -168,26 +161,35 @@ def _run_on_file(args: argparse.Namespace) -> int:
 
 def _add_thresholds(args: argparse.Namespace) -> int:
     """Write an ONNX file again with thresholds for its own calibration; return 1 if one is not promised."""
-    from distill.calibration.passes import count_risks
-    from distill.calibration.risk_thresholds import find_thresholds
-    from distill.calibration.tables import print_thresholds
+    from distill.calibration.tables import log_risk, print_thresholds
     from distill.data.evaluation_images import choose_frames
     from distill.evaluation.evaluated_model import open_onnx
-    from distill.export.model_card import write_thresholds
+    from distill.export.calibrated_file import write_promised
 
     model = open_onnx(args.model, args.provider)
     rules = [parse_rule(text, model.class_names) for text in args.risk]
     frames = choose_frames(args, model.data, model.class_names)
-    scores = count_risks(model.publish, frames, rules, model.class_names, progress_shown())
-    risk = find_thresholds(scores, args.unit)
-    if risk.thresholds:
-        write_thresholds(args.model, risk.thresholds, args.out)
-        LOGGER.info("%d thresholds written into %s", len(risk.thresholds), args.out)
+    risk = write_promised(model, args.out, frames, rules, args.unit, progress_shown())
     if args.json:
         print_json({"risk": [asdict(threshold) for threshold in risk.thresholds]})
     else:
         print_thresholds(risk.thresholds)
-    return _log_risk(risk)
+    return log_risk(risk)
+
+
+def _add_distance(args: argparse.Namespace) -> None:
+    """Write an ONNX file again with a domain distance; the rest is in the new file already."""
+    from distill.data.evaluation_images import choose_frames
+    from distill.evaluation.evaluated_model import data_of
+    from distill.export.calibrated_file import write_with_distance
+    from distill.export.domain_file import StatisticsOfMaps
+
+    source = args.out if (args.risk or args.method) and args.out.is_file() else args.model
+    statistics = StatisticsOfMaps(source)
+    card = statistics.card
+    frames = choose_frames(args, data_of(card), card.class_names, labelled=False)
+    words = f"{args.dataset or 'the training data'}, {args.split or 'val'}"
+    write_with_distance(statistics, args.out, frames, words, progress_shown())
 
 
 def _calibrate(
@@ -197,8 +199,6 @@ def _calibrate(
     from distill.calibration.calibrate import calibrate
 
     rules = [parse_rule(text, class_names) for text in args.risk]
-    if len(frames) == 1:
-        LOGGER.warning("a single image: the scores below are not held out, it was calibrated on")
     try:
         return calibrate(
             model,
@@ -214,17 +214,6 @@ def _calibrate(
         raise UserError(f"{args.model} cannot be calibrated: {error}") from error
 
 
-def _write_diagrams(path: Path, result: CalibrationResult, name: str) -> None:
-    """Draw the reliability diagrams before and after."""
-    from distill.checkpoints.stored_calibration import UNCALIBRATED
-    from distill.evaluation.reliability_diagram import write_diagrams
-
-    method = result.method if result.kept else f"{result.method} (not kept)"
-    title = f"{name}: {method}, {result.reported_images} images{' held out' * result.held_out}"
-    write_diagrams(path, result.scores[UNCALIBRATED], result.scores[result.method], title)
-    LOGGER.info("reliability diagrams before and after: %s", path)
-
-
 def _show(
     args: argparse.Namespace, result: CalibrationResult, document: dict[str, Any], failure: UserError | None
 ) -> int:
@@ -232,68 +221,13 @@ def _show(
 
     :param failure: raised after the printing, if anything could not be written.
     """
-    from distill.calibration.tables import print_comparison, print_rare_classes, print_thresholds
+    from distill.calibration.tables import log_risk, print_result
 
     if args.json:
         print_json(document)
     else:
-        print(
-            f"fitted on {result.fitted_images} images, {result.fitted_pixels} pixels; "
-            f"measured on {result.reported_images} images"
-        )
-        print_comparison(result.scores)
-        print_rare_classes(result)
-        print_thresholds(result.risk.thresholds)
-    status = _log_risk(result.risk)
+        print_result(result)
+    status = log_risk(result.risk)
     if failure is not None:
         raise failure
     return status
-
-
-def _add_distance(args: argparse.Namespace) -> None:
-    """Write an ONNX file again with a domain distance; the rest is in the new file already."""
-    from distill.calibration.domain_fit import measure_distance
-    from distill.data.evaluation_images import choose_frames
-    from distill.evaluation.evaluated_model import data_of
-    from distill.export.domain_file import StatisticsOfMaps, write_distance
-
-    source = args.out if (args.risk or args.method) and args.out.is_file() else args.model
-    statistics = StatisticsOfMaps(source)
-    own = data_of(statistics.card)
-    frames = choose_frames(args, own, statistics.card.class_names, labelled=False)
-    try:
-        found = measure_distance(statistics.measure, frames, progress_shown())
-    except ValueError as error:
-        raise UserError(f"{args.model} gets no domain distance: {error}") from error
-    words = f"{args.dataset or 'the training data'}, {args.split or 'val'}"
-    write_distance(source, args.out, statistics.maps, found.reference, found.of_card(words))
-    LOGGER.info("domain distance %s written into %s", found.describe(), args.out)
-
-
-def _log_risk(risk: RiskThresholds) -> int:
-    """Say what was not promised; return 1 if that is any rule."""
-    for line in risk.pooled:
-        LOGGER.info("too few images for a threshold of their own: %s", line)
-    for line in risk.refusals:
-        LOGGER.error("not promised: %s", line)
-    return 1 if risk.refusals else 0
-
-
-def _log_stored(result: CalibrationResult, where: str) -> None:
-    """Say what was stored: the method with its temperature, or why it was not kept and which would be.
-
-    :param where: to follow the method's name.
-    """
-    value = f" {result.calibration.temperature:.4f}" if result.method == "temperature" else ""
-    if result.kept:
-        LOGGER.info("%s%s %s", result.method, value, where)
-        return
-    better = [name for name, fault in result.faults.items() if not fault]
-    advice = f"; --method {' or '.join(better)} makes neither NLL nor ECE worse" if better else ""
-    LOGGER.warning(
-        "%s%s is not kept, because it %s: the network stays uncalibrated%s",
-        result.method,
-        value,
-        result.faults[result.method],
-        advice,
-    )

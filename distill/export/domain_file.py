@@ -44,7 +44,7 @@ class StatisticsOfMaps:
         :raises UserError: if it cannot be used; :class:`~kd_seg_ros.inference.engine.Engine` must have
             opened it before.
         """
-        self._path = path
+        self.path = path
         model, self.card = read_without_distance(path)
         self.maps: Sequence[EarlyMap] = early_maps(model)
         """The maps that are measured."""

@@ -1,0 +1,98 @@
+"""What calibration finds for a model file, written into a new file: into its graph and its card."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from distill.calibration.calibrate import CalibrationResult
+from distill.calibration.domain_fit import measure_distance
+from distill.calibration.passes import count_risks
+from distill.calibration.risk_thresholds import RiskThresholds, find_thresholds
+from distill.datasets.frame import Frame
+from distill.evaluation.evaluated_model import EvaluatedModel
+from distill.export.check_images import spread_images
+from distill.export.domain_file import StatisticsOfMaps, write_distance
+from distill.export.file_model import FileModel
+from distill.export.model_card import recalibrated_card, write_thresholds
+from distill.export.recalibrate import write_recalibrated
+from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.risk import Rule, Unit
+
+_logger = logging.getLogger(__name__)
+
+CHECKED_IMAGES: Final = 8
+"""A calibrated ONNX file is compared with its network on so many of the images."""
+
+
+def write_calibrated(
+    path: Path,
+    out: Path,
+    card: ModelCard,
+    model: FileModel,
+    result: CalibrationResult,
+    document: Mapping[str, Any],
+    frames: Sequence[Frame],
+    provider: str,
+) -> None:
+    """Write a model file again with another calibration, and with the thresholds that were found for it.
+
+    :param path: the file to begin with; ``card`` is its card and ``model`` its network.
+    :param document: content of the calibration file, see
+        :meth:`~distill.calibration.calibrate.CalibrationResult.document`.
+    :param frames: the images it was calibrated on; some are segmented by the new file and by the network.
+    :param provider: one of :data:`~kd_seg_ros.inference.providers.PROVIDERS`.
+    :raises UserError: if the two do not agree or the file cannot be written; then there is no file.
+    """
+    if card.risk and not document["risk"]:
+        _logger.warning("the thresholds of %s held for its old calibration: they are left out", path)
+    pairs = spread_images(frames, CHECKED_IMAGES)
+    found = recalibrated_card(card, document)
+    agreement = write_recalibrated(path, out, found, model, result.stored, pairs, provider)
+    _logger.info("%s", agreement)
+
+
+def write_promised(
+    model: EvaluatedModel,
+    out: Path,
+    frames: Sequence[Frame],
+    rules: Sequence[Rule],
+    unit: Unit,
+    progress: bool = False,
+) -> RiskThresholds:
+    """Write a model file again with thresholds for the calibration that it holds, if any were found.
+
+    :param frames: labelled images, others than the file was calibrated on.
+    :param unit: what the rules promise a mean over.
+    :param progress: show a progress bar on standard error.
+    :return: the thresholds, and why some rules have none.
+    :raises UserError: if the file cannot be read or written, or an image cannot be read.
+    """
+    scores = count_risks(model.publish, frames, rules, model.class_names, progress)
+    risk = find_thresholds(scores, unit)
+    if risk.thresholds:
+        write_thresholds(model.path, risk.thresholds, out)
+        _logger.info("%d thresholds written into %s", len(risk.thresholds), out)
+    return risk
+
+
+def write_with_distance(
+    statistics: StatisticsOfMaps, out: Path, frames: Sequence[Frame], source: str, progress: bool = False
+) -> None:
+    """Write a model file again with a domain distance fitted to some images.
+
+    :param statistics: of the file to begin with.
+    :param frames: images, which need no labels.
+    :param source: which images these are, in words for the card.
+    :param progress: show a progress bar on standard error.
+    :raises UserError: if there are too few images, or one cannot be read, or the file cannot be written.
+    """
+    try:
+        found = measure_distance(statistics.measure, frames, progress)
+    except ValueError as error:
+        raise UserError(f"{statistics.path} gets no domain distance: {error}") from error
+    write_distance(statistics.path, out, statistics.maps, found.reference, found.of_card(source))
+    _logger.info("domain distance %s written into %s", found.describe(), out)
