@@ -114,9 +114,7 @@ def wrap_huggingface(
                 continue
             if isinstance(error, UserError):
                 raise
-            raise UserError(
-                f"{folder}: {opened.architecture} cannot be exported: {_cause(error)}"
-            ) from error
+            raise UserError(f"{folder}: {opened.architecture} cannot be exported: {_cause(error)}") from error
         if not agreement.failures() or not half:
             break
         _logger.info("half precision does not follow the network: %s", "; ".join(agreement.failures()))
