@@ -88,22 +88,6 @@ def data2vec() -> Any:
     return beit("Data2VecVision")
 
 
-def mobilevit() -> Any:
-    config = transformers.MobileViTConfig(
-        hidden_sizes=[16, 16, 16],
-        neck_hidden_sizes=[8, 8, 8, 16, 16, 16, 32],
-        image_size=64,
-        aspp_out_channels=16,
-        **labels(CLASS_NAMES),
-    )
-    return transformers.MobileViTForSemanticSegmentation(config)
-
-
-def mobilenet_v2() -> Any:
-    config = transformers.MobileNetV2Config(depth_multiplier=0.35, image_size=64, **labels(CLASS_NAMES))
-    return transformers.MobileNetV2ForSemanticSegmentation(config)
-
-
 def mask2former() -> Any:
     sizes = {"hidden_dim": 32, "feature_size": 32, "mask_feature_size": 32, "num_queries": 9}
     config = transformers.Mask2FormerConfig(
