@@ -54,7 +54,7 @@ def test_the_file_is_the_network(tmp_path: Path) -> None:
 )
 def test_the_scale_is_that_of_the_processor(settings: dict[str, Any], scale: float) -> None:
     model = SimpleNamespace(config=SimpleNamespace(model_type="segformer"))
-    opened = Folder(Path(), model, "", [], Normalisation((0.5,) * 3, (0.5,) * 3), settings)
+    opened = Folder(Path(), model, "", [], Normalisation(MEAN, STD), settings)
     assert scale_of(opened, (96, 160)) == pytest.approx(scale)
 
 
