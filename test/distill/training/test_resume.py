@@ -26,8 +26,6 @@ from distill.training.resume import check_same_optimiser
 from kd_seg_ros.common.errors import UserError
 
 EPOCHS = 6
-QUICK = ["--training.ema", "null", "--data.workers", "0"]
-"""Of the tests in which neither averaged weights nor worker processes play a part."""
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +92,7 @@ def test_a_torn_checkpoint_is_passed_over_with_a_message(
     experiment: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its last one cut in half, the run goes on from the one before, to the same bits."""
-    options = ["--config", str(experiment), "--name", "torn", "--data.workers", "0", "--training.epochs", "3"]
+    options = ["--config", str(experiment), "--name", "torn"]
     assert main(["fit", *options]) == 0
     folder = experiment.parent / "torn"
     before = weights(folder / LAST)
@@ -163,7 +161,7 @@ def test_stopped_by_a_signal(
 def test_what_has_changed_since_is_told_or_refused(
     experiment: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["fit", "--config", str(experiment), "--name", "changed", *QUICK]
+    command = ["fit", "--config", str(experiment), "--name", "changed", "--training.ema", "null"]
     assert main([*command, "--training.epochs", "2"]) == 0
     capsys.readouterr()
     resume = [*command, "--resume"]
@@ -183,7 +181,7 @@ def test_a_longer_run_and_another_rate_have_a_schedule_of_their_own(experiment: 
 
     The first run stops after the first of three epochs, and its rate is that of a third of the way.
     """
-    command = ["fit", "--config", str(experiment), "--name", "longer", *QUICK]
+    command = ["fit", "--config", str(experiment), "--name", "longer", "--training.ema", "null"]
     assert main([*command, "--training.epochs", "3", "--training.stop_after", "1"]) == 0
     first = torch.load(experiment.parent / "longer" / LAST, weights_only=True)
     share = (1 + math.cos(math.pi / 3)) / 2
