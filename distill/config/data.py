@@ -190,7 +190,7 @@ class DataConfig(SourceConfig):
     @model_validator(mode="before")
     @classmethod
     def _share_with_extra(cls, values: Any) -> Any:
-        """Give further data sets the first one's folder, and sources that are like the first its mean and std.
+        """Give further data sets the first one's folder, and those that are like it its mean and std.
 
         What a further data set gives itself stays.
         """
