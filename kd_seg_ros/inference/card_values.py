@@ -135,12 +135,14 @@ def is_accuracy_correction(value: Any) -> bool:
         return True
     if not isinstance(value, dict):
         return False
-    distances, factors = value.get("distances"), value.get("factors")
+    distances: Any = value.get("distances")
+    factors: Any = value.get("factors")
     if not (_are_numbers(distances) and _are_numbers(factors) and len(distances) == len(factors)):
         return False
     rising = sorted(set(distances)) == distances and distances[0] > 0
     falling = sorted(factors, reverse=True) == factors and factors[-1] >= 0
-    limit, images = value.get("largest_distance"), value.get("images")
+    limit: Any = value.get("largest_distance")
+    images: Any = value.get("images")
     errors = is_share(value.get("error")) and is_share(value.get("error_raw"))
     described = is_range(value.get("range")) and is_whole(images) and is_text(value.get("source"))
     return rising and falling and is_number(limit) and limit > 0 and errors and described
