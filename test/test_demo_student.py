@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from distill.datasets.frame import read_image
 from distill.evaluation.evaluated_model import open_onnx
 from distill.metrics import confusion_matrix, mean_iou
 from distill.scenes.render import render_scene
 from kd_seg_ros.common.classes import CLASS_NAMES, NUM_CLASSES
+from kd_seg_ros.inference.drift import DriftMonitor
 from kd_seg_ros.inference.engine import Engine
 
+ROOT = Path(__file__).parent.parent
 CONDITIONS = ("fog", "night", "rain", "snow")
-MODEL = Path(__file__).parent.parent / "resource" / "demo_student.onnx"
+MODEL = ROOT / "resource" / "demo_student.onnx"
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +52,36 @@ def test_it_is_a_few_megabytes() -> None:
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_it_knows_streets_it_has_not_seen(engine: Engine, condition: str) -> None:
     matrix = np.zeros((NUM_CLASSES, NUM_CLASSES + 1), np.int64)
+    errors = []
     for seed in range(900_000, 900_006):
         frame = render_scene(seed, engine.size, condition)
-        matrix += confusion_matrix(frame.labels, engine.segment(frame.rgb).mask, NUM_CLASSES)
+        found = engine.segment(frame.rgb)
+        matrix += confusion_matrix(frame.labels, found.mask, NUM_CLASSES)
+        expected = engine.expected_accuracy(found)
+        assert expected is not None
+        assert (expected.kind, expected.value is None) == ("corrected", False)
+        errors.append(abs(expected.value - (found.mask == frame.labels).mean()))
+    assert np.mean(errors) < 0.05
     assert np.trace(matrix) / matrix.sum() > 0.8
     assert mean_iou(matrix) > 0.7 * engine.card.miou[condition]
+
+
+NIGHT = sorted((ROOT.parent / "shared/data/acdc_mini/rgb_anon/night/val").glob("*/*_rgb_anon.png"))
+
+
+@pytest.mark.skipif(not NIGHT, reason="no real frames next to the checkout")
+def test_it_does_not_vouch_for_a_real_night(engine: Engine) -> None:
+    """A third of its pixels are right, of which the confidence knows nothing."""
+    found = engine.segment(read_image(NIGHT[0]))
+    raw = DriftMonitor.of_card(replace(engine.card, accuracy_correction={}), window=10)
+    watch = DriftMonitor.of_card(engine.card, window=10)
+    assert raw is not None
+    assert watch is not None
+    raw.add(found.confidence, found.domain_distance)
+    watch.add(found.confidence, found.domain_distance)
+    taken, known = raw.state(), watch.state()
+    assert taken is not None
+    assert known is not None
+    assert taken.latest is not None
+    assert taken.latest > 0.7
+    assert known.unknown or known.outside

@@ -31,6 +31,18 @@ class DomainDistance:
     """Fitted on all images."""
     held_out: NDArray[np.float64]
     """Distance of each image by what was fitted on others, [n]."""
+    fold: NDArray[np.int64]
+    """Part of the images that each belongs to, 0 … FOLDS − 1, [n]."""
+    others: Sequence[DomainReference]
+    """Fitted on the images outside of each part, [FOLDS]."""
+
+    def of_others(self, statistics: NDArray[np.floating], number: int) -> NDArray[np.float64]:
+        """Return distances by what was fitted without an image and those like it, [n].
+
+        :param statistics: of n versions of that image, [n, d].
+        :param number: which of the images it is.
+        """
+        return self.others[self.fold[number]].distance(statistics)
 
     def of_card(self, source: str) -> dict[str, Any]:
         """Return the model card's entry ``domain``.
@@ -89,11 +101,11 @@ def fit_distance(statistics: NDArray[np.floating], drives: Sequence[str]) -> Dom
     """
     reference = fit_reference(statistics)
     fold = _folds(drives)
+    others = [fit_reference(statistics[fold != number], fewest=2) for number in range(FOLDS)]
     held_out = np.empty(len(statistics))
     for number in range(FOLDS):
-        others = fit_reference(statistics[fold != number], fewest=2)
-        held_out[fold == number] = others.distance(statistics[fold == number])
-    return DomainDistance(reference, held_out)
+        held_out[fold == number] = others[number].distance(statistics[fold == number])
+    return DomainDistance(reference, held_out, fold, others)
 
 
 def _folds(drives: Sequence[str]) -> NDArray[np.int64]:

@@ -6,10 +6,11 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from distill.common.calibration_methods import PARAMETERS, TEMPERATURE
 from distill.datasets.options import add_data_options
+from distill.datasets.training_images import TrainingImages
 from kd_seg_ros.common.command_line import add_json_option, print_json
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import sha256
@@ -21,8 +22,12 @@ from kd_seg_ros.inference.risk import UNITS, parse_rule
 
 if TYPE_CHECKING:
     from distill.calibration.calibrate import CalibrationResult
+    from distill.config import DataConfig
     from distill.datasets.frame import Frame
     from distill.models.deployed import DeployedModel
+
+TOO_SURE: Final = "calibrate on others, where it is less often right"
+"""What follows if a model is calibrated on images that it was trained on."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         choices=tuple(PARAMETERS),
-        help="method to store, unless it makes the held-out NLL or ECE worse; all are compared (default: "
-        "temperature; an ONNX file with --risk keeps its calibration unless a method is given)",
+        help="method to store, unless it makes the held-out NLL, ECE or mIoU worse; all are compared "
+        "(default: temperature; an ONNX file with --risk keeps its calibration unless a method is given)",
     )
     parser.add_argument(
         "--pixels",
@@ -67,7 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--domain",
         action="store_true",
-        help="give an ONNX file an output domain_distance, which tells images that are unlike these",
+        help="give an ONNX file an output domain_distance, which tells images that are unlike these; where "
+        "they have labels, correct the expected accuracy by it, too: the network runs three times per image",
     )
     parser.add_argument(
         "--provider", choices=tuple(PROVIDERS), default="cpu", help="what an ONNX file runs on"
@@ -95,8 +101,8 @@ def run(args: argparse.Namespace) -> int:
     from distill.calibration.tables import draw_diagrams, log_stored
     from distill.checkpoints.stored_calibration import calibration_path
     from distill.checkpoints.student import deployed, load_student
+    from distill.checkpoints.trained_images import training_images_of
     from distill.common.files import check_destination, write_json
-    from distill.data.evaluation_images import choose_frames
 
     if args.out:
         raise UserError("--out belongs to an ONNX file: what is found for a checkpoint is stored next to it")
@@ -106,9 +112,10 @@ def run(args: argparse.Namespace) -> int:
     path, picture = calibration_path(args.model), args.model.with_suffix(".reliability.png")
     for file in (path, picture):
         check_destination(file)
-    frames = choose_frames(args, config.data, config.data.class_names)
+    trained = training_images_of(args.model)
+    frames, data = _choose(args, config.data, config.data.class_names, trained)
     result = _calibrate(args, deployed(network, config), config.data.class_names, frames)
-    document = result.document(sha256(args.model), args.dataset or config.data.summary, args.split or "val")
+    document = result.document(sha256(args.model), data)
     failure = None
     try:
         write_json(path, document)
@@ -139,16 +146,16 @@ def _run_on_file(args: argparse.Namespace) -> int:
 def _calibrate_file(args: argparse.Namespace) -> int:
     """Write an ONNX file again with another calibration; return 1 if a rule cannot be promised."""
     from distill.calibration.tables import draw_diagrams, log_stored
-    from distill.data.evaluation_images import choose_frames
     from distill.evaluation.evaluated_model import data_of
     from distill.export.calibrated_file import write_calibrated
     from distill.export.file_model import FileModel, LogitsEngine
 
     engine = LogitsEngine(args.model, args.provider)
     card, model = engine.card, FileModel(engine)
-    frames = choose_frames(args, data_of(card), card.class_names)
+    trained = TrainingImages.parse(card.training_images)
+    frames, data = _choose(args, data_of(card), card.class_names, trained)
     result = _calibrate(args, model, card.class_names, frames)
-    document = result.document(sha256(args.model), args.dataset or card.dataset, args.split or "val")
+    document = result.document(sha256(args.model), data)
     failure = None
     try:
         write_calibrated(args.model, args.out, card, model, result, document, frames, args.provider)
@@ -162,14 +169,14 @@ def _calibrate_file(args: argparse.Namespace) -> int:
 def _add_thresholds(args: argparse.Namespace) -> int:
     """Write an ONNX file again with thresholds for its own calibration; return 1 if one is not promised."""
     from distill.calibration.tables import log_risk, print_thresholds
-    from distill.data.evaluation_images import choose_frames
     from distill.evaluation.evaluated_model import open_onnx
     from distill.export.calibrated_file import write_promised
 
     model = open_onnx(args.model, args.provider)
     rules = [parse_rule(text, model.class_names) for text in args.risk]
-    frames = choose_frames(args, model.data, model.class_names)
-    risk = write_promised(model, args.out, frames, rules, args.unit, progress_shown())
+    frames, data = _choose(args, model.data, model.class_names, model.training_images)
+    trained_on = data["trained_on"]
+    risk = write_promised(model, args.out, frames, rules, args.unit, progress_shown(), trained_on)
     if args.json:
         print_json({"risk": [asdict(threshold) for threshold in risk.thresholds]})
     else:
@@ -179,17 +186,36 @@ def _add_thresholds(args: argparse.Namespace) -> int:
 
 def _add_distance(args: argparse.Namespace) -> None:
     """Write an ONNX file again with a domain distance; the rest is in the new file already."""
-    from distill.data.evaluation_images import choose_frames
     from distill.evaluation.evaluated_model import data_of
     from distill.export.calibrated_file import write_with_distance
     from distill.export.domain_file import StatisticsOfMaps
+    from distill.scenes.dataset import made_by
 
     source = args.out if (args.risk or args.method) and args.out.is_file() else args.model
     statistics = StatisticsOfMaps(source)
     card = statistics.card
-    frames = choose_frames(args, data_of(card), card.class_names, labelled=False)
-    words = f"{args.dataset or 'the training data'}, {args.split or 'val'}"
-    write_with_distance(statistics, args.out, frames, words, progress_shown())
+    trained = TrainingImages.parse(card.training_images)
+    frames, data = _choose(args, data_of(card), card.class_names, trained, labelled=False)
+    scenes = made_by(args.root) if args.root else ""
+    words = f"{scenes or data['source']}, {data['split']}"
+    write_with_distance(statistics, args.out, frames, words, args.provider, progress_shown())
+
+
+def _choose(
+    args: argparse.Namespace,
+    own: DataConfig | None,
+    class_names: Sequence[str],
+    trained: TrainingImages | None,
+    labelled: bool = True,
+) -> tuple[Sequence[Frame], dict[str, Any]]:
+    """Return the images to calibrate on, and the entry ``data`` of the calibration file.
+
+    :param own: the data of the model's training, and ``trained`` the images; None: not known.
+    """
+    from distill.data.evaluation_images import choose_frames, count_trained_on, describe_images
+
+    frames = choose_frames(args, own, class_names, labelled)
+    return frames, describe_images(args, own, count_trained_on(trained, frames, TOO_SURE))
 
 
 def _calibrate(

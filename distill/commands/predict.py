@@ -18,6 +18,7 @@ from kd_seg_ros.common.command_line import (
 from kd_seg_ros.common.decode_arguments import add_decode_arguments, decode_options
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.option_types import count, image_size, topic
+from kd_seg_ros.common.picture_options import add_picture_options
 from kd_seg_ros.common.share import default_model
 from kd_seg_ros.inference.providers import AUTO, PROVIDERS
 from kd_seg_ros.predict.results import KINDS
@@ -71,12 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_threads_option(parser)
     add_memory_option(parser)
     add_decode_arguments(parser, rotate=True)
-    add(
-        "--marks",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="hatch classes whose colours colour-blind readers confuse",
-    )
+    add_picture_options(parser)
     add("--overwrite", action="store_true", help="replace what an earlier run has written")
     add_json_option(parser)
 
@@ -98,8 +94,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace, interruption: Any) -> int:
     from kd_seg_ros.bags.video import writer_for
-    from kd_seg_ros.inference.colour_vision import class_marks
     from kd_seg_ros.inference.engine import Engine
+    from kd_seg_ros.inference.legend import legend_of
     from kd_seg_ros.predict.predicting import PredictSettings, predict
     from kd_seg_ros.predict.results import Results
     from kd_seg_ros.predict.sources import open_source
@@ -119,9 +115,9 @@ def _run(args: argparse.Namespace, interruption: Any) -> int:
     engine = Engine(
         args.model or default_model(), args.provider, threads=args.threads, memory_mb=args.max_model_memory_mb
     )
-    marks = tuple(class_marks(tuple(engine.card.palette))) if args.marks else ()
+    legend = legend_of(engine.card, args.legend, args.marks)
     out = args.out or DEFAULT_OUT
-    results = Results(out, kinds, engine.card, marks, args.overwrite) if kinds else None
+    results = Results(out, kinds, engine.card, legend, args.overwrite) if kinds else None
     settings = PredictSettings(
         every=args.every,
         limit=args.limit,
@@ -129,7 +125,7 @@ def _run(args: argparse.Namespace, interruption: Any) -> int:
         min_confidence=args.min_confidence,
         video=args.video,
         show=args.show,
-        marks=marks,
+        legend=legend,
     )
     try:
         with interruption.deferred():
@@ -165,18 +161,29 @@ def _report(args: argparse.Namespace, summary: Any, engine: Any, out: Path | Non
     done = f"{summary.frames} frames segmented by {engine.card.name} on {engine.provider}"
     print(f"{done}: {places}" if places else done)
     print(f"latency {document['latency_ms_median']:.0f} ms (median)", end="")
-    expected = document["expected_accuracy"]
-    print(f", expected accuracy {expected:.1%}" if expected is not None else "")
+    print(_expected(document))
     shares = sorted(document["classes"].items(), key=lambda item: -item[1])
     print("  ".join(f"{name} {share:.1%}" for name, share in shares[:6] if share >= 0.001))
+
+
+def _expected(document: dict[str, Any]) -> str:
+    """Return the expected accuracy in words, to follow the latency; empty where the card cannot tell it."""
+    kind, unknown = document["expected_accuracy_kind"], document["expected_accuracy_unknown"]
+    if not kind:
+        return ""
+    if document["expected_accuracy"] is None:
+        return ", expected accuracy unknown: the images are too far from those of calibration"
+    rest = f"; unknown for {unknown} of {document['frames']} frames" if unknown else ""
+    return f", expected accuracy {document['expected_accuracy']:.1%} ({kind}{rest})"
 
 
 def report(summary: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
     """Return a summary's figures as JSON.
 
     :param summary: a :class:`kd_seg_ros.predict.predicting.PredictSummary`.
-    :return: frames, undecodable, median latency (ms), mean expected accuracy (0…1 or None), and the share of
-        all pixels of each class that occurs (0…1), ``unlabelled`` among them.
+    :return: frames, undecodable, median latency (ms), mean expected accuracy (0…1 or None) with its kind and
+        the number of frames where it is unknown, and the share of all pixels of each class that occurs (0…1),
+        ``unlabelled`` among them.
     """
     import numpy as np
 
@@ -188,5 +195,7 @@ def report(summary: Any, class_names: tuple[str, ...]) -> dict[str, Any]:
         "undecodable": summary.undecodable,
         "latency_ms_median": float(np.median(summary.latencies_ms)) if summary.latencies_ms else 0.0,
         "expected_accuracy": summary.expected_accuracy,
+        "expected_accuracy_kind": summary.expected_accuracy_kind,
+        "expected_accuracy_unknown": summary.unknown,
         "classes": {name: share for name, share in shares.items() if share > 0},
     }

@@ -119,7 +119,7 @@ def _node_command(drive: Drive, outputs: OutputTopics, model: Path, settings: Re
 def _in_lock_step(
     drive: Drive, recorder: Recorder, watch: Watch, settings: ReplaySettings, on_frame: Callable[[], None]
 ) -> Replayed:
-    before = recorder.reports[-1]
+    before, earlier = recorder.reports[-1], len(recorder.reports)
     kind = CompressedImage if drive.compressed else Image
     LOGGER.info("replaying in lock-step to %s", before["topic"])
     steps = replay_in_lock_step(
@@ -134,6 +134,7 @@ def _in_lock_step(
         arrivals=recorder.arrivals,
         unanswered=steps.unanswered,
         timing_error=None,
+        reports=recorder.reports[earlier:],
     )
 
 
@@ -141,7 +142,7 @@ def _in_real_time(
     drive: Drive, recorder: Recorder, watch: Watch, settings: ReplaySettings, folder: Path
 ) -> tuple[Replayed, list[str]]:
     """Return what happened, and the player's arguments to Python."""
-    before = recorder.reports[-1]
+    before, earlier = recorder.reports[-1], len(recorder.reports)
     table = folder / "timing.csv"
     command = player_command(drive.bag, drive.topic, settings.rate, before["topic"], table)
     LOGGER.info("replaying to %s at %.3g times the recorded speed", before["topic"], settings.rate)
@@ -160,6 +161,7 @@ def _in_real_time(
         arrivals=recorder.arrivals,
         unanswered={},
         timing_error=percentiles([message.late_ms for message in published]),
+        reports=recorder.reports[earlier:],
     )
     return replayed, command
 

@@ -13,6 +13,7 @@ from distill.drives.consistency import describe_consistency
 from distill.drives.drive import Drive
 from distill.drives.node_process import counts, latency
 from kd_seg_ros.common.files import sha256
+from kd_seg_ros.inference.accuracy import RAW, UNKNOWN
 
 if TYPE_CHECKING:
     from distill.evaluation.mask_scores import MaskScores
@@ -38,6 +39,8 @@ class Replayed:
     """Reason why a frame has no answer, by header stamp, where that is known of single frames."""
     timing_error: Mapping[str, float] | None
     """How late frames were published: p50, p99 and max in ms; None in lock-step, where none is due."""
+    reports: Sequence[Mapping[str, str]] = ()
+    """The node's reports during the replay, oldest first."""
     commands: Sequence[str] = ()
     """The shell commands that were run, for a report."""
 
@@ -67,9 +70,31 @@ def replay_document(replayed: Replayed, drive: Drive, answered: Collection[int])
             for stamp, frame in drive.frames.items()
             if stamp not in answered
         ],
+        "expected_accuracy": expected_accuracy(replayed.reports),
         "latency": latency(replayed.after),
         "round_trip_ms": _round_trip(replayed.sent, replayed.arrivals),
         "timing_error_ms": None if replayed.timing_error is None else dict(replayed.timing_error),
+    }
+
+
+def expected_accuracy(reports: Sequence[Mapping[str, str]]) -> dict[str, Any] | None:
+    """Return what share of the pixels the node took for right, without labels; None if it did not say.
+
+    :param reports: the node's, during the replay.
+    :return: ``mean`` over the reports that tell it (0…1; None if none does), ``kind`` as in
+        :mod:`kd_seg_ros.inference.accuracy`, the number of ``reports``, and of those that are ``unknown``.
+    """
+    told = [report for report in reports if "expected_accuracy" in report]
+    if not told:
+        return None
+    known = [report for report in told if report["expected_accuracy"] != UNKNOWN]
+    figures = [float(report["expected_accuracy"]) for report in known]
+    return {
+        "mean": float(np.mean(figures)) if figures else None,
+        # A node of an earlier version does not say, and its figures are raw.
+        "kind": known[-1].get("expected_accuracy_kind", RAW) if known else UNKNOWN,
+        "reports": len(told),
+        "unknown": len(told) - len(known),
     }
 
 
@@ -104,6 +129,8 @@ def describe(content: dict[str, Any]) -> str:
         numbers = ", ".join(str(frame["number"]) for frame in replay["dropped_frames"][:10])
         more = ", …" if len(replay["dropped_frames"]) > 10 else ""
         lines.append(f"dropped: {reasons or 'by no known cause'} (frames {numbers}{more})".replace("_", " "))
+    if replay.get("expected_accuracy"):
+        lines.append(_expected(replay["expected_accuracy"], content["scores"]["full"].get("accuracy")))
     trip = replay["round_trip_ms"]
     if trip:
         lines.append(f"published to answered: {trip['p50']:.1f} ms (p50), {trip['p99']:.1f} ms (p99)")
@@ -111,6 +138,18 @@ def describe(content: dict[str, Any]) -> str:
     if inside:
         lines.append(f"in the node: {inside['p50']:.1f} ms (p50), {inside['p99']:.1f} ms (p99)")
     return "\n".join(lines)
+
+
+def _expected(expected: Mapping[str, Any], truth: float | None) -> str:
+    """Return what the node expected next to what was true, in words.
+
+    :param truth: share of the labelled pixels that are right, 0…1; None if there are none.
+    """
+    share = UNKNOWN if expected["mean"] is None else f"{expected['mean']:.1%} ({expected['kind']})"
+    text = f"expected accuracy by the node: {share}"
+    if expected["unknown"] and expected["mean"] is not None:
+        text += f", unknown in {expected['unknown']} of {expected['reports']} reports"
+    return text if truth is None else f"{text}; true: {truth:.1%}"
 
 
 def percentiles(milliseconds: Collection[float]) -> dict[str, float] | None:

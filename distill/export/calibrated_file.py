@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from distill.calibration.accuracy_fit import SPOILT, fit_correction, measure_images
 from distill.calibration.calibrate import CalibrationResult
-from distill.calibration.domain_fit import measure_distance
+from distill.calibration.domain_fit import DomainDistance, measure_distance
 from distill.calibration.passes import count_risks
 from distill.calibration.risk_thresholds import RiskThresholds, find_thresholds
 from distill.datasets.frame import Frame
@@ -19,7 +20,9 @@ from distill.export.file_model import FileModel
 from distill.export.model_card import recalibrated_card, write_thresholds
 from distill.export.recalibrate import write_recalibrated
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.accuracy import AccuracyEstimator
+from kd_seg_ros.inference.card import FULL, ModelCard
+from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.risk import Rule, Unit
 
 _logger = logging.getLogger(__name__)
@@ -49,6 +52,12 @@ def write_calibrated(
     """
     if card.risk and not document["risk"]:
         _logger.warning("the thresholds of %s held for its old calibration: they are left out", path)
+    if card.accuracy_correction:
+        _logger.warning(
+            "the corrected expected accuracy of %s held for its old calibration: it is left out; --domain "
+            "fits it again",
+            path,
+        )
     pairs = spread_images(frames, CHECKED_IMAGES)
     found = recalibrated_card(card, document)
     agreement = write_recalibrated(path, out, found, model, result.stored, pairs, provider)
@@ -62,31 +71,42 @@ def write_promised(
     rules: Sequence[Rule],
     unit: Unit,
     progress: bool = False,
+    trained_on: int | None = None,
 ) -> RiskThresholds:
     """Write a model file again with thresholds for the calibration that it holds, if any were found.
 
     :param frames: labelled images, others than the file was calibrated on.
     :param unit: what the rules promise a mean over.
     :param progress: show a progress bar on standard error.
+    :param trained_on: on how many of the images the model was trained; the card then says so.
     :return: the thresholds, and why some rules have none.
     :raises UserError: if the file cannot be read or written, or an image cannot be read.
     """
     scores = count_risks(model.publish, frames, rules, model.class_names, progress)
     risk = find_thresholds(scores, unit)
     if risk.thresholds:
-        write_thresholds(model.path, risk.thresholds, out)
+        write_thresholds(model.path, risk.thresholds, out, trained_on)
         _logger.info("%d thresholds written into %s", len(risk.thresholds), out)
     return risk
 
 
 def write_with_distance(
-    statistics: StatisticsOfMaps, out: Path, frames: Sequence[Frame], source: str, progress: bool = False
+    statistics: StatisticsOfMaps,
+    out: Path,
+    frames: Sequence[Frame],
+    source: str,
+    provider: str = "cpu",
+    progress: bool = False,
 ) -> None:
     """Write a model file again with a domain distance fitted to some images.
 
+    Where they have labels, the expected accuracy is corrected by it, too.
+
     :param statistics: of the file to begin with.
-    :param frames: images, which need no labels.
+    :param frames: images, with labels or without.
     :param source: which images these are, in words for the card.
+    :param provider: what the network runs on where they have labels, one of
+        :data:`~kd_seg_ros.inference.providers.PROVIDERS`.
     :param progress: show a progress bar on standard error.
     :raises UserError: if there are too few images, or one cannot be read, or the file cannot be written.
     """
@@ -94,5 +114,34 @@ def write_with_distance(
         found = measure_distance(statistics.measure, frames, progress)
     except ValueError as error:
         raise UserError(f"{statistics.path} gets no domain distance: {error}") from error
-    write_distance(statistics.path, out, statistics.maps, found.reference, found.of_card(source))
+    correction = {}
+    if all(frame.labels is not None for frame in frames):
+        correction = _correction(statistics, frames, found, source, provider, progress)
+    else:
+        _logger.info("without labels the expected accuracy cannot be corrected: it stays raw")
+    entry = found.of_card(source)
+    write_distance(statistics.path, out, statistics.maps, found.reference, entry, correction)
     _logger.info("domain distance %s written into %s", found.describe(), out)
+
+
+def _correction(
+    statistics: StatisticsOfMaps,
+    frames: Sequence[Frame],
+    distance: DomainDistance,
+    source: str,
+    provider: str,
+    progress: bool,
+) -> dict[str, Any]:
+    """Return the card's entry ``accuracy_correction``; empty, with a warning, if none is good enough."""
+    engine = Engine(statistics.path, provider)
+    runs = (1 + SPOILT) * len(frames)
+    _logger.info("correcting the expected accuracy: the network runs %d times", runs)
+    estimator = AccuracyEstimator(engine.card.reliability.get(FULL), {})
+    measured = measure_images(engine.segment, statistics.measure, frames, distance, estimator, progress)
+    try:
+        found = fit_correction(measured)
+    except ValueError as error:
+        _logger.warning("the expected accuracy is not corrected, but stays raw: %s", error)
+        return {}
+    _logger.info("expected accuracy: %s", found.describe())
+    return found.of_card(source)

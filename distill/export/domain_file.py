@@ -89,16 +89,23 @@ def add_distance(model: onnx.ModelProto, maps: Sequence[EarlyMap], reference: Do
 
 
 def write_distance(
-    path: Path, out: Path, maps: Sequence[EarlyMap], reference: DomainReference, entry: dict[str, Any]
+    path: Path,
+    out: Path,
+    maps: Sequence[EarlyMap],
+    reference: DomainReference,
+    entry: dict[str, Any],
+    correction: dict[str, Any] | None = None,
 ) -> None:
     """Write a model file again with a domain distance; one that it had before is replaced.
 
     :param entry: of the card, see :attr:`kd_seg_ros.inference.card.ModelCard.domain`.
+    :param correction: likewise ``accuracy_correction``, which is by this distance.
     :raises UserError: if it cannot be read or written.
     """
     model, card = read_without_distance(path)
     add_distance(model, maps, reference)
-    write_file(out, partial(save_with_card, model, replace(card, domain=entry)))
+    card = replace(card, domain=entry, accuracy_correction=correction or {})
+    write_file(out, partial(save_with_card, model, card))
 
 
 def read_without_distance(path: Path) -> tuple[onnx.ModelProto, ModelCard]:
@@ -118,7 +125,7 @@ def read_without_distance(path: Path) -> tuple[onnx.ModelProto, ModelCard]:
     nodes = [node for node in model.graph.node if not _is_of_distance(node.output[0])]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-    return model, replace(card, domain={})
+    return model, replace(card, domain={}, accuracy_correction={})
 
 
 def _is_of_distance(name: str) -> bool:

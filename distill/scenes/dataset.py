@@ -88,6 +88,16 @@ def write_dataset(
     return len(missing)
 
 
+def made_by(root: Path) -> str:
+    """Return how a folder of scenes was made, as a command; empty for a folder of anything else."""
+    try:
+        made = Settings(**json.loads((root / RECORD).read_text()))
+        height, width = made.size
+    except (OSError, ValueError, TypeError):
+        return ""
+    return f"kd_seg scenes --train {made.train} --val {made.val} --size {height}x{width} --seed {made.seed}"
+
+
 def _claim(root: Path, settings: Settings) -> None:
     """Refuse a folder that holds anything else, and record the settings in it."""
     if root.exists() and not root.is_dir():

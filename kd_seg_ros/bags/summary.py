@@ -1,9 +1,11 @@
 """A CSV file with one line of figures per frame.
 
 Shares are of all pixels of the mask; ``mean_confidence`` is over all pixels, whether they were left without a
-class or not; ``expected_accuracy`` is what the model card's reliability table makes of the confidence
-(:mod:`kd_seg_ros.inference.drift`), empty where the card has none. ``domain_distance`` is how far the image
-is from those of calibration (:mod:`kd_seg_ros.inference.domain`), a column only where the file tells it.
+class or not; ``expected_accuracy`` is the share of pixels that is probably right, and
+``expected_accuracy_kind`` says how that was found (:mod:`kd_seg_ros.inference.accuracy`): ``raw``,
+``corrected`` or ``unknown``, in which case the former is empty; both are where the card holds nothing to tell
+it by. ``domain_distance`` is how far the image is from those of calibration
+(:mod:`kd_seg_ros.inference.domain`), a column only where the file tells it.
 """
 
 from __future__ import annotations
@@ -12,21 +14,23 @@ import csv
 import io
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from kd_seg_ros.bags.messages import stamp_text
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import reason
-from kd_seg_ros.inference.card import FULL, ModelCard
+from kd_seg_ros.inference.accuracy import AccuracyEstimate
+from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.contract import DOMAIN_DISTANCE
-from kd_seg_ros.inference.drift import bin_accuracy, bin_counts, expected_accuracy
 from kd_seg_ros.inference.engine import Prediction
 
-FIGURES = ("frame", "stamp", "topic", "height", "width", "latency_ms", "mean_confidence", "expected_accuracy")
+FIGURES: Final = (
+    *("frame", "stamp", "topic", "height", "width", "latency_ms"),
+    *("mean_confidence", "expected_accuracy", "expected_accuracy_kind"),
+)
+"""Columns of every table, before those of the classes; ``topic`` has another head where frames have names."""
 
 
 class FrameTable:
@@ -37,11 +41,12 @@ class FrameTable:
 
         :param size: bytes of an earlier run's file to keep; 0: write a new file.
         :param source: what tells the frame of a line from others, as the head of its column.
-        :raises UserError: if it cannot be written or is shorter than that.
+        :raises UserError: if it cannot be written, is shorter than that or has other columns.
         """
         self._path, self._card = path, card
-        table = card.reliability.get(FULL)
-        self._accuracy = None if table is None else bin_accuracy(table)
+        head = [source if figure == "topic" else figure for figure in FIGURES]
+        distance = [DOMAIN_DISTANCE] if card.domain else []
+        columns = _line([*head, *distance, *card.class_names, "unlabelled"])
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("r+b" if size else "wb")
@@ -50,28 +55,45 @@ class FrameTable:
                 raise UserError(
                     f"--csv {path} is shorter than the interrupted run left it: start again with --overwrite"
                 )
+            self._file.seek(0)
+            if size and self._file.readline() != columns:
+                self._file.close()
+                raise UserError(
+                    f"--csv {path} has other columns than this version writes: start again with --overwrite"
+                )
             self._file.truncate(size)
             self._file.seek(size)
         except OSError as error:
             raise UserError(f"--csv {path} cannot be written: {reason(error)}") from error
         if not size:
-            head = [source if figure == "topic" else figure for figure in FIGURES]
-            distance = [DOMAIN_DISTANCE] if card.domain else []
-            self._write([*head, *distance, *card.class_names, "unlabelled"])
+            self._write(columns)
 
-    def add(self, frame: int, stamp: int, source: str, prediction: Prediction, latency_ms: float) -> None:
-        """Write a frame's line."""
+    def add(
+        self,
+        frame: int,
+        stamp: int,
+        source: str,
+        prediction: Prediction,
+        latency_ms: float,
+        expected: AccuracyEstimate | None = None,
+    ) -> None:
+        """Write a frame's line.
+
+        :param stamp: ns.
+        :param expected: accuracy of the prediction; None if the card holds nothing to tell it by.
+        """
         mask, confidence = prediction.mask, prediction.confidence
         row: list[Any] = [frame, stamp_text(stamp), source, *mask.shape, f"{latency_ms:.3f}"]
         row.append(f"{cv2.mean(confidence)[0] / 255:.6f}")
-        row.append("" if self._accuracy is None else f"{self._expected(confidence, self._accuracy):.6f}")
+        value, kind = (None, "") if expected is None else (expected.value, expected.kind)
+        row += ["" if value is None else f"{value:.6f}", kind]
         if self._card.domain:
             distance = prediction.domain_distance
             row.append("" if distance is None else f"{distance:.6f}")
         pixels = cv2.calcHist([mask], [0], None, [256], [0, 256])[:, 0] / mask.size
         known = pixels[: len(self._card.class_names)]
         row += [f"{share:.6f}" for share in (*known, 1 - known.sum())]
-        self._write(row)
+        self._write(_line(row))
 
     def flush(self) -> int:
         """Hand everything to the system; return the bytes so far."""
@@ -85,14 +107,15 @@ class FrameTable:
         """Close the file; what was not flushed may be lost."""
         self._file.close()
 
-    @staticmethod
-    def _expected(confidence: NDArray[np.uint8], accuracy: NDArray[np.float64]) -> float:
-        return float(expected_accuracy(bin_counts(confidence, len(accuracy)), accuracy))
-
-    def _write(self, row: Iterable[Any]) -> None:
-        line = io.StringIO()
-        csv.writer(line, lineterminator="\n").writerow(row)
+    def _write(self, line: bytes) -> None:
         try:
-            self._file.write(line.getvalue().encode(errors="surrogateescape"))  # names are any bytes
+            self._file.write(line)
         except OSError as error:
             raise UserError(f"--csv {self._path} cannot be written: {reason(error)}") from error
+
+
+def _line(row: Iterable[Any]) -> bytes:
+    """Return the bytes of a line of the table."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(row)
+    return line.getvalue().encode(errors="surrogateescape")  # names are any bytes

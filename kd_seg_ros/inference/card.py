@@ -16,6 +16,7 @@ from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.inference.card_values import (
     QUANTILES,
     RELIABILITY,
+    is_accuracy_correction,
     is_byte,
     is_calibration,
     is_domain,
@@ -100,9 +101,19 @@ class ModelCard:
     domain: dict[str, Any] = field(default_factory=dict)
     """What the domain distance was in calibration: ``quantiles`` (percent → distance), ``images``, ``method``
     and ``source``; empty if the file does not tell it. See :mod:`kd_seg_ros.inference.domain`."""
+    accuracy_correction: dict[str, Any] = field(default_factory=dict)
+    """How the expected accuracy is corrected by the domain distance, and what that is worth: ``distances``
+    with ``factors``, ``largest_distance``, ``range``, ``error``, ``error_raw``, ``images`` and ``source``;
+    empty if it is not. See :mod:`kd_seg_ros.inference.accuracy`."""
     padding_multiple: int = 0
     """The resized image is padded with zeros (of normalised colours) to multiples of this, as equally on
     opposite sides as whole pixels allow; 1: never padded; 0: not known, in files of earlier versions."""
+    measured_on: str = ""
+    """The images that ``ece_before``, ``ece_after`` and ``reliability`` are of, in a few words; empty in
+    files of earlier versions."""
+    training_images: dict[str, Any] = field(default_factory=dict)
+    """What tells whether an image was trained on: ``count`` of the images, and ``digests`` of their content
+    in base64; empty if that is not known."""
     single_precision: tuple[str, ...] = ()
     """Layers of the network that stay in single precision, because half precision cannot hold them."""
     agreement: dict[str, float] = field(default_factory=dict)
@@ -168,7 +179,8 @@ class ModelCard:
         layers = self.single_precision
         ok = isinstance(layers, tuple) and all(isinstance(layer, str) for layer in layers)
         self._demand("single_precision", ok, "a list of names")
-        self._demand("config", isinstance(self.config, dict), "an object")
+        for name in ("config", "training_images"):
+            self._demand(name, isinstance(getattr(self, name), dict), "an object")
         for name in ("miou", "ece_before", "ece_after", "agreement"):
             scores = getattr(self, name)
             test = is_number if name == "agreement" else is_share
@@ -181,6 +193,10 @@ class ModelCard:
         self._demand("expected_accuracy", ok, "ranges within 0…1")
         what = f"quantiles {', '.join(QUANTILES)} that do not fall, images, method and source"
         self._demand("domain", is_domain(self.domain), what)
+        what = "distances, factors, largest distance, range, errors, images and source; domain is needed, too"
+        ok = is_accuracy_correction(self.accuracy_correction)
+        ok = ok and bool(self.domain or not self.accuracy_correction)
+        self._demand("accuracy_correction", ok, what)
 
         names, palette = self.class_names, self.palette
         ok = isinstance(names, tuple) and len(names) > 1 and all(map(is_name, names))
@@ -204,7 +220,7 @@ class ModelCard:
 
 _TEXTS: Final = (
     *("name", "dataset", "package_version", "created", "config_hash", "limitations"),
-    *("digest", "digest_method"),
+    *("measured_on", "digest", "digest_method"),
 )
 
 

@@ -123,3 +123,28 @@ def is_domain(value: Any) -> bool:
         return False
     images: Any = value.get("images")
     return is_whole(images) and images > 0 and is_text(value.get("method")) and is_text(value.get("source"))
+
+
+def is_accuracy_correction(value: Any) -> bool:
+    """Return whether a value says how expected accuracy is corrected by the domain distance, or is empty.
+
+    That is: ``distances`` that rise, with ``factors`` that do not; the largest distance, the range of the
+    estimates in calibration, mean errors 0…1, the number of images and the source in words.
+    """
+    if value == {}:
+        return True
+    if not isinstance(value, dict):
+        return False
+    distances, factors = value.get("distances"), value.get("factors")
+    if not (_are_numbers(distances) and _are_numbers(factors) and len(distances) == len(factors)):
+        return False
+    rising = sorted(set(distances)) == distances and distances[0] > 0
+    falling = sorted(factors, reverse=True) == factors and factors[-1] >= 0
+    limit, images = value.get("largest_distance"), value.get("images")
+    errors = is_share(value.get("error")) and is_share(value.get("error_raw"))
+    described = is_range(value.get("range")) and is_whole(images) and is_text(value.get("source"))
+    return rising and falling and is_number(limit) and limit > 0 and errors and described
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(is_number, value))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -18,13 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kd_seg_ros.common.errors import first_line
+from kd_seg_ros.inference.accuracy import AccuracyEstimate, AccuracyEstimator
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.class_ids import ClassIds
-from kd_seg_ros.inference.contract import CONFIDENCE, DOMAIN_DISTANCE, IMAGE, MASK, OUTPUTS, PROBABILITY
+from kd_seg_ros.inference.contract import DOMAIN_DISTANCE, IMAGE, OUTPUTS
 from kd_seg_ros.inference.errors import EngineError
 from kd_seg_ros.inference.gpu.fused_binding import FusedBinding
 from kd_seg_ros.inference.memory_limit import limit_bytes, limited_memory, memory_was_refused, refusal
 from kd_seg_ros.inference.opening import open_model
+from kd_seg_ros.inference.prediction import Prediction
 from kd_seg_ros.inference.providers import AUTO, PROVIDERS
 from kd_seg_ros.inference.settings import SessionSettings
 from kd_seg_ros.inference.thresholds import MinConfidenceLevels, apply_min_confidence
@@ -32,35 +34,6 @@ from kd_seg_ros.inference.thresholds import MinConfidenceLevels, apply_min_confi
 __all__ = ["Engine", "EngineError", "Prediction", "SessionSettings"]
 
 _CPU: Final = PROVIDERS["cpu"][0]
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The network's answer for one image: arrays of one height and width."""
-
-    mask: NDArray[np.uint8]
-    """Class id of each pixel, [H, W]."""
-    confidence: NDArray[np.uint8]
-    """round(255 · calibrated probability of that class), [H, W]."""
-    probability: NDArray[np.float32] | None = None
-    """The probability itself, 0…1, [H, W]; None unless it was asked for."""
-    domain_distance: float | None = None
-    """How far the image is from those of calibration (:mod:`kd_seg_ros.inference.domain`); None if the file
-    does not tell."""
-
-    @classmethod
-    def empty(cls, size: tuple[int, int], probability: bool = False) -> Prediction:
-        """Make arrays to be written to.
-
-        :param size: (height, width).
-        """
-        mask, confidence = np.empty((2, *size), np.uint8)
-        return cls(mask, confidence, np.empty(size, np.float32) if probability else None)
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the maps that are there, by the name of their tensor."""
-        maps = {MASK: self.mask, CONFIDENCE: self.confidence, PROBABILITY: self.probability}
-        return {name: array for name, array in maps.items() if array is not None}
 
 
 class Engine:
@@ -170,6 +143,20 @@ class Engine:
     def class_ids(self) -> ClassIds:
         """What finds pixels of classes that the card does not name, and counts the masks that had some."""
         return ClassIds(self._path, self.card)
+
+    @cached_property
+    def _estimator(self) -> AccuracyEstimator | None:
+        return AccuracyEstimator.of_card(self.card)
+
+    def expected_accuracy(self, prediction: Prediction) -> AccuracyEstimate | None:
+        """Estimate what share of a prediction's pixels is right; None if the card cannot tell.
+
+        It is corrected by the domain distance where the card says how, and unknown for an image that is too
+        strange for that; else it is raw, from the confidence alone.
+        """
+        if self._estimator is None:
+            return None
+        return self._estimator.estimate(prediction.confidence, prediction.domain_distance)
 
     def place(self) -> AbstractContextManager[None]:
         """Return what is held from taking an image to having its answer; nothing, where nobody else waits."""

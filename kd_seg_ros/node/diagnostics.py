@@ -8,6 +8,7 @@ from typing import Final
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
+from kd_seg_ros.inference.accuracy import RAW, UNKNOWN
 from kd_seg_ros.inference.camera_faults import CameraFault
 from kd_seg_ros.inference.card import FULL, ModelCard
 from kd_seg_ros.inference.domain import DomainState
@@ -130,7 +131,6 @@ def values(state: State) -> dict[str, str]:
         if quantity in now.percentiles:
             for name, value in zip(("p50", "p95", "p99"), now.percentiles[quantity], strict=True):
                 result[f"{quantity}_{name}"] = f"{value:.2f}"
-    ece = card.ece_after.get(FULL)
     result |= {
         "topic": state.topic,
         "topic_publishers": str(state.publishers),
@@ -138,7 +138,7 @@ def values(state: State) -> dict[str, str]:
         "model": card.name,
         "model_file": state.model,
         "model_sha256": state.sha256,
-        "calibration_error": "not measured" if ece is None else f"{100 * ece:.2f} %",
+        "calibration_error": _calibration_error(card),
     }
     if state.memory_mb is not None:
         result["memory_mb"] = f"{state.memory_mb:.1f}"
@@ -146,8 +146,9 @@ def values(state: State) -> dict[str, str]:
         result["drivable_threshold"] = state.drivable
     if state.drift is not None:
         result |= {
-            "expected_accuracy": f"{state.drift.expected_accuracy:.4f}",
-            "expected_accuracy_latest_image": f"{state.drift.latest:.4f}",
+            "expected_accuracy": _figure(state.drift.expected_accuracy),
+            "expected_accuracy_kind": state.drift.kind,
+            "expected_accuracy_latest_image": _figure(state.drift.latest),
             "expected_accuracy_in_calibration": f"{state.drift.low:.4f} to {state.drift.high:.4f}",
         }
     if state.domain is not None:
@@ -157,6 +158,14 @@ def values(state: State) -> dict[str, str]:
             "domain_distance_limit": f"{state.domain.limit:.3f}",
         }
     return result
+
+
+def _calibration_error(card: ModelCard) -> str:
+    """Return the card's calibration error and the images that it was measured on: never the camera's."""
+    error = card.ece_after.get(FULL)
+    if error is None:
+        return "not measured"
+    return f"{100 * error:.2f} % on {card.measured_on or 'the images it was calibrated on'}"
 
 
 def _errors(state: State, limits: Limits) -> list[tuple[bytes, str]]:
@@ -204,13 +213,30 @@ def _warnings(state: State, limits: Limits) -> list[tuple[bytes, str]]:
             found.append(text + (_share_of_node(state) if quantity == "image_age_ms" else ""))
     if limits.unknown_images == "warn":
         found += _unknown_images(state)
-    drift = state.drift
-    if drift is not None and drift.outside:
-        found.append(
-            f"the confidence is unlike that in calibration: expected accuracy {drift.expected_accuracy:.1%}, "
-            f"{drift.low:.1%} to {drift.high:.1%} there"
-        )
+    found += _drift(state.drift, limits)
     return [(WARN, text) for text in found]
+
+
+def _drift(drift: Drift | None, limits: Limits) -> list[str]:
+    """Say that the expected accuracy is outside the range of calibration, or that it cannot be told."""
+    if drift is None:
+        return []
+    if drift.expected_accuracy is None:
+        text = "the expected accuracy is unknown: the images are too far from those of calibration"
+        return [] if limits.unknown_images == "ignore" else [text]
+    if not drift.outside:
+        return []
+    # A raw figure says how sure the network is; a corrected one says how strange the images are, too.
+    what = "the confidence is unlike that" if drift.kind == RAW else "confidence or images are unlike those"
+    return [
+        f"{what} in calibration: expected accuracy {drift.expected_accuracy:.1%}, "
+        f"{drift.low:.1%} to {drift.high:.1%} there"
+    ]
+
+
+def _figure(share: float | None) -> str:
+    """Return an expected accuracy, 0…1, as text; ``unknown`` where it is withheld."""
+    return UNKNOWN if share is None else f"{share:.4f}"
 
 
 def _unknown_images(state: State) -> list[str]:

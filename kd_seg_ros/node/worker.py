@@ -189,7 +189,7 @@ class SegmentationWorker:
         self._record_age(message.header)
         self._outputs.publish_on_demand(message.header, picture)
         if self.drift:
-            self.drift.add(buffers.confidence)
+            self.drift.add(buffers.confidence, answer.domain_distance)
         if self.domain and answer.domain_distance is not None:
             self.domain.add(answer.domain_distance)
         self.camera_faults.add(picture.pixels, _nanoseconds(message.header))

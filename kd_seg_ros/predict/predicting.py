@@ -20,10 +20,9 @@ from kd_seg_ros.bags.progress import Progress
 from kd_seg_ros.bags.video import panel_size, picture, writer_for
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.picture import RGBImage
-from kd_seg_ros.inference.card import FULL
-from kd_seg_ros.inference.colour_vision import ClassMark
-from kd_seg_ros.inference.drift import bin_accuracy, bin_counts, expected_accuracy
+from kd_seg_ros.inference.accuracy import UNKNOWN, AccuracyEstimate
 from kd_seg_ros.inference.engine import Engine, Prediction
+from kd_seg_ros.inference.legend import Legend
 from kd_seg_ros.inference.named_thresholds import named_threshold
 from kd_seg_ros.predict import window
 from kd_seg_ros.predict.results import Results
@@ -51,8 +50,8 @@ class PredictSettings:
     """Pixels below it are unlabelled; a number or rules of the model card."""
     video: Path | None = None
     show: bool = False
-    marks: tuple[ClassMark, ...] = ()
-    """How classes are hatched in pictures."""
+    legend: Legend | None = None
+    """Drawn below the pictures of a video, and says how classes are hatched; None: neither of the two."""
 
 
 @dataclass
@@ -67,9 +66,27 @@ class PredictSummary:
     latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_LATENCIES))
     """Of the network with what is around it, of the last frames."""
     expected_accuracy: float | None = None
-    """Mean share of pixels that is probably right; None where the model's card does not say."""
+    """Mean share of pixels that is probably right, of the frames where it is known; None if it is of none."""
+    expected_accuracy_kind: str = ""
+    """How it was found, see :class:`~kd_seg_ros.inference.accuracy.AccuracyEstimate`; empty where the model's
+    card holds nothing to tell it by."""
+    estimated: int = 0
+    """Frames whose expected accuracy is known."""
+    unknown: int = 0
+    """Frames whose expected accuracy is unknown, since they are too strange."""
     pixels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
     """Pixels of each value of the masks."""
+
+    def note_expected(self, expected: AccuracyEstimate) -> None:
+        """Add the expected accuracy of a frame to the mean, or count it as unknown."""
+        if expected.value is None:
+            self.unknown += 1
+            self.expected_accuracy_kind = self.expected_accuracy_kind or UNKNOWN
+            return
+        self.estimated += 1
+        self.expected_accuracy_kind = expected.kind
+        mean = self.expected_accuracy or 0.0
+        self.expected_accuracy = mean + (expected.value - mean) / self.estimated
 
 
 def predict(
@@ -131,8 +148,6 @@ class _Run:
         self._source, self._engine, self._results = source, engine, results
         self._settings, self._summary, self._progress, self._stop = settings, summary, progress, stop
         self._levels = named_threshold(settings.min_confidence, engine.card).levels
-        table = engine.card.reliability.get(FULL)
-        self._accuracy = None if table is None else bin_accuracy(table)
         self._panel: tuple[int, int] | None = None
 
     def pictures(self) -> Generator[RGBImage, None, None]:
@@ -156,9 +171,10 @@ class _Run:
         start = time.perf_counter()
         prediction = self._engine.segment(image, min_confidence=self._levels)
         latency_ms = 1e3 * (time.perf_counter() - start)
-        self._count(prediction, latency_ms)
+        expected = self._engine.expected_accuracy(prediction)
+        self._count(prediction, latency_ms, expected)
         if self._results is not None:
-            self._results.add(number, frame.name, frame.time, image, prediction, latency_ms)
+            self._results.add(number, frame.name, frame.time, image, prediction, latency_ms, expected)
         shown = self._picture(frame.name, image, prediction)
         yield shown
         if self._settings.show and not window.show(shown):
@@ -169,19 +185,16 @@ class _Run:
         if not (self._settings.video or self._settings.show):
             return np.zeros((1, 1, 3), np.uint8)
         self._panel = self._panel or panel_size(image)
-        palette, marks = self._engine.card.palette, self._settings.marks
-        return picture(image, prediction.mask, palette, name, self._panel, marks)
+        palette, legend = self._engine.card.palette, self._settings.legend
+        return picture(image, prediction.mask, palette, name, self._panel, legend)
 
-    def _count(self, prediction: Prediction, latency_ms: float) -> None:
+    def _count(self, prediction: Prediction, latency_ms: float, expected: AccuracyEstimate | None) -> None:
         """Add a frame to the summary."""
         self._summary.frames += 1
         self._summary.latencies_ms.append(latency_ms)
         self._summary.pixels += np.bincount(prediction.mask.ravel(), minlength=256)
-        if self._accuracy is not None:
-            counts = bin_counts(prediction.confidence, len(self._accuracy))
-            own = float(expected_accuracy(counts, self._accuracy))
-            mean = self._summary.expected_accuracy or 0.0
-            self._summary.expected_accuracy = mean + (own - mean) / self._summary.frames
+        if expected is not None:
+            self._summary.note_expected(expected)
         self._progress.step()
 
     def _note_problem(self, frame: Frame) -> None:

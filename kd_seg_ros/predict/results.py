@@ -20,9 +20,10 @@ from kd_seg_ros.bags.summary import FrameTable
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import reason, write_atomically
 from kd_seg_ros.common.picture import RGBImage
+from kd_seg_ros.inference.accuracy import AccuracyEstimate
 from kd_seg_ros.inference.card import ModelCard
-from kd_seg_ros.inference.colour_vision import ClassMark
 from kd_seg_ros.inference.engine import Prediction
+from kd_seg_ros.inference.legend import Legend
 from kd_seg_ros.inference.overlay import blend, colorize
 
 KINDS: Final = {"mask": ".png", "confidence": ".png", "overlay": ".jpg", "colour": ".png"}
@@ -35,19 +36,19 @@ class Results:
     """Writes a run's files."""
 
     def __init__(
-        self, folder: Path, kinds: Sequence[str], card: ModelCard, marks: Sequence[ClassMark], overwrite: bool
+        self, folder: Path, kinds: Sequence[str], card: ModelCard, legend: Legend, overwrite: bool
     ) -> None:
         """Make the folder.
 
         :param kinds: of :data:`KINDS`.
-        :param marks: how classes are hatched in pictures.
+        :param legend: drawn over the top of overlays, and says how classes are hatched in pictures.
         :param overwrite: remove the results of an earlier run in this folder; nothing else in it.
         :raises UserError: if the folder has results and may not be overwritten, or cannot be written.
         """
         self.folder = folder
         self._kinds = kinds
         self._card = card
-        self._marks = marks
+        self._legend = legend
         self._written: set[str] = set()
         try:
             _make_room(folder, overwrite)
@@ -58,13 +59,21 @@ class Results:
         self._table = FrameTable(folder / TABLE, card, 0, "name")
 
     def add(
-        self, number: int, name: str, time: int, image: RGBImage, prediction: Prediction, latency_ms: float
+        self,
+        number: int,
+        name: str,
+        time: int,
+        image: RGBImage,
+        prediction: Prediction,
+        latency_ms: float,
+        expected: AccuracyEstimate | None,
     ) -> None:
         """Write a frame's files and its line of the table.
 
         :param number: of the frame in the source, from 1.
         :param name: of the frame; the files are called so.
         :param time: ns.
+        :param expected: accuracy of the prediction; None if the card holds nothing to tell it by.
         :raises UserError: if a file cannot be written.
         """
         stem = self._stem(name)
@@ -75,7 +84,7 @@ class Results:
                 write_atomically(path, _encoded(KINDS[kind], self._pixels(kind, image, prediction)))
             except OSError as error:
                 raise UserError(f"{path}: cannot be written: {reason(error)}") from error
-        self._table.add(number, time, name, prediction, latency_ms)
+        self._table.add(number, time, name, prediction, latency_ms, expected)
 
     def close(self) -> None:
         """Finish the table."""
@@ -89,8 +98,10 @@ class Results:
         if kind == "confidence":
             return prediction.confidence
         if kind == "colour":
-            return colorize(prediction.mask, self._card.palette, self._marks)
-        return blend(image, prediction.mask, self._card.palette, marks=self._marks)
+            return colorize(prediction.mask, self._card.palette, self._legend.marks)
+        overlay = blend(image, prediction.mask, self._card.palette, marks=self._legend.marks)
+        self._legend.draw_over(overlay, prediction.mask)
+        return overlay
 
     def _stem(self, name: str) -> str:
         """Return a name's path without suffix; with it, if another frame has that stem already."""

@@ -95,7 +95,8 @@ def _run(args: argparse.Namespace, command: str) -> None:
     stamps = answered_stamps(recording, _NODE, drive.frames)
     if not stamps:
         raise ProcessError(f"the node answered none of the frames; {args.out / 'node.log'} says why")
-    tally = Tally(card.class_names, card.reliability.get(FULL))
+    raw = None if card.accuracy_correction else card.reliability.get(FULL)
+    tally = Tally(card.class_names, raw)
     masks = MaskFolder(args.out / "masks")
     chosen, rows = choose_frames(drive, stamps), []
     for answer in answered_frames(recording, _NODE, drive, stamps, images=True):
@@ -114,7 +115,7 @@ def _run(args: argparse.Namespace, command: str) -> None:
     LOGGER.info("making the video and the report")
     shown = sorted(stamps)[:: math.ceil(len(stamps) / _VIDEO_FRAMES)]
     frames = answered_frames(recording, _NODE, drive, set(shown), images=True)
-    pictures = video_pictures(frames, card.palette)
+    pictures = video_pictures(frames, card)
     video = write_video(pictures, args.out, min(max(drive.hertz or 1.0, 1.0), 30.0))
     report = args.out / "report.html"
     commands = [*(made_by or [command]), *replayed.commands]

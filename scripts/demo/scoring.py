@@ -13,7 +13,7 @@ from distill.drives.recording import AnsweredFrame
 from distill.drives.recording_scores import add_to_scores
 from distill.evaluation.mask_scores import MaskScores
 from distill.evaluation.metrics_json import FULL
-from kd_seg_ros.inference.drift import bin_accuracy, bin_counts, expected_accuracy
+from kd_seg_ros.inference.accuracy import bin_accuracy, bin_counts, expected_accuracy
 
 
 class Tally:
@@ -22,7 +22,8 @@ class Tally:
     def __init__(self, class_names: Sequence[str], reliability: Mapping[str, Any] | None = None) -> None:
         """Start at zero.
 
-        :param reliability: the card's reliability table over all conditions; None: it has none.
+        :param reliability: the card's reliability table over all conditions; None: it has none, or its
+            estimates are corrected by a distance that is not recorded.
         """
         self._class_names = class_names
         self._accuracy = bin_accuracy(reliability) if reliability else None
@@ -52,7 +53,7 @@ class Tally:
     def observed(self) -> dict[str, dict[str, Any]]:
         """Return, by condition, what needs no labels: frames, share of each class, mean confidence (0…1).
 
-        With a reliability table also the accuracy expected from it (0…1).
+        With a reliability table also the accuracy expected from it (0…1), which is raw.
         """
         result = {}
         for key, frames in self._frames.items():

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import json
 import os
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -27,10 +29,12 @@ from demo_drive import (
 from known_scores import known_scores
 from numpy.typing import NDArray
 from tiny_model import expected, write_tiny_model
+from trust_entries import CORRECTION, DOMAIN
 
 from kd_seg_ros.common.classes import CLASS_NAMES, PALETTE
 from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.colour_vision import class_marks
+from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.overlay import colorize
 
 HEIGHT, WIDTH = 48, 64
@@ -157,6 +161,35 @@ def test_report_holds_all_it_shows(out: Path, recorded: dict[str, list[Any]]) ->
         shown, plain = picture(source), np.array(PALETTE, np.uint8)[mask]
         np.testing.assert_array_equal(shown[~hatched[mask]], plain[~hatched[mask]])
         np.testing.assert_array_equal(shown, colorize(mask, PALETTE, marks))
+
+
+@pytest.mark.parametrize(
+    ("mean", "unknown", "texts"),
+    [
+        (0.75, 1, ["75.0 %", "corrected by how strange the images are; unknown in 1 of 4 reports; true:"]),
+        (None, 4, ["unknown this drive is too far from the images that the model was calibrated on; true:"]),
+    ],
+)
+def test_the_page_says_what_the_node_expected(
+    out: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mean: float | None,
+    unknown: int,
+    texts: list[str],
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[2] / "scripts" / "demo"))
+    metrics = json.loads((out / "metrics.json").read_text())
+    told = {"mean": mean, "kind": "corrected" if mean else "unknown", "reports": 4, "unknown": unknown}
+    metrics["replay"]["expected_accuracy"] = told
+    model, page = out.parent / "tiny.onnx", tmp_path / "report.html"
+    card = replace(Engine(model, "cpu").card, domain=DOMAIN, accuracy_correction=CORRECTION)
+    (tmp_path / "video.gif").write_bytes(b"GIF89a")
+    report = importlib.import_module("report")
+    report.write_report(page, card, model, metrics, [], tmp_path / "video.gif", [])
+    shown = " ".join(Sources(page.read_text()).text.split())
+    for text in ["accuracy that the node expected", *texts]:
+        assert text in shown
 
 
 def test_a_second_model_is_shown_next_to_the_first(out: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from distill.__main__ import main
+from distill.scenes.render import render_scene
 
 
 def test_one_image_with_the_shipped_student(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -18,9 +20,31 @@ def test_one_image_with_the_shipped_student(tmp_path: Path, capsys: pytest.Captu
     assert main(["predict", str(tmp_path / "a.png"), "--provider", "cpu", "--out", out, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["frames"] == 1
-    assert 0 <= document["expected_accuracy"] <= 1
+    # An image of one grey is unlike every street.
+    assert document["expected_accuracy"] is None
+    assert (document["expected_accuracy_kind"], document["expected_accuracy_unknown"]) == ("unknown", 1)
     assert sum(document["classes"].values()) == pytest.approx(1)
     assert {path.name for path in Path(out).iterdir()} == {"mask", "confidence", "overlay", "predictions.csv"}
+
+
+def test_the_expected_accuracy_of_a_street_is_corrected(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = render_scene(5, (288, 512), "fog")
+    for name, image in (("a", scene.rgb), ("b", np.full_like(scene.rgb, 90))):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), image[..., ::-1])
+    out = tmp_path / "out"
+    words = ["predict", str(tmp_path / "*.png"), "--provider", "cpu", "--out", str(out), "--save", "mask"]
+    assert main(words) == 0
+    with (out / "predictions.csv").open() as file:
+        street, grey = csv.DictReader(file)
+    assert (street["expected_accuracy_kind"], grey["expected_accuracy_kind"]) == ("corrected", "unknown")
+    assert grey["expected_accuracy"] == ""
+    true = (cv2.imread(str(out / "mask" / "a.png"), cv2.IMREAD_GRAYSCALE) == scene.labels).mean()
+    assert float(street["expected_accuracy"]) == pytest.approx(true, abs=0.1)
+    share = f"{float(street['expected_accuracy']):.1%}"
+    text = f"expected accuracy {share} (corrected; unknown for 1 of 2 frames)"
+    assert text in capsys.readouterr().out
 
 
 def test_an_earlier_video_is_kept_unless_it_may_be_replaced(

@@ -8,7 +8,7 @@ import pytest
 from demo_drive import PERIOD, START, write_drive
 
 from distill.drives.drive import survey
-from distill.drives.replay_report import Replayed, percentiles, replay_document
+from distill.drives.replay_report import Replayed, describe, expected_accuracy, percentiles, replay_document
 
 COUNTS = ("received", "published", "overwritten", "rejected", "failed")
 
@@ -52,6 +52,39 @@ def test_every_frame_is_accounted_for(tmp_path: Path) -> None:
     assert found["latency"] == {"latency_ms": {"p50": 3.5, "p99": 4.0}}
     # Until the later of the two maps: 3 ms for the first frame, 5 − 1 = 4 ms for the second.
     assert found["round_trip_ms"] == {"p50": pytest.approx(3.5), "p99": pytest.approx(3.99), "max": 4.0}
+
+
+def test_what_the_node_expected_is_the_mean_of_its_reports() -> None:
+    told = {"expected_accuracy": "0.8000", "expected_accuracy_kind": "corrected"}
+    unknown = {"expected_accuracy": "unknown", "expected_accuracy_kind": "unknown"}
+    reports = [{}, told, told | {"expected_accuracy": "0.7000"}, unknown]
+    found = {"mean": pytest.approx(0.75), "kind": "corrected", "reports": 3, "unknown": 1}
+    assert expected_accuracy(reports) == found
+    assert expected_accuracy([unknown]) == {"mean": None, "kind": "unknown", "reports": 1, "unknown": 1}
+    earlier = expected_accuracy([{"expected_accuracy": "0.8000"}])  # a node of an earlier version
+    assert earlier is not None
+    assert earlier["kind"] == "raw"
+    assert expected_accuracy([{}]) is None
+
+
+@pytest.mark.parametrize(
+    ("expected", "line"),
+    [
+        (
+            {"mean": 0.75, "kind": "corrected", "reports": 4, "unknown": 1},
+            "expected accuracy by the node: 75.0% (corrected), unknown in 1 of 4 reports; true: 60.0%",
+        ),
+        (
+            {"mean": None, "kind": "unknown", "reports": 4, "unknown": 4},
+            "expected accuracy by the node: unknown; true: 60.0%",
+        ),
+    ],
+)
+def test_what_was_expected_stands_next_to_what_was_true(expected: dict[str, object], line: str) -> None:
+    scores = {"full": {"images": 1, "miou": 0.5, "ece": 0.1, "accuracy": 0.6}}
+    replay = {"frames_sent": 1, "frames_recorded": 1, "dropped_frames": [], "latency": {}}
+    replay |= {"round_trip_ms": None, "expected_accuracy": expected}
+    assert line in describe({"scores": scores, "replay": replay}).splitlines()
 
 
 def test_nothing_has_no_percentiles() -> None:

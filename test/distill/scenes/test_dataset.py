@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from distill.datasets.acdc import list_acdc
-from distill.scenes.dataset import write_dataset
+from distill.scenes.dataset import made_by, write_dataset
 from kd_seg_ros.common.conditions import CONDITIONS
 from kd_seg_ros.common.errors import UserError
 
@@ -109,3 +109,11 @@ def test_the_conditions_are_spread_evenly(tmp_path: Path) -> None:
 
     for condition in CONDITIONS:
         assert len(list((tmp_path / "rgb_anon" / condition / "train").rglob("*.png"))) == 2
+
+
+def test_a_folder_says_how_it_was_made(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "scenes", train=0, val=2, size=SIZE, seed=3)
+    assert made_by(tmp_path / "scenes") == "kd_seg scenes --train 0 --val 2 --size 40x64 --seed 3"
+    assert made_by(tmp_path) == ""
+    (tmp_path / "scenes.json").write_text('{"seed": 1}')
+    assert made_by(tmp_path) == ""

@@ -7,6 +7,7 @@ import pytest
 import tiny_model
 from hypothesis import given
 from hypothesis import strategies as st
+from trust_entries import CORRECTION, DOMAIN
 
 from kd_seg_ros.inference.card import CardError, ModelCard
 
@@ -126,6 +127,7 @@ def test_missing_fields_are_named() -> None:
         ("expected_accuracy", {"full": [0.7, 0.6]}),
         ("expected_accuracy", {"full": [0.7, 1.1]}),
         ("expected_accuracy", {"full": [0.7, None]}),
+        ("accuracy_correction", CORRECTION),  # of a file without a distance
         ("reliability", [TABLE]),
         ("reliability", {"full": 0.5}),
         ("reliability", {"full": {"confidence": [0.5], "accuracy": [0.5]}}),
@@ -152,6 +154,34 @@ def test_missing_fields_are_named() -> None:
 def test_impossible_values_name_their_field(field: str, value: Any) -> None:
     with pytest.raises(CardError, match=f"{field}|colours"):
         ModelCard.from_json(changed(**{field: value}))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"distances": [4.0, 1.0]},
+        {"distances": [0.0, 4.0]},
+        {"distances": [1.0, 1.0]},
+        {"distances": [], "factors": []},
+        {"factors": [0.5, 1.0]},
+        {"factors": [1.0, -0.5]},
+        {"factors": [1.0]},
+        {"factors": [1.0, float("nan")]},
+        {"factors": 1.0},
+        {"largest_distance": 0},
+        {"largest_distance": None},
+        {"range": [0.9, 0.6]},
+        {"error": 1.5},
+        {"images": 2.5},
+        {"source": None},
+    ],
+)
+def test_an_impossible_correction_of_the_accuracy_is_refused(changes: dict[str, Any]) -> None:
+    good = {"domain": DOMAIN, "accuracy_correction": CORRECTION}
+    assert ModelCard.from_json(changed(**good)).accuracy_correction == CORRECTION
+    bad = good | {"accuracy_correction": CORRECTION | changes}
+    with pytest.raises(CardError, match="accuracy_correction must be distances, factors"):
+        ModelCard.from_json(changed(**bad))
 
 
 JSON_VALUES = st.recursive(

@@ -46,6 +46,9 @@ WELL = State(
 )
 
 
+LOST = Drift(None, 0.8, 0.95, 7, None, "unknown")
+
+
 def test_all_is_well() -> None:
     assert assess(WELL, LIMITS) == (OK, "20.0 frames per second")
 
@@ -85,6 +88,12 @@ def test_all_is_well() -> None:
             WARN,
             "unlike that in calibration: expected accuracy 70.0%",
         ),
+        (
+            {"drift": Drift(0.7, 0.8, 0.95, 7, 0.7, "corrected")},
+            WARN,
+            "confidence or images are unlike those in calibration: expected accuracy 70.0%",
+        ),
+        ({"drift": LOST}, WARN, "the expected accuracy is unknown: the images are too far from those of"),
         ({"activity": Activity.IDLE, "silence_s": 60.0}, OK, "idle: nobody listens to an output"),
         ({"activity": Activity.PAUSED, "silence_s": 60.0}, OK, "paused by segmentation/set_enabled"),
     ],
@@ -152,9 +161,10 @@ def test_numbers() -> None:
         "model": "tiny",
         "model_file": "/models/tiny.onnx",
         "model_sha256": "ab" * 32,
-        "calibration_error": "5.00 %",
+        "calibration_error": "5.00 % on the images it was calibrated on",
         "memory_mb": "123.5",
         "expected_accuracy": "0.9000",
+        "expected_accuracy_kind": "raw",
         "expected_accuracy_latest_image": "0.9100",
         "expected_accuracy_in_calibration": "0.8000 to 0.9500",
     }
@@ -167,7 +177,18 @@ def test_numbers_that_are_not_known() -> None:
     assert "memory_mb" not in found
     assert "expected_accuracy" not in found
     assert found["calibration_error"] == "not measured"
+    card = tiny_model.card(4, 6, ece_after={"full": 0.012}, measured_on="203 images of acdc in cameras, val")
+    error = values(replace(WELL, card=card))["calibration_error"]
+    assert error == "1.20 % on 203 images of acdc in cameras, val"
     assert values(replace(WELL, activity=Activity.PAUSED))["state"] == "paused"
+
+
+def test_an_accuracy_that_is_withheld() -> None:
+    found = values(replace(WELL, drift=LOST))
+    keys = ("expected_accuracy", "expected_accuracy_latest_image", "expected_accuracy_kind")
+    assert [found[key] for key in keys] == ["unknown"] * 3
+    # Whoever wants no warning of unknown images gets none of what follows from them.
+    assert assess(replace(WELL, drift=LOST), replace(LIMITS, unknown_images="ignore"))[0] == OK
 
 
 UNKNOWN = DomainState(3.5, 3.25, 1.5, "above the 99.9th percentile", True)
