@@ -57,6 +57,7 @@ PARTS: Final = (
     Part("networks", "Further networks", 90),
     Part("training", "A training step", 120),
     Part("models", "Suite models", 90),
+    Part("batches", "Several cameras: images in one run of the network", 60),
     Part("first-step", "The first step of a network with depthwise convolutions", 200),
 )
 
@@ -146,6 +147,7 @@ def run_part(name: str, files: Path, seconds: float, provider: str) -> int:
         "networks": partial(engine_table, files, FURTHER, seconds, False),
         "training": partial(suite, "training", seconds),
         "models": partial(suite, "models", seconds),
+        "batches": partial(suite, "batches", seconds),
         "first-step": first_step,
     }
     text, passed = work[name]()

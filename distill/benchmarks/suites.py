@@ -10,6 +10,7 @@ from kd_seg_ros.benchmark.result import Result
 SUITES: Final[dict[str, str]] = {
     "models": "size and speed of the networks",
     "folding": "SwiftNet's BatchNorms folded into its convolutions, or kept",
+    "batches": "several images per run of a network, or one after the other",
     "training": "a distillation step against a straightforward one",
     "metrics": "the metrics against torchmetrics",
     "postprocess": "post-processing in the model file against the same on the host",
@@ -27,7 +28,8 @@ def run_suite(
     """Run one suite of :data:`SUITES`.
 
     :param seconds: duration of each comparison, at least.
-    :param networks: names in the catalogue that suite ``models`` measures; none: all.
+    :param networks: names in the catalogue that the suites ``models`` and ``batches`` measure; none: all, and
+        three that differ in size.
     :param provider: what the graph of suite ``postprocess`` runs on.
     :raises UserError: for a name that is not in the catalogue, or a package that is missing.
     """
@@ -39,6 +41,10 @@ def run_suite(
         from distill.benchmarks import folding
 
         return folding.run(seconds)
+    if suite == "batches":
+        from distill.benchmarks import batches
+
+        return batches.run(seconds, networks)
     if suite == "training":
         from distill.benchmarks import training
 

@@ -18,14 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--networks",
         nargs="+",
         metavar="NAME",
-        help="measure these networks only, for models (default: all of `kd_seg models`)",
+        help="measure these networks only, for models (default: all) and batches (default: three)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run one suite of either half; return its exit status."""
-    if args.networks and args.suite != "models":
-        raise UserError(f"--networks belongs to --suite models, not {args.suite}")
+    if args.networks and args.suite not in ("models", "batches"):
+        raise UserError(f"--networks belongs to --suite models or batches, not {args.suite}")
     if args.suite in vehicle.SUITES:
         return vehicle.run(args, _exported_network)
     vehicle.check_destination(args)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from torch import Tensor
 
@@ -41,7 +42,7 @@ class HuggingfaceNetwork(SegmentationNetwork):
         super().__init__()
         # The exporter fails at the strides of PyTorch's fused attention (Swin): it is written out.
         for module in opened.model.modules():
-            config = getattr(module, "config", None)
+            config: Any = getattr(module, "config", None)
             if hasattr(config, "_attn_implementation"):
                 config._attn_implementation = "eager"
         self.scores = scores_of(opened)

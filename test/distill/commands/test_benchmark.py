@@ -54,7 +54,7 @@ def test_mistakes_end_in_one_line(
 
 def test_networks_belong_to_one_suite(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["benchmark", "--suite", "folding", "--networks", "pidnet_s"]) == 2
-    assert "--networks belongs to --suite models, not folding" in capsys.readouterr().err
+    assert "--networks belongs to --suite models or batches, not folding" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("suite", [*SUITES, *command.SUITES])
