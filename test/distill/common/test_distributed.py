@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from architectures import SMALL_BACKBONE
 from loss_values import loss_value
 from timm.layers import BatchNormAct2d
 from torch import Tensor, distributed, nn
@@ -155,7 +156,7 @@ def batch_norms() -> dict[str, Any]:
 def training() -> dict[str, Any]:
     """Three steps of Adam on the border-focal loss."""
     torch.manual_seed(0)
-    network = SwiftNet("mobilenetv4_conv_small_035", CLASSES, channels=8).double().train()
+    network = SwiftNet(SMALL_BACKBONE, CLASSES, channels=8).double().train()
     synchronise_batch_norms(network, "cpu")
     model: nn.Module = DistributedDataParallel(network) if process_count() > 1 else network
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)

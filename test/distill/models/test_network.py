@@ -31,7 +31,7 @@ def test_any_size_gives_logits_of_that_size_and_features_of_their_strides(name: 
 
 @pytest.mark.parametrize("name", SMALLEST)
 def test_every_parameter_learns(name: str) -> None:
-    network = build(name, 7).train()
+    network = small_network(name, 7).train()
     output = network(torch.randn(2, 3, 128, 128))
     heads = [output.logits, *output.auxiliary.values()]
     sum((head.square().mean() for head in heads), start=torch.zeros(())).backward()

@@ -26,6 +26,8 @@ from distill.training.resume import check_same_optimiser
 from kd_seg_ros.common.errors import UserError
 
 EPOCHS = 6
+QUICK = ["--training.ema", "null", "--data.workers", "0"]
+"""Of the tests in which neither averaged weights nor worker processes play a part."""
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +163,7 @@ def test_stopped_by_a_signal(
 def test_what_has_changed_since_is_told_or_refused(
     experiment: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["fit", "--config", str(experiment), "--name", "changed", "--training.ema", "null"]
+    command = ["fit", "--config", str(experiment), "--name", "changed", *QUICK]
     assert main([*command, "--training.epochs", "2"]) == 0
     capsys.readouterr()
     resume = [*command, "--resume"]
@@ -181,7 +183,7 @@ def test_a_longer_run_and_another_rate_have_a_schedule_of_their_own(experiment: 
 
     The first run stops after the first of three epochs, and its rate is that of a third of the way.
     """
-    command = ["fit", "--config", str(experiment), "--name", "longer", "--training.ema", "null"]
+    command = ["fit", "--config", str(experiment), "--name", "longer", *QUICK]
     assert main([*command, "--training.epochs", "3", "--training.stop_after", "1"]) == 0
     first = torch.load(experiment.parent / "longer" / LAST, weights_only=True)
     share = (1 + math.cos(math.pi / 3)) / 2

@@ -116,8 +116,9 @@ def state_of(folder: Path) -> dict[str, torch.Tensor]:
     return {**checkpoint["state_dict"], **memory}
 
 
-def test_a_batch_that_cannot_be_divided_is_one_line(experiment: Path) -> None:
-    done = run("--config", str(experiment), "--name", "odd", "--training.devices", "3")
-    assert done.returncode == 2
-    assert "batch_size of 4 cannot be divided between 3 processes" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_batch_that_cannot_be_divided_is_one_line(
+    experiment: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", "--config", str(experiment), "--name", "odd", "--training.devices", "3"]) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "batch_size of 4 cannot be divided between 3 processes" in last
