@@ -46,7 +46,8 @@ def run(seconds: float, names: Sequence[str] = (), size: tuple[int, int] | None 
             )
     figures: list[dict[str, Any]] = []
     for name in names or NETWORKS:
-        network = random_network(name).to(device, dtype, memory_format=torch.channels_last)
+        network = random_network(name).to(device, dtype)
+        network.to(memory_format=torch.channels_last)
         runs = []
         for batch in BATCHES:
             images = torch.randn(batch, 3, height, width, device=device, dtype=dtype)

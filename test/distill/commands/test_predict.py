@@ -40,7 +40,8 @@ def test_the_expected_accuracy_of_a_street_is_corrected(
         street, grey = csv.DictReader(file)
     assert (street["expected_accuracy_kind"], grey["expected_accuracy_kind"]) == ("corrected", "unknown")
     assert grey["expected_accuracy"] == ""
-    true = (cv2.imread(str(out / "mask" / "a.png"), cv2.IMREAD_GRAYSCALE) == scene.labels).mean()
+    mask = cv2.imread(str(out / "mask" / "a.png"), cv2.IMREAD_GRAYSCALE)
+    true = np.mean(np.asarray(mask) == scene.labels)
     assert float(street["expected_accuracy"]) == pytest.approx(true, abs=0.1)
     share = f"{float(street['expected_accuracy']):.1%}"
     text = f"expected accuracy {share} (corrected; unknown for 1 of 2 frames)"

@@ -58,8 +58,8 @@ def test_the_accuracy_is_corrected_and_withheld_far_away(
     entry = engine.card.accuracy_correction
     assert (entry["images"], entry["source"]) == (72, "noise")
     assert entry["error"] < 0.05 < entry["error_raw"]
-    image = cv2.imread(str(frames[0].image))[..., ::-1]
-    found = engine.expected_accuracy(engine.segment(image))
+    image = np.asarray(cv2.imread(str(frames[0].image)), np.uint8)
+    found = engine.expected_accuracy(engine.segment(image, bgr=True))
     assert found is not None
     assert found.kind == "corrected"
     assert found.value == pytest.approx(1, abs=0.05)  # all of its pixels are right
