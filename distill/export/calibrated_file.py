@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,9 +16,11 @@ from distill.datasets.frame import Frame
 from distill.evaluation.evaluated_model import EvaluatedModel
 from distill.export.check_images import spread_images
 from distill.export.domain_file import StatisticsOfMaps, write_distance
+from distill.export.domain_maps import EarlyMap
 from distill.export.file_model import FileModel
 from distill.export.model_card import recalibrated_card, write_thresholds
 from distill.export.recalibrate import write_recalibrated
+from distill.metrics.domain_reference import DomainReference
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.risk import Rule, Unit
@@ -79,20 +82,36 @@ def write_promised(
     return risk
 
 
-def write_with_distance(
-    statistics: StatisticsOfMaps, out: Path, frames: Sequence[Frame], source: str, progress: bool = False
-) -> None:
-    """Write a model file again with a domain distance fitted to some images.
+@dataclass(frozen=True)
+class FittedDistance:
+    """A domain distance that was fitted to the early feature maps of a model file's network."""
 
-    :param statistics: of the file to begin with.
+    maps: Sequence[EarlyMap]
+    reference: DomainReference
+    entry: dict[str, Any]
+    """Of the card, see :attr:`kd_seg_ros.inference.card.ModelCard.domain`."""
+
+    def write(self, path: Path, out: Path) -> None:
+        """Write a file of the same network again, with this distance; raises UserError if it cannot be."""
+        write_distance(path, out, self.maps, self.reference, self.entry)
+        quantiles = self.entry["quantiles"]
+        words = ", ".join(f"{value:.2f} ({percent} %)" for percent, value in quantiles.items())
+        _logger.info("domain distance of %d images, %s, written into %s", self.entry["images"], words, out)
+
+
+def fit_to_file(
+    statistics: StatisticsOfMaps, frames: Sequence[Frame], source: str, progress: bool = False
+) -> FittedDistance:
+    """Fit a domain distance to some images, as a model file's network sees them.
+
+    :param statistics: of the file.
     :param frames: images, which need no labels.
     :param source: which images these are, in words for the card.
     :param progress: show a progress bar on standard error.
-    :raises UserError: if there are too few images, or one cannot be read, or the file cannot be written.
+    :raises UserError: if there are too few images, or one cannot be read.
     """
     try:
         found = measure_distance(statistics.measure, frames, progress)
     except ValueError as error:
         raise UserError(f"{statistics.path} gets no domain distance: {error}") from error
-    write_distance(statistics.path, out, statistics.maps, found.reference, found.of_card(source))
-    _logger.info("domain distance %s written into %s", found.describe(), out)
+    return FittedDistance(statistics.maps, found.reference, found.of_card(source))
