@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from distill.drives.consistency import describe_consistency
 from distill.drives.drive import Drive
 from distill.drives.node_process import counts, latency
 from kd_seg_ros.common.files import sha256
+from kd_seg_ros.inference.contract import DOMAIN_DISTANCE
 
 if TYPE_CHECKING:
     from distill.evaluation.mask_scores import MaskScores
@@ -68,9 +70,22 @@ def replay_document(replayed: Replayed, drive: Drive, answered: Collection[int])
             if stamp not in answered
         ],
         "latency": latency(replayed.after),
+        "domain_distance": _domain_distance(replayed.after),
         "round_trip_ms": _round_trip(replayed.sent, replayed.arrivals),
         "timing_error_ms": None if replayed.timing_error is None else dict(replayed.timing_error),
     }
+
+
+def _domain_distance(report: Mapping[str, str]) -> dict[str, float] | None:
+    """Return how far the last images were from those of calibration; None of a model that does not tell.
+
+    ``typical`` is the median over the node's ``domain_window``, ``limit`` the 99th percentile of calibration.
+    """
+    try:
+        found = {name: float(report[f"{DOMAIN_DISTANCE}_{name}"]) for name in ("typical", "limit")}
+    except (KeyError, ValueError):
+        return None
+    return found if math.isfinite(found["typical"]) else None
 
 
 def document(

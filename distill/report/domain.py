@@ -57,10 +57,11 @@ def domain_plot(run: Run) -> Figure | None:
     axes.annotate(
         "99 % of calibration",
         (entry["limit"], 0),
-        (3, 4),
+        (-3, 4),
         textcoords="offset points",
         fontsize=8,
         color="#5b6570",
+        ha="right",
     )
     axes.set(xlim=(0, right), ylim=(0, 1.01), xlabel="domain distance", ylabel="images", title=run.label)
     axes.yaxis.set_major_formatter(PercentFormatter(1))

@@ -91,7 +91,9 @@ def segment_bag(
     storage, compress, overwrite = settings.storage, settings.compress, settings.overwrite
     with ResumableBag(settings.out, written, storage, compress, vars(notes), overwrite) as out:
         notes = Notes(**out.notes)  # until a moment ago another process may have written to it
-        table = FrameTable(settings.csv, engine.card, notes.csv_bytes) if settings.csv else None
+        table = None
+        if settings.csv:
+            table = FrameTable(settings.csv, engine.card, notes.csv_bytes, consecutive=True)
         output = Output(out, notes, engine.card, table, settings.overlay, settings.marks, area)
         try:
             segment(
@@ -113,6 +115,11 @@ def segment_bag(
             progress.close()
             if table:
                 table.close()
+    if table and table.flipped is not None:
+        LOGGER.info(
+            "%.2f %% of the pixels change their class from a frame to the next; motion counts, too",
+            100 * table.flipped,
+        )
     return notes
 
 

@@ -4,6 +4,8 @@ Shares are of all pixels of the mask; ``mean_confidence`` is over all pixels, wh
 class or not; ``expected_accuracy`` is what the model card's reliability table makes of the confidence
 (:mod:`kd_seg_ros.inference.drift`), empty where the card has none. ``domain_distance`` is how far the image
 is from those of calibration (:mod:`kd_seg_ros.inference.domain`), a column only where the file tells it.
+``flipped`` is the share of the pixels that have another class than in the camera's frame before
+(:mod:`kd_seg_ros.inference.flips`), a column only of frames that follow each other.
 """
 
 from __future__ import annotations
@@ -25,18 +27,24 @@ from kd_seg_ros.inference.card import FULL, ModelCard
 from kd_seg_ros.inference.contract import DOMAIN_DISTANCE
 from kd_seg_ros.inference.drift import bin_accuracy, bin_counts, expected_accuracy
 from kd_seg_ros.inference.engine import Prediction
+from kd_seg_ros.inference.flips import FlipShares
 
 FIGURES = ("frame", "stamp", "topic", "height", "width", "latency_ms", "mean_confidence", "expected_accuracy")
+FLIPPED = "flipped"
+"""Head of the column that tells how many pixels change their class from frame to frame."""
 
 
 class FrameTable:
     """A CSV file that grows by one line per frame, and can be cut back to where an interrupted run was."""
 
-    def __init__(self, path: Path, card: ModelCard, size: int, source: str = "topic") -> None:
+    def __init__(
+        self, path: Path, card: ModelCard, size: int, source: str = "topic", consecutive: bool = False
+    ) -> None:
         """Open the file.
 
         :param size: bytes of an earlier run's file to keep; 0: write a new file.
         :param source: what tells the frame of a line from others, as the head of its column.
+        :param consecutive: the frames of a source follow each other, as those of a camera do.
         :raises UserError: if it cannot be written or is shorter than that.
         """
         self._path, self._card = path, card
@@ -50,14 +58,19 @@ class FrameTable:
                 raise UserError(
                     f"--csv {path} is shorter than the interrupted run left it: start again with --overwrite"
                 )
+            self._file.seek(0)
+            # An earlier run may have been by a version whose table had no such column.
+            consecutive = consecutive and (not size or FLIPPED in self._file.readline().decode().split(","))
             self._file.truncate(size)
             self._file.seek(size)
         except OSError as error:
             raise UserError(f"--csv {path} cannot be written: {reason(error)}") from error
+        self._flips = FlipShares(len(card.class_names)) if consecutive else None
         if not size:
             head = [source if figure == "topic" else figure for figure in FIGURES]
             distance = [DOMAIN_DISTANCE] if card.domain else []
-            self._write([*head, *distance, *card.class_names, "unlabelled"])
+            flipped = [FLIPPED] if consecutive else []
+            self._write([*head, *distance, *flipped, *card.class_names, "unlabelled"])
 
     def add(self, frame: int, stamp: int, source: str, prediction: Prediction, latency_ms: float) -> None:
         """Write a frame's line."""
@@ -68,10 +81,21 @@ class FrameTable:
         if self._card.domain:
             distance = prediction.domain_distance
             row.append("" if distance is None else f"{distance:.6f}")
+        if self._flips:
+            share = self._flips.add(source, mask)
+            row.append("" if share is None else f"{share:.6f}")
         pixels = cv2.calcHist([mask], [0], None, [256], [0, 256])[:, 0] / mask.size
         known = pixels[: len(self._card.class_names)]
         row += [f"{share:.6f}" for share in (*known, 1 - known.sum())]
         self._write(row)
+
+    @property
+    def flipped(self) -> float | None:
+        """Share of the pixels that have another class than in the frame before, 0…1, over this run's frames.
+
+        None where no two frames could be compared.
+        """
+        return self._flips.total() if self._flips else None
 
     def flush(self) -> int:
         """Hand everything to the system; return the bytes so far."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ rclpy = pytest.importorskip("rclpy")
 from dds import Client, running_node, wait_until  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
 from rclpy.qos import HistoryPolicy, ReliabilityPolicy  # noqa: E402
+from ros_graph import KINDS, Rules, policy, seen  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from tiny_model import write_tiny_model  # noqa: E402
 
@@ -25,41 +25,7 @@ from kd_seg_ros.common.topics import LABEL_INFO, OUTPUTS  # noqa: E402
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 NAMESPACE = "/policed"
-KINDS = ("publish", "subscribe", "reply", "request")
-Rules = dict[str, set[str]]
-
-
-def policy() -> Rules:
-    """Return what the policy allows, under the names of the test's namespace."""
-    root = ElementTree.parse(CONFIG / "sros2_policy.xml").getroot()
-    (profile,) = root.findall("enclaves/enclave[@path='/kd_seg_ros/segmentation']/profiles/profile")
-    assert (profile.get("ns"), profile.get("node")) == ("/", "segmentation")
-    allowed: Rules = {kind: set() for kind in KINDS}
-    for group in profile:
-        ((kind, rule),) = group.attrib.items()
-        assert rule == "ALLOW"
-        for element in group:
-            name = element.text or ""
-            if not name.startswith("/"):
-                name = f"{NAMESPACE}/{name.replace('~', 'segmentation')}"
-            assert name not in allowed[kind], f"{name} twice"
-            allowed[kind].add(name)
-    return allowed
-
-
-def seen(client: Client) -> Rules:
-    """Return the topics and services that the node has at this moment."""
-    node, who = client.node, ("segmentation", NAMESPACE)
-    try:
-        pairs = {
-            "publish": node.get_publisher_names_and_types_by_node(*who),
-            "subscribe": node.get_subscriber_names_and_types_by_node(*who),
-            "reply": node.get_service_names_and_types_by_node(*who),
-            "request": node.get_client_names_and_types_by_node(*who),
-        }
-    except rclpy.node.NodeNameNonExistentError:  # not discovered yet
-        return {kind: set() for kind in KINDS}
-    return {kind: set(dict(found)) for kind, found in pairs.items()}
+NODE = "segmentation"
 
 
 def observed(client: Client, options: list[str], last: set[str]) -> tuple[Rules, list[Any]]:
@@ -68,14 +34,19 @@ def observed(client: Client, options: list[str], last: set[str]) -> tuple[Rules,
     client.node.create_subscription(DiagnosticArray, "/diagnostics", messages.append, 10)
     client.collect("segmentation/mask")  # it may wait for a listener
     with running_node(NAMESPACE.strip("/"), *options):
-        wait_until(lambda: last <= seen(client)["subscribe"] and not policy_missing(seen(client)["reply"]))
+        wait_until(
+            lambda: (
+                last <= seen(client.node, NODE, NAMESPACE)["subscribe"]
+                and not policy_missing(seen(client.node, NODE, NAMESPACE)["reply"])
+            )
+        )
         assert client.spin_until(lambda: messages)
-        return seen(client), messages
+        return seen(client.node, NODE, NAMESPACE), messages
 
 
 def policy_missing(services: set[str]) -> set[str]:
     """The parameter services come one after the other."""
-    return {name for name in policy()["reply"] if "parameter" in name} - services
+    return {name for name in policy(NODE, NAMESPACE)["reply"] if "parameter" in name} - services
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +72,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Rules, lis
 
 def test_the_policy_allows_what_the_node_does(graph: tuple[Rules, list[Any]]) -> None:
     for kind in KINDS:
-        assert graph[0][kind] <= policy()[kind], kind
+        assert graph[0][kind] <= policy(NODE, NAMESPACE)[kind], kind
 
 
 def test_the_policy_allows_nothing_else(graph: tuple[Rules, list[Any]]) -> None:
@@ -111,12 +82,12 @@ def test_the_policy_allows_nothing_else(graph: tuple[Rules, list[Any]]) -> None:
     if not hasattr(rclpy.node, "TypeDescriptionService"):  # Humble
         absent.add(f"{NAMESPACE}/segmentation/get_type_description")
     for kind in KINDS:
-        assert policy()[kind] - absent <= graph[0][kind], kind
+        assert policy(NODE, NAMESPACE)[kind] - absent <= graph[0][kind], kind
 
 
 def test_the_policy_allows_every_output() -> None:
     """Those among them that this machine cannot publish for want of vision_msgs."""
-    assert {f"{NAMESPACE}/{topic.name}" for topic in OUTPUTS} <= policy()["publish"]
+    assert {f"{NAMESPACE}/{topic.name}" for topic in OUTPUTS} <= policy(NODE, NAMESPACE)["publish"]
 
 
 def test_every_output_of_the_catalogue_is_published(graph: tuple[Rules, list[Any]]) -> None:
