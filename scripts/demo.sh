@@ -1,42 +1,53 @@
 #!/usr/bin/env bash
-# The whole line on this machine, without data or a camera: makes street scenes, trains a teacher and a
-# distilled student, calibrates and exports it, and drives the ROS 2 node with it. About ten minutes.
+# Frames through the ROS 2 node: masks, a video and a page with scores, in a minute or two and without PyTorch.
+# With --full the whole line on this machine, without data or a camera: makes street scenes, trains a teacher and
+# a distilled student, calibrates and exports it, and drives the node with it. About ten minutes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/environment.sh
 
 usage() {
   cat <<'TEXT'
-usage: scripts/demo.sh [--out DIR]                            the whole line, from training to the report
-       scripts/demo.sh [--model M] --images DIR [--out DIR]   replay your own images through the node
-       scripts/demo.sh [--model M] --bag BAG [--out DIR]      replay your own rosbag2 through the node
+usage: scripts/demo.sh [--out DIR]                          masks of a drive that is part of the package
+       scripts/demo.sh --images DIR | --bag BAG | --video FILE
+                       [--model M] [--out DIR]              masks of your own images, rosbag2 or video
+       scripts/demo.sh --full [--out DIR]                   the whole line, from training to the report
 
   --model M     ONNX file of `kd_seg export` (default: the demo student of the package)
   --out DIR     where everything is written (default: demo_out)
+All but --full need neither PyTorch nor a GPU: under 1 GB is installed in .venv, the first time.
 Further options go to the replay: --topic, --labels-topic, --provider, --rate, --limit
 (described by `python scripts/demo --help`).
 TEXT
 }
 
-out=demo_out model=resource/demo_student.onnx replay=() source=()
+demo_student=resource/demo_student.onnx
+out=demo_out model=$demo_student profile=light replay=() source=()
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) usage; exit ;;
-    --out | --model | --images | --bag | --topic | --labels-topic | --provider | --rate | --limit)
+    --full) profile=full; shift; continue ;;
+    --out | --model | --images | --bag | --video | --topic | --labels-topic | --provider | --rate | --limit)
       [ $# -ge 2 ] || fail "option $1 needs a value" ;;
     *) usage >&2; fail "unknown option $1" ;;
   esac
   case $1 in
     --out) out=$2 ;;
     --model) model=$2 ;;
-    --images | --bag) source=("$1" "$2") ;;
+    --images | --bag | --video)
+      [ ${#source[@]} -eq 0 ] || fail "$1: one of --images, --bag and --video only"
+      source=("$1" "$2") ;;
     *) replay+=("$1" "$2") ;;
   esac
   shift 2
 done
+if [ "$profile" = full ]; then
+  [ ${#source[@]} -eq 0 ] || fail "--full makes its own drive: leave out ${source[0]}"
+  [ "$model" = "$demo_student" ] || fail "--full trains its own model: leave out --model"
+fi
 
 mkdir -p "$out" 2>/dev/null && [ -w "$out" ] || fail "--out $out: cannot be written"
-use_environment demo
+use_environment "$profile"
 SECONDS=0
 : >"$out/commands.txt"
 
@@ -46,8 +57,7 @@ run() { # Show a command, keep it for the report, and run it.
   "$@"
 }
 
-if [ ${#source[@]} -eq 0 ]; then
-  [ "$model" = resource/demo_student.onnx ] || fail "--model needs --images or --bag"
+if [ "$profile" = full ]; then
   # Only what an earlier demo has made is removed.
   for folder in scenes drive runs; do
     [ ! -e "$out/$folder" ] || [ -e "$out/.demo" ] ||
@@ -72,7 +82,10 @@ if [ ${#source[@]} -eq 0 ]; then
   run "$PYTHON" -m distill evaluate --model "$out/runs/demo_student/best.ckpt"
   run "$PYTHON" -m distill export --model "$out/runs/demo_student/best.ckpt" --out "$model" \
     --size 288x512
-  source=(--bag "$out/drive" --next-to resource/demo_student.onnx)
+  source=(--bag "$out/drive" --next-to "$demo_student")
+elif [ ${#source[@]} -eq 0 ]; then
+  # Made by: kd_seg scenes --drive resource/demo_drive --frames 24 --with-labels --compressed --seed 12
+  source=(--bag resource/demo_drive)
 fi
 
 run "$PYTHON" scripts/demo --model "$model" "${source[@]}" --out "$out" --commands "$out/commands.txt" "${replay[@]}"

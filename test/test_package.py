@@ -8,6 +8,8 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from setup_arguments import setup_arguments
 
 ROOT = Path(__file__).parent.parent
 
@@ -48,6 +50,8 @@ def test_share_holds_launch_config_and_model(install: Path) -> None:
         assert sorted(p.name for p in (share / folder).iterdir() if p.is_file()) == expected
     assert (share / "package.xml").is_file()
     assert (share / "resource" / "demo_student.onnx").is_file()
+    for file in (ROOT / "resource" / "demo_drive").iterdir():
+        assert (share / "resource" / "demo_drive" / file.name).read_bytes() == file.read_bytes()
 
 
 def test_the_kernels_source_is_next_to_the_module_that_compiles_it(install: Path) -> None:
@@ -114,6 +118,39 @@ def test_versions_agree() -> None:
     manifest = ElementTree.parse(ROOT / "package.xml").getroot()
     assert manifest.findtext("version") == __version__
     assert f'version="{__version__}"' in (ROOT / "setup.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "needs"), [("cpu", ["onnxruntime>=1.23.2"]), ("gpu", ["onnxruntime-gpu>=1.23.2"])]
+)
+def test_the_build_of_onnx_runtime_can_be_chosen(
+    chosen: str, needs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KD_SEG_ONNXRUNTIME", chosen)
+    required = setup_arguments(monkeypatch)["install_requires"]
+    assert [line for line in required if line.startswith("onnxruntime")] == needs
+
+
+def test_every_machine_gets_one_build_of_onnx_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That for GPUs where PyPI has it, so that a vehicle's `pip install .` brings it."""
+    monkeypatch.delenv("KD_SEG_ONNXRUNTIME", raising=False)
+    required = [Requirement(line) for line in setup_arguments(monkeypatch)["install_requires"]]
+    runtimes = [requirement for requirement in required if requirement.name.startswith("onnxruntime")]
+    machines = {
+        ("x86_64", "linux"): "onnxruntime-gpu",
+        ("aarch64", "linux"): "onnxruntime",
+        ("arm64", "darwin"): "onnxruntime",
+        ("AMD64", "win32"): "onnxruntime",
+    }
+    for (processor, system), name in machines.items():
+        machine = {"platform_machine": processor, "sys_platform": system}
+        assert [r.name for r in runtimes if r.marker and r.marker.evaluate(machine)] == [name]
+
+
+def test_an_unknown_build_of_onnx_runtime_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KD_SEG_ONNXRUNTIME", "rocm")
+    with pytest.raises(SystemExit, match="KD_SEG_ONNXRUNTIME=rocm: must be cpu or gpu"):
+        setup_arguments(monkeypatch)
 
 
 def test_scripts_of_a_symlink_install_start_in_the_active_environment(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ ROOMS = {
         {"inference"},
         {"bags", "node"},
         {"playback", "launching", "faults", "clouds", "predict"},
-        {"benchmark", "campaign"},
+        {"benchmark", "campaign", "cameras"},
     ),
     "distill": (
         {"common"},

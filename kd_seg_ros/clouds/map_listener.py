@@ -180,5 +180,5 @@ def spin(make: Callable[[], tuple[Node, MapListener]]) -> int:
     if prepared:
         node.get_logger().info(prepared)
     node.get_logger().info(f"ready: {' and '.join(given.topic for given in listener.inputs)}")
-    spin_until_told(node, executor, listener.stop)
+    spin_until_told([node], executor, listener.stop)
     return 0

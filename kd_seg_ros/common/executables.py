@@ -20,6 +20,11 @@ def segmentation_node() -> int:
     return end_cleanly("segmentation_node", partial(_node, MODULE))
 
 
+def cameras_node() -> int:
+    """Run a segmentation node per camera, all in this process; return its exit status."""
+    return end_cleanly("cameras_node", partial(_node, "kd_seg_ros.cameras.cameras_node"))
+
+
 def points_node() -> int:
     """Run the node that gives classes to the points of a depth camera; return its exit status."""
     return end_cleanly("points_node", partial(_node, "kd_seg_ros.clouds.points_node"))

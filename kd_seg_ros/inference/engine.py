@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -64,7 +64,10 @@ class Prediction:
 
 
 class Engine:
-    """One model file, ready to run; one thread at a time, since each run already uses all of the device."""
+    """One model file, ready to run; one thread at a time, since each run already uses all of the device.
+
+    Several threads need a :class:`~kd_seg_ros.inference.shared_engine.SharedEngine`.
+    """
 
     card: ModelCard
     provider: str
@@ -167,6 +170,10 @@ class Engine:
     def class_ids(self) -> ClassIds:
         """What finds pixels of classes that the card does not name, and counts the masks that had some."""
         return ClassIds(self._path, self.card)
+
+    def place(self) -> AbstractContextManager[None]:
+        """Return what is held from taking an image to having its answer; nothing, where nobody else waits."""
+        return nullcontext()
 
     def segment(
         self,

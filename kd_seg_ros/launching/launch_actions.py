@@ -59,9 +59,6 @@ def segmentation_action(
     """
     from launch_ros.actions import Node
 
-    ros_arguments = []
-    for level in process.log_levels:
-        ros_arguments += ["--log-level", level]
     arguments = []
     if process.lifecycle:
         arguments.append("--lifecycle")
@@ -75,7 +72,38 @@ def segmentation_action(
         parameters=[str(params_file), *([as_given(parameters)] if parameters else [])],
         remappings=[(IMAGE, image)],
         arguments=arguments,
-        ros_arguments=ros_arguments or None,
+        ros_arguments=_log_arguments(process),
+        additional_env=dict(process.environment),
+        output="screen",
+        on_exit=process.on_exit,
+        respawn=process.respawn,
+        respawn_delay=RESPAWN_DELAY_S,
+    )
+
+
+def cameras_action(
+    process: NodeProcess, *, cameras: str, namespace: str, for_all: Mapping[str, bool | str]
+) -> Node:
+    """Return the action that starts a process with a node per camera.
+
+    :param cameras: path of their list.
+    :param namespace: put before the cameras' own; may be empty.
+    :param for_all: ``provider``, ``active`` and ``use_sim_time``, as far as they are given.
+    """
+    from launch_ros.actions import Node
+
+    arguments = ["--cameras", cameras]
+    if namespace:
+        arguments += ["--namespace", namespace]
+    for name, value in for_all.items():
+        arguments += [f"--{name.replace('_', '-')}", str(value).lower()]
+    if process.lifecycle:
+        arguments.append("--lifecycle")
+    return Node(
+        package=PACKAGE,
+        executable="cameras_node",
+        arguments=arguments,
+        ros_arguments=_log_arguments(process),
         additional_env=dict(process.environment),
         output="screen",
         on_exit=process.on_exit,
@@ -112,6 +140,14 @@ def rviz_action(
         additional_env=dict(environment),
         output="screen",
     )
+
+
+def _log_arguments(process: NodeProcess) -> list[str] | None:
+    """Return the options of the process' log levels as ``launch_ros`` takes them: None for none."""
+    arguments = []
+    for level in process.log_levels:
+        arguments += ["--log-level", level]
+    return arguments or None
 
 
 def as_given(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.inference.shared_engine import SharedEngines
 from kd_seg_ros.node.diagnostics_publisher import DiagnosticsPublisher
 from kd_seg_ros.node.given_parameters import given_parameters
 from kd_seg_ros.node.parameter_declaration import read_parameters, refusal
@@ -40,17 +41,26 @@ class LifecycleSegmentationNode(LifecycleNode):
     failure = ""
     """Always empty: a managed node outlives the failure of its network."""
 
-    def __init__(self, name: str, arguments: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        arguments: Sequence[str] = (),
+        engines: SharedEngines | None = None,
+        **options: Any,
+    ) -> None:
         """Declare the parameters and wait to be configured.
 
         :param arguments: the whole command line, whose parameter files are looked at.
+        :param engines: of the process, where its nodes share their networks.
+        :param options: further ones of :class:`rclpy.node.Node`.
         :raises UserError: for a parameter that cannot be used.
         """
-        super().__init__(name)
+        super().__init__(name, **options)
         forward_logs(self.get_logger())
         given_parameters(self, arguments, fixed=False)
         self.segmentation: Segmentation | None = None
         """The parts of the node while it is configured."""
+        self._engines = engines
         self._given_up = False
         self._diagnostics = DiagnosticsPublisher(self)
         self.add_on_set_parameters_callback(self._on_set)
@@ -74,7 +84,7 @@ class LifecycleSegmentationNode(LifecycleNode):
         self._given_up = False
         try:
             self.segmentation = Segmentation(
-                self, read_parameters(self), self._diagnostics, self._note_failure
+                self, read_parameters(self), self._diagnostics, self._note_failure, self._engines
             )
         except UserError as error:
             self.get_logger().error(f"cannot be configured: {first_line(error)}")

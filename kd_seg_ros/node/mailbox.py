@@ -25,11 +25,11 @@ class Mailbox(Generic[T]):
             self._changed.notify()
             return overwritten
 
-    def take(self, wait_for_next: Callable[[T], float] | None = None) -> T | None:
-        """Wait for an item and take it; return None as soon as the mailbox is closed, full or not.
+    def wait(self, wait_for_next: Callable[[T], float] | None = None) -> bool:
+        """Wait for an item, and leave it there; return False as soon as the mailbox is closed, full or not.
 
         :param wait_for_next: returns for how many seconds to wait for another item instead of the one that is
-            there. Whichever is there then is taken.
+            there.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._slot or self._closed)
@@ -38,6 +38,12 @@ class Mailbox(Generic[T]):
                 self._changed.wait_for(
                     lambda: self._closed or self._slot[0] is not there, wait_for_next(there)
                 )
+            return not self._closed
+
+    def take(self) -> T | None:
+        """Wait for an item and take it; return None as soon as the mailbox is closed, full or not."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._slot or self._closed)
             return None if self._closed else self._slot.pop()
 
     def close(self) -> bool:

@@ -15,7 +15,9 @@ from rclpy.node import Node
 from rclpy.utilities import remove_ros_args
 
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.fast_dds import prepare_large_images
 from kd_seg_ros.common.parser import Parser
+from kd_seg_ros.common.shared_memory import remove_leftovers
 from kd_seg_ros.node.signals import ForcedEnd, end_on_hangup
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -64,19 +66,40 @@ def run_program(
         forced_end.ended()
 
 
-def spin_until_told(node: Node, executor: Executor, stop: Callable[[], None]) -> None:
-    """Spin a node until a signal, then end it.
+def prepare_machine() -> list[str]:
+    """Prepare the machine for large images, before the first node is made; return what was done, in lines.
 
-    :param stop: ends the node's threads.
+    Fast DDS gets shared memory that an image fits into, unless the user has chosen something else; what
+    killed processes have left in ``/dev/shm`` is removed.
     """
+    removed = remove_leftovers()
+    lines = [prepare_large_images()]  # Fast DDS reads its settings when the first node is made
+    if removed.segments:
+        lines.append(
+            f"removed from /dev/shm what {removed.segments} killed processes had left: "
+            f"{removed.megabytes:.0f} MB"
+        )
+    return [line for line in lines if line]
+
+
+def spin_until_told(nodes: Sequence[Node], executor: Executor, stop: Callable[[], None]) -> None:
+    """Spin nodes in this thread until a signal, then end them.
+
+    :param stop: ends the nodes' threads.
+    """
+    for node in nodes:
+        executor.add_node(node)
     try:
-        rclpy.spin(node, executor=executor)
+        executor.spin()
     except Exception:
         if rclpy.ok():
             raise  # else it was told to stop
     finally:
+        for node in nodes:
+            executor.remove_node(node)
         stop()
-        node.destroy_node()
+        for node in nodes:
+            node.destroy_node()
 
 
 def _refuse(error: Exception) -> int:

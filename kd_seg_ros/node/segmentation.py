@@ -27,6 +27,7 @@ from kd_seg_ros.common.onnx_runtime import choose_telemetry
 from kd_seg_ros.common.share import default_model
 from kd_seg_ros.common.topics import SET_ENABLED
 from kd_seg_ros.inference.engine import Engine
+from kd_seg_ros.inference.shared_engine import SharedEngines
 from kd_seg_ros.node.camera import CameraSubscription
 from kd_seg_ros.node.diagnostics import Activity
 from kd_seg_ros.node.diagnostics_publisher import DiagnosticsPublisher
@@ -54,11 +55,13 @@ class Segmentation:
         settings: Parameters,
         diagnostics: DiagnosticsPublisher,
         on_given_up: Callable[[], None],
+        engines: SharedEngines | None = None,
     ) -> None:
         """Open the model and all topics.
 
         :param diagnostics: of the node, which may outlive this object.
         :param on_given_up: called in the worker's thread, as its last act, when the network fails for good.
+        :param engines: of the process, where its nodes share their networks.
         :raises UserError: for a parameter or a model that cannot be used.
         """
         self.node = node
@@ -71,7 +74,8 @@ class Segmentation:
         self._activities = Activities()
         self._model = Path(settings.model).expanduser() if settings.model else default_model()
         choose_telemetry(settings.onnxruntime_telemetry)
-        self._engine = Engine(
+        open_engine = Engine if engines is None else engines.open
+        self._engine = open_engine(
             self._model,
             settings.provider,
             cuda_graph=None if settings.cuda_graph else False,  # None: wherever it is possible

@@ -9,18 +9,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
-from kd_seg_ros.common.fast_dds import prepare_large_images
 from kd_seg_ros.common.parser import Parser
-from kd_seg_ros.common.shared_memory import remove_leftovers
+from kd_seg_ros.inference.shared_engine import SharedEngines
 from kd_seg_ros.node.diagnostics_publisher import DiagnosticsPublisher
 from kd_seg_ros.node.given_parameters import given_parameters
 from kd_seg_ros.node.lifecycle_node import LifecycleSegmentationNode
-from kd_seg_ros.node.program import run_program, spin_until_told
+from kd_seg_ros.node.program import prepare_machine, run_program, spin_until_told
 from kd_seg_ros.node.ros_log_handler import forward_logs
 from kd_seg_ros.node.segmentation import Segmentation
 
@@ -30,17 +29,25 @@ NAME: Final = "segmentation"
 class SegmentationNode(Node):
     """Segments from its start to its end."""
 
-    def __init__(self, name: str, arguments: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        arguments: Sequence[str] = (),
+        engines: SharedEngines | None = None,
+        **options: Any,
+    ) -> None:
         """Open the model and all topics; the worker runs from here on.
 
         :param arguments: the whole command line, whose parameter files are looked at.
+        :param engines: of the process, where its nodes share their networks.
+        :param options: further ones of :class:`rclpy.node.Node`.
         :raises UserError: for a parameter or a model that cannot be used.
         """
-        super().__init__(name)
+        super().__init__(name, **options)
         forward_logs(self.get_logger())
         settings = given_parameters(self, arguments)
         diagnostics = DiagnosticsPublisher(self)
-        self.segmentation = Segmentation(self, settings, diagnostics, self.context.try_shutdown)
+        self.segmentation = Segmentation(self, settings, diagnostics, self.context.try_shutdown, engines)
         self.segmentation.activate()
         self.get_logger().info(f"ready: {self.segmentation.description}")
 
@@ -94,19 +101,13 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     :param options: of :func:`_parser`; with ``expect_frames`` it is an error if no frame has been segmented.
     :param arguments: the whole command line.
     """
-    removed = remove_leftovers()
     executor = SingleThreadedExecutor()  # first: made after a signal, it would complain of its clean-up
-    prepared = prepare_large_images()  # Fast DDS reads its settings when the first node is made
+    prepared = prepare_machine()
     kind = LifecycleSegmentationNode if options.lifecycle else SegmentationNode
     node = kind(NAME, arguments)
-    if prepared:
-        node.get_logger().info(prepared)
-    if removed.segments:
-        node.get_logger().info(
-            f"removed from /dev/shm what {removed.segments} killed processes had left: "
-            f"{removed.megabytes:.0f} MB"
-        )
-    spin_until_told(node, executor, node.stop)
+    for line in prepared:
+        node.get_logger().info(line)
+    spin_until_told([node], executor, node.stop)
     trouble = node.failure or (node.idleness() if options.expect_frames else "")
     if trouble:
         print(f"error: {trouble}", file=sys.stderr)

@@ -12,7 +12,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from kd_seg_ros.common.decode import view_compressed, view_image
-from kd_seg_ros.common.picture import DecodeError
+from kd_seg_ros.common.picture import DecodeError, Picture
 from kd_seg_ros.inference.camera_faults import CameraFaultMonitor
 from kd_seg_ros.inference.domain import DomainMonitor
 from kd_seg_ros.inference.drift import DriftMonitor
@@ -123,8 +123,7 @@ class SegmentationWorker:
 
     def _work(self) -> None:
         while not self.recovery.given_up:
-            item = self._mailbox.take(self._wait_for_next)
-            if item is None or not self._try(*item):
+            if not self._mailbox.wait(self._wait_for_next) or not self._try():
                 return
         self._on_given_up()
 
@@ -132,11 +131,12 @@ class SegmentationWorker:
         """Return for how many seconds to wait for a fresher image than the one that has come."""
         return self._rhythm.wait_for_next(item[0], time.monotonic()) if self._wait_for_fresher else 0.0
 
-    def _try(self, arrival: float, message: Image | CompressedImage) -> bool:
-        """Segment a frame, or count and report why not; return whether to go on."""
+    def _try(self) -> bool:
+        """Segment the newest frame, or count and report why not; return whether to go on."""
         logger = self._node.get_logger()
         try:
-            self._segment(arrival, message)
+            if not self._segment_newest():
+                return False
             self.recovery.worked()
         except DecodeError as error:
             self.statistics.count("rejected")
@@ -153,25 +153,26 @@ class SegmentationWorker:
             logger.error(f"frame lost: {reason}", throttle_duration_sec=WARNING_PERIOD_S)
         return True
 
-    def _segment(self, arrival: float, message: Image | CompressedImage) -> None:
-        """Decode an image, run the network, publish the answer, and record how long each step took."""
-        start = time.monotonic()
-        view = view_compressed if self._compressed else view_image
-        picture = view(message, self._decoding)
-        size = picture.pixels.shape[:2]
-        self._warn_of_resizing(size)
-        if picture.damage:
-            self.statistics.count(DAMAGED)
-            self._node.get_logger().warning(
-                f"a damaged frame is used: {picture.damage}", throttle_duration_sec=WARNING_PERIOD_S
-            )
-        decoded = time.monotonic()
+    def _segment_newest(self) -> bool:
+        """Take the newest image, segment it and publish the answer; return False if there is none any more.
 
-        # The network writes into the bytes of the messages; publishing copies nothing.
-        buffers = self._outputs.buffers(size)
-        levels = self._thresholds.levels
-        answer = self._engine.segment(picture.pixels, bgr=picture.bgr, out=buffers, min_confidence=levels)
-        inferred = time.monotonic()
+        How long each step took is recorded.
+        """
+        # Where cameras share the network this waits for its turn, and takes the image that is newest then.
+        with self._engine.place():
+            item = self._mailbox.take()
+            if item is None:
+                return False
+            arrival, message = item
+            start = time.monotonic()
+            picture = self._decode(message)
+            decoded = time.monotonic()
+
+            # The network writes into the bytes of the messages; publishing copies nothing.
+            buffers = self._outputs.buffers(picture.pixels.shape[:2])
+            levels = self._thresholds.levels
+            answer = self._engine.segment(picture.pixels, bgr=picture.bgr, out=buffers, min_confidence=levels)
+            inferred = time.monotonic()
         self.segmented += 1
 
         self._outputs.publish(message.header, self._camera.info)
@@ -192,6 +193,19 @@ class SegmentationWorker:
         if self.domain and answer.domain_distance is not None:
             self.domain.add(answer.domain_distance)
         self.camera_faults.add(picture.pixels, _nanoseconds(message.header))
+        return True
+
+    def _decode(self, message: Image | CompressedImage) -> Picture:
+        """Return a message's picture, and warn of what is odd about it; raises DecodeError."""
+        view = view_compressed if self._compressed else view_image
+        picture = view(message, self._decoding)
+        self._warn_of_resizing(picture.pixels.shape[:2])
+        if picture.damage:
+            self.statistics.count(DAMAGED)
+            self._node.get_logger().warning(
+                f"a damaged frame is used: {picture.damage}", throttle_duration_sec=WARNING_PERIOD_S
+            )
+        return picture
 
     def _record_age(self, header: Header) -> None:
         stamp = _nanoseconds(header)

@@ -17,7 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from bags import excerpt, remove_bag, write_image_bag
+from bags import excerpt, remove_bag, write_image_bag, write_video_bag
+from masks import MaskFolder
 from replay_rate import milliseconds_per_frame, sustainable_rate
 from report import choose_frames, mask_picture, panels, write_report
 from scoring import Tally
@@ -95,9 +96,11 @@ def _run(args: argparse.Namespace, command: str) -> None:
     if not stamps:
         raise ProcessError(f"the node answered none of the frames; {args.out / 'node.log'} says why")
     tally = Tally(card.class_names, card.reliability.get(FULL))
+    masks = MaskFolder(args.out / "masks")
     chosen, rows = choose_frames(drive, stamps), []
     for answer in answered_frames(recording, _NODE, drive, stamps, images=True):
         tally.add(answer)
+        masks.write(answer)
         other = second.add(answer) if second else None
         if answer.frame.number in chosen:
             rows.append(panels(answer, card.palette))
@@ -117,18 +120,23 @@ def _run(args: argparse.Namespace, command: str) -> None:
     commands = [*(made_by or [command]), *replayed.commands]
     write_report(report, card, args.model, metrics, rows, video, commands)
     _summarise(metrics)
-    print(f"report: {report}  (video: {video}, topics: {recording}, figures: {args.out / 'metrics.json'})")
+    print(f"report: {report}")
+    print(f"    video: {video}, masks: {masks.folder}, topics: {recording}")
+    print(f"    figures: {args.out / 'metrics.json'}")
 
 
 def _drive(args: argparse.Namespace, card: ModelCard) -> Drive:
-    """Return the drive to replay, in a new bag if it is made of images or cut short.
+    """Return the drive to replay, in a new bag if it is made of images or of a video, or cut short.
 
     Labels are those of Cityscapes' classes; for a model of other classes they say nothing.
     """
     own = args.out / "input"
-    if args.images:
+    if args.images or args.video:
         remove_bag(own, None)
-        write_image_bag(args.images, own, args.limit)
+        if args.images:
+            write_image_bag(args.images, own, args.limit)
+        else:
+            write_video_bag(args.video, own, args.limit)
         return survey(own, args.topic, args.labels_topic, num_classes=len(CLASS_NAMES))
     fits = card.class_names == CLASS_NAMES
     drive = survey(args.bag, args.topic, args.labels_topic, num_classes=len(CLASS_NAMES) if fits else None)
@@ -217,6 +225,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     source.add_argument(
         "--images", type=Path, metavar="DIR", help="folder of .png or .jpg frames to replay, 10 per second"
+    )
+    source.add_argument(
+        "--video", type=Path, metavar="FILE", help="video file to replay; its frames become JPEG images"
     )
     add("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     add(

@@ -105,7 +105,7 @@ def test_a_mistake_is_one_line_of_the_launch(launch: Callable[..., list[Any]], t
 def test_arguments(launch: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = launch_stand_in.load(FILE, monkeypatch).entities[:-1]
     names = ["cameras", "namespace", "provider", "use_sim_time", "active"]
-    names += ["lifecycle", "log_level", "respawn", "required"]
+    names += ["one_process", "lifecycle", "log_level", "respawn", "required"]
     assert [argument.name for argument in arguments] == names
     assert all(argument.description.endswith(".") for argument in arguments)
     with pytest.raises(UserError, match="provider:=gpu: must be one of auto"):
@@ -125,3 +125,38 @@ def test_all_processes_are_started_alike(launch: Callable[..., list[Any]], camer
 
 def test_the_shipped_example_starts(launch: Callable[..., list[Any]]) -> None:
     assert [node.namespace for node in launch()] == ["front", "rear"]
+
+
+def test_all_cameras_in_one_process(launch: Callable[..., list[Any]], cameras: str) -> None:
+    (node,) = launch(cameras=cameras, one_process="True", lifecycle="true", log_level="warn")
+    assert (node.package, node.executable, node.name, node.namespace) == (
+        "kd_seg_ros",
+        "cameras_node",
+        None,
+        None,
+    )
+    assert node.arguments == ["--cameras", cameras, "--lifecycle"]
+    assert (node.parameters, node.remappings) == ([], []), "the program reads the list itself"
+    assert node.ros_arguments == ["--log-level", "warn"]
+    (node,) = launch(
+        cameras=cameras,
+        one_process="true",
+        namespace="car",
+        provider="cpu",
+        active="always",
+        use_sim_time="true",
+    )
+    assert node.arguments[2:] == [
+        *("--namespace", "car", "--provider", "cpu"),
+        *("--active", "always", "--use-sim-time", "true"),
+    ]
+    assert node.ros_arguments == []
+
+
+def test_the_list_is_looked_at_before_the_one_process_is_started(
+    launch: Callable[..., list[Any]], tmp_path: Path
+) -> None:
+    file = tmp_path / "list.yaml"
+    file.write_text("cameras: [{name: front, imag: x}]")
+    with pytest.raises(UserError, match="did you mean 'image'"):
+        launch(cameras=str(file), one_process="true")

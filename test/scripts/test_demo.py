@@ -117,6 +117,15 @@ def test_metrics_are_those_of_an_independent_computation(out: Path, recorded: di
         assert scores["ece"] == pytest.approx(known.ece, abs=1e-6)
 
 
+def test_masks_are_files_too(out: Path, recorded: dict[str, list[Any]]) -> None:
+    files = sorted((out / "masks").iterdir())
+    masks = recorded["/segmentation/mask"]
+    assert [int(file.stem) for file in files] == [(stamp_of(m) - START) // PERIOD + 1 for m in masks]
+    for file, message in zip(files, masks, strict=True):
+        stored = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(stored, message.data.reshape(HEIGHT, WIDTH))
+
+
 def test_metrics_account_for_every_frame(out: Path, recorded: dict[str, list[Any]]) -> None:
     replay = json.loads((out / "metrics.json").read_text())["replay"]
     assert replay["frames_sent"] == 12
@@ -186,7 +195,8 @@ def test_a_folder_of_images_on_a_machine_without_torch(tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / "images" / name), rgb[..., ::-1])
     (tmp_path / "images" / "notes.txt").write_text("not an image")
     (tmp_path / "blocked").mkdir()
-    for name in ("torch", "timm", "lightning", "pydantic", "onnx"):
+    absent = ("torch", "timm", "lightning", "pydantic", "onnx", "scipy", "matplotlib", "rich", "tqdm")
+    for name in absent:
         (tmp_path / "blocked" / f"{name}.py").write_text("raise ImportError('not installed here')")
 
     model = write_tiny_model(tmp_path / "tiny.onnx", HEIGHT, WIDTH)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from demo_drive import (
@@ -25,6 +27,8 @@ from demo_drive import (
 from tiny_model import write_tiny_model
 
 from distill.drives.drive import survey
+from distill.scenes.drive import Drive
+from kd_seg_ros.common.conditions import CONDITIONS
 
 DEMO = ROOT / "scripts" / "demo"
 HEIGHT, WIDTH = 48, 64
@@ -101,6 +105,12 @@ MISTAKES: dict[str, tuple[Callable[[Path], list[Any]], str]] = {
         lambda p: ["--images", image_folder(p / "f", "x.png")],
         "{p}/f/x.png: the compressed image (format 'png') is neither JPEG nor PNG",
     ),
+    "no such video": (lambda p: ["--video", p / "none.mp4"], "--video {p}/none.mp4: no such file"),
+    "video is a folder": (lambda p: ["--video", image_folder(p / "f")], "{p}/f: a folder: give --images"),
+    "no video": (
+        lambda p: ["--video", image_folder(p / "f", "x.txt") / "x.txt"],
+        "x.txt: neither a folder of images nor a video that OpenCV can read",
+    ),
     "no commands": (
         lambda p: ["--bag", write_drive(p / "b", 1), "--commands", p / "none"],
         "--commands {p}/none: cannot be read",
@@ -165,6 +175,60 @@ def test_excerpt_keeps_the_first_frames_with_labels_and_conditions(tmp_path: Pat
         np.testing.assert_array_equal(images[stamp], frame(number)[0])
         np.testing.assert_array_equal(labels[stamp], frame(number)[1])
     assert len(read_bag(tmp_path / "short")["/camera/image_raw"]) == 3
+
+
+def test_a_video_becomes_a_drive_at_its_own_rate(tmp_path: Path, module: Any) -> None:
+    shades = (20, 90, 160, 230)
+    file = tmp_path / "film.avi"
+    film = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, (64, 48))
+    for shade in shades:
+        film.write(np.full((48, 64, 3), shade, np.uint8))
+    film.release()
+    module("bags").write_video_bag(file, tmp_path / "bag", 3)
+    drive = survey(tmp_path / "bag")
+    assert drive.compressed
+    assert drive.hertz == pytest.approx(25.0)
+    for (_, image), shade in zip(drive.images(drive.frames), shades[:3], strict=True):
+        np.testing.assert_allclose(image, shade, atol=3)
+
+
+def test_masks_of_an_earlier_drive_are_removed_and_nothing_else(tmp_path: Path, module: Any) -> None:
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    for name in ("000007.png", "mine.png", "000007.png.txt"):
+        (folder / name).touch()
+    module("masks").MaskFolder(folder)
+    assert {file.name for file in folder.iterdir()} == {"mine.png", "000007.png.txt"}
+
+
+def test_the_bundled_drive_is_what_the_command_next_to_it_makes() -> None:
+    """The command is in demo.sh: seed, number of frames, size."""
+    drive = survey(ROOT / "resource/demo_drive", num_classes=19)
+    made = Drive(12, (288, 512), 24, CONDITIONS)
+    assert list(drive.frames) == [made.stamp(number) for number in range(24)]
+    assert [frame.condition for frame in drive.frames.values()] == [made.condition(n) for n in range(24)]
+    assert all(frame.labelled for frame in drive.frames.values())
+    stamp = made.stamp(3)
+    rendered = made.render(3)
+    ((_, labels),) = drive.labels([stamp])
+    ((_, image),) = drive.images([stamp])
+    assert (labels == rendered.labels).mean() > 0.999  # other releases of OpenCV draw some borders otherwise
+    assert np.abs(image.astype(float) - rendered.rgb).mean() < 5  # JPEG
+
+
+def test_the_script_refuses_what_does_not_go_together() -> None:
+    mistakes = {
+        "--full --bag drive": "--full makes its own drive: leave out --bag",
+        "--full --model student.onnx": "--full trains its own model: leave out --model",
+        "--bag drive --images frames": "--images: one of --images, --bag and --video only",
+        "--video": "option --video needs a value",
+        "--slow": "unknown option --slow",
+    }
+    for arguments, message in mistakes.items():
+        command = ["bash", "scripts/demo.sh", *arguments.split()]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1] == f"error: {message}"
 
 
 @pytest.mark.parametrize(

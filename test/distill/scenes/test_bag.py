@@ -59,11 +59,15 @@ def test_the_condition_comes_just_before_its_image(tmp_path: Path) -> None:
 
 
 def test_compressed_images_are_jpegs_of_the_frames(tmp_path: Path) -> None:
-    write_bag(tmp_path / "bag", DRIVE, compressed=True, labels=False)
+    """The labels are compressed with the file, without loss."""
+    write_bag(tmp_path / "bag", DRIVE, compressed=True, labels=True)
 
     topics = read(tmp_path / "bag")
 
-    assert set(topics) == {"/camera/image_raw/compressed", "/camera/condition"}
+    assert set(topics) == {"/camera/image_raw/compressed", "/camera/condition", "/camera/labels"}
+    _, labels = topics["/camera/labels"][0]
+    np.testing.assert_array_equal(labels.data.reshape(40, 64), DRIVE.render(0).labels)
+    assert b"zstd" in (tmp_path / "bag/bag.mcap").read_bytes()
     _, message = topics["/camera/image_raw/compressed"][0]
     assert message.format == "jpeg"
     picture = np.asarray(cv2.imdecode(message.data, cv2.IMREAD_COLOR))[..., ::-1]

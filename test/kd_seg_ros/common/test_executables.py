@@ -38,7 +38,7 @@ def run_without(package: str, target: str, *words: str) -> subprocess.CompletedP
 
 def test_all_are_known() -> None:
     assert set(executables()) == {
-        *("kd_seg", "segmentation_node", "points_node", "ground_node", "autoware_node"),
+        *("kd_seg", "segmentation_node", "cameras_node", "points_node", "ground_node", "autoware_node"),
         *("play_bag", "segment_bag", "make_bag", "score_node"),
     }
 

@@ -67,7 +67,11 @@ def test_an_item_may_be_let_pass_for_the_next() -> None:
         waiting.set()
         return 600.0
 
-    taker = Thread(target=lambda: taken.append(mailbox.take(long)))
+    def take_later() -> None:
+        assert mailbox.wait(long)
+        taken.append(mailbox.take())
+
+    taker = Thread(target=take_later)
     mailbox.put(1)
     taker.start()
     assert waiting.wait(300)
@@ -75,25 +79,35 @@ def test_an_item_may_be_let_pass_for_the_next() -> None:
     taker.join(300)
     assert (taken, asked) == ([2], [1])
     mailbox.put(3)
-    assert mailbox.take(lambda _: 0.0) == 3
+    assert mailbox.wait(lambda _: 0.0)
+    assert mailbox.take() == 3
     mailbox.put(4)
-    assert mailbox.take(lambda _: 0.001) == 4, "the next did not come in time"
+    assert mailbox.wait(lambda _: 0.001), "the next did not come in time"
+    assert mailbox.take() == 4
+
+
+def test_waiting_leaves_the_item_where_a_newer_one_replaces_it() -> None:
+    mailbox: Mailbox[int] = Mailbox()
+    mailbox.put(1)
+    assert mailbox.wait()
+    assert mailbox.put(2), "nobody has taken it"
+    assert mailbox.take() == 2
 
 
 def test_closing_ends_a_wait_for_the_next() -> None:
     mailbox: Mailbox[int] = Mailbox()
     waiting = Event()
-    taken: list[int | None] = []
+    waited: list[bool] = []
 
     def long(_: int) -> float:
         waiting.set()
         return 600.0
 
     mailbox.put(1)
-    taker = Thread(target=lambda: taken.append(mailbox.take(long)))
+    taker = Thread(target=lambda: waited.append(mailbox.wait(long)))
     taker.start()
     assert waiting.wait(300)
     assert mailbox.close(), "an item is left"
     assert not mailbox.close(), "it is told once"
     taker.join(300)
-    assert taken == [None]
+    assert waited == [False]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from threading import Event, Thread
 from typing import Any
 
@@ -50,6 +51,9 @@ class HeldEngine:
 
     def warm_up(self) -> None:
         pass
+
+    def place(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def reopen(self) -> None:
         self.reopened += 1

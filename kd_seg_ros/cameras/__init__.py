@@ -1,0 +1,1 @@
+"""Several cameras in one process that share a network."""
