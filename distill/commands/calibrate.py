@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     from distill.checkpoints.stored_calibration import calibration_path
     from distill.checkpoints.student import deployed, load_student
     from distill.common.files import check_destination, write_json
-    from distill.data.evaluation_images import choose_frames
+    from distill.data.evaluation_images import choose_frames, describe_images
 
     if args.out:
         raise UserError("--out belongs to an ONNX file: what is found for a checkpoint is stored next to it")
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
         check_destination(file)
     frames = choose_frames(args, config.data, config.data.class_names)
     result = _calibrate(args, deployed(network, config), config.data.class_names, frames)
-    document = result.document(sha256(args.model), args.dataset or config.data.summary, args.split or "val")
+    document = result.document(sha256(args.model), *describe_images(args, config.data.summary))
     failure = None
     try:
         write_json(path, document)
@@ -148,7 +148,7 @@ def _calibrate_file(args: argparse.Namespace, entries: dict[str, Any]) -> int:
     :param entries: to be printed with the calibration's by ``--json``.
     """
     from distill.calibration.tables import draw_diagrams, log_stored
-    from distill.data.evaluation_images import choose_frames
+    from distill.data.evaluation_images import choose_frames, describe_images
     from distill.evaluation.evaluated_model import data_of
     from distill.export.calibrated_file import write_calibrated
     from distill.export.file_model import FileModel, LogitsEngine
@@ -157,7 +157,7 @@ def _calibrate_file(args: argparse.Namespace, entries: dict[str, Any]) -> int:
     card, model = engine.card, FileModel(engine)
     frames = choose_frames(args, data_of(card), card.class_names)
     result = _calibrate(args, model, card.class_names, frames)
-    document = result.document(sha256(args.model), args.dataset or card.dataset, args.split or "val")
+    document = result.document(sha256(args.model), *describe_images(args, card.dataset))
     failure = None
     try:
         write_calibrated(args.model, args.out, card, model, result, document, frames, args.provider)
@@ -192,7 +192,7 @@ def _add_thresholds(args: argparse.Namespace, entries: dict[str, Any]) -> tuple[
 
 def _fit_distance(args: argparse.Namespace) -> FittedDistance:
     """Fit a domain distance to the images, which need no labels for that."""
-    from distill.data.evaluation_images import choose_frames
+    from distill.data.evaluation_images import choose_frames, describe_images
     from distill.evaluation.evaluated_model import data_of
     from distill.export.calibrated_file import fit_to_file
     from distill.export.domain_file import StatisticsOfMaps
@@ -200,7 +200,7 @@ def _fit_distance(args: argparse.Namespace) -> FittedDistance:
     statistics = StatisticsOfMaps(args.model)
     card = statistics.card
     frames = choose_frames(args, data_of(card), card.class_names, labelled=False)
-    words = f"{args.dataset or 'the training data'}, {args.split or 'val'}"
+    words = ", ".join(filter(None, describe_images(args, "the training data")))
     return fit_to_file(statistics, frames, words, progress_shown())
 
 

@@ -9,7 +9,7 @@ from distill.config.data import SourceConfig
 from distill.data.from_config import open_source, relocated
 from distill.datasets.frame import Frame
 from distill.datasets.listing import Listing
-from distill.datasets.options import add_data_options, given_options
+from distill.datasets.options import add_data_options, given_options, title_of
 from distill.datasets.registry import DATA_SETS, check_options, open_data
 from kd_seg_ros.common.errors import UserError
 
@@ -42,6 +42,18 @@ def choose_frames(
             f"({', '.join(class_names)}): --classes must name the model's, in its order"
         )
     return frames
+
+
+def describe_images(args: argparse.Namespace, own: str) -> tuple[str, str]:
+    """Return data set and split of the chosen images in words, for model cards and calibration files.
+
+    :param own: the data of the model's training in words.
+    :return: of a folder its name, and an empty split; of some weathers alone also which.
+    """
+    if args.dataset is not None and not DATA_SETS[args.dataset].splits:
+        return f"the folder {title_of(args)}", ""
+    weathers = f" ({', '.join(args.conditions)})" if args.conditions else ""
+    return f"{args.dataset or own}{weathers}", args.split or "val"
 
 
 def _own_data(args: argparse.Namespace, own: SourceConfig | None) -> Listing:

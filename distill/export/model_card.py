@@ -115,7 +115,8 @@ def recalibrated_card(card: ModelCard, document: Mapping[str, Any]) -> ModelCard
     images = document["fitted_on"]["images"]
     if document["held_out"]:
         images += document["reported_on"]["images"]
-    words = f"calibrated on {images} images of {data['dataset']}, {data['split']}"
+    source = ", ".join(filter(None, (data["dataset"].partition(_CALIBRATED)[0], data["split"])))
+    words = f"calibrated on {images} images of {source}"
     before = card.dataset.partition(_CALIBRATED)[0]
     limits = CALIBRATED_LIMITATIONS if card.limitations == EXTERNAL_LIMITATIONS else card.limitations
     return replace(found, dataset=f"{before}{_CALIBRATED}{words}", limitations=limits, created=_now())

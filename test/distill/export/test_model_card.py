@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx
 import tiny_model
 
-from distill.export.model_card import EXTERNAL_LIMITATIONS, external_card, save_with_card
+from distill.export.model_card import EXTERNAL_LIMITATIONS, external_card, recalibrated_card, save_with_card
 from kd_seg_ros.inference.card import ModelCard
 
 
@@ -33,3 +33,24 @@ def test_the_card_of_an_external_network_names_its_file(tmp_path: Path) -> None:
     assert card.config == {"wrapped": "net.onnx", "sha256": hashlib.sha256(b"a network").hexdigest()}
     assert card.limitations == EXTERNAL_LIMITATIONS
     assert ModelCard.from_json(card.to_json()) == card, "the vehicle accepts it"
+
+
+def test_where_a_file_was_calibrated_is_said_once_and_a_folder_has_no_split() -> None:
+    scores = {"full": {"ece": 0.1, "reliability": {}}}
+    document = {
+        "method": "none",
+        "parameters": {},
+        "data": {"dataset": "the folder yard/images", "split": ""},
+        "fitted_on": {"images": 3, "pixels": 9},
+        "reported_on": {"images": 2},
+        "held_out": True,
+        "scores": {"none": scores},
+        "miou": {"full": 0.5},
+        "expected_accuracy": {},
+        "risk": [],
+    }
+    once = recalibrated_card(tiny_model.card(4, 6, dataset="streets"), document)
+    assert once.dataset == "streets; as a file calibrated on 5 images of the folder yard/images"
+    own = document | {"data": {"dataset": once.dataset, "split": "val"}, "held_out": False}
+    again = recalibrated_card(once, own)
+    assert again.dataset == "streets; as a file calibrated on 3 images of streets, val"
