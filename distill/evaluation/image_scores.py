@@ -53,7 +53,7 @@ class ImageScores:
 
         :param chosen: [N], True for the images to keep.
         """
-        return ImageScores(**{name: array[chosen] for name, array in self._tables().items()})
+        return ImageScores(**{name: array[chosen] for name, array in self.tables().items()})
 
     def save(self, path: Path) -> None:
         """Write the file, compressed; raises UserError if it cannot be written."""
@@ -61,9 +61,10 @@ class ImageScores:
 
     def _write(self, path: Path) -> None:
         with path.open("wb") as file:  # a path without the ending .npz would be given one
-            np.savez_compressed(file, format=np.int64(FORMAT), **self._tables())
+            arrays: dict[str, Any] = self.tables()
+            np.savez_compressed(file, format=np.int64(FORMAT), **arrays)
 
-    def _tables(self) -> dict[str, NDArray[Any]]:
+    def tables(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that are there, by name."""
         return {name: array for name, array in vars(self).items() if array is not None}
 

@@ -141,6 +141,7 @@ def test_evaluate_writes_the_distances(
     assert entry["scores"]["fog"]["above_limit"] == np.mean(expected[:5] > limit)
     assert f"domain distance of fog: median {np.median(expected[:5]):.3f}" in printed
     images = ImageScores.load(tmp_path / "images.npz")
+    assert images.domain_distance is not None
     np.testing.assert_allclose(images.domain_distance, expected, rtol=1e-6)
     # The mean of two views has no distance.
     assert main([*command, "--flip", "--out", str(tmp_path / "views.json"), "--limit", "2"]) == 0
