@@ -13,6 +13,7 @@ from kd_seg_ros.bags.cameras import CameraTopics
 from kd_seg_ros.bags.progress import Progress
 from kd_seg_ros.bags.resumable_bag import ResumableBag
 from kd_seg_ros.bags.resume_check import check_resume, fingerprint
+from kd_seg_ros.bags.segmented_frames import last_masks
 from kd_seg_ros.bags.segmenting import Notes, Output, output_topics, segment, topics_to_copy
 from kd_seg_ros.bags.summary import FrameTable
 from kd_seg_ros.common.errors import UserError
@@ -94,6 +95,8 @@ def segment_bag(
         table = None
         if settings.csv:
             table = FrameTable(settings.csv, engine.card, notes.csv_bytes, consecutive=True)
+            if notes.csv_bytes:
+                table.continue_after(last_masks(settings.out, cameras, notes.times))
         output = Output(out, notes, engine.card, table, settings.overlay, settings.marks, area)
         try:
             segment(

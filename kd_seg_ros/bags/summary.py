@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,12 @@ class FrameTable:
         known = pixels[: len(self._card.class_names)]
         row += [f"{share:.6f}" for share in (*known, 1 - known.sum())]
         self._write(row)
+
+    def continue_after(self, masks: Mapping[str, NDArray[np.uint8]]) -> None:
+        """Take the last masks of an interrupted run, by source: the next ones are compared with them."""
+        for source, mask in masks.items():
+            if self._flips:
+                self._flips.add(source, mask)
 
     @property
     def flipped(self) -> float | None:

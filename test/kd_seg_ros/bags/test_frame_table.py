@@ -58,11 +58,13 @@ def test_pixels_that_change_their_class_are_counted_per_camera(tmp_path: Path) -
     size = table.flush()
     table.close()
     assert flipped_in(path) == ["", "", "0.250000", "0.000000", "0.750000", "0.750000"]
-    # Resumed, the first frame has none before it.
+    # Resumed, the next frame is compared with the last one of the run that was interrupted.
     table = FrameTable(path, card, size, consecutive=True)
+    table.continue_after({"/left": masks_of(4)[0].mask})
     table.add(9, 0, "/left", masks_of(2)[0], 1.0)
+    table.add(9, 0, "/right", masks_of(2)[0], 1.0)
     table.close()
-    assert flipped_in(path)[-1] == ""
+    assert flipped_in(path)[-2:] == ["0.500000", ""]
 
 
 def test_a_table_that_was_begun_without_the_column_is_continued_without(tmp_path: Path) -> None:
