@@ -1,6 +1,7 @@
 """``colcon build`` builds the package as a ROS 2 user would, and the ament index finds what it installed."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from setup_arguments import setup_arguments
 
@@ -118,6 +120,8 @@ def test_versions_agree() -> None:
     manifest = ElementTree.parse(ROOT / "package.xml").getroot()
     assert manifest.findtext("version") == __version__
     assert f'version="{__version__}"' in (ROOT / "setup.py").read_text()
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == __version__
+    assert re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0] == __version__
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.benchmarks.one_convolution import Kind, write_model
-from distill.common.calibration_methods import CLASS_TEMPERATURE, TEMPERATURE, VECTOR
+from distill.common.calibration_methods import ADAPTIVE_TEMPERATURE, CLASS_TEMPERATURE, TEMPERATURE, VECTOR
 from distill.models.logit_calibration import LogitCalibration
 from kd_seg_ros.benchmark.result import Result, table
 from kd_seg_ros.inference.engine import Engine, EngineError, Prediction
@@ -35,6 +35,7 @@ CALIBRATIONS: Final[dict[str, LogitCalibration | None]] = {
     "none": None,
     TEMPERATURE: LogitCalibration(TEMPERATURE, temperature=0.6),
     CLASS_TEMPERATURE: LogitCalibration(CLASS_TEMPERATURE, temperatures=_STEPS),
+    ADAPTIVE_TEMPERATURE: LogitCalibration(ADAPTIVE_TEMPERATURE, temperatures=_STEPS, exponent=-0.4),
     VECTOR: LogitCalibration(VECTOR, weights=_STEPS, biases=tuple(np.linspace(-2, 2, CLASSES).tolist())),
 }
 """One calibration of each method, and none."""

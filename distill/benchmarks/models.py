@@ -20,7 +20,7 @@ from distill.benchmarks.random_network import random_network
 from distill.benchmarks.timing import median_seconds, torch_machine
 from distill.export.model_card import save_with_card
 from distill.export.trace import padding_multiple, to_onnx
-from distill.models.catalogue import CAMERA_SIZE, MODELS, SWIFTNET, check_name
+from distill.models.catalogue import CAMERA_SIZE, FAMILIES, MODELS, check_name
 from distill.models.complexity import complexity
 from distill.models.deployed import DeployedModel
 from kd_seg_ros import __version__
@@ -70,8 +70,9 @@ def run(seconds: float, names: Sequence[str] = ()) -> Result:
     """
     for name in names:
         check_name(name)
-        if name == SWIFTNET:
-            raise UserError("'swiftnet' alone names no network; did you mean 'swiftnet_resnet18'?")
+        if name in FAMILIES:
+            first = next(model for model in MODELS if model.startswith(name))
+            raise UserError(f"{name!r} alone names no network; did you mean {first!r}?")
     bar = tqdm(names or MODELS, "benchmark", unit="model", disable=not progress_shown())
     figures = []
     for name in bar:

@@ -12,11 +12,18 @@ from typing import Final, Literal
 
 from torch import Tensor
 
+from distill.calibration.adaptive_temperature import find_adaptive_temperatures
 from distill.calibration.class_temperature import find_class_temperatures
 from distill.calibration.rare import is_rare
 from distill.calibration.temperature import common_temperature, find_temperature
 from distill.calibration.vector import find_vector_scaling
-from distill.common.calibration_methods import CLASS_TEMPERATURE, TEMPERATURE, VECTOR, Method
+from distill.common.calibration_methods import (
+    ADAPTIVE_TEMPERATURE,
+    CLASS_TEMPERATURE,
+    TEMPERATURE,
+    VECTOR,
+    Method,
+)
 from distill.models.logit_calibration import LogitCalibration
 
 
@@ -35,6 +42,7 @@ class CalibrationMethod:
 METHODS: Final[dict[Method, CalibrationMethod]] = {
     TEMPERATURE: CalibrationMethod(common_temperature, keeps_mask=True),
     CLASS_TEMPERATURE: CalibrationMethod(find_class_temperatures, True, classes_of="predicted"),
+    ADAPTIVE_TEMPERATURE: CalibrationMethod(find_adaptive_temperatures, True, classes_of="predicted"),
     VECTOR: CalibrationMethod(find_vector_scaling, keeps_mask=False, classes_of="labelled"),
 }
 """All methods, in the order in which they are compared."""

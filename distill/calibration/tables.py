@@ -96,7 +96,7 @@ def log_stored(result: CalibrationResult, where: str) -> None:
         _logger.info("%s%s %s", result.method, value, where)
         return
     better = [name for name, fault in result.faults.items() if not fault]
-    advice = f"; --method {' or '.join(better)} makes neither NLL nor ECE worse" if better else ""
+    advice = f"; --method {' or '.join(better)} makes nothing worse" if better else ""
     _logger.warning(
         "%s%s is not kept, because it %s: the network stays uncalibrated%s",
         result.method,

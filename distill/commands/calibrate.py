@@ -39,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         choices=tuple(PARAMETERS),
-        help="method to store, unless it makes the held-out NLL or ECE worse; all are compared (default: "
-        "temperature; an ONNX file with --risk keeps its calibration unless a method is given)",
+        help="method to store, unless it makes the held-out NLL, ECE or mIoU worse; all are compared "
+        "(default: temperature; an ONNX file with --risk keeps its calibration unless a method is given)",
     )
     parser.add_argument(
         "--pixels",

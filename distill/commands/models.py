@@ -59,8 +59,8 @@ def table(rows: list[dict[str, Any]], camera_size: tuple[int, int]) -> str:
     lines += [
         "",
         f"GFLOPs at {height}×{width}, a multiply-add counted as two.",
-        "SwiftNet over any other timm backbone with stages at strides 4, 8, 16, 32: "
-        "--student.model swiftnet --student.backbone NAME",
+        "SwiftNet or FPN-Lite over any other timm backbone with stages at strides 4, 8, 16, 32: "
+        "--student.model swiftnet (or fpn_lite) --student.backbone NAME",
         *notes,
     ]
     return "\n".join(lines)

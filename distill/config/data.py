@@ -5,10 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from distill.common.yaml_file import read_yaml
-from distill.config.section import Count, Factor, Fraction, Positive, Rgb, Section, Side, one_of
+from distill.config.appearance import AppearanceConfig
+from distill.config.section import (
+    Count,
+    Factor,
+    Fraction,
+    Positive,
+    Rgb,
+    Section,
+    Side,
+    one_of,
+    section_or_switch,
+)
 from distill.datasets.acdc import ACDC_CONDITIONS
 from distill.datasets.class_map import ClassMap, parse_class_map
 from distill.datasets.registry import DATA_SETS, check_options
@@ -24,7 +35,7 @@ class SourceConfig(Section):
     dataset: Annotated[str, one_of("data set", DATA_SETS)] = "acdc"
     """Kind of data set."""
     root: str
-    """Folder of the data set."""
+    """Folder of the data set; in ``extra``, that of the first data set unless given."""
     conditions: tuple[Annotated[str, one_of("weather", ACDC_CONDITIONS)], ...] = CONDITIONS
     """For ``acdc`` only: the weathers to use; ``normal`` stands for the clear-weather references."""
     images: str = "{split}/images"
@@ -43,6 +54,9 @@ class SourceConfig(Section):
     unlabelled: Literal["refuse", "skip", "keep"] = "refuse"
     """What to do where images have no labels: refuse the data set, skip (and count) those images, or keep
     them, so that the teacher alone teaches on them."""
+    limit: Count | None = None
+    """Most images that are trained on, spread evenly over the split's images in the order of their paths, as
+    when only some of them had been labelled; null: all. Validation is not limited."""
     mean: Rgb
     """Mean of R, G and B, 0…1, that its images are normalised by (default: that of the data set; in
     ``extra``, a folder without labels has that of the first data set)."""
@@ -151,7 +165,8 @@ class DataConfig(SourceConfig):
     extra: tuple[SourceConfig, ...] = ()
     """Further data sets to train on."""
     draws: Count | None = None
-    """Number of images in an epoch of several data sets (default: as many as they have)."""
+    """Number of images in an epoch (default: as many as the data sets have). More than they have let a small
+    data set be gone through several times between two checkpoints."""
     description: str = ""
     """Description of the data in words, for the model card."""
     limitations: str = ""
@@ -166,13 +181,19 @@ class DataConfig(SourceConfig):
     """Mirror images left to right with probability ½."""
     jitter: Fraction = 0.2
     """Strength of the photometric jitter, 0 (none) to 1."""
+    appearance: Annotated[AppearanceConfig | None, BeforeValidator(section_or_switch)] = None
+    """Further changes of the look: colour cast, exposure, blur, noise, JPEG; ``true`` for its defaults, null
+    for none."""
     workers: Annotated[int, Field(ge=0, le=MAX_WORKERS)] = 4
     """Processes that load and augment images, for each training process; 0: the training process does it."""
 
     @model_validator(mode="before")
     @classmethod
-    def _share_statistics(cls, values: Any) -> Any:
-        """Give further images without labels the first data set's mean and std, unless they have others."""
+    def _share_with_extra(cls, values: Any) -> Any:
+        """Give further data sets the first one's folder, and images without labels its mean and std.
+
+        What a further data set gives itself stays.
+        """
         if not isinstance(values, dict) or not isinstance(values.get("extra"), list | tuple):
             return values
         first = DATA_SETS.get(str(values.get("dataset", "acdc")))
@@ -181,6 +202,8 @@ class DataConfig(SourceConfig):
         statistics = {"mean": values.get("mean", first.mean), "std": values.get("std", first.std)}
         sources = []
         for source in values["extra"]:
+            if isinstance(source, dict) and "root" in values:
+                source = {"root": values["root"], **source}
             if (
                 isinstance(source, dict)
                 and source.get("dataset") == "folder"
@@ -204,8 +227,6 @@ class DataConfig(SourceConfig):
                     f"{source.root} has other classes than {self.root}: give a folder's class map the same "
                     "`classes` in the same order"
                 )
-        if self.draws is not None and not self.extra:
-            raise ValueError("draws belongs to several data sets: there is no extra one")
         return self
 
     @property

@@ -14,7 +14,7 @@ from distill.config.networks import NetworkConfig, TeacherConfig
 from distill.config.objective import ObjectiveConfig
 from distill.config.section import Section
 from distill.config.training import TrainingConfig
-from distill.models.catalogue import MODELS
+from distill.models.catalogue import pools_image
 
 SMALLEST_JUDGED: Final = 128
 """Least height and width, in pixels, of the images that a discriminator can judge: it compares 16×16 places
@@ -60,8 +60,7 @@ class Config(Section):
         cached = self.teacher is not None and self.teacher.cache is not None
         if cached and any(source.topic is not None for source in self.data.extra):
             raise ValueError("teacher.cache keeps outputs by image file: it cannot be had with a bag")
-        network = MODELS.get(self.student.model)
-        if self.training.batch_size == 1 and network is not None and network.pools_image:
+        if self.training.batch_size == 1 and pools_image(self.student.model):
             raise ValueError(
                 f"{self.student.model} needs a training.batch_size of at least 2: it pools the image to one "
                 "pixel, over which BatchNorm has no statistics"

@@ -8,18 +8,19 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from distill.config.section import Count, Rgb, Section, one_of
-from distill.models.catalogue import MODELS, SWIFTNET
+from distill.models.catalogue import FAMILIES, MODELS, SWIFTNET
 
 
 class NetworkConfig(Section):
-    """A network: SwiftNet-FPN over any timm backbone, or one that ``kd_seg models`` lists."""
+    """A network: SwiftNet-FPN or FPN-Lite over any timm backbone, or one that ``kd_seg models`` lists."""
 
-    model: Annotated[str, one_of("model", (SWIFTNET, *MODELS))] = SWIFTNET
-    """Name of the network; ``swiftnet`` is SwiftNet-FPN over the backbone given next to it."""
+    model: Annotated[str, one_of("model", (*FAMILIES, *MODELS))] = SWIFTNET
+    """Name of the network; ``swiftnet`` is SwiftNet-FPN, and ``fpn_lite`` FPN-Lite, over the backbone given
+    next to it."""
     backbone: str | None = None
-    """For ``model: swiftnet`` only, where it must be given: timm's name of the backbone."""
+    """For ``model: swiftnet`` and ``fpn_lite`` only, where it must be given: timm's name of the backbone."""
     channels: Annotated[int, Field(gt=0, le=16_384)] | None = None
-    """For ``model: swiftnet`` only: channels of the pyramid's feature maps (default: 320)."""
+    """For ``model: swiftnet`` and ``fpn_lite`` only: channels of the decoder's maps (default: 320 and 96)."""
     pretrained: bool | str = False
     """Weights to start from: ``true`` for timm's hub, the path of a .safetensors or .pth file, or ``false``
     for random ones."""
@@ -31,11 +32,14 @@ class NetworkConfig(Section):
 
     @model_validator(mode="after")
     def _check_backbone(self) -> NetworkConfig:
-        if self.model == SWIFTNET and self.backbone is None:
-            raise ValueError("model 'swiftnet' needs a backbone: any timm model with stages at strides 4…32")
-        if self.model != SWIFTNET and (self.backbone or self.channels):
+        if self.model in FAMILIES and self.backbone is None:
             raise ValueError(
-                f"model {self.model!r} has its own backbone and width: give neither, or model 'swiftnet'"
+                f"model {self.model!r} needs a backbone: any timm model with stages at strides 4…32"
+            )
+        if self.model not in FAMILIES and (self.backbone or self.channels):
+            raise ValueError(
+                f"model {self.model!r} has its own backbone and width: give neither, or model "
+                f"{' or '.join(map(repr, FAMILIES))}"
             )
         if self.checkpoint is not None and self.pretrained is not False:
             raise ValueError("give checkpoint or pretrained, not both: a checkpoint holds all weights")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from distill.config.section import Count, Fraction, NotNegative, Positive, Section, one_of
+from distill.config.section import Count, Fraction, NotNegative, Positive, Section, one_of, section_or_switch
 from distill.losses.catalogue import ADVERSARIAL_LOSS, FEATURE_LOSSES, LABEL_LOSSES, LOGIT_LOSSES
 from distill.losses.kinds import FEATURE_PARAMETERS
 
@@ -15,13 +15,6 @@ NO_LOSS: Final = "none"
 
 SIX_MAPS: Final = ("P4", "P8", "P16", "P32", "P64", "P128")
 """SwiftNet's feature maps, which the thesis distils."""
-
-
-def _section_or_switch(value: Any) -> Any:
-    """Read ``true`` as a section of defaults and ``false`` as none."""
-    if isinstance(value, bool):
-        return {} if value else None
-    return value
 
 
 def _map_names(value: Any) -> Any:
@@ -94,7 +87,7 @@ class FeatureLossConfig(Section):
     """Sizes of the memory of ``memory_bank``, for no other loss; not given or null: the defaults."""
     whiten: bool = False
     """Compare with the teacher's features brought to mean 0, variance 1 over the channels of each pixel."""
-    adapters: Annotated[AdapterConfig | None, BeforeValidator(_section_or_switch)] = None
+    adapters: Annotated[AdapterConfig | None, BeforeValidator(section_or_switch)] = None
     """Projectors between the student's maps and the loss; ``true`` for one per map, null for none."""
 
     @model_validator(mode="before")
@@ -188,7 +181,7 @@ class ObjectiveConfig(Section):
     starts as the identity; in training only. It needs a loss on the logits."""
     features: tuple[FeatureLossConfig, ...] = ()
     """Losses between feature maps of student and teacher."""
-    adversarial: Annotated[AdversarialConfig | None, BeforeValidator(_section_or_switch)] = None
+    adversarial: Annotated[AdversarialConfig | None, BeforeValidator(section_or_switch)] = None
     """Adversarial distillation; ``true`` for its authors' weight and learning rate, null for none."""
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -31,6 +31,13 @@ class Section(BaseModel):
     """Base of the sections. The docstring of a field is its description, in the documentation too."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+def section_or_switch(value: Any) -> Any:
+    """Read ``true`` as a section of defaults and ``false`` as none; other values stay as they are."""
+    if isinstance(value, bool):
+        return {} if value else None
+    return value
 
 
 @dataclass(frozen=True)

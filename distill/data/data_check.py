@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from distill.common.parallel import run_jobs
 from distill.config.data import DataConfig
-from distill.data.from_config import kept_frames, open_source
+from distill.data.from_config import kept_frames, limited, open_source, spread_evenly
 from distill.datasets.findings import (
     Finding,
     findings,
@@ -65,7 +65,7 @@ def check_data(data: DataConfig, amount: str = "sample", workers: int = 1) -> di
             own_split = source.split if split == "train" else split
             listing = open_source(source, own_split)
             kept = kept_frames(listing, source, own_split)
-            frames += kept
+            frames += limited(kept, source, own_split)
             skipped += len(listing.frames) - len(kept)
             found += _partner_findings(listing, split, len(listing.frames) - len(kept))
         listed[split] = frames
@@ -150,13 +150,6 @@ def refuse_errors(document: dict[str, Any]) -> None:
         raise UserError(f"{errors[0]}{more}; `--check none` trains all the same")
 
 
-def sampled(frames: Sequence[Frame], count: int) -> list[Frame]:
-    """Return at most ``count`` frames, spread evenly over all."""
-    if len(frames) <= count:
-        return list(frames)
-    return [frames[number * len(frames) // count] for number in range(count)]
-
-
 def _looked_at(
     frames: Sequence[Frame], names: Sequence[str], split: str, amount: str, workers: int
 ) -> tuple[dict[str, Any], list[Finding]]:
@@ -170,7 +163,7 @@ def _looked_at(
     if amount == "none":
         return counted, []
     # Frames of all data sets and weathers, for they are listed one after the other.
-    chosen = list(frames) if amount == "all" else sampled(frames, SAMPLE)
+    chosen = list(frames) if amount == "all" else spread_evenly(frames, SAMPLE)
     if len(chosen) > SAMPLE:
         looks = list(run_jobs(look_at, chosen, workers, f"check of {split}"))
     else:
@@ -217,7 +210,7 @@ def _overlap(train: Sequence[Frame], val: Sequence[Frame], amount: str) -> list[
         text = f"val: {len(same)} of {len(val)} images are training images, too, such as {same[0].image}"
         found.append(Finding("oddity", "overlap", f"{text}: the scores do not tell how it does on others"))
     elif amount != "none":
-        copies = _copies(train, val if amount == "all" else sampled(val, SAMPLE))
+        copies = _copies(train, val if amount == "all" else spread_evenly(val, SAMPLE))
         if copies:
             one, other = copies[0]
             text = f"val: {len(copies)} images have the same content as training images, such as {one} and"

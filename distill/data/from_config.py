@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,23 +27,38 @@ def open_source(source: SourceConfig, split: str) -> Listing:
 
 
 def frames_of(source: SourceConfig, split: str) -> list[Frame]:
-    """List the frames of one split of a data set; of those without labels, the ones that its source keeps.
+    """List the frames of one split of a data set that its source keeps and, in training, lets through.
 
     :raises UserError: naming the folder or file that is missing.
     """
-    return kept_frames(open_source(source, split), source, split)
+    return limited(kept_frames(open_source(source, split), source, split), source, split)
 
 
 def kept_frames(listing: Listing, source: SourceConfig, split: str) -> list[Frame]:
-    """Return the frames of a split that are used, as ``unlabelled`` of their source says.
+    """Return the frames of a split with and without labels, as ``unlabelled`` of their source says.
 
-    Images without labels are kept in training alone: they cannot be validated on.
+    Images without labels are kept in training alone: they cannot be validated on. All of them are returned:
+    ``limit`` of their source is :func:`limited`'s.
 
     :raises UserError: naming labels that are missing and must not be.
     """
     if source.unlabelled == "keep" and split == source.split:
         return listing.frames
     return listing.complete(skip_unlabelled=source.unlabelled != "refuse")
+
+
+def limited(frames: list[Frame], source: SourceConfig, split: str) -> list[Frame]:
+    """Return at most ``limit`` of a split's frames where its source trains on that split, else all."""
+    if source.limit is None or split != source.split:
+        return frames
+    return spread_evenly(frames, source.limit)
+
+
+def spread_evenly(frames: Sequence[Frame], count: int) -> list[Frame]:
+    """Return at most ``count`` frames, spread evenly over all."""
+    if len(frames) <= count:
+        return list(frames)
+    return [frames[number * len(frames) // count] for number in range(count)]
 
 
 def relocated(source: AnySource, root: str | Path | None) -> AnySource:
@@ -64,6 +80,6 @@ def training_sampler(
 ) -> EpochSampler:
     """Return the order in which one of ``world_size`` processes draws the joined frames of all parts."""
     lengths = [len(part.frames) for part in parts]
-    if len(parts) == 1:
+    if len(parts) == 1 and data.draws is None:
         return EpochSampler(lengths[0], seed, rank=rank, world_size=world_size)
     return MixtureSampler(lengths, [part.weight for part in parts], data.draws, seed, rank, world_size)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from distill.data.appearance import Appearance
 from distill.data.border_weights import border_weights
 from distill.datasets.acdc import ACDC_MEAN, ACDC_STD
 from distill.datasets.frame import Rgb, Sample
@@ -61,7 +62,7 @@ def eval_transform(sample: Sample, _rng: np.random.Generator | None = None) -> E
 
 @dataclass(frozen=True)
 class TrainTransform:
-    """Random scale, crop, rescale to the working size, flip and photometric jitter, in this order.
+    """Scale, crop, rescale to the working size, flip, photometric jitter and appearance, in this order.
 
     The border weights are those of the final label map, after scale, crop and rescaling, so that their
     distances are in the network's input pixels. Padding is ignored and so counts as a border.
@@ -77,6 +78,8 @@ class TrainTransform:
     """Mirror images left to right with probability ½."""
     jitter: float = 0.2
     """Strength of the photometric jitter, 0 (none) to 1; see :func:`colour_jitter`."""
+    appearance: Appearance | None = None
+    """Further changes of how the image looks; None: none."""
     mean: Rgb = ACDC_MEAN
     """Mean of R, G and B, 0…1, for samples that do not bring the one of their data set."""
     std: Rgb = ACDC_STD
@@ -103,6 +106,9 @@ class TrainTransform:
         if rng.random() < 0.5 and self.flip:
             image, labels = cv2.flip(image, 1), cv2.flip(labels, 1)
         image = colour_jitter(image, self.jitter, rng)
+        if self.appearance is not None:
+            # With random numbers of its own, so that scale, crop and the rest are as without it.
+            image = self.appearance(image, rng.spawn(1)[0])
         image, labels = _random_pad(image, labels, self.size, mean, rng)
         # Only the padding is ignored in the zeros that stand in for missing labels.
         distil = labels != IGNORE_ID

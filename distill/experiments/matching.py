@@ -28,7 +28,14 @@ def differences(experiment: Experiment, config: Config | None) -> list[str]:
     """
     if config is None:
         return ["its configuration is not known"]
-    wanted = load_config(experiment.file)
+    return differing_keys(load_config(experiment.file), config)
+
+
+def differing_keys(wanted: Config, config: Config) -> list[str]:
+    """Say where a run's configuration is not the one that is wanted; empty if it is.
+
+    What is compared is described at :func:`differences`.
+    """
     found = []
     for section in ("student", "data", "objective", "training"):
         ours = getattr(config, section).model_dump(mode="json")

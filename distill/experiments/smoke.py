@@ -37,8 +37,9 @@ SMALLEST: Final = "test_convnext"
 SMALL_BACKBONES: Final = {"resnet": "test_resnet", "mobilenetv4": "mobilenetv4_conv_small_035"}
 """What stands in for a backbone that another experiment runs on, by the start of its name."""
 TEACHER: Final = NetworkConfig(backbone=SMALLEST, channels=CHANNELS)
-SURVEY: Final = "survey_"
-"""Start of the names of the configurations of the thesis' chapter 2.4, which reports no results of them."""
+BESIDES: Final = ("survey_", "fpn_lite_")
+"""Starts of the names of further configurations: of the thesis' chapter 2.4, which reports no results of
+them, and of small students."""
 OVERRIDES: Final[Mapping[str, Any]] = {
     "data.crop": [160, 160],
     "data.workers": 0,
@@ -54,12 +55,12 @@ OVERRIDES: Final[Mapping[str, Any]] = {
 
 
 def smoke_files() -> list[Path]:
-    """Return the files to run: the thesis' experiments and one for each technique that it surveys.
+    """Return the files to run: the thesis' experiments, its survey's techniques, and small students.
 
     :raises UserError: if the package's files were not installed.
     """
-    survey = [path for name, path in shipped_configs().items() if name.startswith(SURVEY)]
-    return [*(experiment.file for experiment in EXPERIMENTS), *survey]
+    besides = [path for name, path in shipped_configs().items() if name.startswith(BESIDES)]
+    return [*(experiment.file for experiment in EXPERIMENTS), *besides]
 
 
 def smoke(files: Sequence[Path], progress_bar: bool = False) -> None:

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from distill.experiments.study import STUDIES
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.share import share_path
@@ -123,12 +124,12 @@ EXPERIMENTS: Final = (
 def find_experiment(name: str) -> Experiment:
     """Find an experiment by its name or by its letter in Table 4.6, in upper or lower case.
 
-    :raises UserError: for an unknown name, with the nearest ones.
+    :raises UserError: for an unknown name, with the nearest ones, those of own studies included.
     """
     for experiment in EXPERIMENTS:
         if name.lower() == experiment.name or name.upper() == experiment.letter:
             return experiment
-    known = [experiment.name for experiment in EXPERIMENTS]
+    known = [*(experiment.name for experiment in EXPERIMENTS), *STUDIES]
     advice = did_you_mean(name, known, 3) or f"; there are {', '.join(known)}"
     raise UserError(f"unknown experiment {name!r}{advice} (or a letter, A to J)")
 

@@ -33,7 +33,7 @@ from collections.abc import Sequence
 import numpy as np
 from onnx import TensorProto
 
-from distill.common.calibration_methods import CLASS_TEMPERATURE, VECTOR
+from distill.common.calibration_methods import ADAPTIVE_TEMPERATURE, VECTOR
 from distill.export.graph import GraphBuilder
 from distill.export.interpolation import Matrix, Upsampling, is_identity, parts, support
 from distill.models.logit_calibration import LogitCalibration
@@ -178,20 +178,26 @@ def answer(
 
     :param scores: name that s, [rows, C, W], gets in the graph.
     """
-    by_class = calibration is not None and calibration.method == CLASS_TEMPERATURE
+    by_class = calibration is not None and len(calibration.temperatures) > 0
     s = below_best(graph, z, "" if by_class else scores)
     e = graph.add("Exp", s)
     # C − mask: where e is 1, to within rounding, C minus the class; the largest belongs to the first class.
     best = graph.add("ThresholdedRelu", e, alpha=NEARLY_ONE)
     best = graph.add("Mul", best, graph.floats(np.arange(classes, 0, -1)[:, None]))
     best = graph.add("ReduceMax", best, graph.integers(1), keepdims=1)
+    ones = graph.floats(np.ones((1, classes)))
     if by_class:
         assert calibration is not None
         # The temperature of the best class divides all scores of the pixel.
         table = graph.floats(1 / np.array([1, *reversed(calibration.temperatures)]))  # by C − mask
         inverse = graph.add("Gather", table, graph.add("Cast", best, to=TensorProto.INT32))
+        if calibration.method == ADAPTIVE_TEMPERATURE:
+            # 1 / (T · p^γ), where 1 / p is the sum without calibration. Pow would take twice as long.
+            log_sum = graph.add("Log", graph.add("MatMul", ones, e))
+            power = graph.add("Exp", graph.add("Mul", log_sum, graph.floats(calibration.exponent)))
+            inverse = graph.add("Mul", inverse, power)
         e = graph.add("Exp", graph.add("Mul", s, inverse, output=scores))
-    return best, graph.add("MatMul", graph.floats(np.ones((1, classes))), e)
+    return best, graph.add("MatMul", ones, e)
 
 
 def add_maps(graph: GraphBuilder, stripes: Sequence[tuple[str, str]], classes: int) -> None:

@@ -28,7 +28,7 @@ from distill.imports.sources import SOURCES, Source
 from distill.imports.translation import Translation
 from distill.imports.weights_file import WeightsFile, read_weights_file
 from distill.models.build import class_of
-from distill.models.catalogue import MODELS, SWIFTNET, SWIFTNET_CHANNELS, check_name
+from distill.models.catalogue import FAMILIES, MODELS, SWIFTNET, SWIFTNET_CHANNELS, check_name
 from distill.models.network import SegmentationNetwork
 from distill.models.weights import load_tensors
 from kd_seg_ros.common.classes import CLASS_NAMES
@@ -116,12 +116,17 @@ def _source_of(network: str, backbone: str | None) -> Source:
     check_name(network)
     if (network == SWIFTNET) != (backbone is not None):
         raise UserError(f"--backbone goes with --network {SWIFTNET}, which needs it")
-    return SOURCES[_class_name(network)]
+    source = SOURCES.get(_class_name(network))
+    if source is None:
+        raise UserError(
+            f"nobody publishes weights of a whole {network}: --student.pretrained starts its backbone"
+        )
+    return source
 
 
 def _class_name(network: str) -> str:
     """Return the network's class below :mod:`distill.models`."""
-    return "swiftnet.SwiftNet" if network == SWIFTNET else MODELS[network].network
+    return FAMILIES[network].network if network in FAMILIES else MODELS[network].network
 
 
 def _completed(options: ImportOptions, content: WeightsFile, file: Path) -> ImportOptions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from distill.models.catalogue import MODELS, SWIFTNET, SWIFTNET_CHANNELS, check_name
+from distill.models.catalogue import FAMILIES, MODELS, check_name
 from distill.models.network import SegmentationNetwork
 from distill.models.weights import RANDOM, Pretrained
 
@@ -20,15 +20,16 @@ def build(
 ) -> SegmentationNetwork:
     """Make a network.
 
-    :param model: a name of the catalogue, or ``swiftnet`` with a ``backbone`` of timm.
-    :param channels: width of SwiftNet's pyramid, for ``swiftnet`` only.
+    :param model: a name of the catalogue; one of a family goes with a ``backbone`` of timm.
+    :param channels: width of the decoder, for families only.
     :raises UserError: for an unknown name, an unusable backbone or weights that do not fit.
     """
     check_name(model)
-    if model == SWIFTNET:
+    family = FAMILIES.get(model)
+    if family is not None:
         assert backbone is not None
-        own = {"backbone": backbone, "channels": channels or SWIFTNET_CHANNELS}
-        return construct("swiftnet.SwiftNet", num_classes, pretrained, **own)
+        own = {"backbone": backbone, "channels": channels or family.channels}
+        return construct(family.network, num_classes, pretrained, **own)
     entry = MODELS[model]
     return construct(entry.network, num_classes, pretrained, **entry.arguments)
 

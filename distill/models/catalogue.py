@@ -20,7 +20,7 @@ CAMERA_SIZE: Final = (1080, 1920)
 """Height and width of the camera image that operations are counted for."""
 
 SWIFTNET: Final = "swiftnet"
-"""The one name that takes any timm backbone; the others stand for one network each."""
+"""SwiftNet-FPN over any timm backbone."""
 SWIFTNET_CHANNELS: Final = 320
 """Width of SwiftNet's pyramid unless another is given, that of the thesis."""
 
@@ -35,6 +35,25 @@ class ThesisRow:
     """Number of parameters in millions."""
     fps: float
     """Images per second on an RTX 2080 Ti, batch 1, 1080×1920."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Networks of one class over any timm backbone with stages at strides 4, 8, 16 and 32."""
+
+    network: str
+    """Module and class below :mod:`distill.models`."""
+    channels: int
+    """Width of the decoder unless another is given."""
+    pools_image: bool = False
+    """As :attr:`Model.pools_image`."""
+
+
+FAMILIES: Final[Mapping[str, Family]] = {
+    SWIFTNET: Family("swiftnet.SwiftNet", SWIFTNET_CHANNELS),
+    "fpn_lite": Family("fpn_lite.FpnLite", 96, pools_image=True),
+}
+"""The names that need a backbone next to them; those of :data:`MODELS` stand for one network each."""
 
 
 @dataclass(frozen=True)
@@ -225,17 +244,40 @@ _MODELS = (
         gflops=1489.2,
         thesis=ThesisRow("HRNetV2-W48", 66, 9.5),
     ),
+    Model(
+        "fpn_lite_nano",
+        "fpn_lite.FpnLite",
+        {"backbone": "mobilenetv4_conv_small", "channels": 96},
+        backbone="mobilenetv4_conv_small",
+        deployed_parameters=1_754_835,
+        gflops=21.6,
+        pools_image=True,
+    ),
+    Model(
+        "fpn_lite_small",
+        "fpn_lite.FpnLite",
+        {"backbone": "mobilenetv3_large_100", "channels": 96},
+        backbone="mobilenetv3_large_100",
+        deployed_parameters=3_463_587,
+        gflops=23.7,
+        pools_image=True,
+    ),
 )
 MODELS: Final = {model.name: model for model in _MODELS}
 """All networks by name, in the order of the tables."""
 
 
+def pools_image(name: str) -> bool:
+    """Return whether the network of a known name pools images to one pixel, see :class:`Model`."""
+    return FAMILIES[name].pools_image if name in FAMILIES else MODELS[name].pools_image
+
+
 def check_name(name: str) -> None:
-    """Refuse a name that is neither in the catalogue nor :data:`SWIFTNET`.
+    """Refuse a name that is neither in :data:`MODELS` nor in :data:`FAMILIES`.
 
     :raises UserError: naming the nearest known names.
     """
-    known = [SWIFTNET, *MODELS]
+    known = [*FAMILIES, *MODELS]
     if name in known:
         return
     advice = did_you_mean(name, known, 3) or f"; there are {', '.join(known)}"

@@ -1,17 +1,21 @@
 """Applies calibration to the logits z of C classes; :mod:`distill.calibration` finds its parameters.
 
-======================= ========================= ==================================================
-method                  calibrated logits         source
-======================= ========================= ==================================================
-``temperature``         z / T                     Guo et al., *On Calibration of Modern Neural Networks*,
-                                                  ICML 2017
-``class_temperature``   z / T_k, k = argmax z     temperature scaling of each predicted class
-``vector``              w ⊙ z + b                 Guo et al. 2017, vector scaling
-======================= ========================= ==================================================
+======================== ========================= =================================================
+method                   calibrated logits         source
+======================== ========================= =================================================
+``temperature``          z / T                     Guo et al., *On Calibration of Modern Neural
+                                                   Networks*, ICML 2017
+``class_temperature``    z / T_k, k = argmax z     temperature scaling of each predicted class
+``adaptive_temperature`` z / (T_k · p^γ)           Balanya et al., *Adaptive temperature scaling for
+                                                   robust calibration of deep neural networks*, 2022,
+                                                   where T depends on the entropy; here on p
+``vector``               w ⊙ z + b                 Guo et al. 2017, vector scaling
+======================== ========================= =================================================
 
-T, T_k > 0. The first two divide all logits of a pixel by the same number: they change the confidence, never
-the mask. k is the predicted class because the vehicle knows no other, and because dividing each logit by
-its class's T would change their order. Vector scaling does change it, and with it the mask.
+T, T_k > 0; γ is any number; p = max softmax(z) is the confidence without calibration. The first three divide
+all logits of a pixel by the same number: they change the confidence, never the mask. k is the predicted class
+because the vehicle knows no other, and because dividing each logit by its class's T would change their order.
+Vector scaling does change it, and with it the mask.
 """
 
 from __future__ import annotations
@@ -21,10 +25,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from distill.common.calibration_methods import PARAMETERS, TEMPERATURE, VECTOR, Method
+from distill.common.calibration_methods import (
+    ADAPTIVE_TEMPERATURE,
+    PARAMETERS,
+    TEMPERATURE,
+    VECTOR,
+    Method,
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,8 @@ class LogitCalibration:
     """T, by which the logits of every pixel are divided."""
     temperatures: tuple[float, ...] = ()
     """T_k of every class, in the order of the logits."""
+    exponent: float = 0.0
+    """γ, by which T_k depends on the confidence; 0: it does not."""
     weights: tuple[float, ...] = ()
     """w of every class, in the order of the logits."""
     biases: tuple[float, ...] = ()
@@ -56,7 +69,8 @@ class LogitCalibration:
                 raise ValueError(f"{field.name} must be {'a list' if many else 'one number'}")
             if not all(_is_number(number) for number in (value if isinstance(value, tuple) else (value,))):
                 raise ValueError(f"{field.name} must be numbers, not {value!r:.60}")
-        lengths = {len(getattr(self, name)) for name in own if name != TEMPERATURE}
+        lists = [getattr(self, name) for name in own if isinstance(getattr(self, name), tuple)]
+        lengths = {len(values) for values in lists}
         if len(lengths) > 1 or 0 in lengths:
             raise ValueError(f"{self.method} needs {' and '.join(own)} for every class")
         if min((self.temperature, *self.temperatures)) <= 0:
@@ -102,8 +116,17 @@ class LogitCalibration:
             return logits
         if self.method == TEMPERATURE:
             return logits / self.temperature
-        table = logits.new_tensor(self.temperatures).unsqueeze(1)
-        return logits / F.embedding(mask, table).squeeze(-1)  # one Gather in the exported file
+        temperature = _of_class(logits.new_tensor(self.temperatures), mask)
+        if self.method == ADAPTIVE_TEMPERATURE:
+            # 1 / p = Σ exp(z − max z)
+            inverse = torch.exp(logits - logits.amax(0)).sum(0)
+            temperature = temperature * inverse**-self.exponent
+        return logits / temperature
+
+
+def _of_class(values: Tensor, mask: Tensor) -> Tensor:
+    """Return the value [C] that belongs to the class of each pixel, […]."""
+    return F.embedding(mask, values.unsqueeze(1)).squeeze(-1)  # one Gather in the exported file
 
 
 def _own(method: Any) -> tuple[str, ...]:

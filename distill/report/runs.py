@@ -19,7 +19,7 @@ from distill.evaluation.evaluated_run import EvaluatedRun, check_comparable, rea
 from distill.evaluation.image_scores import ImageScores
 from distill.evaluation.metrics_json import FULL
 from distill.metrics import iou_per_class
-from distill.models.catalogue import MODELS, SWIFTNET, SWIFTNET_CHANNELS
+from distill.models.catalogue import FAMILIES, MODELS
 from kd_seg_ros.common.conditions import CONDITIONS
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import sha256
@@ -104,7 +104,8 @@ class Run:
         if self.config is None:
             return self.name
         student = self.config.student
-        own_width = student.channels not in (None, SWIFTNET_CHANNELS)
+        family = FAMILIES.get(student.model)
+        own_width = family is not None and student.channels not in (None, family.channels)
         return network_name(student) + (f", {student.channels} channels" if own_width else "")
 
     @property
@@ -138,7 +139,7 @@ def miou_of(run: Run) -> float:
 
 def network_name(student: NetworkConfig) -> str:
     """Name a network as the catalogue does."""
-    return f"{student.model}_{student.backbone}" if student.model == SWIFTNET else student.model
+    return f"{student.model}_{student.backbone}" if student.backbone else student.model
 
 
 def load_runs(paths: Sequence[Path], baseline: Path | None = None) -> list[Run]:

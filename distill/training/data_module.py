@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from distill.config import Config
+from distill.data.appearance import Appearance
 from distill.data.dataset import SegmentationDataset, init_worker
 from distill.data.from_config import frames_of, training_parts, training_sampler
 from distill.data.mixture import mixed_frames
@@ -61,6 +62,7 @@ class SegmentationDataModule(lightning.LightningDataModule):
             scale=data.scale,
             flip=data.flip,
             jitter=data.jitter,
+            appearance=None if data.appearance is None else Appearance(**data.appearance.model_dump()),
             mean=data.mean,
             std=data.std,
         )

@@ -69,6 +69,8 @@ def check_no_augmentation(data: DataConfig, frames: Iterable[Frame]) -> None:
         needed.append("data.flip: false")
     if data.jitter > 0:
         needed.append("data.jitter: 0")
+    if data.appearance is not None:
+        needed.append("data.appearance: null")
     if needed:
         raise UserError(
             "a teacher's outputs can only be kept for images that never vary: set "

@@ -8,40 +8,12 @@ from pathlib import Path
 
 import pytest
 from setup_arguments import setup_arguments
-
-ROOT = Path(__file__).resolve().parents[2]
-
-STAND_IN = """#!/usr/bin/env bash
-# What environment.sh asks of a Python. IDENTITY is replaced by what this one calls itself.
-case "$*" in
-  *base_prefix*) echo "IDENTITY" ;;
-  "-c "*) exit 0 ;;
-  --version) echo "Python 3.11.0" ;;
-  "-m venv"*)
-    folder="${@: -1}"
-    mkdir -p "$folder/bin"
-    cp "$0" "$folder/bin/python"
-    touch "$folder/pyvenv.cfg" ;;
-  "-m pip"*) echo "ONNX Runtime: $KD_SEG_ONNXRUNTIME, $*" >>"$(dirname "$0")/../pip" ;;
-  *) exit 1 ;;
-esac
-"""
+from stand_in_python import checkout_in, stand_in
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    folder = tmp_path / "checkout"
-    (folder / "scripts").mkdir(parents=True)
-    (folder / "setup.py").write_text("")
-    (folder / "scripts/environment.sh").write_text((ROOT / "scripts/environment.sh").read_text())
-    return folder
-
-
-def stand_in(folder: Path, identity: str) -> Path:
-    path = folder / f"python_{identity.replace('/', '').replace(' ', '_')}"
-    path.write_text(STAND_IN.replace("IDENTITY", identity))
-    path.chmod(0o755)
-    return path
+    return checkout_in(tmp_path)
 
 
 def use_environment(

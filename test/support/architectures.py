@@ -35,6 +35,7 @@ SMALLEST = _smallest_of_each_class()
 SMALLER: dict[str, dict[str, Any]] = {
     "swiftnet.SwiftNet": {"backbone": SMALL_BACKBONE, "channels": 64},
     "hrnet.HrNetV2": {"backbone": "hrnet_w18_small"},
+    "fpn_lite.FpnLite": {"backbone": SMALL_BACKBONE, "channels": 32},
 }
 """Arguments that make a class smaller than anything of it in the catalogue, where that saves minutes."""
 

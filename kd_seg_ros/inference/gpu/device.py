@@ -18,7 +18,7 @@ BLOCK: Final = (32, 8)
 FUNCTIONS: Final = ("prepare_image", "best_logit", "answer")
 """Names of the kernels in kernels.cu."""
 
-Argument = ctypes.c_int | ctypes.c_void_p
+Argument = ctypes.c_int | ctypes.c_float | ctypes.c_void_p
 """A kernel's argument: a number, or an address of the device's memory."""
 
 

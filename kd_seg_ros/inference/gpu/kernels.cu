@@ -11,6 +11,7 @@
 //   ROW_TAPS, COLUMN_TAPS               rows and columns of the logits that one pixel of the answer reads
 //   IMAGE_HALF    1: the network takes float16, 0: float32
 //   LOGITS_HALF   1: the network returns float16, 0: float32
+//   ADAPTIVE      1: the temperature of a pixel depends on its probability without calibration, 0: it does not
 //
 // An axis is resized by a table made on the host in double precision: sample i of the result is the sum over
 // t < taps of weights[i * taps + t] * source[first[i] + t]. All of a table's reads lie inside the source.
@@ -132,6 +133,7 @@ __device__ __forceinline__ float score_of(
 //
 // logits, scale, shift, best   as in best_logit, [C, height, width] and so on
 // inverse_temperature          [C]: the scores of a pixel are multiplied by that of its best class
+// exponent                     if ADAPTIVE, also by (sum over c of exp(score_c - largest score))^exponent
 // row_*, column_*              the resizing from height x width to output_height x output_width
 // levels                       [256]: a pixel whose confidence is below that of its class becomes ignore_id
 // mask                         class of the largest score; of equal ones the first
@@ -141,8 +143,9 @@ __device__ __forceinline__ float score_of(
 extern "C" __global__ void answer(
     const logit_t* __restrict__ logits, int height, int width, const float* __restrict__ scale,
     const float* __restrict__ shift, const float* __restrict__ inverse_temperature,
-    const float* __restrict__ best, const int* __restrict__ row_first, const float* __restrict__ row_weights,
-    const int* __restrict__ column_first, const float* __restrict__ column_weights, int output_height,
+    float exponent, const float* __restrict__ best, const int* __restrict__ row_first,
+    const float* __restrict__ row_weights, const int* __restrict__ column_first,
+    const float* __restrict__ column_weights, int output_height,
     int output_width, const byte* __restrict__ levels, int ignore_id, byte* __restrict__ mask,
     byte* __restrict__ confidence, float* __restrict__ probability) {
   const int x = blockIdx.x * blockDim.x + threadIdx.x;
@@ -177,17 +180,22 @@ extern "C" __global__ void answer(
     }
   }
 
-  // Second pass: the softmax at that class. Each term is at most 1.
-  const float inverse = inverse_temperature[found];
+  // Second pass: the softmax at that class. Each term is at most 1. Where the temperature depends on the
+  // probability without calibration, that is found first, in the same way.
+  float inverse = ADAPTIVE ? 1.0f : inverse_temperature[found];
   float total = 0.0f;
-  for (int c = 0; c < CLASSES; c++) {
+  for (int round = 0; round <= ADAPTIVE; round++) {
+    if (round == 1) inverse = inverse_temperature[found] * powf(total, exponent);
+    total = 0.0f;
+    for (int c = 0; c < CLASSES; c++) {
 #if CLASSES <= KEPT_CLASSES
-    const float score = scores[c];
+      const float score = scores[c];
 #else
-    const float score =
-        score_of(logits + c * pixels + corner, width, scale[c], shift[c], best_here, rows, columns);
+      const float score =
+          score_of(logits + c * pixels + corner, width, scale[c], shift[c], best_here, rows, columns);
 #endif
-    total += expf((score - top) * inverse);
+      total += expf((score - top) * inverse);
+    }
   }
   const float p = 1.0f / total;
   const byte rounded = total >= 1.0f ? (byte)rintf(255.0f * p) : (byte)0;

@@ -42,6 +42,8 @@ def open_fused(file: OnnxFile, settings: SessionSettings, check: Check) -> Fused
     """
     if settings.provider == "cpu":
         return None  # asked for: nothing to say
+    if settings.provider == AUTO and "CUDAExecutionProvider" not in ort.get_available_providers():
+        return None  # ONNX Runtime is the build for the CPU, which open_session says
     try:
         if settings.provider not in PROVIDERS_WITH_KERNELS:
             raise NotFusedError(f"the kernels need provider 'cuda', not {settings.provider!r}")

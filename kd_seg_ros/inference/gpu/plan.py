@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ctypes import c_int
+from ctypes import c_float, c_int
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -50,6 +50,7 @@ class Constants:
         self.scale = memory.put(parameters.scale)
         self.shift = memory.put(parameters.shift)
         self.inverse_temperature = memory.put(parameters.inverse_temperature)
+        self.exponent = parameters.exponent
         self.levels = memory.put(np.zeros(256, np.uint8))
         """Lowest confidence by class, see :mod:`kd_seg_ros.inference.thresholds`; they may change."""
 
@@ -101,6 +102,7 @@ def make_plan(
             "COLUMN_TAPS": to_image[1].count,
             "IMAGE_HALF": int(halves[0]),
             "LOGITS_HALF": int(halves[1]),
+            "ADAPTIVE": int(constants.exponent != 0),
         }
     )
     image = memory.empty((*geometry.image, 3), np.uint8)
@@ -125,7 +127,8 @@ def make_plan(
     for wanted in (False, True):
         arguments = [
             *(*_addresses(logits), c_int(height), c_int(width), *calibration),
-            *_addresses(constants.inverse_temperature, best, *logit_tables),
+            *(*_addresses(constants.inverse_temperature), c_float(constants.exponent)),
+            *_addresses(best, *logit_tables),
             *(c_int(geometry.image[0]), c_int(geometry.image[1])),
             *(*_addresses(constants.levels), c_int(constants.ignore_id)),
             *_addresses(maps[MASK], maps[CONFIDENCE]),

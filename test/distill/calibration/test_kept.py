@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from distill.calibration.kept import why_not
-from distill.common.calibration_methods import CLASS_TEMPERATURE, VECTOR
+from distill.common.calibration_methods import ADAPTIVE_TEMPERATURE, CLASS_TEMPERATURE, VECTOR
 from distill.models.logit_calibration import LogitCalibration
 
 BEFORE = {"nll": 0.5, "ece": 0.02}
@@ -34,7 +34,19 @@ def test_a_temperature_at_the_end_of_its_range_is_not_kept(temperature: float) -
     )
     of_classes = LogitCalibration(CLASS_TEMPERATURE, temperatures=(1.0, temperature))
     assert "end of its range" in why_not(of_classes, BEFORE, BETTER)
+    adaptive = LogitCalibration(ADAPTIVE_TEMPERATURE, temperatures=(1.0, temperature), exponent=-0.5)
+    assert "end of its range" in why_not(adaptive, BEFORE, BETTER)
 
 
-def test_weights_have_no_range() -> None:
-    assert not why_not(LogitCalibration(VECTOR, weights=(20.0,), biases=(20.0,)), BEFORE, BETTER)
+def test_weights_have_no_range_but_must_not_lower_the_miou() -> None:
+    vector = LogitCalibration(VECTOR, weights=(20.0,), biases=(20.0,))
+    assert not why_not(vector, BEFORE | {"miou": 0.5}, BETTER | {"miou": 0.5})
+    assert not why_not(vector, BEFORE | {"miou": 0.5}, BETTER | {"miou": 0.51})
+    assert not why_not(vector, BEFORE | {"miou": None}, BETTER | {"miou": None})
+    worse = why_not(vector, BEFORE | {"miou": 0.5}, BETTER | {"miou": 0.4999})
+    assert worse == "makes the mIoU worse: 50.00 → 49.99 %"
+
+
+def test_rounding_of_a_mask_that_stays_is_no_fault() -> None:
+    plain = LogitCalibration(temperature=1.5)
+    assert not why_not(plain, BEFORE | {"miou": 0.5}, BETTER | {"miou": 0.4999})

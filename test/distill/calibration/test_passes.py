@@ -21,6 +21,9 @@ CALIBRATIONS = {
     "none": LogitCalibration(),
     "temperature": LogitCalibration("temperature", temperature=2.0),
     "class_temperature": LogitCalibration("class_temperature", temperatures=(0.5, 3.0, 1.0)),
+    "adaptive_temperature": LogitCalibration(
+        "adaptive_temperature", temperatures=(0.5, 3.0, 1.0), exponent=-0.5
+    ),
     "vector": LogitCalibration("vector", weights=(1.0, 0.3, 2.0), biases=(0.5, 0.0, -1.0)),
 }
 

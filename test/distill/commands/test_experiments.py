@@ -51,7 +51,7 @@ def test_list_shows_the_thesis_and_ours(
 
 def test_all_experiments_run_for_a_few_steps(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["experiments", "--smoke"]) == 0
-    survey = [name for name in shipped_configs() if name.startswith("survey_")]
+    survey = [name for name in shipped_configs() if name.startswith(("survey_", "fpn_lite_"))]
     assert len(survey) > 15
     count = len(EXPERIMENTS) + len(survey)
     assert f"{count} experiments ran for {STEPS} steps each" in capsys.readouterr().out

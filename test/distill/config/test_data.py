@@ -127,7 +127,7 @@ def test_a_class_map_may_stand_in_a_file_and_is_then_part_of_the_configuration(t
         (FOLDER | {"classes": {"values": {0: "roda"}}}, "did you mean 'road'"),
         (FOLDER | {"extra": [{"root": "a"}]}, "a has other classes than camvid"),
         ({"root": "a", "extra": [{"rot": "a"}]}, r"unknown key 'data\.extra\.0\.rot'; did you mean 'root'"),
-        ({"root": "a", "draws": 5}, "there is no extra one"),
+        ({"root": "a", "limit": 0}, r"data\.limit.*greater than 0"),
         (
             {"root": "a", "mean": [123.675, 116.28, 103.53]},
             r"data\.mean.*divide that of colours in 0…255 by 255",

@@ -128,8 +128,8 @@ def test_mistakes_are_refused_at_once(words: list[str], message: str) -> None:
         (["--teacher", "{onnx: a, hf: b}"], r"^--teacher: unknown key 'teacher\.hf'"),
         (["--teacher.mean", "1,1,1"], r"^--teacher\.mean: 'teacher': give exactly one of checkpoint"),
         (
-            ["--data.draws", "5", "--data.workers", "0"],
-            r"^--data\.draws: 'data': draws belongs to several data sets",
+            ["--data.scale", "2,1", "--data.workers", "0"],
+            r"^--data\.scale: 'data': scale must be \[smallest, largest\]",
         ),
         (["--objective.features.0.loss", "l2"], "'objective.features': input should be a list"),
     ],

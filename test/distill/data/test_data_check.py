@@ -19,9 +19,7 @@ from distill.data.data_check import (
     limitations,
     read_data_check,
     refuse_errors,
-    sampled,
 )
-from distill.datasets.frame import Frame
 from kd_seg_ros.common.errors import UserError
 
 CLASSES = {"classes": ["other", "road"], "values": {0: "other", 1: "road"}}
@@ -106,14 +104,6 @@ def test_oddities_are_one_line_each(tmp_path: Path) -> None:
         "val: 1 images without labels are left out",
     ):
         assert any(line.startswith(start) for line in told), start
-
-
-def test_a_sample_is_spread_evenly_and_the_same_each_time() -> None:
-    frames = [Frame(Path(str(number)), None, "fog") for number in range(1000)]
-    chosen = sampled(frames, 100)
-    assert [frame.image.name for frame in chosen[:3]] == ["0", "10", "20"]
-    assert len(chosen) == 100
-    assert sampled(frames[:7], 100) == frames[:7]
 
 
 def test_the_card_says_what_was_counted_and_quotes_the_configuration(tmp_path: Path) -> None:

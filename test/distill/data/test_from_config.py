@@ -10,10 +10,18 @@ from acdc_tree import write_acdc
 from data_trees import write_bdd10k, write_cityscapes, write_folder
 
 from distill.config.data import DataConfig, SourceConfig
-from distill.data.from_config import frames_of, open_source, training_parts, training_sampler
+from distill.data.data_check import check_data
+from distill.data.from_config import (
+    frames_of,
+    open_source,
+    spread_evenly,
+    training_parts,
+    training_sampler,
+)
 from distill.data.mixture import MixtureSampler, mixed_frames
 from distill.datasets.acdc import list_acdc
 from distill.datasets.cityscapes import CITYSCAPES_MEAN, list_cityscapes
+from distill.datasets.frame import Frame
 from kd_seg_ros.common.errors import UserError
 
 CLASSES = {"classes": ["sky", "road"], "values": {0: "sky", 1: "road"}}
@@ -58,6 +66,30 @@ def test_several_are_drawn_from_by_their_weights(tmp_path: Path) -> None:
     assert (len(drawn), sum(index < 4 for index in drawn)) == (16, 4)
     shared = [index for rank in (0, 1) for _, index in training_sampler(data, parts, 3, rank, 2)]
     assert sorted(shared) == sorted(drawn)
+
+
+def test_a_sample_is_spread_evenly_and_the_same_each_time() -> None:
+    frames = [Frame(Path(str(number)), None, "fog") for number in range(1000)]
+    chosen = spread_evenly(frames, 100)
+    assert [frame.image.name for frame in chosen[:3]] == ["0", "10", "20"]
+    assert len(chosen) == 100
+    assert spread_evenly(frames[:7], 100) == frames[:7]
+
+
+def test_some_images_are_trained_on_several_times_an_epoch(tmp_path: Path) -> None:
+    write_bdd10k(tmp_path, frames=4)
+    values = {"dataset": "bdd10k", "root": str(tmp_path), "limit": 2, "draws": 6}
+    data = DataConfig.model_validate(values)
+    parts = training_parts(data)
+    (part,) = parts
+    every = frames_of(data.model_copy(update={"limit": None}), "train")
+    assert part.frames == [every[0], every[2]]
+    assert len(frames_of(data, "val")) == 4
+    drawn = list(training_sampler(data, parts, seed=0))
+    # Each of the two three times, every time in another pass, so that it is augmented differently.
+    assert sorted(drawn) == [(number, index) for number in range(3) for index in range(2)]
+    assert check_data(data, "none")["splits"]["train"]["images"] == 2
+    assert not check_data(data, "none")["findings"]
 
 
 def test_labels_that_are_missing_stop_the_training(tmp_path: Path) -> None:

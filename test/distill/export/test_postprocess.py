@@ -85,12 +85,17 @@ def test_calibrations_in_one_stripe_and_in_many(
     low, size = (9, 15), (36, 60)
     logits = random_logits(low)
     z = resized(logits, size)
-    temperatures = np.array(CALIBRATIONS["class_temperature"].temperatures)[z.argmax(0)]
+    best = z.argmax(0)
+    temperatures = np.array(CALIBRATIONS["class_temperature"].temperatures)[best]
+    adaptive = CALIBRATIONS["adaptive_temperature"]
+    uncalibrated = scipy.special.softmax(z, axis=0).max(0)
+    adapted = np.array(adaptive.temperatures)[best] * uncalibrated**adaptive.exponent
     vector = CALIBRATIONS["vector"]
     column = (-1, 1, 1)
     calibrated = {
         "temperature": z / 0.6,
         "class_temperature": z / temperatures,
+        "adaptive_temperature": z / adapted,
         "vector": z * np.reshape(vector.weights, column) + np.reshape(vector.biases, column),
     }[method]
     stripes = 1 if pixels > 10_000 else 7
@@ -177,8 +182,8 @@ def test_two_hundred_classes() -> None:
 
 
 def test_nothing_without_a_cuda_kernel_in_opset_18() -> None:
-    known = {"Add", "Cast", "Concat", "Exp", "Gather", "MatMul", "Mul", "Reciprocal", "ReduceMax", "Reshape"}
-    known |= {"Round", "Slice", "Squeeze", "Sub", "ThresholdedRelu", "Transpose"}
+    known = {"Add", "Cast", "Concat", "Exp", "Gather", "Log", "MatMul", "Mul", "Reciprocal", "ReduceMax"}
+    known |= {"Reshape", "Round", "Slice", "Squeeze", "Sub", "ThresholdedRelu", "Transpose"}
     for calibration in CALIBRATIONS.values():
         graph = GraphBuilder("after/")
         add_postprocessing(graph, "logits", CLASSES, plain((9, 15), (36, 60)), calibration)

@@ -39,7 +39,7 @@ KINDS: list[dict[str, Any]] = [{"scale": 0.6}, {"half": True}, {"dynamic": True,
 
 @pytest.mark.parametrize(
     ("kind", "method"),
-    [*[({}, method) for method in CALIBRATIONS], *[(kind, "class_temperature") for kind in KINDS]],
+    [*[({}, method) for method in CALIBRATIONS], *[(kind, "adaptive_temperature") for kind in KINDS]],
 )
 def test_the_file_is_the_one_exported_with_that_calibration(
     kind: dict[str, Any], method: str, tmp_path: Path

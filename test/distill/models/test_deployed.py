@@ -37,10 +37,14 @@ def by_hand(
     assert network.head.bias is not None
     logits = normalised @ weight.T + network.head.bias.detach().numpy()
     temperatures = np.array(CALIBRATIONS["class_temperature"].temperatures)[logits.argmax(-1)]
-    vector = CALIBRATIONS["vector"]
+    adaptive, vector = CALIBRATIONS["adaptive_temperature"], CALIBRATIONS["vector"]
+    confidence = scipy.special.softmax(logits, axis=-1).max(-1)
+    adapted = np.array(adaptive.temperatures)[logits.argmax(-1)]
+    adapted *= confidence**adaptive.exponent
     return logits, {
         "temperature": logits / 0.6,
         "class_temperature": logits / temperatures[..., None],
+        "adaptive_temperature": logits / adapted[..., None],
         "vector": logits * np.array(vector.weights) + np.array(vector.biases),
     }
 

@@ -14,6 +14,9 @@ from distill.models.logit_calibration import LogitCalibration
 EXAMPLES: dict[Method, LogitCalibration] = {
     "temperature": LogitCalibration("temperature", temperature=1.7),
     "class_temperature": LogitCalibration("class_temperature", temperatures=(0.5, 2.0, 1.25)),
+    "adaptive_temperature": LogitCalibration(
+        "adaptive_temperature", temperatures=(0.5, 2.0, 1.25), exponent=-0.7
+    ),
     "vector": LogitCalibration("vector", weights=(1.0, 0.5, 2.0), biases=(0.0, -1.0, 3.0)),
 }
 LOGITS = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0)) * 3
@@ -25,6 +28,9 @@ def by_hand(method: Method, z: np.ndarray) -> np.ndarray:
         return z / 1.7
     if method == "class_temperature":
         return z / (0.5, 2.0, 1.25)[int(z.argmax())]
+    if method == "adaptive_temperature":
+        confidence = softmax(z.astype(np.float64)).max()
+        return z / ((0.5, 2.0, 1.25)[int(z.argmax())] * confidence**-0.7)
     return np.array([1.0, 0.5, 2.0]) * z + np.array([0.0, -1.0, 3.0])
 
 
@@ -38,16 +44,22 @@ def test_every_pixel_is_calibrated_by_the_formula(method: Method) -> None:
     torch.testing.assert_close(flat, calibrated.flatten(1))
 
 
-def test_both_temperatures_keep_the_mask_and_vector_scaling_need_not() -> None:
+def test_all_temperatures_keep_the_mask_and_vector_scaling_need_not() -> None:
     mask = LOGITS.argmax(0)
     assert {int(k) for k in mask.unique()} == {0, 1, 2}
-    for method in ("temperature", "class_temperature"):
+    for method in ("temperature", "class_temperature", "adaptive_temperature"):
         assert (EXAMPLES[method].apply(LOGITS).argmax(0) == mask).all()
     assert (EXAMPLES["vector"].apply(LOGITS).argmax(0) != mask).any()
 
 
 def test_left_out_it_changes_nothing() -> None:
     torch.testing.assert_close(LogitCalibration().apply(LOGITS), LOGITS, rtol=0, atol=0)
+
+
+def test_an_exponent_of_0_is_the_temperature_of_the_class() -> None:
+    plain = EXAMPLES["class_temperature"]
+    same = LogitCalibration("adaptive_temperature", temperatures=plain.temperatures)
+    assert torch.equal(same.apply(LOGITS), plain.apply(LOGITS))
 
 
 @pytest.mark.parametrize("method", PARAMETERS)
@@ -59,7 +71,12 @@ def test_survives_the_trip_through_json(method: Method) -> None:
 @pytest.mark.parametrize(
     ("method", "parameters", "message"),
     [
-        ("platt", {}, "unknown method 'platt': choose from temperature, class_temperature, vector"),
+        (
+            "platt",
+            {},
+            "unknown method 'platt': choose from temperature, class_temperature, "
+            "adaptive_temperature, vector",
+        ),
         (None, {}, "unknown method None"),
         ([], {}, "unknown method"),
         ("temperature", {}, "the parameters of temperature are temperature"),
@@ -75,6 +92,11 @@ def test_survives_the_trip_through_json(method: Method) -> None:
         ("class_temperature", {"temperatures": 1.0}, "must be a list"),
         ("class_temperature", {"temperatures": [1.0, 0.0]}, "above 0"),
         ("class_temperature", {"temperatures": [1.0, None]}, "must be numbers"),
+        ("adaptive_temperature", {"temperatures": [1.0, 2.0]}, "the parameters of adaptive_temperature are"),
+        ("adaptive_temperature", {"temperatures": [1.0, 0.0], "exponent": 0.0}, "above 0"),
+        ("adaptive_temperature", {"temperatures": [], "exponent": 0.0}, "for every class"),
+        ("adaptive_temperature", {"temperatures": [1.0], "exponent": [0.0]}, "must be one number"),
+        ("adaptive_temperature", {"temperatures": [1.0], "exponent": float("inf")}, "must be numbers"),
         ("vector", {"weights": [1.0]}, "the parameters of vector are weights, biases"),
         ("vector", {"weights": [1.0], "biases": [1.0, 2.0]}, "for every class"),
         ("vector", {"weights": [], "biases": []}, "for every class"),

@@ -14,6 +14,7 @@ from architectures import SMALL_BACKBONE
 from safetensors.torch import load_file, save_file
 
 from distill.config import Config, parse_config
+from distill.config.appearance import AppearanceConfig
 from distill.models.build import build
 from distill.models.output import Output
 from distill.training.data_module import SegmentationDataModule
@@ -180,7 +181,8 @@ def test_two_runs_may_write_one_file_at_the_same_time(config: Config) -> None:
 def test_augmented_images_are_refused_with_what_to_set(config: Config) -> None:
     data, frames = config.data, SegmentationDataModule(config).training
     check_no_augmentation(data, frames)
-    for key, value in (("scale", (0.5, 1)), ("flip", True), ("jitter", 0.1)):
+    changes = (("scale", (0.5, 1)), ("flip", True), ("jitter", 0.1), ("appearance", AppearanceConfig()))
+    for key, value in changes:
         with pytest.raises(UserError, match=rf"set data\.{key}: "):
             check_no_augmentation(data.model_copy(update={key: value}), frames)
     with pytest.raises(UserError, match=r"is 64×40 pixels: .* here \[40, 64\]"):

@@ -11,7 +11,13 @@ from host_device import HostDevice, half_of
 from numpy.typing import NDArray
 
 from distill.benchmarks.one_convolution import Kind, card, model_file
-from distill.common.calibration_methods import CLASS_TEMPERATURE, PARAMETERS, TEMPERATURE, VECTOR
+from distill.common.calibration_methods import (
+    ADAPTIVE_TEMPERATURE,
+    CLASS_TEMPERATURE,
+    PARAMETERS,
+    TEMPERATURE,
+    VECTOR,
+)
 from distill.models.logit_calibration import LogitCalibration
 from kd_seg_ros.inference.contract import IMAGE, NETWORK_LOGITS, OUTPUTS
 from kd_seg_ros.inference.gpu.fused_binding import FusedBinding
@@ -66,6 +72,9 @@ def calibration_of(method: str, classes: int) -> LogitCalibration:
     return {
         TEMPERATURE: LogitCalibration(TEMPERATURE, temperature=0.6),
         CLASS_TEMPERATURE: LogitCalibration(CLASS_TEMPERATURE, temperatures=tuple(steps)),
+        ADAPTIVE_TEMPERATURE: LogitCalibration(
+            ADAPTIVE_TEMPERATURE, temperatures=tuple(steps), exponent=-0.8
+        ),
         VECTOR: LogitCalibration(VECTOR, weights=tuple(steps), biases=tuple(np.linspace(-2, 2, classes))),
     }[method]
 
@@ -175,7 +184,7 @@ def test_probability_is_left_alone_unless_wanted() -> None:
 def test_half_precision_of_the_host_is_numpys() -> None:
     """What the comparisons above stand on."""
     macros = dict.fromkeys(("IMAGE_ROW_TAPS", "IMAGE_COLUMN_TAPS", "ROW_TAPS", "COLUMN_TAPS"), 1)
-    macros |= {"CLASSES": 5, "IMAGE_HALF": 1, "LOGITS_HALF": 1}
+    macros |= {"CLASSES": 5, "IMAGE_HALF": 1, "LOGITS_HALF": 1, "ADAPTIVE": 0}
     finite = np.arange(0x7C00, dtype=np.uint16).view(np.float16)[::7].astype(np.float32)
     between = (finite[1:] + finite[:-1]) / 2
     limits = np.array([65504, 65519.9, 65520, np.inf, -np.inf, 2**-25, 2**-24 * 1.5, -0.0], np.float32)

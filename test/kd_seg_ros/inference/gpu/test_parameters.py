@@ -24,16 +24,21 @@ def test_normalisation_is_scale_and_shift_of_bytes() -> None:
 
 
 def test_each_calibration_sets_its_own_numbers_and_leaves_the_others_neutral() -> None:
-    neutral = np.ones(2), np.zeros(2), np.ones(2)
+    neutral = np.ones(2), np.zeros(2), np.ones(2), 0
     for method, values, expected in (
-        ("temperature", {"temperature": 0.5}, ([2, 2], neutral[1], neutral[2])),
-        ("class_temperature", {"temperatures": [0.5, 4]}, (neutral[0], neutral[1], [2, 0.25])),
-        ("vector", {"weights": [2, 3], "biases": [-1, 1]}, ([2, 3], [-1, 1], neutral[2])),
+        ("temperature", {"temperature": 0.5}, ([2, 2], *neutral[1:])),
+        ("class_temperature", {"temperatures": [0.5, 4]}, (*neutral[:2], [2, 0.25], neutral[3])),
+        (
+            "adaptive_temperature",
+            {"temperatures": [0.5, 4], "exponent": -0.5},
+            (*neutral[:2], [2, 0.25], -0.5),
+        ),
+        ("vector", {"weights": [2, 3], "biases": [-1, 1]}, ([2, 3], [-1, 1], *neutral[2:])),
     ):
         found = parameters(method, values)
-        for array, numbers in zip(
-            (found.scale, found.shift, found.inverse_temperature), expected, strict=True
-        ):
+        assert found.exponent == expected[3]
+        arrays = (found.scale, found.shift, found.inverse_temperature)
+        for array, numbers in zip(arrays, expected[:3], strict=True):
             assert array.dtype == np.float32
             np.testing.assert_array_equal(array, numbers)
         assert set(values) == set(PARAMETERS[method])
@@ -50,5 +55,7 @@ def test_an_unknown_calibration_or_one_of_other_classes_is_refused() -> None:
         parameters("isotonic", {})
     with pytest.raises(NotFusedError, match="not one of 2 classes"):
         parameters("vector", {"weights": [1, 1, 1], "biases": [0, 0, 0]})
+    with pytest.raises(NotFusedError, match="'adaptive_temperature' has damaged parameters"):
+        parameters("adaptive_temperature", {"temperatures": [1, 1], "exponent": [0, 0]})
     with pytest.raises(NotFusedError, match="lacks 'biases'"):
         parameters("vector", {"weights": [1, 1]})

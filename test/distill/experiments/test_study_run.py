@@ -1,0 +1,76 @@
+"""A study trains what is missing, keeps what is done, and resumes what was interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from distill.experiments import study_run
+from distill.experiments.study import Arm, Regime
+from distill.experiments.study_run import check_overrides, run_seed
+from distill.experiments.study_table import rows_of
+from distill.scenes.dataset import write_dataset
+from kd_seg_ros.common.errors import UserError
+
+BASE: Mapping[str, Any] = {
+    "data": {"crop": [64, 64], "working_scale": 1, "draws": 4, "limit": 2, "workers": 0},
+    "student": {"backbone": "test_resnet", "channels": 8},
+    "training": {"epochs": 1, "batch_size": 2, "accumulate": 1, "gradient_shares": None},
+}
+
+
+def write_arm(folder: Path, name: str, **more: Any) -> str:
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump({**BASE, "name": name, **more}))
+    return str(path)
+
+
+def test_a_study_is_trained_once_and_finished_where_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_dataset(tmp_path / "data", train=4, val=4, size=(64, 64), seed=0)
+    baseline = Arm(write_arm(tmp_path, "labels"), "labels")
+    regime = Regime("small", "", write_arm(tmp_path, "teacher"), baseline, baseline, ())
+    overrides = {"out": str(tmp_path / "runs"), "data.root": str(tmp_path / "data")}
+    run_seed(regime, [], 1, overrides)
+    (teacher,) = rows_of(regime, [0, 1], overrides)
+    assert (teacher.title, teacher.seeds, teacher.steps) == ("the teacher", (0,), 2)
+
+    # What is done is left alone; a run interrupted after its training is evaluated and not trained again.
+    done: list[tuple[str, str, dict[str, bool]]] = []
+    monkeypatch.setattr(study_run, "fit", lambda config, **how: done.append(("fit", config.name, how)))
+    monkeypatch.setattr(study_run, "_evaluate", lambda config, _: done.append(("evaluate", config.name, {})))
+    run_seed(regime, [], 1, overrides)
+    assert done == []
+    run = tmp_path / "runs" / "teacher_seed0"
+    (run / "last.metrics.json").unlink()
+    run_seed(regime, [], 1, overrides)
+    assert done == [("evaluate", "teacher_seed0", {})]
+
+    # Interrupted in training, it is resumed; what was never begun starts from its first step.
+    done.clear()
+    (run / "training_cost.json").unlink()
+    run_seed(regime, [baseline], 1, overrides)
+    resumed, started = {"resume": True, "overwrite": False}, {"resume": False, "overwrite": True}
+    assert [(what, name) for what, name, _ in done] == [
+        ("fit", "teacher_seed0"),
+        ("evaluate", "teacher_seed0"),
+        ("fit", "labels_seed1"),
+        ("evaluate", "labels_seed1"),
+    ]
+    assert [done[0][2], done[2][2]] == [{**how, "progress_bar": False} for how in (resumed, started)]
+
+    # A run of other values is neither kept nor resumed.
+    with pytest.raises(UserError, match=r"teacher_seed0 holds another run, in which training\.epochs is 1"):
+        run_seed(regime, [baseline], 1, {**overrides, "training.epochs": 2})
+
+
+@pytest.mark.parametrize("key", ["seed", "student.channels", "teacher", "objective.logits"])
+def test_what_tells_the_arms_apart_cannot_be_set_for_all(key: str) -> None:
+    check_overrides({"training.epochs": 2, "data.root": "x", "out": "y"})
+    with pytest.raises(UserError, match=f"--{key}: the experiments of a study differ in it"):
+        check_overrides({key: 1})
