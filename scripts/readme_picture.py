@@ -2,7 +2,8 @@
 
 python scripts/readme_picture.py [--old FILE]
 
-demo.jpg: one street in four weathers. node.jpg: what the node publishes of one image. With ``--old``,
+demo.jpg: one street in four weathers. node.jpg: what the node publishes of one image. overlay_legend.jpg: its
+overlay with the legend. With ``--old``,
 two_students.jpg: where the demo student and an older file of it differ.
 """
 
@@ -20,6 +21,7 @@ from distill.report.pictures import difference_picture, differences
 from distill.scenes.render import render_scene
 from kd_seg_ros.inference.colour_vision import class_marks
 from kd_seg_ros.inference.engine import Engine
+from kd_seg_ros.inference.legend import legend_of
 from kd_seg_ros.inference.overlay import blend, colorize
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
@@ -37,6 +39,7 @@ def main() -> None:
     engine = Engine(MODEL, "cpu")
     demo(engine)
     node(engine)
+    overlay_legend(engine)
     if old:
         two_students(Engine(old, "cpu"), engine)
 
@@ -63,6 +66,19 @@ def node(engine: Engine) -> None:
         overlay = blend(frame.rgb, found.mask, palette, marks=marks)
         rows.append([frame.rgb, overlay, confidence(found.confidence)])
     write("node.jpg", ("image", "segmentation/overlay", "segmentation/confidence"), rows)
+
+
+def overlay_legend(engine: Engine) -> None:
+    """Show the overlay with its legend, large enough to read."""
+    frame = render_scene(SEED, engine.size, "rain")
+    mask = engine.segment(frame.rgb).mask
+    legend = legend_of(engine.card)
+    overlay = blend(frame.rgb, mask, engine.card.palette, marks=legend.marks)
+    whole = np.asarray(cv2.resize(overlay, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), np.uint8)
+    legend.draw_over(whole, mask)
+    path = IMAGES / "overlay_legend.jpg"
+    cv2.imwrite(str(path), whole[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    print(path)
 
 
 def two_students(old: Engine, new: Engine) -> None:

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
@@ -90,7 +89,8 @@ def test_the_wheel_works_in_an_environment_of_its_own(dist: Path, tmp_path: Path
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     python = environment / "bin/python"
     site = next(environment.glob("lib/python*/site-packages"))
-    (site / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    folders = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    (site / "dependencies.pth").write_text("\n".join(folders) + "\n")
     (wheel,) = dist.glob("*.whl")
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 

@@ -50,8 +50,8 @@ def test_scripts_and_commands_of_workflows_exist(workflow: Path) -> None:
             if word.startswith("scripts/"):
                 found += 1
                 assert (ROOT / word).stat().st_mode & 0o100, word
-    assert found
     text = workflow.read_text()
+    assert found or "mkdocs build --strict" in text
     for command in re.findall(r"kd_seg ([a-z]\S*)", text):
         assert command in COMMANDS
 

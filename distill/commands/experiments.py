@@ -41,7 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace what an earlier run has written")
     study = parser.add_argument_group("docs/experiments.md, where finished runs are kept and others resumed")
     study.add_argument(
-        "--seeds", type=whole, nargs="+", metavar="N", help="seeds of the students (default: 0 1 2 3 4)"
+        "--student-seeds",
+        type=whole,
+        nargs="+",
+        metavar="N",
+        help="seeds of the students (default: 0 1 2 3 4)",
     )
     study.add_argument(
         "--arms", nargs="+", metavar="NAME", help="train these configurations only (default: all)"
@@ -58,8 +62,10 @@ def run(args: argparse.Namespace) -> int:
     studied = args.table or (args.run if args.run in STUDIES else None)
     if studied is not None:
         return _study(args, studied)
-    if args.seeds or args.arms or args.write:
-        raise UserError(f"--seeds, --arms and --write belong to --run and --table of {', '.join(STUDIES)}")
+    if args.student_seeds or args.arms or args.write:
+        raise UserError(
+            f"--student-seeds, --arms and --write belong to --run and --table of {', '.join(STUDIES)}"
+        )
     if args.run:
         return _train(args)
     if args.overrides or args.resume or args.overwrite:
@@ -105,7 +111,7 @@ def _study(args: argparse.Namespace, name: str) -> int:
         raise UserError(f"--run {name} resumes by itself; to run an arm again, delete its folder")
     overrides = parse_overrides(args.overrides)
     check_overrides(overrides)
-    seeds = list(dict.fromkeys(args.seeds or range(5)))
+    seeds = list(dict.fromkeys(args.student_seeds or range(5)))
     regimes = STUDIES[name]
     wanted = {regime: _chosen(regimes, regime, args.arms) for regime in regimes}
     for regime, arms in wanted.items():

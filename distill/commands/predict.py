@@ -18,6 +18,7 @@ from kd_seg_ros.common.command_line import (
 from kd_seg_ros.common.decode_arguments import add_decode_arguments, decode_options
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.option_types import count, image_size, topic
+from kd_seg_ros.common.picture_options import add_picture_options
 from kd_seg_ros.common.share import default_model
 from kd_seg_ros.inference.providers import AUTO, PROVIDERS
 from kd_seg_ros.predict.results import KINDS
@@ -71,12 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_threads_option(parser)
     add_memory_option(parser)
     add_decode_arguments(parser, rotate=True)
-    add(
-        "--marks",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="hatch classes whose colours colour-blind readers confuse",
-    )
+    add_picture_options(parser)
     add("--overwrite", action="store_true", help="replace what an earlier run has written")
     add_json_option(parser)
 
@@ -98,8 +94,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace, interruption: Any) -> int:
     from kd_seg_ros.bags.video import writer_for
-    from kd_seg_ros.inference.colour_vision import class_marks
     from kd_seg_ros.inference.engine import Engine
+    from kd_seg_ros.inference.legend import legend_of
     from kd_seg_ros.predict.predicting import PredictSettings, predict
     from kd_seg_ros.predict.results import Results
     from kd_seg_ros.predict.sources import open_source
@@ -119,9 +115,9 @@ def _run(args: argparse.Namespace, interruption: Any) -> int:
     engine = Engine(
         args.model or default_model(), args.provider, threads=args.threads, memory_mb=args.max_model_memory_mb
     )
-    marks = tuple(class_marks(tuple(engine.card.palette))) if args.marks else ()
+    legend = legend_of(engine.card, args.legend, args.marks)
     out = args.out or DEFAULT_OUT
-    results = Results(out, kinds, engine.card, marks, args.overwrite) if kinds else None
+    results = Results(out, kinds, engine.card, legend, args.overwrite) if kinds else None
     settings = PredictSettings(
         every=args.every,
         limit=args.limit,
@@ -129,7 +125,7 @@ def _run(args: argparse.Namespace, interruption: Any) -> int:
         min_confidence=args.min_confidence,
         video=args.video,
         show=args.show,
-        marks=marks,
+        legend=legend,
     )
     try:
         with interruption.deferred():

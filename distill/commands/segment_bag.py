@@ -34,11 +34,12 @@ from kd_seg_ros.common.command_line import (
 from kd_seg_ros.common.decode_arguments import add_decode_arguments, decode_options
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.option_types import topic
+from kd_seg_ros.common.picture_options import add_picture_options
 from kd_seg_ros.common.share import default_model
 from kd_seg_ros.inference.card import ModelCard
-from kd_seg_ros.inference.colour_vision import class_marks
 from kd_seg_ros.inference.drivable import DEFAULT_CLASSES
 from kd_seg_ros.inference.engine import Engine
+from kd_seg_ros.inference.legend import legend_of
 from kd_seg_ros.inference.providers import PROVIDERS
 
 LOGGER = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
         provider=args.provider,
         overlay=args.overlay,
         marks=args.marks,
+        legend=args.legend,
         drivable=args.drivable,
         min_confidence=args.min_confidence,
         copy=args.copy,
@@ -111,7 +113,7 @@ def _run(args: argparse.Namespace, interruption: Interruption) -> int:
     failures: list[UserError] = []
     if write_video:
         try:
-            _video(args, cameras[0], notes, card.palette, write_video)
+            _video(args, cameras[0], notes, card, write_video)
         except UserError as error:
             failures.append(error)
     scores = None
@@ -142,16 +144,16 @@ def _labels(args: argparse.Namespace, camera: CameraTopics) -> Labels | None:
 
 
 def _video(
-    args: argparse.Namespace, camera: CameraTopics, notes: Notes, palette: Any, write: Callable[..., None]
+    args: argparse.Namespace, camera: CameraTopics, notes: Notes, card: ModelCard, write: Callable[..., None]
 ) -> None:
     hertz = notes.rate(camera.topic)
-    marks = class_marks(palette) if args.marks else ()
+    legend = legend_of(card, args.legend, args.marks)
     progress = Progress("video", notes.frames - notes.undecodable)
     with closing(
         segmented_frames(args.bag, camera, args.out, args.condition_topic, decode_options(args))
     ) as found:
         write(
-            pictures_of(found, palette, hertz, progress.step, marks),
+            pictures_of(found, card.palette, hertz, progress.step, legend),
             args.video,
             min(max(hertz or 1.0, 1.0), 60.0),
         )
@@ -221,12 +223,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="camera topic to segment; may be given several times (default: the only one of the bag)",
     )
     add("--overlay", action="store_true", help="also write the camera image with the classes laid over it")
-    add(
-        "--marks",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="hatch, in overlay and video, classes whose colours colour-blind readers confuse",
-    )
+    add_picture_options(parser)
     add(
         "--copy",
         nargs="*",

@@ -69,7 +69,7 @@ class TrainingConfig(Section):
     """Where the curves go: a folder of this name in the run's; wandb and mlflow are packages of their own."""
     gradient_shares: Count | None = 100
     """Changes of the weights from one measurement of each term's gradient next to the labels' to the next; a
-    measured step costs about as much again as one step; null: none is measured."""
+    measured step took about a third longer with two terms (docs/training.md); null: none is measured."""
     gradient_clip: Positive | None = None
     """Greatest norm of the whole gradient, longer ones are shortened to it; null: none are."""
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None

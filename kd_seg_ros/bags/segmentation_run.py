@@ -18,9 +18,11 @@ from kd_seg_ros.bags.segmenting import Notes, Output, output_topics, segment, to
 from kd_seg_ros.bags.summary import FrameTable
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.picture import DECODE_DEFAULTS, DecodeOptions
+from kd_seg_ros.common.picture_options import ALL, NONE
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.drivable import DrivableArea, drivable_area, require_classes
 from kd_seg_ros.inference.engine import Engine
+from kd_seg_ros.inference.legend import legend_of
 from kd_seg_ros.inference.named_thresholds import named_threshold
 
 LOGGER = logging.getLogger(__name__)
@@ -38,6 +40,8 @@ class SegmentationSettings:
     """Also write the camera image with the classes laid over it."""
     marks: bool = True
     """Hatch, in the overlay, classes whose colours some readers confuse."""
+    legend: str = ALL
+    """What the overlay's legend lists, one of :data:`kd_seg_ros.common.picture_options.LEGENDS`."""
     drivable: str = ""
     """Classes of which a map of drivable pixels is written, too; empty: none is."""
     min_confidence: float | str = 0.0
@@ -97,7 +101,8 @@ def segment_bag(
             table = FrameTable(settings.csv, engine.card, notes.csv_bytes, consecutive=True)
             if notes.csv_bytes:
                 table.continue_after(last_masks(settings.out, cameras, notes.times))
-        output = Output(out, notes, engine.card, table, settings.overlay, settings.marks, area)
+        legend = legend_of(engine.card, settings.legend, settings.marks) if settings.overlay else None
+        output = Output(out, notes, engine.card, table, legend, area)
         try:
             segment(
                 reader,
@@ -140,6 +145,15 @@ def _drivable_area(settings: SegmentationSettings, card: ModelCard) -> DrivableA
         raise UserError(f"--drivable: {error}") from error
 
 
+def _overlay(settings: SegmentationSettings) -> str | bool:
+    """Describe the overlay; one without a legend as versions did that had none."""
+    if not settings.overlay:
+        return False
+    if settings.legend != NONE:
+        return f"{'hatched, ' if settings.marks else ''}legend of {settings.legend}"
+    return "hatched" if settings.marks else True
+
+
 def log_oddities(notes: Notes) -> None:
     """Warn of what was odd about the images of a bag: undecodable, late or of several sizes."""
     if notes.undecodable:
@@ -166,7 +180,7 @@ def _command(
         "--provider": settings.provider,
         "--topic": [camera.topic for camera in cameras],
         "--copy": list(copied),
-        "--overlay": "hatched" if settings.overlay and settings.marks else settings.overlay,
+        "--overlay": _overlay(settings),
         "--drivable": settings.drivable or None,  # as in bags of versions before it existed
         "--min-confidence": settings.min_confidence,
         "--rotate": settings.decoding.rotate,

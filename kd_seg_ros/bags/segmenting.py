@@ -25,9 +25,9 @@ from kd_seg_ros.common.encodings import BGR8, MONO8
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.picture import DECODE_DEFAULTS, DecodeOptions
 from kd_seg_ros.inference.card import ModelCard
-from kd_seg_ros.inference.colour_vision import class_marks
 from kd_seg_ros.inference.drivable import DrivableArea
 from kd_seg_ros.inference.engine import Engine, Prediction
+from kd_seg_ros.inference.legend import Legend
 from kd_seg_ros.inference.named_thresholds import named_threshold
 from kd_seg_ros.inference.overlay import blend
 from kd_seg_ros.inference.thresholds import MinConfidenceLevels
@@ -96,14 +96,19 @@ class Output:
         notes: Notes,
         card: ModelCard,
         table: FrameTable | None,
-        overlay: bool,
-        marks: bool = True,
+        legend: Legend | None = None,
         drivable: DrivableArea | None = None,
     ) -> None:
+        """Continue from some notes.
+
+        :param table: written next to the bag; None: none is.
+        :param legend: of the overlay, which says how classes are hatched; None: no overlay is written.
+        :param drivable: which pixels are drivable; None: no map of them is written.
+        """
         self.notes = notes
         self._drivable = drivable
-        self._bag, self._card, self._table, self._overlay = bag, card, table, overlay
-        self._marks = class_marks(card.palette) if marks else ()
+        self._bag, self._card, self._table = bag, card, table
+        self._legend = legend
         self._committed = notes.frames
         self._last = 0
 
@@ -154,8 +159,9 @@ class Output:
             maps.append((camera.drivable, self._drivable.draw(prediction.mask, prediction.confidence)))
         for topic, pixels in maps:
             self._bag.write(topic, frame.log_time, image_cdr(frame.header, pixels, MONO8))
-        if self._overlay:
-            picture = blend(frame.image, prediction.mask, self._card.palette, marks=self._marks)
+        if self._legend is not None:
+            picture = blend(frame.image, prediction.mask, self._card.palette, marks=self._legend.marks)
+            self._legend.draw_over(picture, prediction.mask)
             self._bag.write(camera.overlay, frame.log_time, image_cdr(frame.header, picture[..., ::-1], BGR8))
         if self._table:
             latency = frame.decode_ms + inference_ms

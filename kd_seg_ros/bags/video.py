@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
@@ -15,7 +15,8 @@ from kd_seg_ros.bags.segmented_frames import SegmentedFrame
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import reason
 from kd_seg_ros.common.picture import RGBImage
-from kd_seg_ros.inference.colour_vision import ClassMark, Palette
+from kd_seg_ros.inference.colour_vision import Palette
+from kd_seg_ros.inference.legend import Legend
 from kd_seg_ros.inference.overlay import blend
 
 PANEL_WIDTH: Final = 640
@@ -30,16 +31,18 @@ def picture(
     palette: Palette,
     caption: str,
     panel: tuple[int, int],
-    marks: Sequence[ClassMark] = (),
+    legend: Legend | None = None,
 ) -> RGBImage:
     """Draw one picture of a video.
 
     :param mask: class ids, uint8 [H, W] as the image.
     :param panel: height and width of each of the two halves; images of other proportions get black bars.
-    :param marks: how each class is hatched; none: no class is.
+    :param legend: drawn below the two halves, and says how classes are hatched; None: neither of the two.
     """
+    marks = () if legend is None else legend.marks
     row = np.hstack([letterbox(half, *panel) for half in (image, blend(image, mask, palette, marks=marks))])
-    return np.vstack([_caption(caption, row.shape[1]), row])
+    whole = np.vstack([_caption(caption, row.shape[1]), row])
+    return whole if legend is None else legend.below(whole, mask)
 
 
 def pictures_of(
@@ -47,20 +50,20 @@ def pictures_of(
     palette: Palette,
     hertz: float | None,
     on_frame: Callable[[], None],
-    marks: Sequence[ClassMark] = (),
+    legend: Legend | None = None,
 ) -> Iterator[RGBImage]:
     """Yield a picture of the video for every segmented frame, with weather, number and rate as its caption.
 
     :param hertz: images per second of the camera; None: unknown.
     :param on_frame: called after each.
-    :param marks: how each class is hatched; none: no class is.
+    :param legend: drawn below each picture, and says how classes are hatched; None: neither of the two.
     """
     rate = f"{hertz:.3g} Hz" if hertz else ""
     panel = None
     for frame in frames:
         panel = panel or panel_size(frame.image)
         words = [word for word in (frame.condition, f"frame {frame.number}", rate) if word]
-        yield picture(frame.image, frame.mask, palette, "   ".join(words), panel, marks)
+        yield picture(frame.image, frame.mask, palette, "   ".join(words), panel, legend)
         on_frame()
 
 

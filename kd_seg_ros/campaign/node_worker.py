@@ -56,7 +56,7 @@ class NodeWorker:
         camera = CameraSubscription(
             node, self._ignore, compressed=compressed, reliability="auto", with_info=False
         )
-        self._outputs = _Outputs(node, settings, engine.card.palette, drivable=False)
+        self._outputs = _Outputs(node, settings, engine.card, drivable=False)
         thresholds = ThresholdParameters(node, engine.card)
         self._worker = SegmentationWorker(
             node, settings, engine, thresholds, self._outputs, camera, self._given_up

@@ -5,7 +5,6 @@ The topics themselves are listed in :data:`kd_seg_ros.common.topics.OUTPUTS`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -30,9 +29,11 @@ from kd_seg_ros.common.topics import (
     SCALED_CAMERA_INFO,
     OutputTopic,
 )
-from kd_seg_ros.inference.colour_vision import ClassMark, Palette, class_marks
+from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.colour_vision import class_marks
 from kd_seg_ros.inference.drivable import DrivableArea
 from kd_seg_ros.inference.engine import Prediction
+from kd_seg_ros.inference.legend import Legend
 from kd_seg_ros.inference.overlay import blend
 from kd_seg_ros.node.camera_info import output_camera_info
 from kd_seg_ros.node.latest_job_thread import LatestJobThread
@@ -47,16 +48,17 @@ WARNING_PERIOD_S: Final = 5.0
 class Outputs:
     """Publishes frames. Each frame uses the same messages again: the network writes into their bytes."""
 
-    def __init__(self, node: Node, settings: Parameters, palette: Palette, drivable: bool) -> None:
+    def __init__(self, node: Node, settings: Parameters, card: ModelCard, drivable: bool) -> None:
         """Make the topics.
 
+        :param card: has the names and colours of the classes.
         :param drivable: offer the map of drivable pixels.
         :raises UserError: for a QoS override that cannot be used.
         """
         self._node = node
         self._settings = settings
-        self._palette = palette
-        self._marks = class_marks(tuple(palette))
+        self._card = card
+        self._marks = class_marks(card.palette)
         offered = [MASK, MASK_PNG, CONFIDENCE]
         if drivable:
             offered.append(DRIVABLE)
@@ -181,7 +183,9 @@ class Outputs:
         if overlay:
             alpha = float(self._node.get_parameter("overlay_alpha").value)
             marks = self._marks if self._node.get_parameter("overlay_marks").value else ()
-            self._overlay_thread.give(partial(self._publish_overlay, header, picture, mask, alpha, marks))
+            kind = str(self._node.get_parameter("overlay_legend").value)
+            legend = Legend(self._card.class_names, self._card.palette, tuple(marks), kind)
+            self._overlay_thread.give(partial(self._publish_overlay, header, picture, mask, alpha, legend))
 
     def _publish_png(self, header: Header, mask: NDArray[np.uint8]) -> None:
         self._publishers[MASK_PNG.name].publish(png_message(header, mask))
@@ -192,15 +196,17 @@ class Outputs:
         picture: Picture,
         mask: NDArray[np.uint8],
         alpha: float,
-        marks: Sequence[ClassMark],
+        legend: Legend,
     ) -> None:
         pixels, bgr = picture.pixels, picture.bgr
         if mask.shape != pixels.shape[:2]:
             grown = cv2.resize(mask, pixels.shape[1::-1], interpolation=cv2.INTER_NEAREST_EXACT)
             mask = np.asarray(grown, np.uint8)
         # The colours are brought into the image's order of channels, the smaller thing of the two.
-        colours = [colour[::-1] for colour in self._palette] if bgr else self._palette
-        mixed = blend(pixels, mask, colours, alpha, marks)
+        palette = self._card.palette
+        colours = [colour[::-1] for colour in palette] if bgr else palette
+        mixed = blend(pixels, mask, colours, alpha, legend.marks)
+        legend.draw_over(mixed, mask, bgr=bgr)
         message = image_message(header, mixed if bgr else mixed[..., ::-1])
         self._publishers[OVERLAY.name].publish(message)
 

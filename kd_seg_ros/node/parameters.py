@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from kd_seg_ros.common.encodings import FLOAT32, MONO8
 from kd_seg_ros.common.picture import MAX_MEGAPIXELS, TURNS, DecodeOptions
+from kd_seg_ros.common.picture_options import ALL, LEGENDS
 from kd_seg_ros.inference.drivable import DEFAULT_CLASSES
 from kd_seg_ros.inference.providers import PROVIDERS
 
@@ -181,6 +182,14 @@ class Parameters:
         True,
         "Hatch, in the overlay, classes whose colours colour-blind readers confuse, such as person and "
         "vegetation. Which they are is computed from the model's palette.",
+        live=True,
+    )
+    overlay_legend: str = parameter(
+        ALL,
+        "Names of the classes next to their colours, over the top of the overlay. all: every class of the "
+        "model in a fixed place, dimmed if the image does not show it. present: only those that it shows. "
+        "none: no legend.",
+        choices=LEGENDS,
         live=True,
     )
     drift_window: float = parameter(

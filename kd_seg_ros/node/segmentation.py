@@ -96,7 +96,7 @@ class Segmentation:
         self._thresholds = ThresholdParameters(node, self._engine.card)
         undo.callback(self._thresholds.close)
         drivable = self._thresholds.drivable is not None
-        self._outputs = Outputs(node, settings, self._engine.card.palette, drivable)
+        self._outputs = Outputs(node, settings, self._engine.card, drivable)
         undo.callback(self._outputs.close)
         self._camera = CameraSubscription(
             node,

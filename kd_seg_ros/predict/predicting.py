@@ -21,9 +21,9 @@ from kd_seg_ros.bags.video import panel_size, picture, writer_for
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.picture import RGBImage
 from kd_seg_ros.inference.card import FULL
-from kd_seg_ros.inference.colour_vision import ClassMark
 from kd_seg_ros.inference.drift import bin_accuracy, bin_counts, expected_accuracy
 from kd_seg_ros.inference.engine import Engine, Prediction
+from kd_seg_ros.inference.legend import Legend
 from kd_seg_ros.inference.named_thresholds import named_threshold
 from kd_seg_ros.predict import window
 from kd_seg_ros.predict.results import Results
@@ -51,8 +51,8 @@ class PredictSettings:
     """Pixels below it are unlabelled; a number or rules of the model card."""
     video: Path | None = None
     show: bool = False
-    marks: tuple[ClassMark, ...] = ()
-    """How classes are hatched in pictures."""
+    legend: Legend | None = None
+    """Drawn below the pictures of a video, and says how classes are hatched; None: neither of the two."""
 
 
 @dataclass
@@ -169,8 +169,8 @@ class _Run:
         if not (self._settings.video or self._settings.show):
             return np.zeros((1, 1, 3), np.uint8)
         self._panel = self._panel or panel_size(image)
-        palette, marks = self._engine.card.palette, self._settings.marks
-        return picture(image, prediction.mask, palette, name, self._panel, marks)
+        palette, legend = self._engine.card.palette, self._settings.legend
+        return picture(image, prediction.mask, palette, name, self._panel, legend)
 
     def _count(self, prediction: Prediction, latency_ms: float) -> None:
         """Add a frame to the summary."""

@@ -22,9 +22,9 @@ from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import reason, write_atomically
 from kd_seg_ros.common.picture import RGBImage
 from kd_seg_ros.inference.card import ModelCard
-from kd_seg_ros.inference.colour_vision import ClassMark
 from kd_seg_ros.inference.drivable import DEFAULT_CLASSES, DrivableArea, drivable_area, require_classes
 from kd_seg_ros.inference.engine import Prediction
+from kd_seg_ros.inference.legend import Legend
 from kd_seg_ros.inference.overlay import blend, colorize
 
 KINDS: Final = {
@@ -43,12 +43,12 @@ class Results:
     """Writes a run's files."""
 
     def __init__(
-        self, folder: Path, kinds: Sequence[str], card: ModelCard, marks: Sequence[ClassMark], overwrite: bool
+        self, folder: Path, kinds: Sequence[str], card: ModelCard, legend: Legend, overwrite: bool
     ) -> None:
         """Make the folder.
 
         :param kinds: of :data:`KINDS`.
-        :param marks: how classes are hatched in pictures.
+        :param legend: drawn over the top of overlays, and says how classes are hatched in pictures.
         :param overwrite: remove the results of an earlier run in this folder; nothing else in it.
         :raises UserError: if the folder has results and may not be overwritten, or cannot be written; for
             ``drivable`` of a model that has no such class.
@@ -62,7 +62,7 @@ class Results:
         self.folder = folder
         self._kinds = kinds
         self._card = card
-        self._marks = marks
+        self._legend = legend
         self._written: set[str] = set()
         try:
             _make_room(folder, overwrite)
@@ -106,8 +106,10 @@ class Results:
         if self._drivable and kind == "drivable":
             return self._drivable.draw(prediction.mask, prediction.confidence)
         if kind == "colour":
-            return colorize(prediction.mask, self._card.palette, self._marks)
-        return blend(image, prediction.mask, self._card.palette, marks=self._marks)
+            return colorize(prediction.mask, self._card.palette, self._legend.marks)
+        overlay = blend(image, prediction.mask, self._card.palette, marks=self._legend.marks)
+        self._legend.draw_over(overlay, prediction.mask)
+        return overlay
 
     def _stem(self, name: str) -> str:
         """Return a name's path without suffix; with it, if another frame has that stem already."""

@@ -114,7 +114,7 @@ def _run(args: argparse.Namespace, command: str) -> None:
     LOGGER.info("making the video and the report")
     shown = sorted(stamps)[:: math.ceil(len(stamps) / _VIDEO_FRAMES)]
     frames = answered_frames(recording, _NODE, drive, set(shown), images=True)
-    pictures = video_pictures(frames, card.palette)
+    pictures = video_pictures(frames, card)
     video = write_video(pictures, args.out, min(max(drive.hertz or 1.0, 1.0), 30.0))
     report = args.out / "report.html"
     commands = [*(made_by or [command]), *replayed.commands]

@@ -9,17 +9,18 @@ from distill.common.pictures import RGBImage
 from distill.drives.recording import AnsweredFrame
 from kd_seg_ros.bags.video import panel_size, picture, writer_for
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.inference.colour_vision import Palette, class_marks
+from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.legend import legend_of
 
 
-def video_pictures(answers: Iterable[AnsweredFrame], palette: Palette) -> Iterator[RGBImage]:
+def video_pictures(answers: Iterable[AnsweredFrame], card: ModelCard) -> Iterator[RGBImage]:
     """Yield the pictures of a video of frames with images; all have the size that fits the first frame."""
-    panel, marks = None, class_marks(tuple(palette))
+    panel, legend = None, legend_of(card)
     for answer in answers:
         assert answer.image is not None
         panel = panel or panel_size(answer.image)
         words = filter(None, (answer.frame.condition, f"frame {answer.frame.number}"))
-        yield picture(answer.image, answer.mask, palette, "   ".join(words), panel, marks)
+        yield picture(answer.image, answer.mask, card.palette, "   ".join(words), panel, legend)
 
 
 def write_video(pictures: Iterator[RGBImage], folder: Path, hertz: float) -> Path:

@@ -65,6 +65,8 @@ MEANINGS = {
     "--video": "video of images and classes, a file",
     "--marks": "hatch classes that colour-blind readers confuse",
     "--no-marks": "do not",
+    "--legend": "which classes a picture names next to their colours",
+    "--write": "document whose marked tables are replaced",
     "--metrics": "file for the scores where --out is something else",
 }
 """Words that more than one command has, or that could be mistaken for another; each has one meaning."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -43,6 +44,15 @@ def test_own_frames_need_no_training_either(tmp_path: Path) -> None:
     (line,), extras = demo(tmp_path, *given)
     assert line.startswith("scripts/demo --model own.onnx --video my drive.mp4 --out results")
     assert line.endswith(" --limit 5")
+    commands = (tmp_path / "checkout/results/commands.txt").read_text()
+    assert shlex.split(commands)[1:7] == [
+        "scripts/demo",
+        "--model",
+        "own.onnx",
+        "--video",
+        "my drive.mp4",
+        "--out",
+    ]
     assert extras == ".[demo,ros]"
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,17 @@ def test_all_experiments_run_for_a_few_steps(capsys: pytest.CaptureFixture[str])
     [
         (["--run", "K"], "unknown experiment 'K'"),
         (["--run", "j_rn18_cdw_border"], "did you mean 'j_rn18_cwd_border'"),
-        (["--run", "J", "--data.root", "nowhere", "--student.pretrained", "false"], "does not exist"),
+        (
+            ["--run", "J", "--data.root", "nowhere", "--student.pretrained", "false", "--seed", "3"],
+            "does not exist",
+        ),
         (["--data.root", "nowhere"], "belong to --run NAME"),
+        (["--student-seeds", "1"], "belong to --run and --table of camvid"),
+        (["--run", "camvid", "--resume"], "--run camvid resumes by itself"),
+        (["--run", "camvid_fwe"], "did you mean 'camvid_few'"),
+        (["--run", "camvid", "--arms", "camvid_few_kll"], "did you mean 'camvid_few_kl'"),
+        (["--run", "scenes", "--seed", "3"], "--seed: the experiments of a study differ in it"),
+        (["--run", "scenes", "--data.root", "nowhere", "--training.devices", "1"], "does not exist"),
     ],
 )
 def test_mistakes_end_in_one_line(
@@ -71,6 +81,30 @@ def test_mistakes_end_in_one_line(
 ) -> None:
     assert main(["experiments", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_table_of_a_study_has_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "page.md").write_text("<!-- camvid_few -->\nold\n<!-- /camvid_few -->\n")
+    for name, skill in (("camvid_few_long", 1.0), ("camvid_few_kl", 2.0)):
+        for seed in (0, 1):
+            run = write_run(tmp_path / "runs" / "camvid" / f"{name}_seed{seed}", skill=skill, seed=seed)
+            for file in run.glob("best.*"):
+                file.rename(file.with_name(file.name.replace("best", "last")))
+    words = ["--student-seeds", "0", "1", "--write", "page.md"]
+    assert main(["experiments", "--table", "camvid_few", *words]) == 0
+    table = capsys.readouterr().out
+    longer, taught = [line.split("|") for line in table.splitlines() if line.startswith("| 40 labels")]
+    assert (longer[1].strip(), longer[5].strip()) == ("40 labels, longer", "")
+    assert taught[4].strip() == ""  # no baseline of equal steps was run
+    assert re.fullmatch(r"\+\d+\.\d \(seeds .+ … .+; images \+.+ … \+.+\)", taught[5].strip())
+    assert taught[5] in (tmp_path / "page.md").read_text()
+    assert main(["experiments", "--table", "camvid_few", *words[:3], "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["camvid_few"]
+    assert [row["title"] for row in rows] == ["40 labels, longer", "40 labels + KL on 367 images"]
+    assert rows[1]["gain_at_equal_cost"]["seeds"] == 2
 
 
 def test_the_list_as_json(

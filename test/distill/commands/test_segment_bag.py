@@ -89,7 +89,20 @@ def test_runs_are_equal_to_the_byte(tmp_path: Path, model: Path) -> None:
 
 def test_overlay_copies_and_order(tmp_path: Path, model: Path) -> None:
     bag = write_drive(tmp_path / "bag", 12)
-    assert run(bag, model, tmp_path / "out", "--copy", "--overlay", "--compress", "--no-marks") == 0
+    assert (
+        run(
+            bag,
+            model,
+            tmp_path / "out",
+            "--copy",
+            "--overlay",
+            "--compress",
+            "--no-marks",
+            "--legend",
+            "none",
+        )
+        == 0
+    )
     given, found = raw_messages(bag), raw_messages(tmp_path / "out")
     made = (MASK, CONFIDENCE, "/segmentation/overlay")
     assert [entry for entry in found if entry[0] not in made] == given
@@ -105,7 +118,7 @@ def test_the_overlay_hatches_what_colour_blind_readers_confuse_and_nothing_else(
     tmp_path: Path, model: Path
 ) -> None:
     bag = write_drive(tmp_path / "bag", 1)
-    assert run(bag, model, tmp_path / "out", "--overlay") == 0
+    assert run(bag, model, tmp_path / "out", "--overlay", "--legend", "none") == 0
     overlay = pixels(read_bag(tmp_path / "out")["/segmentation/overlay"][0])[..., ::-1].astype(int)
     image, mask = frame(0)[0], expected(frame(0)[0])[0]
     off = np.abs(overlay - (image.astype(int) + np.array(PALETTE)[mask]) / 2).max(axis=2) > 1

@@ -219,7 +219,9 @@ def test_the_video_is_one_that_browsers_play(tmp_path: Path, model: Path) -> Non
     while (read := reader.read())[0]:
         pictures.append(read[1][..., ::-1].astype(int))
     assert len(pictures) == 12
-    caption, row = pictures[5][:32], pictures[5][32:]
+    caption, row, legend = np.split(pictures[5], [32, 32 + 480])
+    assert len(legend) % 2 == 0
+    assert legend.max() > 150  # letters and colours, not the empty ground
     assert (row.shape, row.shape[1] % 2) == ((480, 1280, 3), 0)
     assert caption.max() > 150  # something is written there
     image = cv2.resize(frame(5)[0], (640, 480), interpolation=cv2.INTER_LINEAR).astype(int)

@@ -23,12 +23,12 @@ def by_hand(model: FpnLite, image: torch.Tensor) -> tuple[torch.Tensor, list[tor
     p32 = model.context(s32)
     maps = [p32]
     for step, stage in enumerate((s16, s8, s4)):
-        convolution, norm = model.projections[2 - step]  # type: ignore[misc]
+        convolution, norm = list(model.projections[2 - step].children())
         joint = norm(convolution(stage))
         joint = joint + F.interpolate(
             maps[-1], scale_factor=2, mode="bilinear", align_corners=False, recompute_scale_factor=False
         )
-        depthwise, norm1, pointwise, norm2, _ = model.blends[step]  # type: ignore[misc]
+        depthwise, norm1, pointwise, norm2, _ = list(model.blends[step].children())
         maps.append(torch.relu(norm2(pointwise(norm1(depthwise(joint))))))
     return model.classifier(maps[-1]), maps[::-1]
 

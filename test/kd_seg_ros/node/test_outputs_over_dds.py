@@ -14,8 +14,9 @@ pytest.importorskip("rclpy")
 
 from dds import Client, as_array, rgb_message, running_node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from tiny_model import expected, write_tiny_model
+from tiny_model import card, expected, write_tiny_model
 
+from kd_seg_ros.inference.legend import legend_of
 from kd_seg_ros.inference.risk import RiskThreshold
 
 HEIGHT, WIDTH = 48, 64
@@ -143,5 +144,11 @@ def test_blue_green_red_cameras_and_a_model_of_any_size(
     wanted = 0.5 * image + 0.5 * np.array(PALETTE)[mask]
     hatched = np.array([mark.pattern for mark in class_marks(PALETTE)], bool)[mask]
     off = np.abs(as_array(overlay) - wanted[..., ::-1]).max(axis=2) > 0.51
+    named = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    legend_of(card(HEIGHT, WIDTH)).draw_over(named, mask)
+    rows = int(named.any(axis=(1, 2)).sum())
+    assert 0 < rows <= HEIGHT // 3
+    np.testing.assert_array_equal(as_array(overlay)[:rows], named[:rows, :, ::-1])
+    off, hatched = off[rows:], hatched[rows:]
     assert not off[~hatched].any()
     assert off.any()

@@ -47,7 +47,9 @@ def client(request: pytest.FixtureRequest) -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def shared_node(settings: list[str]) -> Iterator[ChildProcess]:
-    with running_node("shared", *settings, "-p", "overlay_marks:=false") as node:
+    with running_node(
+        "shared", *settings, "-p", "overlay_marks:=false", "-p", "overlay_legend:=none"
+    ) as node:
         yield node
 
 

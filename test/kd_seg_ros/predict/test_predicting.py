@@ -13,7 +13,9 @@ from tiny_model import expected, write_tiny_model
 
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.picture import DECODE_DEFAULTS
+from kd_seg_ros.common.picture_options import NONE
 from kd_seg_ros.inference.engine import Engine
+from kd_seg_ros.inference.legend import legend_of
 from kd_seg_ros.predict import window
 from kd_seg_ros.predict.predicting import PredictSettings, PredictSummary, predict
 from kd_seg_ros.predict.results import Results
@@ -50,7 +52,9 @@ def run(
     **more: object,
 ) -> PredictSummary:
     source = open_source(str(tmp_path / "images"), DECODE_DEFAULTS)
-    results = Results(tmp_path / "out", kinds, engine.card, (), overwrite)
+    results = Results(
+        tmp_path / "out", kinds, engine.card, legend_of(engine.card, NONE, marks=False), overwrite
+    )
     settings = PredictSettings(**more)  # type: ignore[arg-type]
     summary = predict(source, engine, results, settings)
     results.close()
@@ -86,7 +90,7 @@ def test_files_hold_what_the_network_says(
 def test_where_to_drive_of_a_model_without_such_a_class_is_refused(tmp_path: Path) -> None:
     card = tiny_model.card(8, 8, class_names=("floor", "wall"), palette=((0, 0, 0), (9, 9, 9)))
     with pytest.raises(UserError, match="--save drivable: none of the model's classes is drivable"):
-        Results(tmp_path / "out", ("drivable",), card, (), False)
+        Results(tmp_path / "out", ("drivable",), card, legend_of(card), False)
     assert not (tmp_path / "out").exists()
 
 
@@ -122,7 +126,7 @@ def test_a_folder_that_is_not_ours_is_left_alone(
         run(engine, tmp_path, overwrite=True)
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="is a file"):
-        Results(tmp_path / "file", ("mask",), engine.card, (), True)
+        Results(tmp_path / "file", ("mask",), engine.card, legend_of(engine.card), True)
 
 
 def test_names_that_differ_in_their_suffix_only_do_not_meet(engine: Engine, tmp_path: Path) -> None:
