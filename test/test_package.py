@@ -157,9 +157,11 @@ def test_an_unknown_build_of_onnx_runtime_is_refused(monkeypatch: pytest.MonkeyP
         setup_arguments(monkeypatch)
 
 
-def test_scripts_of_a_symlink_install_start_in_the_active_environment(tmp_path: Path) -> None:
+def test_scripts_of_a_symlink_install_start_in_the_active_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """``colcon build --symlink-install`` runs ``setup.py develop`` with the Python that runs colcon."""
-    for name in ("setup.py", "setup.cfg"):
+    for name in ("setup.py", "setup.cfg", "README.md"):
         shutil.copyfile(ROOT / name, tmp_path / name)
     shutil.copytree(ROOT / "kd_seg_ros" / "common", tmp_path / "kd_seg_ros" / "common")
     site = tmp_path / "site"
@@ -172,7 +174,8 @@ def test_scripts_of_a_symlink_install_start_in_the_active_environment(tmp_path: 
         pytest.skip("a setuptools without this command, which colcon does not use")
     assert done.returncode == 0, done.stderr
     scripts = sorted((tmp_path / "scripts").iterdir())
-    assert len(scripts) == 9
+    entries = setup_arguments(monkeypatch)["entry_points"]["console_scripts"]
+    assert [script.name for script in scripts] == sorted(entry.partition(" =")[0] for entry in entries)
     for script in scripts:
         assert script.read_text().startswith("#!/usr/bin/env python3\n"), script.name
 

@@ -85,11 +85,12 @@ class CalibrationResult:
         """What is deployed: the calibration if it is :attr:`kept`, else none."""
         return self.calibration if self.kept else NONE
 
-    def document(self, model_sha256: str, dataset: str, split: str) -> dict[str, Any]:
+    def document(self, model_sha256: str, data: Mapping[str, Any]) -> dict[str, Any]:
         """Return the content of the calibration file, described in docs/model_file.md.
 
         :param model_sha256: SHA-256 of the checkpoint, or of the model file, that was calibrated.
-        :param dataset: the data set's name or description, and ``split`` its split.
+        :param data: which images it was calibrated on, see
+            :func:`~distill.data.evaluation_images.describe_images`.
         """
         return {
             "schema_version": SCHEMA_VERSION,
@@ -97,7 +98,7 @@ class CalibrationResult:
             "method": self.method if self.kept else UNCALIBRATED,
             "parameters": self.calibration.parameters() if self.kept else {},
             "not_kept": {method: fault for method, fault in self.faults.items() if fault},
-            "data": {"dataset": dataset, "split": split},
+            "data": dict(data),
             "fitted_on": {"images": self.fitted_images, "pixels": self.fitted_pixels},
             "reported_on": {"images": self.reported_images},
             "held_out": self.held_out,

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, StrictStr, ValidationError
 
-from distill.common.json_schema import Digest, Number, Part, Reliability, Share, first_fault
+from distill.common.json_schema import Count, Digest, Number, Part, Reliability, Share, first_fault
 
 
 class _Scores(Part):
@@ -21,6 +21,21 @@ class _Scores(Part):
     reliability: Reliability
 
 
+class _Data(Part):
+    """Which images the calibration is of."""
+
+    dataset: StrictStr = ""
+    split: StrictStr = ""
+    source: StrictStr = ""
+    trained_on: Count | None = None
+
+
+class _Images(Part):
+    """How many images something was found on."""
+
+    images: Count | None = None
+
+
 class _Document(Part):
     """The whole file."""
 
@@ -29,6 +44,8 @@ class _Document(Part):
     method: StrictStr
     parameters: dict[StrictStr, Number | list[Number]]
     not_kept: dict[StrictStr, StrictStr] = Field(default_factory=dict)
+    data: _Data = Field(default_factory=_Data)
+    reported_on: _Images = Field(default_factory=_Images)
     scores: dict[StrictStr, dict[StrictStr, _Scores]]
     miou: dict[StrictStr, Share | None]
     expected_accuracy: dict[StrictStr, tuple[Share, Share]]

@@ -53,6 +53,19 @@ def load_checkpoint(path: Path) -> Any:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
+def callback_state(path: Path, key: str) -> Any:
+    """Return what one of Lightning's callbacks has kept in a checkpoint; None if it holds nothing of it.
+
+    Tensors are not read: nothing touches their memory.
+
+    :param path: the checkpoint, a whole file.
+    :param key: the callback's ``state_key``.
+    """
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    callbacks = checkpoint.get("callbacks")
+    return callbacks.get(key) if isinstance(callbacks, dict) else None
+
+
 def newest_whole(paths: Iterable[Path]) -> tuple[Path | None, list[str]]:
     """Return the newest undamaged checkpoint, and one line on each newer one that was skipped.
 

@@ -90,11 +90,10 @@ def cost_of_checkpoint(path: Path) -> TrainingCost | None:
 
     :param path: the checkpoint, a whole file.
     """
-    import torch  # here, since the list of experiments shows costs and starts without PyTorch
+    # Here, since the list of experiments shows costs and starts without PyTorch.
+    from distill.checkpoints.checkpoint_file import callback_state
 
-    # Tensors are not read: nothing touches their memory.
-    checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    own = read_cost((checkpoint.get("callbacks") or {}).get(COST_KEY))
+    own = read_cost(callback_state(path, COST_KEY))
     if own is None:
         return None
     try:

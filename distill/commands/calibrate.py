@@ -6,10 +6,11 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from distill.common.calibration_methods import PARAMETERS, TEMPERATURE
 from distill.datasets.options import add_data_options
+from distill.datasets.training_images import TrainingImages
 from kd_seg_ros.common.command_line import add_json_option, print_json
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import sha256
@@ -21,9 +22,13 @@ from kd_seg_ros.inference.risk import UNITS, parse_rule
 
 if TYPE_CHECKING:
     from distill.calibration.calibrate import CalibrationResult
+    from distill.config import DataConfig
     from distill.datasets.frame import Frame
     from distill.export.calibrated_file import FittedDistance
     from distill.models.deployed import DeployedModel
+
+TOO_SURE: Final = "calibrate on others, where it is less often right"
+"""What follows if a model is calibrated on images that it was trained on."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,8 +101,8 @@ def run(args: argparse.Namespace) -> int:
     from distill.calibration.tables import draw_diagrams, log_stored
     from distill.checkpoints.stored_calibration import calibration_path
     from distill.checkpoints.student import deployed, load_student
+    from distill.checkpoints.trained_images import training_images_of
     from distill.common.files import check_destination, write_json
-    from distill.data.evaluation_images import choose_frames, describe_images
 
     if args.out:
         raise UserError("--out belongs to an ONNX file: what is found for a checkpoint is stored next to it")
@@ -107,9 +112,10 @@ def run(args: argparse.Namespace) -> int:
     path, picture = calibration_path(args.model), args.model.with_suffix(".reliability.png")
     for file in (path, picture):
         check_destination(file)
-    frames = choose_frames(args, config.data, config.data.class_names)
+    trained = training_images_of(args.model)
+    frames, data = _choose(args, config.data, config.data.class_names, trained)
     result = _calibrate(args, deployed(network, config), config.data.class_names, frames)
-    document = result.document(sha256(args.model), *describe_images(args, config.data.summary))
+    document = result.document(sha256(args.model), data)
     failure = None
     try:
         write_json(path, document)
@@ -148,16 +154,16 @@ def _calibrate_file(args: argparse.Namespace, entries: dict[str, Any]) -> int:
     :param entries: to be printed with the calibration's by ``--json``.
     """
     from distill.calibration.tables import draw_diagrams, log_stored
-    from distill.data.evaluation_images import choose_frames, describe_images
     from distill.evaluation.evaluated_model import data_of
     from distill.export.calibrated_file import write_calibrated
     from distill.export.file_model import FileModel, LogitsEngine
 
     engine = LogitsEngine(args.model, args.provider)
     card, model = engine.card, FileModel(engine)
-    frames = choose_frames(args, data_of(card), card.class_names)
+    trained = TrainingImages.parse(card.training_images)
+    frames, data = _choose(args, data_of(card), card.class_names, trained)
     result = _calibrate(args, model, card.class_names, frames)
-    document = result.document(sha256(args.model), *describe_images(args, card.dataset))
+    document = result.document(sha256(args.model), data)
     failure = None
     try:
         write_calibrated(args.model, args.out, card, model, result, document, frames, args.provider)
@@ -175,14 +181,14 @@ def _add_thresholds(args: argparse.Namespace, entries: dict[str, Any]) -> tuple[
     :return: 1 if a rule is not promised, else 0; and whether any is, so that the file was written.
     """
     from distill.calibration.tables import log_risk, print_thresholds
-    from distill.data.evaluation_images import choose_frames
     from distill.evaluation.evaluated_model import open_onnx
     from distill.export.calibrated_file import write_promised
 
     model = open_onnx(args.model, args.provider)
     rules = [parse_rule(text, model.class_names) for text in args.risk]
-    frames = choose_frames(args, model.data, model.class_names)
-    risk = write_promised(model, args.out, frames, rules, args.unit, progress_shown())
+    frames, data = _choose(args, model.data, model.class_names, model.training_images)
+    trained_on = data["trained_on"]
+    risk = write_promised(model, args.out, frames, rules, args.unit, progress_shown(), trained_on)
     if args.json:
         print_json({"risk": [asdict(threshold) for threshold in risk.thresholds], **entries})
     else:
@@ -192,16 +198,33 @@ def _add_thresholds(args: argparse.Namespace, entries: dict[str, Any]) -> tuple[
 
 def _fit_distance(args: argparse.Namespace) -> FittedDistance:
     """Fit a domain distance to the images, which need no labels for that."""
-    from distill.data.evaluation_images import choose_frames, describe_images
     from distill.evaluation.evaluated_model import data_of
     from distill.export.calibrated_file import fit_to_file
     from distill.export.domain_file import StatisticsOfMaps
 
     statistics = StatisticsOfMaps(args.model)
     card = statistics.card
-    frames = choose_frames(args, data_of(card), card.class_names, labelled=False)
-    words = ", ".join(filter(None, describe_images(args, "the training data")))
+    trained = TrainingImages.parse(card.training_images)
+    frames, data = _choose(args, data_of(card), card.class_names, trained, labelled=False)
+    words = f"{data['source']}, {data['split']}"
     return fit_to_file(statistics, frames, words, progress_shown())
+
+
+def _choose(
+    args: argparse.Namespace,
+    own: DataConfig | None,
+    class_names: Sequence[str],
+    trained: TrainingImages | None,
+    labelled: bool = True,
+) -> tuple[Sequence[Frame], dict[str, Any]]:
+    """Return the images to calibrate on, and the entry ``data`` of the calibration file.
+
+    :param own: the data of the model's training, and ``trained`` the images; None: not known.
+    """
+    from distill.data.evaluation_images import choose_frames, count_trained_on, describe_images
+
+    frames = choose_frames(args, own, class_names, labelled)
+    return frames, describe_images(args, own, count_trained_on(trained, frames, TOO_SURE))
 
 
 def _calibrate(

@@ -58,12 +58,16 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--draws must be at most {MOST_DRAWS}: more change nothing in the digits shown")
     first, second = read_run(args.first), read_run(args.second)
     check_comparable([first, second])
+    for run in (first, second):
+        if run.on_training_images:
+            LOGGER.warning("%s: %s", run.name, run.on_training_images)
     results = compare_by_condition(first.images, second.images, args.by, args.draws)
     if args.json:
         document = {
             "models": [first.document["model"], second.document["model"]],
             "by": args.by,
             "draws": args.draws,
+            "trained_on": [run.document["data"].get("trained_on") for run in (first, second)],
             "differences": {
                 condition: dict(zip(("miou", "ece"), map(asdict, pair), strict=True))
                 for condition, pair in results.items()

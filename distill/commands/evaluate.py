@@ -99,10 +99,11 @@ def run(args: argparse.Namespace) -> int:
     :return: 1 if the mIoU is below ``--min-miou``.
     """
     from distill.common.files import check_destination
-    from distill.data.evaluation_images import choose_frames
+    from distill.data.evaluation_images import choose_frames, count_trained_on, describe_images
     from distill.evaluation.domain_scores import DomainScores
     from distill.evaluation.evaluate import check_options, evaluate
     from distill.evaluation.evaluated_model import open_checkpoint, open_onnx
+    from distill.evaluation.evaluated_run import TOO_GOOD
     from distill.evaluation.evaluation import ScoreOptions
     from distill.evaluation.metrics_json import FULL, metrics_document, sibling
     from distill.evaluation.risk_scores import RiskScores, check_promises
@@ -121,6 +122,9 @@ def run(args: argparse.Namespace) -> int:
     for file in (out, sibling(out, IMAGES), sibling(out, PER_CLASS)):
         check_destination(file)
     frames = choose_frames(args, model.data, model.class_names, labelled=args.submission is None)
+    trained_on = None
+    if frames[0].labels is not None:
+        trained_on = count_trained_on(model.training_images, frames, TOO_GOOD)
     root = Path(args.root or args.images or (model.data.root if model.data else "")).expanduser()
     # The thresholds were found for the image as it is: an average over several views has another confidence.
     thresholds = () if chosen_views else model.risk
@@ -136,11 +140,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
 
     # Whole paths, so that the report finds the images from whatever folder it is started in.
-    data = {
-        "dataset": args.dataset or model.trained_on,
-        "root": str(root.absolute()),
-        "split": args.split or "val",
-    }
+    data = describe_images(args, model.data, trained_on) | {"root": str(root.absolute())}
     if args.dataset == "folder":
         data |= {"labels": str(args.labels.absolute()), "classes": str(args.classes.absolute())}
     scores = evaluation.summary()
@@ -164,6 +164,8 @@ def run(args: argparse.Namespace) -> int:
         print_scores(scores, model.class_names)
         print_promises(promises)
         print_domain(document.get("domain", {}))
+        if trained_on:
+            print(f"{trained_on} of the {len(frames)} images were trained on: {TOO_GOOD}")
         _print_notes(model)
     if failure is not None:
         raise failure

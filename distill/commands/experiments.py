@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=whole,
         nargs="+",
         metavar="N",
-        help="seeds of the students (default: 0 1 2 3 4)",
+        help="seeds of the students (default: 0 1 2 3 4; of a table: all that are there)",
     )
     study.add_argument(
         "--arms", nargs="+", metavar="NAME", help="train these configurations only (default: all)"
@@ -118,7 +118,8 @@ def _study(args: argparse.Namespace, name: str) -> int:
         # Seed by seed, so that an interrupted study has every arm with the first seeds.
         for seed in seeds if args.run and arms else ():
             run_seed(regime, arms, seed, overrides, progress_bar=progress_shown())
-    rows = {regime.name: rows_of(regime, seeds, overrides) for regime in regimes}
+    shown = args.student_seeds if args.table else None  # a table after training leaves no earlier seed out
+    rows = {regime.name: rows_of(regime, shown, overrides) for regime in regimes}
     if args.json:
         print_json({regime: document(found) for regime, found in rows.items()})
     for regime in regimes if not args.json else ():

@@ -54,6 +54,9 @@ def run(args: argparse.Namespace) -> int:
     runs = load_runs(args.runs, args.baseline)
     speeds = measured_speeds(args.speeds, runs) if args.speeds else thesis_speeds(runs)
     page = write_report(runs, speeds, args.out, args.root, _command(args), progress=progress_shown())
+    for one in runs:
+        if one.evaluated.on_training_images:
+            LOGGER.warning("%s: %s", one.label, one.evaluated.on_training_images)
     for note in page.notes:
         LOGGER.warning(note)
     if args.tables:

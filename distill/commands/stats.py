@@ -38,7 +38,9 @@ def run(args: argparse.Namespace) -> int:
     if args.plot:
         check_destination(args.plot)
     listing = open_chosen(args)
-    statistics = measure(listing.complete(args.skip_unlabelled), listing.class_names, args.workers)
+    frames = listing.complete(args.skip_unlabelled)
+    listing.log_left_out(frames)
+    statistics = measure(frames, listing.class_names, args.workers)
     if args.plot and not statistics.labelled_pixels:
         raise UserError(f"--plot: {title_of(args)} has no labelled pixels to draw a distribution of")
     if args.json:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.files import reason, write_atomically
+from kd_seg_ros.common.files import reason, refuse_device, write_atomically
 
 
 def write_file(path: Path, content: bytes | str | Callable[[Path], object]) -> None:
@@ -30,11 +30,13 @@ def write_file(path: Path, content: bytes | str | Callable[[Path], object]) -> N
 def check_destination(path: Path) -> None:
     """Make sure, before long work, that a file can be written; leaves a file already there as it is.
 
-    :raises UserError: if its folder cannot be made or written to, or a folder has the file's name.
+    :raises UserError: if its folder cannot be made or written to, or the file's name is that of a folder or
+        a device.
     """
     if path.is_dir():
         raise UserError(f"cannot write {path}: a folder has this name")
     try:
+        refuse_device(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:

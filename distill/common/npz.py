@@ -11,6 +11,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from kd_seg_ros.common.files import refuse_to_wait
+
 LARGEST: Final = 2**30
 """Bytes that the arrays of one file may take in memory unless told otherwise."""
 _DAMAGE: Final = (
@@ -36,6 +38,7 @@ def read_npz(path: Path, largest: int = LARGEST) -> dict[str, NDArray[Any]]:
     :raises NpzError: if it is damaged, holds Python objects or is too large, with the reason.
     """
     try:
+        refuse_to_wait(path)
         with zipfile.ZipFile(path) as archive:
             _check_sizes(archive, largest)
             broken = archive.testzip()  # reads every member and compares its checksum

@@ -16,7 +16,7 @@ from typing import Final
 import torch
 
 from kd_seg_ros.common.errors import first_line
-from kd_seg_ros.common.files import reason
+from kd_seg_ros.common.files import reason, refuse_to_wait
 
 ZIP: Final = b"PK\x03\x04"
 """First bytes of a zip archive."""
@@ -30,6 +30,7 @@ _SAFETENSORS_HEADER: Final = 100_000_000
 def damage(path: Path) -> str | None:
     """Return why a file of torch.save cannot be loaded, such as "is cut short …", or None if it is whole."""
     try:
+        refuse_to_wait(path)
         # Every record against its CRC-32.
         with zipfile.ZipFile(path) as archive:
             record = archive.testzip()

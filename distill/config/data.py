@@ -59,7 +59,7 @@ class SourceConfig(Section):
     when only some of them had been labelled; null: all. Validation is not limited."""
     mean: Rgb
     """Mean of R, G and B, 0…1, that its images are normalised by (default: that of the data set; in
-    ``extra``, a folder without labels has that of the first data set)."""
+    ``extra``, images without labels and those in the first data set's folder have that of the first)."""
     std: Rgb
     """Standard deviation of R, G and B, 0…1, that its images are normalised by (default: as for the mean)."""
     weight: Positive = 1.0
@@ -158,8 +158,8 @@ class DataConfig(SourceConfig):
     """The data sets of training and validation, and how their images are varied (the thesis' Table 4.5).
 
     The data set named here is validated on, and its mean and std are those of the deployed network. Those in
-    ``extra`` are only trained on, each normalised by its own mean and std; images of a folder without
-    labels as those of the first, for which the network is deployed.
+    ``extra`` are only trained on, each normalised by its own mean and std; images without labels, and other
+    images of the first one's folder, as the first, for which the network is deployed.
     """
 
     extra: tuple[SourceConfig, ...] = ()
@@ -190,7 +190,7 @@ class DataConfig(SourceConfig):
     @model_validator(mode="before")
     @classmethod
     def _share_with_extra(cls, values: Any) -> Any:
-        """Give further data sets the first one's folder, and images without labels its mean and std.
+        """Give further data sets the first one's folder, and sources that are like the first its mean and std.
 
         What a further data set gives itself stays.
         """
@@ -204,11 +204,7 @@ class DataConfig(SourceConfig):
         for source in values["extra"]:
             if isinstance(source, dict) and "root" in values:
                 source = {"root": values["root"], **source}
-            if (
-                isinstance(source, dict)
-                and source.get("dataset") == "folder"
-                and not source.get("labels", True)
-            ):
+            if isinstance(source, dict) and _as_the_first(source, values):
                 source = {**statistics, **source}
             sources.append(source)
         return {**values, "extra": sources}
@@ -238,3 +234,17 @@ class DataConfig(SourceConfig):
     def summary(self) -> str:
         """The description if there is one, else the kinds and folders of the data sets."""
         return self.description or " + ".join(f"{s.dataset} in {Path(s.root).name}" for s in self.sources)
+
+
+def _as_the_first(source: dict[str, Any], first: dict[str, Any]) -> bool:
+    """Return whether images of ``extra`` have no labels, or lie in the first data set's own folder.
+
+    :param source: the values of one of ``extra``, as the file has them.
+    :param first: those of the first data set.
+    """
+    dataset = str(source.get("dataset", "acdc"))
+    if dataset == first.get("dataset", "acdc") and source.get("root") == first.get("root"):
+        return True
+    if "labels" in getattr(DATA_SETS.get(dataset), "options", ()):
+        return not source.get("labels", True)
+    return source.get("split") == "test"

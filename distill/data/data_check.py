@@ -27,16 +27,14 @@ from distill.datasets.findings import (
 )
 from distill.datasets.frame import Frame
 from distill.datasets.listing import Listing
+from distill.datasets.training_images import digests_of
 from kd_seg_ros.common.classes import IGNORE_ID
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.files import sha256
 
 DATA_CHECK: Final = "data_check.json"
 """Name of the file with what was seen of the data before training, in the folder of the run."""
 SAMPLE: Final = 100
 """Number of images of each split that are looked at."""
-COMPARED: Final = 2000
-"""Most training images whose content is compared with that of validation images of the same size in bytes."""
 
 SPLITS: Final = ("train", "val")
 
@@ -210,7 +208,7 @@ def _overlap(train: Sequence[Frame], val: Sequence[Frame], amount: str) -> list[
         text = f"val: {len(same)} of {len(val)} images are training images, too, such as {same[0].image}"
         found.append(Finding("oddity", "overlap", f"{text}: the scores do not tell how it does on others"))
     elif amount != "none":
-        copies = _copies(train, val if amount == "all" else spread_evenly(val, SAMPLE))
+        copies = _copies(train, val)
         if copies:
             one, other = copies[0]
             text = f"val: {len(copies)} images have the same content as training images, such as {one} and"
@@ -221,16 +219,23 @@ def _overlap(train: Sequence[Frame], val: Sequence[Frame], amount: str) -> list[
 
 
 def _copies(train: Sequence[Frame], val: Sequence[Frame]) -> list[tuple[Path, Path]]:
-    """Return validation images with a training image of the same content; compares files of one size only."""
-    sizes = {frame.image.stat().st_size for frame in val if frame.image.is_file()}
-    alike = [frame for frame in train if frame.image.is_file() and frame.image.stat().st_size in sizes]
-    digests = {sha256(frame.image): frame.image for frame in alike[:COMPARED]}
-    if not digests:
+    """Return the validation images with a training image of the same content, each with that one."""
+    sizes = {_size(frame) for frame in val}
+    alike = [frame for frame in train if _size(frame) in sizes]
+    by_digest = dict(zip(digests_of(alike), alike, strict=True))
+    by_digest.pop(None, None)
+    if not by_digest:
         return []
     pairs = []
-    for frame in val:
-        if frame.image.is_file():
-            other = digests.get(sha256(frame.image))
-            if other is not None:
-                pairs.append((frame.image, other))
+    for frame, digest in zip(val, digests_of(val), strict=True):
+        if digest in by_digest:
+            pairs.append((frame.image, by_digest[digest].image))
     return pairs
+
+
+def _size(frame: Frame) -> int:
+    """Return the size of an image's file in bytes; -1 for one in a bag, or that is missing."""
+    try:
+        return frame.image.stat().st_size if frame.message is None else -1
+    except OSError:
+        return -1

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-from distill.config.data import SourceConfig
+from distill.config.data import DataConfig, SourceConfig
 from distill.data.from_config import open_source, relocated
 from distill.datasets.frame import Frame
 from distill.datasets.listing import Listing
-from distill.datasets.options import add_data_options, given_options, title_of
+from distill.datasets.options import add_data_options, given_options
 from distill.datasets.registry import DATA_SETS, check_options, open_data
+from distill.datasets.training_images import TrainingImages
 from kd_seg_ros.common.errors import UserError
+
+_logger = logging.getLogger(__name__)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +39,9 @@ def choose_frames(
     skip = args.skip_unlabelled
     if args.dataset is None and own is not None:
         skip = skip or own.unlabelled != "refuse"
-    frames = listing.complete(skip)[: args.limit]
+    frames = listing.complete(skip)
+    listing.log_left_out(frames)
+    frames = frames[: args.limit]
     if labelled and frames[0].labels is None:
         raise UserError(f"{frames[0].image.parent} has no labels to compare with")
     if frames[0].labels and tuple(listing.class_names) != tuple(class_names):
@@ -44,16 +52,46 @@ def choose_frames(
     return frames
 
 
-def describe_images(args: argparse.Namespace, own: str) -> tuple[str, str]:
-    """Return data set and split of the chosen images in words, for model cards and calibration files.
+def describe_images(
+    args: argparse.Namespace, own: DataConfig | None, trained_on: int | None
+) -> dict[str, Any]:
+    """Say which images :func:`choose_frames` chooses, as files of results hold it.
 
-    :param own: the data of the model's training in words.
-    :return: of a folder its name, and an empty split; of some weathers alone also which.
+    :param own: the data of the model's training; None if they are unknown.
+    :param trained_on: what :func:`count_trained_on` has found.
+    :return: ``dataset`` and ``split`` in words, ``source``, the data set's kind and folder, such as
+        "acdc in cameras", and ``trained_on``.
     """
-    if args.dataset is not None and not DATA_SETS[args.dataset].splits:
-        return f"the folder {title_of(args)}", ""
+    kind, folder = args.dataset, args.root or args.images
+    if own is not None and kind is None:
+        kind, folder = own.dataset, folder or own.root
+    parts = Path(folder or "").expanduser().absolute().parts
+    # A folder of images is often called "images" or "val": the one above it says more.
+    place = "/".join(parts[-2:]) if args.images else parts[-1]
     weathers = f" ({', '.join(args.conditions)})" if args.conditions else ""
-    return f"{args.dataset or own}{weathers}", args.split or "val"
+    return {
+        "dataset": args.dataset or (own.summary if own is not None else "unknown"),
+        "split": args.split or "val",
+        "source": f"{kind} in {place}{weathers}",
+        "trained_on": trained_on,
+    }
+
+
+def count_trained_on(trained: TrainingImages | None, frames: Sequence[Frame], consequence: str) -> int | None:
+    """Return how many of the images to measure on the model was trained on; log a warning if it is any.
+
+    Copies and links of the training images are recognised by their content.
+
+    :param trained: the model's training images; None: not known.
+    :param consequence: what follows from it, to end the warning with.
+    :return: None if it is not known.
+    """
+    if trained is None:
+        return None
+    found = trained.among(frames)
+    if found:
+        _logger.warning("%d of the %d images were trained on: %s", found, len(frames), consequence)
+    return found
 
 
 def _own_data(args: argparse.Namespace, own: SourceConfig | None) -> Listing:

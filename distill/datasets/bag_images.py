@@ -69,17 +69,34 @@ def read_message(message: BagMessage) -> npt.NDArray[np.uint8]:
     """
     from kd_seg_ros.bags.messages import COMPRESSED_IMAGE, STORE
 
+    type_name, raw = _find(message)
+    try:
+        value = STORE.deserialize_cdr(raw, type_name)
+        decode = decode_compressed if type_name == COMPRESSED_IMAGE else decode_image
+        pixels: npt.NDArray[np.uint8] = decode(value)
+    except (DecodeError, ValueError) as error:
+        raise UserError(f"image {message.name} cannot be read: {first_line(error)}") from error
+    return np.array(pixels)  # not a view of the message, which cannot be written to
+
+
+def raw_message(message: BagMessage) -> bytes:
+    """Return an image's message as the bag holds it, serialised.
+
+    :raises UserError: naming the bag and the message, if it cannot be read.
+    """
+    return _find(message)[1]
+
+
+def _find(message: BagMessage) -> tuple[str, bytes]:
+    """Return the type and the serialised content of a message; raises UserError if it cannot be read."""
     reader = _open_reader(message.bag, os.getpid())
     connections = [c for c in reader.connections if c.topic == message.topic]
     try:
         connection, _, raw = next(reader.messages(connections, message.time, message.time + 1))
-        value = STORE.deserialize_cdr(raw, connection.msgtype)
-        decode = decode_compressed if connection.msgtype == COMPRESSED_IMAGE else decode_image
-        pixels: npt.NDArray[np.uint8] = decode(value)
-    except (StopIteration, DecodeError, ValueError, OSError) as error:
+    except (StopIteration, ValueError, OSError) as error:
         reason = first_line(error) if str(error) else "it is not there any more"
         raise UserError(f"image {message.name} cannot be read: {reason}") from error
-    return np.array(pixels)  # not a view of the message, which cannot be written to
+    return connection.msgtype, raw
 
 
 @lru_cache(OPEN_BAGS)

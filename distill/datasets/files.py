@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.files import reason
+from kd_seg_ros.common.files import reason, refuse_to_wait
 
 
 @dataclass
@@ -69,6 +69,8 @@ def _search(
         dotted = hidden or entry.name.startswith(".")
         try:
             is_folder = entry.is_dir()
+            if not is_folder and not entry.is_file() and entry.name.lower().endswith(ends) and path.exists():
+                refuse_to_wait(path)
         except OSError as error:
             if error.errno == errno.ELOOP:  # a link to itself
                 found.loops.append(path)

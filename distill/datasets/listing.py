@@ -50,6 +50,8 @@ class Listing:
     def complete(self, skip_unlabelled: bool = False) -> list[Frame]:
         """Return the frames. Labels without an image are no error.
 
+        Nothing is logged: `fit` lists its data several times, and tells of images without labels once.
+
         :param skip_unlabelled: leave out the images whose labels are missing.
         :raises UserError: if labels are missing, or there are none at all.
         """
@@ -60,7 +62,6 @@ class Listing:
                 raise UserError(
                     f"none of the {len(self.frames)} images has labels: {self.missing[0][1]} does not exist"
                 )
-            _logger.warning("%d images without labels are left out, %d stay", len(gaps), len(labelled))
             return labelled
         if self.missing:
             image, labels = self.missing[0]
@@ -70,6 +71,15 @@ class Listing:
                 "and `data.unlabelled: skip` leaves such images out"
             )
         return self.frames
+
+    def log_left_out(self, frames: Sequence[Frame]) -> None:
+        """Log how many images have been left out for lack of labels, if any have.
+
+        :param frames: what :meth:`complete` has returned.
+        """
+        count = len(self.frames) - len(frames)
+        if count:
+            _logger.warning("%d images without labels are left out, %d stay", count, len(frames))
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,10 @@ from pydantic import ValidationError
 
 from distill.checkpoints.stored_calibration import load_calibration, load_thresholds
 from distill.checkpoints.student import deployed, load_student
+from distill.checkpoints.trained_images import IMAGES_KEY, training_images_of
 from distill.checkpoints.training_cost import COST_KEY, cost_of_checkpoint
 from distill.config import DataConfig
+from distill.datasets.training_images import TrainingImages
 from distill.evaluation.metrics_json import about_model_file
 from distill.evaluation.onnx_predictor import ScoringEngine, open_engine
 from distill.evaluation.predictors import (
@@ -41,8 +43,6 @@ class EvaluatedModel:
     """The names of the classes by trainId."""
     data: DataConfig | None
     """The data set it was trained on; None if it does not say so in terms that this version understands."""
-    trained_on: str
-    """The training data in words."""
     about: dict[str, Any]
     """The entry ``model`` of metrics.json."""
     segment: Segmenter
@@ -59,6 +59,8 @@ class EvaluatedModel:
     """What the domain distance was in calibration, of the model card; empty: the model does not tell one."""
     predict_with_distance: DistancePredictor | None = None
     """As :attr:`predict`, with the image's domain distance; None: the model does not tell one."""
+    training_images: TrainingImages | None = None
+    """The images that it was trained on; None if it does not say."""
 
 
 def open_checkpoint(path: Path) -> EvaluatedModel:
@@ -67,17 +69,20 @@ def open_checkpoint(path: Path) -> EvaluatedModel:
     :raises UserError: if one of the two is damaged, or they do not belong together.
     """
     network, config = load_student(path)
+    trained = training_images_of(path)
     model = deployed(network, config, load_calibration(path) or NONE)
     return EvaluatedModel(
         path,
         config.data.class_names,
         config.data,
-        config.data.summary,
-        _about(path, config.name, model.calibration, network.deployed_parameters()) | _cost(path),
+        _about(path, config.name, model.calibration, network.deployed_parameters())
+        | _cost(path)
+        | _number(trained),
         torch_segmenter(model),
         torch_publisher(model),
         torch_predictor(model),
         risk=load_thresholds(path, config.data.class_names),
+        training_images=trained,
     )
 
 
@@ -90,19 +95,20 @@ def open_onnx(path: Path, provider: str) -> EvaluatedModel:
     engine = open_engine(path, provider)
     card = engine.card
     scoring = engine if isinstance(engine, ScoringEngine) else None
+    trained = TrainingImages.parse(card.training_images)
     return EvaluatedModel(
         path,
         card.class_names,
         data_of(card),
-        card.dataset,
-        about_model_file(path, card),
+        about_model_file(path, card) | _number(trained),
         engine_segmenter(engine),
         engine_publisher(engine),
         scoring.predict if scoring else None,
         engine.size,
-        card.risk,
-        card.domain if scoring else {},
-        scoring.predict_with_distance if scoring and card.domain else None,
+        risk=card.risk,
+        domain=card.domain if scoring else {},
+        predict_with_distance=scoring.predict_with_distance if scoring and card.domain else None,
+        training_images=trained,
     )
 
 
@@ -116,6 +122,11 @@ def _about(path: Path, name: str, calibration: LogitCalibration, parameters: int
         "calibration": {"method": calibration.method, "parameters": calibration.parameters()},
         "parameters": parameters,
     }
+
+
+def _number(trained: TrainingImages | None) -> dict[str, Any]:
+    """Return the number of training images, as an entry of ``model``; empty if unknown."""
+    return {} if trained is None else {IMAGES_KEY: trained.count}
 
 
 def _cost(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.files import read_text, reason, sha256
 
 _logger = logging.getLogger(__name__)
+
+TOO_GOOD: Final = "the scores do not tell how it does on others"
+"""What follows if a model is measured on images that it was trained on."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,14 @@ class EvaluatedRun:
     def name(self) -> str:
         """Name of the model, with the path of its metrics.json."""
         return f"{self.document['model']['name']} ({self.path})"
+
+    @property
+    def on_training_images(self) -> str:
+        """Say how many of the images the model was trained on; empty if none, or if that is not known."""
+        count = self.document["data"].get("trained_on")
+        if not count:
+            return ""
+        return f"{count} of the {len(self.images)} images were trained on: {TOO_GOOD}"
 
 
 def read_metrics(path: Path) -> dict[str, Any]:

@@ -49,6 +49,14 @@ class Model(Part):
     temperature: Positive | None = None
     calibration: Calibration | None = None
     parameters: Count | None = None
+    training_images: Count | None = None
+
+
+class Data(Part):
+    """Which images it was evaluated on; further keys are those of the data set or of the bag."""
+
+    trained_on: Count | None = None
+    """Number of them that the model was trained on; None: not known."""
 
 
 class ByClass(Part):
@@ -113,7 +121,7 @@ class Metrics(Part):
     created: StrictStr
     package_version: StrictStr
     model: Model
-    data: dict[StrictStr, Any]
+    data: Data
     options: dict[StrictStr, Any]
     classes: list[StrictStr] = Field(min_length=1, max_length=255)
     scores: dict[StrictStr, Scores] = Field(min_length=1)

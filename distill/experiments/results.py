@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from distill.checkpoints.trained_images import IMAGES_KEY
 from distill.checkpoints.training_cost import COST_KEY, TrainingCost, read_cost
 from distill.config import Config, load_config
 from distill.evaluation.evaluated_run import read_metrics
@@ -84,11 +85,14 @@ def _differs(experiment: Experiment, path: Path, document: Mapping[str, Any]) ->
         run: Config | None = load_config(path.parent / "config.yaml")
     except UserError:
         run = None
-    differing = differences(experiment, run)
+    differing = differences(experiment, run, document["model"].get(IMAGES_KEY))
     counts = {name: scores["images"] for name, scores in document["scores"].items() if name != FULL}
     if counts != ACDC_VAL:
         told = ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"
         differing.append(f"it was evaluated on other images: {told}")
+    trained_on = document["data"].get("trained_on")
+    if trained_on:
+        differing.append(f"it was evaluated on {trained_on} images that it was trained on")
     return tuple(differing)
 
 

@@ -75,11 +75,24 @@ class Row:
     """How much better it is than the baseline of about as many seconds."""
 
 
-def rows_of(regime: Regime, seeds: Sequence[int], overrides: Mapping[str, Any]) -> list[Row]:
+def evaluated_seeds(regime: Regime, overrides: Mapping[str, Any]) -> list[int]:
+    """Return the seeds, in order, with which any run next to a regime's teacher has been evaluated."""
+    seeds = set()
+    for path in teacher_config(regime, overrides).run_folder.parent.glob(f"*_seed*/{SCORES}"):
+        number = path.parent.name.rpartition("_seed")[2]
+        if number.isdecimal():
+            seeds.add(int(number))
+    return sorted(seeds)
+
+
+def rows_of(regime: Regime, seeds: Sequence[int] | None, overrides: Mapping[str, Any]) -> list[Row]:
     """Return a row for the teacher and for each arm that has been evaluated with any of these seeds.
+
+    :param seeds: None: all with which there is anything.
 
     :raises UserError: for scores that cannot be read, or that are of different images.
     """
+    seeds = evaluated_seeds(regime, overrides) if seeds is None else seeds
     found: dict[Arm, dict[int, EvaluatedRun]] = {}
     for arm in regime.arms:
         runs = {}

@@ -21,6 +21,8 @@ from kd_seg_ros.common.suggest import did_you_mean
 
 ACDC_VAL: Final[Mapping[str, int]] = {"fog": 100, "night": 106, "rain": 100, "snow": 100}
 """Number of images of ACDC's validation split by condition."""
+ACDC_TRAIN: Final = 1600
+"""Number of images of ACDC's training split."""
 THESIS_REMARKS: Final = (
     "The thesis' Table 2.3: ACDC's clear-weather (normal) images with labels are 800 for training and 203",
     "for validation. Its Table 4.4, mIoU on ACDC's test split: ViT-Adapter 78.4, Mask2Former 77.3,",

@@ -65,19 +65,21 @@ def write_promised(
     rules: Sequence[Rule],
     unit: Unit,
     progress: bool = False,
+    trained_on: int | None = None,
 ) -> RiskThresholds:
     """Write a model file again with thresholds for the calibration that it holds, if any were found.
 
     :param frames: labelled images, others than the file was calibrated on.
     :param unit: what the rules promise a mean over.
     :param progress: show a progress bar on standard error.
+    :param trained_on: on how many of the images the model was trained; the card then says so.
     :return: the thresholds, and why some rules have none.
     :raises UserError: if the file cannot be read or written, or an image cannot be read.
     """
     scores = count_risks(model.publish, frames, rules, model.class_names, progress)
     risk = find_thresholds(scores, unit)
     if risk.thresholds:
-        write_thresholds(model.path, risk.thresholds, out)
+        write_thresholds(model.path, risk.thresholds, out, trained_on)
         _logger.info("%d thresholds written into %s", len(risk.thresholds), out)
     return risk
 

@@ -11,6 +11,7 @@ import torch
 
 from distill.checkpoints.stored_calibration import calibration_of, read_calibration_document
 from distill.checkpoints.student import deployed, load_student
+from distill.checkpoints.trained_images import training_images_of
 from distill.data.data_check import read_data_check
 from distill.data.from_config import relocated
 from distill.export.agreement import MIN_ARGMAX, Agreement, brought_to
@@ -76,6 +77,7 @@ def export_checkpoint(
         network.deployed_parameters(),
         network.padding_multiple,
         read_data_check(checkpoint, config.data),
+        training_images_of(checkpoint),
     )
     trace = partial(to_dynamic_onnx, model, limit=trace_limit) if dynamic else partial(to_onnx, model, size)
     _logger.info("tracing the network, which takes seconds to minutes")

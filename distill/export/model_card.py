@@ -18,6 +18,7 @@ from distill.common.files import write_file
 from distill.common.palette import palette
 from distill.config import Config
 from distill.data.data_check import describe_data, limitations
+from distill.datasets.training_images import TrainingImages
 from kd_seg_ros import __version__
 from kd_seg_ros.common.classes import IGNORE_ID
 from kd_seg_ros.common.files import sha256
@@ -35,6 +36,8 @@ CALIBRATED_LIMITATIONS: Final = (
     "A network from elsewhere: what it was trained on is not known to this software, which has calibrated it "
     "and measured its accuracy."
 )
+_ON_TRAINING_IMAGES: Final = "Calibrated on images that it was trained on"
+"""What the limitation of a card begins with whose model was calibrated on images that it was trained on."""
 _CALIBRATED: Final = "; as a file "
 """What stands in a card's data between what the network was trained on and what it was calibrated on."""
 
@@ -46,6 +49,7 @@ def trained_card(
     parameters: int,
     multiple: int = 0,
     check: dict[str, Any] | None = None,
+    images: TrainingImages | None = None,
 ) -> ModelCard:
     """Collect what is known of a network that was trained here.
 
@@ -56,6 +60,7 @@ def trained_card(
     :param parameters: number of parameters of the deployed network.
     :param multiple: the resized image is padded to multiples of this.
     :param check: what was seen of the data before training (:mod:`distill.data.data_check`); None: not known.
+    :param images: the training images; None: not known.
     """
     card = ModelCard(
         name=config.name,
@@ -72,6 +77,7 @@ def trained_card(
         padding_multiple=multiple,
         dataset=describe_data(check, config.data),
         limitations=limitations(check, config.data),
+        training_images={} if images is None else images.document(),
         package_version=__version__,
         created=_now(),
         config=config.model_dump(mode="json"),
@@ -98,6 +104,8 @@ def calibrated_card(card: ModelCard, document: Mapping[str, Any]) -> ModelCard:
         ece_after=_measured({condition: scores["ece"] for condition, scores in after.items()}),
         reliability={condition: scores["reliability"] for condition, scores in after.items()},
         expected_accuracy=document["expected_accuracy"],
+        measured_on=_measured_on(document),
+        limitations=_with_training_images(card.limitations, document.get("data", {}).get("trained_on")),
         risk=stored_thresholds(document, card.class_names),
     )
 
@@ -115,11 +123,30 @@ def recalibrated_card(card: ModelCard, document: Mapping[str, Any]) -> ModelCard
     images = document["fitted_on"]["images"]
     if document["held_out"]:
         images += document["reported_on"]["images"]
-    source = ", ".join(filter(None, (data["dataset"].partition(_CALIBRATED)[0], data["split"])))
-    words = f"calibrated on {images} images of {source}"
+    words = f"calibrated on {images} images of {data['source']}, {data['split']}"
     before = card.dataset.partition(_CALIBRATED)[0]
-    limits = CALIBRATED_LIMITATIONS if card.limitations == EXTERNAL_LIMITATIONS else card.limitations
+    limits = CALIBRATED_LIMITATIONS if card.limitations == EXTERNAL_LIMITATIONS else found.limitations
     return replace(found, dataset=f"{before}{_CALIBRATED}{words}", limitations=limits, created=_now())
+
+
+def _measured_on(document: Mapping[str, Any]) -> str:
+    """Say which images the scores of a calibration file are of; empty in files of before that was stored."""
+    data, reported = document.get("data", {}), document.get("reported_on", {})
+    if not {"dataset", "split"} <= set(data) or "images" not in reported:
+        return ""
+    return f"{reported['images']} images of {data.get('source') or data['dataset']}, {data['split']}"
+
+
+def _with_training_images(limits: str, count: int | None) -> str:
+    """Add to a card's limitations that the calibration saw images of the training, if it did.
+
+    :param count: how many; None: not known.
+    """
+    before = limits.partition(_ON_TRAINING_IMAGES)[0].rstrip()
+    if not count:
+        return before
+    sentence = f"{_ON_TRAINING_IMAGES} ({count}): on others it is less often right than its scores say."
+    return f"{before} {sentence}".lstrip()
 
 
 def external_card(
@@ -171,15 +198,20 @@ def save_with_card(proto: onnx.ModelProto, card: ModelCard, path: Path) -> None:
     path.write_bytes(seal(proto.SerializeToString(deterministic=True)))
 
 
-def write_thresholds(path: Path, thresholds: Sequence[RiskThreshold], out: Path) -> None:
+def write_thresholds(
+    path: Path, thresholds: Sequence[RiskThreshold], out: Path, trained_on: int | None = None
+) -> None:
     """Write a model file again with other thresholds of the confidence in its card.
 
+    :param trained_on: on how many of the images that they were found on the model was trained.
     :raises UserError: if it cannot be read or written.
     """
     file = read_onnx_file(path)
     card = read_card(file)
     assert card is not None  # the file has been opened before
     proto = onnx.load_from_string(file.content)
+    if trained_on:
+        card = replace(card, limitations=_with_training_images(card.limitations, trained_on))
     write_file(out, partial(save_with_card, proto, replace(card, risk=tuple(thresholds))))
 
 

@@ -39,6 +39,11 @@ class HuggingfaceNetwork(SegmentationNetwork):
 
     def __init__(self, opened: Folder) -> None:
         super().__init__()
+        # The exporter fails at the strides of PyTorch's fused attention (Swin): it is written out.
+        for module in opened.model.modules():
+            config = getattr(module, "config", None)
+            if hasattr(config, "_attn_implementation"):
+                config._attn_implementation = "eager"
         self.scores = scores_of(opened)
         side = opened.fixed_size
         if side is not None and side[0] != side[1]:
@@ -85,7 +90,7 @@ def wrap_huggingface(
         raise UserError("give the camera's image size by --size HxW, or --images DIR")
     size = size or common_size(pairs)
     pairs = pairs or noise_images(size, min(limit, NOISE_IMAGES))
-    scale = scale or _scale(opened, size)
+    scale = scale or scale_of(opened, size)
     _check_fixed(opened, size, scale)
 
     network = HuggingfaceNetwork(opened).eval()
@@ -105,13 +110,11 @@ def wrap_huggingface(
             agreement = check(proto, card, out, model, pairs, provider)
         except Exception as error:
             if half:  # a network may compute in single precision inside, which does not mix with half
-                _logger.info("not in half precision: %s", first_line(error))
+                _logger.info("not in half precision: %s", _cause(error))
                 continue
             if isinstance(error, UserError):
                 raise
-            raise UserError(
-                f"{folder}: {opened.architecture} cannot be exported: {first_line(error)}"
-            ) from error
+            raise UserError(f"{folder}: {opened.architecture} cannot be exported: {_cause(error)}") from error
         if not agreement.failures() or not half:
             break
         _logger.info("half precision does not follow the network: %s", "; ".join(agreement.failures()))
@@ -119,7 +122,14 @@ def wrap_huggingface(
     return write_checked(proto, card, out, agreement)
 
 
-def _scale(opened: Folder, size: tuple[int, int]) -> float:
+def _cause(error: BaseException) -> str:
+    """Return the first line of what an error stems from: PyTorch's exporter wraps it in advice of its own."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return first_line(error)
+
+
+def scale_of(opened: Folder, size: tuple[int, int]) -> float:
     """Return the factor by which images of a size are resized, without a change of their aspect."""
     if opened.fixed_size is not None:
         return min(1.0, min(side / own for side, own in zip(opened.fixed_size, size, strict=True)))

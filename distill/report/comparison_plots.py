@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodF
 
 from distill.models.catalogue import MODELS
 from distill.report.comparisons import by_network
+from distill.report.curves import Curve
 from distill.report.figures import Style, figure
 from distill.report.runs import Run
 from distill.report.tables import signed
@@ -30,10 +30,6 @@ _TICKS: Final = np.outer(10.0 ** np.arange(-2, 4), (1, 2, 3, 5, 7)).ravel().toli
 """Values that a logarithmic scale labels: 0.01, 0.02, 0.03, 0.05, 0.07, 0.1 and so on."""
 _LOGARITHMIC_FROM: Final = 4
 """Ratio of the greatest to the least value from which the horizontal scale is logarithmic."""
-_TAG: Final = "val/miou"
-"""Name of the validation mIoU in the event files."""
-Curve = list[tuple[int, float]]
-"""Pairs of the number of finished epochs and the mIoU (0…1) after them."""
 _MEASURES: Final = (
     ("gpu_onnx_fp16_fps", "ONNX Runtime in FP16 on the GPU, 1080×1920"),
     ("gpu_torch_fp16_fps", "PyTorch in FP16 on the GPU, 1080×1920"),
@@ -123,25 +119,6 @@ def _scale(axes: Axes, values: Sequence[float]) -> None:
     axes.xaxis.set_major_locator(FixedLocator([t for t in _TICKS if low / room <= t <= high * room]))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
-
-
-def read_curve(folder: Path) -> Curve:
-    """Read the validation mIoU of a run folder; empty if it has none."""
-    events = folder / "tensorboard"
-    if not events.is_dir():
-        return []
-    # Takes a second to import, which most uses of this package need not wait for.
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    everything = EventAccumulator(str(events), {"scalars": 0}, purge_orphaned_data=False).Reload()
-    if not {_TAG, "epoch"} <= set(everything.Tags()["scalars"]):
-        return []
-    epochs = {event.step: round(event.value) + 1 for event in everything.Scalars("epoch")}
-    # A resumed run writes some epochs again: the last value counts. Files are read in the order of their
-    # names, which is not always that of time.
-    events_in_time = sorted(everything.Scalars(_TAG), key=attrgetter("wall_time"))
-    found = {epochs[event.step]: float(event.value) for event in events_in_time if event.step in epochs}
-    return sorted(found.items())
 
 
 def plots_of(runs: Sequence[Run]) -> dict[str, list[Run]]:

@@ -55,7 +55,7 @@ def by_network(runs: Sequence[Run]) -> dict[str, list[Run]]:
 def experiment_of(run: Run) -> Experiment | None:
     """Return the thesis' experiment that a run repeats in name, classes, network, data and objective."""
     experiment = _namesake(run)
-    if experiment is None or differences(experiment, run.config):
+    if experiment is None or differences(experiment, run.config, run.training_images):
         return None
     return experiment
 
@@ -65,8 +65,10 @@ def unlike_the_thesis(runs: Sequence[Run]) -> list[str]:
     notes = []
     for run in runs:
         experiment = _namesake(run)
-        differing = differences(experiment, run.config) if experiment is not None else []
-        if experiment is not None and differing:
+        if experiment is None:
+            continue
+        differing = differences(experiment, run.config, run.training_images)
+        if differing:
             notes.append(
                 f"{run.label} is called like {experiment.where} of the thesis, and is not that experiment: "
                 f"{'; '.join(differing[:3])}{'; …' if len(differing) > 3 else ''}. Its row is not shown."

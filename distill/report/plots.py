@@ -17,7 +17,8 @@ from distill.common.formats import error_percent
 from distill.common.palette import palette
 from distill.evaluation.reliability_diagram import draw_grid, draw_legend
 from distill.report.class_chart import lowest_power, percent
-from distill.report.comparison_plots import Speeds, draw_epochs, draw_tradeoff, plots_of, read_curve
+from distill.report.comparison_plots import Speeds, draw_epochs, draw_tradeoff, plots_of
+from distill.report.curves import Curve, read_curve, where_curves_are
 from distill.report.domain import domain_plot
 from distill.report.figures import BLUE, Plot, figure, save, styles
 from distill.report.gradients import draw_gradients, read_gradients, warnings_of
@@ -86,13 +87,18 @@ def make_plots(
 
 def _epochs(plots: Plots, runs: Sequence[Run], folder: Path) -> None:
     """Draw mIoU over epochs."""
-    curves = {run.label: read_curve(run.folder) for run in runs}
-    missing = [run.label for run in runs if not curves[run.label]]
-    if missing:
-        plots.notes.append(
-            f"mIoU over epochs is not known of {', '.join(missing)}: no TensorBoard events lie next to "
-            "the metrics."
-        )
+    curves: dict[str, Curve] = {}
+    missing: dict[str, list[str]] = {}
+    for run in runs:
+        try:
+            curves[run.label] = read_curve(run.folder)
+            why = "" if curves[run.label] else where_curves_are(run)
+        except UserError as error:
+            curves[run.label], why = [], str(error)
+        if why:
+            missing.setdefault(why, []).append(run.label)
+    for why, labels in missing.items():
+        plots.notes.append(f"mIoU over epochs is not known of {', '.join(labels)}: {why}.")
     look = styles(runs)
     for network, same in plots_of(runs).items():
         if any(curves[run.label] for run in same):

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from distill.checkpoints.student import build_network
+from distill.checkpoints.trained_images import IMAGES_KEY
 from distill.checkpoints.training_cost import COST_KEY, TrainingCost, read_cost
 from distill.config import Config, NetworkConfig, load_config
 from distill.evaluation.evaluated_run import EvaluatedRun, check_comparable, read_run
@@ -117,6 +118,12 @@ class Run:
     def cost(self) -> TrainingCost | None:
         """What the training has cost; None if that was not recorded with the scores."""
         return read_cost(self.document["model"].get(COST_KEY))
+
+    @property
+    def training_images(self) -> int | None:
+        """The number of images that it was trained on; None if that was not recorded with the scores."""
+        found = self.document["model"].get(IMAGES_KEY)
+        return None if found is None else int(found)
 
     def scores(self, condition: str = FULL) -> dict[str, Any]:
         """Return the values of one condition."""

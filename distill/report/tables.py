@@ -158,6 +158,9 @@ def _scores_notes(runs: Sequence[Run], comparable: bool) -> list[str]:
             "In the thesis' rows A to D the columns rain and snow are almost certainly swapped; they are "
             "shown as printed."
         )
+    for run in runs:
+        if run.evaluated.on_training_images:
+            notes.append(f"{run.label}: {run.evaluated.on_training_images}.")
     return [*notes, *unlike_the_thesis(runs)]
 
 

@@ -31,6 +31,15 @@ UNIVERSAL: Final = (
 )
 """Architectures that return classes and masks of queries."""
 
+WEIGHTS: Final = (".safetensors", ".bin")
+"""Endings of the files that hold weights, in one file or in several."""
+
+NOT_FROM_AN_IMAGE: Final = {
+    "OneFormerForUniversalSegmentation": "OneFormer takes the task in words next to the image",
+    "CLIPSegForImageSegmentation": "CLIPSeg takes words next to the image",
+}
+"""Why segmentation networks are refused that need more than an image, by architecture."""
+
 FIXED_SIZE: Final = ("eomt", "eomt_dinov3", "dpt", "data2vec-vision")
 """Model types that are built for ``image_size`` of their config.json and fail or lose at another."""
 
@@ -125,6 +134,11 @@ def _architecture(folder: Path, values: dict[str, Any]) -> str:
     architecture = named[0] if isinstance(named, list) and len(named) == 1 else None
     if not isinstance(architecture, str):
         raise UserError(f"{folder / 'config.json'} does not name one architecture")
+    if architecture in NOT_FROM_AN_IMAGE:
+        raise UserError(
+            f"{folder}: {NOT_FROM_AN_IMAGE[architecture]}, which a camera does not give; take a network that "
+            "needs the image alone, such as Mask2Former, EoMT, UPerNet or SegFormer"
+        )
     if architecture not in UNIVERSAL and not architecture.endswith(SEMANTIC):
         raise UserError(
             f"{folder}: architecture {architecture!r} gives no class probabilities per pixel from an image "
@@ -146,6 +160,11 @@ def _load(folder: Path, architecture: str, values: dict[str, Any], options: Opti
         raise UserError(
             f"{folder}: transformers {transformers.__version__} knows no {architecture!r} of model type "
             f"{values.get('model_type')!r}; code in the folder is never run, a newer transformers may know it"
+        )
+    if not any(path.suffix in WEIGHTS for path in folder.iterdir()):
+        raise UserError(
+            f"{folder} holds no weights: fetch model.safetensors next to config.json; weights of TensorFlow "
+            "and Flax (.h5, .msgpack) are not read"
         )
     try:
         with _quiet(transformers):

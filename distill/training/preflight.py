@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from PIL import Image
 from torch.func import functional_call
 
+from distill.checkpoints.trained_images import training_images_of
 from distill.config import Config
 from distill.datasets.frame import Frame
 from distill.models.network import SegmentationNetwork
@@ -74,10 +76,30 @@ def check_accumulation(config: Config, batches: int) -> None:
         )
 
 
-def check_shared_memory(config: Config, processes: int) -> None:
+def check_seen_images(config: Config, validation: Sequence[Frame]) -> None:
+    """Warn if the student starts or learns from a checkpoint that was trained on validation images."""
+    places = {
+        "the checkpoint that the student starts from": config.student.checkpoint,
+        "the teacher": None if config.teacher is None else config.teacher.checkpoint,
+    }
+    for what, place in places.items():
+        trained = None if place is None else training_images_of(Path(place))
+        count = 0 if trained is None else trained.among(validation)
+        if count:
+            _logger.warning(
+                "%s was trained on %d of the %d validation images: "
+                "the scores do not tell how the student does on others",
+                *(what, count, len(validation)),
+            )
+
+
+def check_shared_memory(config: Config, processes: int, validation: Frame) -> None:
     """Refuse to train with workers whose batches do not fit into shared memory: they would be killed.
 
+    Validation, by one worker with whole images, takes its turn with training.
+
     :param processes: number of processes that train on this machine.
+    :param validation: one of the frames to validate on.
     :raises UserError: with the size that is needed and what can be done.
     """
     workers = config.data.workers
@@ -86,15 +108,24 @@ def check_shared_memory(config: Config, processes: int) -> None:
     height, width = config.train_size
     batch = config.training.batch_size // processes * height * width * BYTES_PER_PIXEL
     per_worker = BATCHES_PER_WORKER * batch * processes
+    whole = BATCHES_PER_WORKER * _whole_image(validation) * processes
+    needed = max(workers * per_worker, whole)
     free = shutil.disk_usage(SHARED_MEMORY).free
-    if workers * per_worker <= free:
+    if needed <= free:
         return
-    fitting = free // per_worker
+    fitting = free // per_worker if whole <= free else 0
     raise UserError(
-        f"the workers' batches need {_mib(workers * per_worker)} of shared memory, and {SHARED_MEMORY} has "
-        f"{_mib(free)} free: start the container with --shm-size={_gib(workers * per_worker)}g (Docker has "
+        f"the workers' batches need {_mib(needed)} of shared memory, and {SHARED_MEMORY} has "
+        f"{_mib(free)} free: start the container with --shm-size={_gib(needed)}g (Docker has "
         f"64 MiB by default), or give --data.workers {fitting}"
     )
+
+
+def _whole_image(frame: Frame) -> int:
+    """Return the bytes of an image to validate on with its labels, 0 if it cannot be read."""
+    with suppress(OSError), Image.open(frame.image) as image:
+        return 4 * image.width * image.height
+    return 0
 
 
 def _mib(size: int) -> str:

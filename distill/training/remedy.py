@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from pathlib import Path
 
 import torch
 
+from distill.checkpoints.lightning_io import LAST
 from distill.config import Config
+from kd_seg_ros.common.files import reason
 
 _MEMORY = Path("/proc/meminfo")
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+"""Numbers of the system's errors when a disk takes no more."""
 
 
 def remedy(error: Exception, config: Config) -> str:
@@ -23,26 +28,36 @@ def remedy(error: Exception, config: Config) -> str:
             "training.batch_size or data.crop"
         )
     if "DataLoader worker" in text or "DataLoader worker" in str(error.__cause__):
-        return _of_worker(text)
+        return _of_worker(text, config)
     if isinstance(error, torch.OutOfMemoryError):
         return f"the GPU's memory{_gpu_memory()} is too small for {_step(config)}: {_smaller(config)}"
+    if (
+        isinstance(error, OSError) and error.errno in _FULL
+    ):  # of a logger's file: checkpoints say it themselves
+        place = error.filename or config.run_folder
+        return f"{place} cannot be written: {reason(error)}; {_what_is_saved(config)}"
     if isinstance(error, MemoryError) or "can't allocate memory" in text:
         return f"this machine's memory{_host_memory()} is too small for {_step(config)}: {_smaller(config)}"
     return ""
 
 
-def _of_worker(text: str) -> str:
+def _what_is_saved(config: Config) -> str:
+    """Say how a run can be continued that an error has ended."""
+    return "--resume resumes the run" if (config.run_folder / LAST).is_file() else "nothing is saved yet"
+
+
+def _of_worker(text: str, config: Config) -> str:
     """Say why a process that reads images may have ended."""
     if "shared memory" in text or "Bus error" in text:
         return (
             "a process that reads images ended because /dev/shm is full: start the container with a larger "
-            "--shm-size, or lower --data.workers"
+            f"--shm-size, or lower --data.workers; {_what_is_saved(config)}"
         )
     signal = re.search(r"killed by signal: (\w+)", text)
     how = f" by signal {signal[1]}" if signal else ""
     return (
         f"a process that reads images was ended{how} from outside, most likely because the machine ran out "
-        f"of memory{_host_memory()}: lower --data.workers or training.batch_size; --resume resumes the run"
+        f"of memory{_host_memory()}: lower --data.workers or training.batch_size; {_what_is_saved(config)}"
     )
 
 

@@ -17,6 +17,7 @@ from distill.checkpoints.lightning_io import BEST, LAST, NEXT, PREVIOUS
 from distill.checkpoints.training_cost import COST_FILE
 from distill.config import Config
 from distill.data.data_check import DATA_CHECK
+from distill.training.gradient_log import FILE as GRADIENTS
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.files import TEMPORARY, reason, write_atomically
 
@@ -31,7 +32,7 @@ LOCK_FILE: Final = "fit.lock"
 LOGS: Final = ("tensorboard", "csv", "wandb", "mlflow")
 """Folders of the loggers, by the values of ``training.logger``."""
 
-_WRITTEN: Final = (BEST, LAST, PREVIOUS, NEXT, CONFIG_FILE, DATA_CHECK, COST_FILE)
+_WRITTEN: Final = (BEST, LAST, PREVIOUS, NEXT, CONFIG_FILE, DATA_CHECK, COST_FILE, GRADIENTS)
 """Names of the files that ``fit`` writes."""
 
 

@@ -38,8 +38,14 @@ from distill.training.callbacks import (
 from distill.training.cost import CostCounter
 from distill.training.data_module import SegmentationDataModule
 from distill.training.distillation import Distillation
+from distill.training.image_record import ImageRecord
 from distill.training.loggers import make_logger
-from distill.training.preflight import check_accumulation, check_image_sizes, check_shared_memory
+from distill.training.preflight import (
+    check_accumulation,
+    check_image_sizes,
+    check_seen_images,
+    check_shared_memory,
+)
 from distill.training.remedy import remedy
 from distill.training.resume import (
     check_epochs_left,
@@ -89,6 +95,7 @@ def fit(
     callbacks = [
         *other_callbacks(config, progress_bar),
         CostCounter(config),
+        ImageRecord(config, data.training),
         WriteFailures(checkpoints),
         best,
         last_checkpoint(config),
@@ -99,7 +106,7 @@ def fit(
     trainer = make_trainer(config, callbacks, checkpoints, batches)
     data.check_processes(trainer.world_size)
     check_accumulation(config, batches)
-    check_shared_memory(config, trainer.num_devices)
+    check_shared_memory(config, trainer.num_devices, data.validation[0])
     if trainer.world_size > 1 and config.training.sync_batchnorm:
         student = synchronise_batch_norms(student, trainer.strategy.root_device.type)
 
@@ -112,7 +119,11 @@ def fit(
     if config.training.compile:
         module.compile_networks()
 
-    looked = _look_at_data(config, check) if trainer.is_global_zero else {}
+    looked: dict[str, Any] = {}
+    if trainer.is_global_zero:
+        looked = _look_at_data(config, check)
+        if not resume:
+            check_seen_images(config, data.validation)
 
     # The run's folder. Only now: a mistake above must not cost the run that is to be overwritten.
     with ExitStack() as stack:
@@ -260,7 +271,7 @@ def _train(
             then = f"--resume resumes from {LAST}" if saved else "nothing is saved yet"
             _logger.warning("stopped in epoch %d by %s: %s", trainer.current_epoch, number.name, then)
         raise SystemExit(128 + number) from None
-    except (RuntimeError, ValueError, MemoryError) as error:
+    except (RuntimeError, ValueError, MemoryError, OSError) as error:
         advice = remedy(error, module.config)
         if advice:
             raise UserError(advice) from error

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kd_seg_ros.bags.messages import CAMERA_INFO, STORE
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.files import read_text
 
 _MATRICES = {
     "k": ("camera_matrix", 9),
@@ -28,7 +29,7 @@ class CameraCalibration:
         :raises UserError: if it cannot be read or lacks a key, naming it.
         """
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            content = yaml.safe_load(read_text(path))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise UserError(f"--calibration {path} cannot be read: {first_line(error)}") from error
         try:

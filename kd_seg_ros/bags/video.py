@@ -13,7 +13,7 @@ import numpy as np
 
 from kd_seg_ros.bags.segmented_frames import SegmentedFrame
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.files import reason
+from kd_seg_ros.common.files import reason, refuse_device
 from kd_seg_ros.common.picture import RGBImage
 from kd_seg_ros.inference.colour_vision import Palette
 from kd_seg_ros.inference.legend import Legend
@@ -164,6 +164,7 @@ def _making(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{path.name}")
     try:
+        refuse_device(path)
         yield temporary
     except OSError as error:
         raise UserError(f"{path} cannot be written: {reason(error)}") from error

@@ -50,6 +50,13 @@ REMEDIES: Final[dict[tuple[str, ...], str]] = {
 """Packages that may be missing on a machine → what to do."""
 
 
+_OF_THE_SYSTEM: Final = (
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
+    *(errno.EIO, errno.ESTALE, errno.ENXIO, errno.ENODEV),
+)
+"""Numbers of the system's errors that are about the machine or the path, and never about this program."""
+
+
 class Command(Protocol):
     """What a command's module offers."""
 
@@ -99,8 +106,9 @@ def end_cleanly(prog: str, action: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        # A path that no system could have, wherever it is first looked at.
-        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP) or error.filename is None:
+        # A path that no system could have, or that the system does not let this user have, wherever it is
+        # first looked at.
+        if error.errno not in _OF_THE_SYSTEM or error.filename is None:
             raise
         return fail(f"{error.filename}: {reason(error)}")
 

@@ -8,6 +8,6 @@ class UserError(Exception):
     """
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Return the first line of another library's message, to be quoted inside a line of ours."""
     return (str(error).strip() or type(error).__name__).partition("\n")[0]

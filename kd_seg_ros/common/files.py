@@ -53,10 +53,19 @@ def read_text(path: Path) -> str:
     :raises OSError: if it cannot be read or is no file.
     :raises UnicodeDecodeError: if it is not UTF-8.
     """
-    mode = path.stat().st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or path.is_relative_to("/dev/fd")):
-        raise OSError(errno.EINVAL, "a pipe or a device, not a file", str(path))
+    if not path.is_relative_to("/dev/fd"):
+        refuse_to_wait(path)
     return path.read_text(encoding="utf-8")
+
+
+def refuse_to_wait(path: Path) -> None:
+    """Refuse to read a pipe or a device, which would be waited for, perhaps without end.
+
+    :raises OSError: if there is something of that name that is neither a file nor a folder, or nothing.
+    """
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OSError(errno.EINVAL, "a pipe or a device, not a file", str(path))
 
 
 def write_atomically(path: Path, content: bytes | str | Callable[[Path], object]) -> None:
@@ -79,13 +88,29 @@ def write_atomically(path: Path, content: bytes | str | Callable[[Path], object]
         raise UserError(f"cannot write {path}: {reason(error)}; a file already there is kept") from error
 
 
+def refuse_device(path: Path) -> None:
+    """Refuse to write to a device or a pipe: renaming a file to that name would put it out of the way.
+
+    ``--out /dev/null`` as root, as in most containers, would leave the machine without /dev/null.
+
+    :raises OSError: if there is something of that name that is neither a file nor a folder.
+    """
+    try:
+        there = path.exists()
+    except OSError:
+        return  # writing tells what is wrong
+    if there:
+        refuse_to_wait(path)
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Give the block a path to write to; the file there becomes ``path`` if the block ends without an error.
 
-    :raises OSError: if the file cannot be forced to the disk or renamed. The temporary file is gone after
-        that, as after any error of the block.
+    :raises OSError: if the file cannot be forced to the disk or renamed, or would replace a device. The
+        temporary file is gone after that, as after any error of the block.
     """
+    refuse_device(path)
     temporary = path.with_name(path.name + TEMPORARY)
     try:
         yield temporary

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.files import reason
 
 Kind = Literal["checkpoint", "onnx"]
 
@@ -23,12 +24,15 @@ _IR_VERSION: Final = b"\x08"
 def kind_of(path: Path) -> Kind:
     """Return which kind of model file this is, by its content, and by its suffix where that is not enough.
 
-    :raises UserError: if the file is missing or of neither kind.
+    :raises UserError: if the file is missing, cannot be read or is of neither kind.
     """
     if not path.is_file():
         raise UserError(f"--model {path}: no such model file")
-    with path.open("rb") as file:
-        start = file.read(len(_ZIP))
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_ZIP))
+    except OSError as error:
+        raise UserError(f"--model {path} cannot be read: {reason(error)}") from error
     if start == _ZIP or path.suffix.lower() in _CHECKPOINT_SUFFIXES:
         return "checkpoint"
     if start.startswith(_IR_VERSION) or path.suffix.lower() == ".onnx":

@@ -103,6 +103,12 @@ class ModelCard:
     padding_multiple: int = 0
     """The resized image is padded with zeros (of normalised colours) to multiples of this, as equally on
     opposite sides as whole pixels allow; 1: never padded; 0: not known, in files of earlier versions."""
+    measured_on: str = ""
+    """The images that ``ece_before``, ``ece_after`` and ``reliability`` are of, in a few words; empty in
+    files of earlier versions."""
+    training_images: dict[str, Any] = field(default_factory=dict)
+    """What tells whether an image was trained on: ``count`` of the images, and ``digests`` of their content
+    in base64; empty if that is not known."""
     single_precision: tuple[str, ...] = ()
     """Layers of the network that stay in single precision, because half precision cannot hold them."""
     agreement: dict[str, float] = field(default_factory=dict)
@@ -168,7 +174,8 @@ class ModelCard:
         layers = self.single_precision
         ok = isinstance(layers, tuple) and all(isinstance(layer, str) for layer in layers)
         self._demand("single_precision", ok, "a list of names")
-        self._demand("config", isinstance(self.config, dict), "an object")
+        for name in ("config", "training_images"):
+            self._demand(name, isinstance(getattr(self, name), dict), "an object")
         for name in ("miou", "ece_before", "ece_after", "agreement"):
             scores = getattr(self, name)
             test = is_number if name == "agreement" else is_share
@@ -204,7 +211,7 @@ class ModelCard:
 
 _TEXTS: Final = (
     *("name", "dataset", "package_version", "created", "config_hash", "limitations"),
-    *("digest", "digest_method"),
+    *("measured_on", "digest", "digest_method"),
 )
 
 

@@ -130,7 +130,6 @@ def values(state: State) -> dict[str, str]:
         if quantity in now.percentiles:
             for name, value in zip(("p50", "p95", "p99"), now.percentiles[quantity], strict=True):
                 result[f"{quantity}_{name}"] = f"{value:.2f}"
-    ece = card.ece_after.get(FULL)
     result |= {
         "topic": state.topic,
         "topic_publishers": str(state.publishers),
@@ -138,7 +137,7 @@ def values(state: State) -> dict[str, str]:
         "model": card.name,
         "model_file": state.model,
         "model_sha256": state.sha256,
-        "calibration_error": "not measured" if ece is None else f"{100 * ece:.2f} %",
+        "calibration_error": _calibration_error(card),
     }
     if state.memory_mb is not None:
         result["memory_mb"] = f"{state.memory_mb:.1f}"
@@ -157,6 +156,14 @@ def values(state: State) -> dict[str, str]:
             "domain_distance_limit": f"{state.domain.limit:.3f}",
         }
     return result
+
+
+def _calibration_error(card: ModelCard) -> str:
+    """Return the card's calibration error and the images that it was measured on: never the camera's."""
+    error = card.ece_after.get(FULL)
+    if error is None:
+        return "not measured"
+    return f"{100 * error:.2f} % on {card.measured_on or 'the images it was calibrated on'}"
 
 
 def _errors(state: State, limits: Limits) -> list[tuple[bytes, str]]:

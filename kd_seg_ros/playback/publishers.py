@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kd_seg_ros.common.errors import UserError, first_line
+from kd_seg_ros.common.files import read_text
 from kd_seg_ros.playback.message_types import message_class
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def read_overrides(path: Path | None) -> Overrides:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(read_text(path))
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

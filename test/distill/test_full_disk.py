@@ -1,34 +1,32 @@
-"""What a full disk leaves of every result: one line that names the file, and no part of a file.
-
-The limit of the system on the size of files stands for the disk: whatever writes is stopped after so many
-bytes, in Python and in the libraries alike.
-"""
+"""What a full disk leaves of every result: one line that names the file, and no part of a file."""
 
 from __future__ import annotations
 
 import re
-import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from demo_drive import write_drive
 from evaluated import write_run
+from full_disk import disk_of
 from matplotlib.figure import Figure
-from tiny_model import write_tiny_model
+from tiny_model import card, write_tiny_model
 
 from distill.checkpoints.checkpoint_file import save_checkpoint
 from distill.commands import segment_bag as segment_bag_command
 from distill.commands.make_bag import main as make_bag
 from distill.commands.segment_bag import main as segment_bag
-from distill.common.files import write_json
+from distill.common.files import write_file, write_json
 from distill.common.tensor_file import write_tensors
 from distill.evaluation import submission
+from distill.export.agreement import Agreement
 from distill.export.model_card import write_thresholds
+from distill.export.verified_export import write_checked
 from distill.report.figures import write_files
 from distill.report.table_files import write_tables
 from distill.report.tables import Table
@@ -48,20 +46,10 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "teacher cache": lambda folder: _write(folder / "x.safetensors", BIG),
     "plot": lambda folder: write_files(Figure(), folder, "plot"),
     "tables": lambda folder: write_tables({"runs": [Table(["x" * 9000], [])]}, folder),
+    "page": lambda folder: write_file(folder / "report.html", "x" * 9000),
     "prediction": lambda folder: submission.write(folder, IMAGE, NOISE),
     "scene": lambda folder: write_png(folder / "a.png", NOISE),
 }
-
-
-@contextmanager
-def disk_of(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond so many bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -84,6 +72,22 @@ def test_a_model_file_that_is_there_is_kept(tmp_path: Path) -> None:
         write_thresholds(model, (), model)
     assert model.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.onnx"]
+
+
+def test_an_export_whose_last_write_fails_leaves_no_part(tmp_path: Path) -> None:
+    model = write_tiny_model(tmp_path / "tiny.onnx", 48, 64)
+    proto, agreement = onnx.load(model), Agreement(1, 1.0, 0.0, 0.0, True)
+    out = tmp_path / "out" / "student.onnx"
+    out.parent.mkdir()
+    for kept in (b"", b"of an earlier export"):
+        if kept:
+            out.write_bytes(kept)
+        with (
+            pytest.raises(UserError, match=r"student\.onnx cannot be written: file too large"),
+            disk_of(1000),
+        ):
+            write_checked(proto, card(48, 64), out, agreement)
+        assert [path.read_bytes() for path in out.parent.iterdir()] == ([kept] if kept else [])
 
 
 def test_a_bag_that_cannot_be_made_is_not_there(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

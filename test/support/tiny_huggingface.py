@@ -53,6 +53,41 @@ def upernet() -> Any:
     return transformers.UperNetForSemanticSegmentation(config)
 
 
+def upernet_convnext() -> Any:
+    stages = [f"stage{i}" for i in (1, 2, 3, 4)]
+    backbone = transformers.ConvNextConfig(hidden_sizes=[8, 8, 16, 16], depths=[1] * 4, out_features=stages)
+    config = transformers.UperNetConfig(
+        backbone_config=backbone,
+        hidden_size=16,
+        pool_scales=[1, 2],
+        use_auxiliary_head=False,
+        **labels(CLASS_NAMES),
+    )
+    return transformers.UperNetForSemanticSegmentation(config)
+
+
+def beit(kind: str = "Beit") -> Any:
+    """BEiT, or Data2VecVision, which is laid out as it is."""
+    config = getattr(transformers, f"{kind}Config")(
+        hidden_size=32,
+        num_hidden_layers=4,
+        num_attention_heads=2,
+        intermediate_size=32,
+        image_size=64,
+        patch_size=16,
+        out_indices=[1, 2, 3, 4],
+        pool_scales=[1, 2],
+        use_relative_position_bias=True,
+        use_auxiliary_head=False,
+        **labels(CLASS_NAMES),
+    )
+    return getattr(transformers, f"{kind}ForSemanticSegmentation")(config)
+
+
+def data2vec() -> Any:
+    return beit("Data2VecVision")
+
+
 def mask2former() -> Any:
     sizes = {"hidden_dim": 32, "feature_size": 32, "mask_feature_size": 32, "num_queries": 9}
     config = transformers.Mask2FormerConfig(

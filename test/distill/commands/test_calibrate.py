@@ -12,6 +12,7 @@ import torch
 from acdc_tree import write_acdc, write_png
 from architectures import SMALL_BACKBONE
 from drawn_from_network import relabel
+from full_disk import disk_of
 from torchmetrics.classification import MulticlassJaccardIndex
 
 import distill.evaluation.reliability_diagram
@@ -140,6 +141,24 @@ def test_all_methods_are_compared_and_one_is_kept(
     table = card.reliability["fog"]
     assert table == document["scores"][method]["fog"]["reliability"]
     assert {len(column) for column in table.values()} == {15}
+
+
+@pytest.mark.usefixtures("drawn")
+def test_on_a_full_disk_the_comparison_is_printed_and_the_earlier_file_stays(
+    checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = checkpoint.with_suffix(".calibration.json")
+    stored.write_text("earlier")
+    with disk_of(1000):
+        status = main(["calibrate", "--model", str(checkpoint), "--pixels", "1000"])
+    printed = capsys.readouterr()
+    assert status == 2
+    assert "mIoU [%]" in printed.out
+    last = printed.err.splitlines()[-1]
+    assert last.startswith(f"error: cannot write {stored}: file too large")
+    assert stored.read_text() == "earlier"
+    assert not list(checkpoint.parent.glob("*.tmp"))
+    stored.unlink()
 
 
 @pytest.mark.usefixtures("drawn")

@@ -69,7 +69,7 @@ def test_every_kind_of_file_gets_a_distance_and_keeps_its_maps(
     assert calibrate(plain, data, out, "--domain") == 0
     card = Engine(out, "cpu").card
     assert card.domain["images"] == 20
-    assert card.domain["source"] == "acdc, val"
+    assert card.domain["source"] == f"acdc in {data.name}, val"
     assert max(distances(out, data)) < 2  # fitted on these images
     image = read_image(next(data.glob("rgb_anon/fog/val/*/*.png")))
     before, after = Engine(plain, "cpu").segment(image), Engine(out, "cpu").segment(image)

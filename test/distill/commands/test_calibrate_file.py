@@ -70,7 +70,9 @@ def test_a_file_is_calibrated_in_its_graph_and_its_card(
         card.ece_after["full"] == document["scores"]["temperature"]["full"]["ece"] < card.ece_before["full"]
     )
     assert set(card.expected_accuracy) == set(card.reliability) == {"full", "fog", "night", "rain", "snow"}
-    assert card.dataset == "none; as a file calibrated on 12 images of acdc, val"
+    words = f"acdc in {data.name}, val"
+    assert card.dataset == f"none; as a file calibrated on 12 images of {words}"
+    assert card.measured_on == f"6 images of {words}"
     assert "has calibrated it" in card.limitations
     assert card.agreement == {"argmax": 1.0}  # that with the network in PyTorch
 

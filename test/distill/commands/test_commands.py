@@ -23,6 +23,7 @@ from distill.checkpoints.student import deployed, load_student
 from distill.checkpoints.training_cost import COST_FILE, cost_of_checkpoint
 from distill.datasets.acdc import list_acdc
 from distill.datasets.frame import read_sample
+from distill.datasets.training_images import TrainingImages
 from distill.evaluation.predictors import torch_segmenter
 from distill.models.logit_calibration import LogitCalibration
 from kd_seg_ros.inference.engine import Engine
@@ -163,6 +164,34 @@ def test_metrics_are_those_of_torchmetrics(checkpoint: Path, data: Path, tmp_pat
         assert np.mean(iou) == pytest.approx(scores["miou"])
 
 
+def test_scores_on_training_images_are_told_wherever_these_lie(
+    checkpoint: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder of links to the training images, under other names, next to one image of validation."""
+    copy = tmp_path / "data"
+    for kind, name in (("rgb_anon", "rgb_anon"), ("gt", "gt_labelTrainIds")):
+        source = sorted((data / kind / "fog").rglob(f"*{name}.png"))
+        assert len(source) == 4  # two of training, then two of validation
+        for number, path in enumerate(source[:3]):
+            link = copy / kind / "fog" / "val" / "links" / f"{number}_{name}.png"
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(path)
+    out = tmp_path / "seen.metrics.json"
+    words = ["--root", str(copy), "--conditions", "fog", "--out", str(out)]
+    assert main(["evaluate", "--model", str(checkpoint), *words]) == 0
+    printed = capsys.readouterr()
+    told = "2 of the 3 images were trained on: the scores do not tell how it does on others"
+    assert f"warning: {told}" in printed.err
+    assert told in " ".join(printed.out.split())
+    assert json.loads(out.read_text())["data"]["trained_on"] == 2
+    assert main(["compare", str(out), str(out), "--draws", "100", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.count(told) == 2
+    assert json.loads(printed.out)["trained_on"] == [2, 2]
+    calibration = json.loads(checkpoint.with_suffix(".calibration.json").read_text())
+    assert calibration["data"]["trained_on"] == 0
+
+
 def test_calibration_lowers_the_nll_and_reports_ece(checkpoint: Path, data: Path) -> None:
     document = json.loads(checkpoint.with_suffix(".calibration.json").read_text())
     network, config = load_student(checkpoint)
@@ -202,6 +231,10 @@ def test_card_says_where_the_file_comes_from(exported: Path, checkpoint: Path) -
     assert card.dataset.startswith("train: 8 images (2 fog, 2 night, 2 rain, 2 snow), 120×72, read as acdc")
     assert card.dataset.endswith('described as "noise"')
     assert card.limitations.startswith('Stated: "all"')
+    assert card.measured_on == f"4 images of acdc in {Path(config.data.root).name}, val"
+    trained = TrainingImages.parse(card.training_images)
+    assert trained is not None
+    assert trained.count == trained.among(list_acdc(Path(config.data.root), "train").complete()) == 8
     assert (card.height, card.width) == SIZE
     assert card.calibration == {
         "method": "temperature",

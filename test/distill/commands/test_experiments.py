@@ -93,18 +93,17 @@ def test_the_table_of_a_study_has_what_is_there(
             run = write_run(tmp_path / "runs" / "camvid" / f"{name}_seed{seed}", skill=skill, seed=seed)
             for file in run.glob("best.*"):
                 file.rename(file.with_name(file.name.replace("best", "last")))
-    words = ["--student-seeds", "0", "1", "--write", "page.md"]
-    assert main(["experiments", "--table", "camvid_few", *words]) == 0
+    assert main(["experiments", "--table", "camvid_few", "--write", "page.md"]) == 0
     table = capsys.readouterr().out
     longer, taught = [line.split("|") for line in table.splitlines() if line.startswith("| 40 labels")]
     assert (longer[1].strip(), longer[5].strip()) == ("40 labels, longer", "")
     assert taught[4].strip() == ""  # no baseline of equal steps was run
     assert re.fullmatch(r"\+\d+\.\d \(seeds .+ … .+; images \+.+ … \+.+\)", taught[5].strip())
     assert taught[5] in (tmp_path / "page.md").read_text()
-    assert main(["experiments", "--table", "camvid_few", *words[:3], "--json"]) == 0
+    assert main(["experiments", "--table", "camvid_few", "--student-seeds", "1", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["camvid_few"]
     assert [row["title"] for row in rows] == ["40 labels, longer", "40 labels + KL on 367 images"]
-    assert rows[1]["gain_at_equal_cost"]["seeds"] == 2
+    assert (rows[1]["seeds"], rows[1]["gain_at_equal_cost"]["seeds"]) == ([1], 1)
 
 
 def test_the_list_as_json(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -56,6 +57,12 @@ def test_python_objects_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "objects.npz", a=np.array([{"a": 1}], object))
     with pytest.raises(NpzError, match="holds Python objects"):
         read_npz(tmp_path / "objects.npz")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(NpzError, match="a pipe or a device, not a file"):
+        read_npz(tmp_path / "pipe.npz")
 
 
 def test_a_missing_file_is_told_apart(tmp_path: Path) -> None:

@@ -51,6 +51,16 @@ def test_images_without_labels_are_normalised_as_the_first_data_set() -> None:
     assert config({"root": "a", **own, "extra": [drive]}).extra[0].std == (0.2, 0.2, 0.2)
 
 
+def test_other_images_of_the_first_data_set_are_normalised_as_it_is() -> None:
+    """Its own statistics may have been measured; a labelled set of another kind keeps those of its kind."""
+    own = {"mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2]}
+    references = {"root": "a", "conditions": ["normal"], "unlabelled": "keep"}
+    test = {"root": "elsewhere", "dataset": "cityscapes", "split": "test"}
+    labelled = {"root": "elsewhere", "dataset": "cityscapes"}
+    data = config({"root": "a", **own, "extra": [references, test, labelled]})
+    assert [source.std for source in data.extra] == [(0.2,) * 3, (0.2,) * 3, CITYSCAPES_STD]
+
+
 def test_which_images_have_labels() -> None:
     data = config({"root": "a", "extra": [{"root": "a", "split": "test"}, {"root": "a", "split": "val"}]})
     assert [source.labelled for source in data.sources] == [True, False, True]

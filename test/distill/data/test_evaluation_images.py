@@ -11,7 +11,7 @@ from acdc_tree import write_acdc
 from data_trees import write_bdd10k, write_folder
 
 from distill.config.data import SourceConfig
-from distill.data.evaluation_images import add_options, choose_frames, describe_images
+from distill.data.evaluation_images import add_options, choose_frames
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError
 
@@ -35,15 +35,6 @@ def test_by_default_the_trainings_own_validation_split(own: SourceConfig, tmp_pa
     assert {frame.condition for frame in some} == {"fog", "snow"}
     moved = write_acdc(tmp_path / "moved", frames=1)
     assert len(choose_frames(options("--root", str(moved)), own, CLASS_NAMES)) == 4
-
-
-def test_what_the_images_are_in_words() -> None:
-    assert describe_images(options(), "streets") == ("streets", "val")
-    assert describe_images(options("--split", "train"), "streets") == ("streets", "train")
-    acdc = options("--dataset", "acdc", "--conditions", "fog", "night")
-    assert describe_images(acdc, "streets") == ("acdc (fog, night)", "val")
-    folder = options("--dataset", "folder", "--images", "/data/yard/images")
-    assert describe_images(folder, "streets") == ("the folder data/yard/images", "")
 
 
 def test_another_data_set_of_the_same_classes(own: SourceConfig, tmp_path: Path) -> None:

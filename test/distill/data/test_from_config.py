@@ -109,7 +109,9 @@ def test_images_without_labels_may_be_skipped(tmp_path: Path, caplog: pytest.Log
     frames = frames_of(skipping, "train")
     assert len(frames) == 2
     assert all(frame.labels is not None for frame in frames)
-    assert "1 images without labels are left out, 2 stay" in caplog.text
+    assert not caplog.text, "the look at the data before training tells of them, once"
+    open_source(skipping, "train").log_left_out(frames)
+    assert caplog.messages == ["1 images without labels are left out, 2 stay"]
     for path in tmp_path.glob("labels/sem_seg/masks/train/*.png"):
         path.unlink()
     with pytest.raises(UserError, match="none of the 3 images has labels"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from pathlib import Path
 
@@ -95,6 +96,16 @@ def test_a_link_to_nothing_is_listed_so_that_reading_it_names_it(tmp_path: Path)
     write_folder(tmp_path, [ZEROS])
     (tmp_path / "images/sub/gone.png").symlink_to("nowhere.png")
     assert len(list_images(tmp_path / "images").frames) == 2
+
+
+def test_a_pipe_among_the_images_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    write_folder(tmp_path, [ZEROS])
+    os.mkfifo(tmp_path / "images" / "notes.txt")
+    (tmp_path / "images" / "link.png").symlink_to("notes.txt")
+    with pytest.raises(UserError, match=r"link\.png cannot be read: a pipe or a device, not a file"):
+        list_images(tmp_path / "images")
+    (tmp_path / "images" / "link.png").unlink()
+    assert len(find_files(tmp_path / "images", [".png"]).files) == 1
 
 
 def test_only_the_asked_depth_is_searched(tmp_path: Path) -> None:

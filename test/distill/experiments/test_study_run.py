@@ -37,7 +37,7 @@ def test_a_study_is_trained_once_and_finished_where_it_stopped(
     regime = Regime("small", "", write_arm(tmp_path, "teacher"), baseline, baseline, ())
     overrides = {"out": str(tmp_path / "runs"), "data.root": str(tmp_path / "data")}
     run_seed(regime, [], 1, overrides)
-    (teacher,) = rows_of(regime, [0, 1], overrides)
+    (teacher,) = rows_of(regime, None, overrides)
     assert (teacher.title, teacher.seeds, teacher.steps) == ("the teacher", (0,), 2)
 
     # What is done is left alone; a run interrupted after its training is evaluated and not trained again.

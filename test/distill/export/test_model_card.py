@@ -5,12 +5,21 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import onnx
 import tiny_model
 
-from distill.export.model_card import EXTERNAL_LIMITATIONS, external_card, recalibrated_card, save_with_card
+from distill.export.model_card import (
+    EXTERNAL_LIMITATIONS,
+    calibrated_card,
+    external_card,
+    save_with_card,
+    write_thresholds,
+)
 from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.onnx_file import read_onnx_file
+from kd_seg_ros.inference.opening import read_card
 
 
 def test_a_card_is_read_back_from_the_files_metadata(tmp_path: Path) -> None:
@@ -35,22 +44,35 @@ def test_the_card_of_an_external_network_names_its_file(tmp_path: Path) -> None:
     assert ModelCard.from_json(card.to_json()) == card, "the vehicle accepts it"
 
 
-def test_where_a_file_was_calibrated_is_said_once_and_a_folder_has_no_split() -> None:
-    scores = {"full": {"ece": 0.1, "reliability": {}}}
-    document = {
-        "method": "none",
-        "parameters": {},
-        "data": {"dataset": "the folder yard/images", "split": ""},
-        "fitted_on": {"images": 3, "pixels": 9},
-        "reported_on": {"images": 2},
-        "held_out": True,
-        "scores": {"none": scores},
+def test_a_calibration_on_training_images_is_a_limitation_until_the_next_one() -> None:
+    bars = {"confidence": [0.8], "accuracy": [0.7], "share": [1.0]}
+    document: dict[str, Any] = {
+        "method": "temperature",
+        "parameters": {"temperature": 1.5},
+        "scores": {name: {"full": {"ece": 0.1, "reliability": bars}} for name in ("none", "temperature")},
         "miou": {"full": 0.5},
         "expected_accuracy": {},
-        "risk": [],
+        "reported_on": {"images": 7},
     }
-    once = recalibrated_card(tiny_model.card(4, 6, dataset="streets"), document)
-    assert once.dataset == "streets; as a file calibrated on 5 images of the folder yard/images"
-    own = document | {"data": {"dataset": once.dataset, "split": "val"}, "held_out": False}
-    again = recalibrated_card(once, own)
-    assert again.dataset == "streets; as a file calibrated on 3 images of streets, val"
+    card = tiny_model.card(8, 12, limitations="Calibrated on roads alone.")
+    assert calibrated_card(card, document).measured_on == "", "as in files of earlier versions"
+    data = {"dataset": "words", "split": "val", "source": "acdc in cameras", "trained_on": 3}
+    for _ in range(2):
+        card = calibrated_card(card, document | {"data": data})
+        assert card.limitations.startswith(
+            "Calibrated on roads alone. Calibrated on images that it was trained"
+        )
+        assert card.limitations.count("(3)") == 1
+        assert card.measured_on == "7 images of acdc in cameras, val"
+    card = calibrated_card(card, document | {"data": data | {"trained_on": 0}})
+    assert card.limitations == "Calibrated on roads alone."
+
+
+def test_thresholds_found_on_training_images_are_a_limitation(tmp_path: Path) -> None:
+    path = tiny_model.write_tiny_model(tmp_path / "tiny.onnx", 8, 12)
+    for count, told in ((None, ""), (0, ""), (2, "Calibrated on images that it was trained on (2): ")):
+        write_thresholds(path, (), tmp_path / "out.onnx", count)
+        card = read_card(read_onnx_file(tmp_path / "out.onnx"))
+        assert card is not None
+        assert card.limitations.startswith(told)
+        assert bool(card.limitations) == bool(told)

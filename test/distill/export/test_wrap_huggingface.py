@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,9 @@ from tiny_huggingface import MEAN, STD, save, segformer
 from torch.nn import functional as F
 
 from distill.__main__ import main
+from distill.export.wrap_huggingface import scale_of
+from distill.teachers.external import Normalisation
+from distill.teachers.huggingface_folder import Folder
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.inference.engine import Engine
 
@@ -33,6 +38,24 @@ def test_the_file_is_the_network(tmp_path: Path) -> None:
     full = F.interpolate(F.interpolate(logits, (64, 96), mode="bilinear"), (128, 192), mode="bilinear")
     found = engine.segment(image[0].permute(1, 2, 0).numpy().astype(np.uint8))
     assert (torch.from_numpy(found.mask) == full.argmax(1)[0]).float().mean() > 0.98
+
+
+@pytest.mark.parametrize(
+    ("settings", "scale"),
+    [
+        ({"size": {"height": 64, "width": 64}}, 2 / 3),  # the shorter side becomes 64 pixels
+        ({"size": {"shortest_edge": 48}}, 0.5),
+        ({"size": 48}, 0.5),
+        ({"size": {"shortest_edge": 64, "longest_edge": 80}}, 0.5),  # the longer one must not exceed 80
+        ({"size": {"shortest_edge": 64, "longest_edge": None}}, 2 / 3),
+        ({"size": {"shortest_edge": 48}, "do_resize": False}, 1.0),
+        ({}, 1.0),
+    ],
+)
+def test_the_scale_is_that_of_the_processor(settings: dict[str, Any], scale: float) -> None:
+    model = SimpleNamespace(config=SimpleNamespace(model_type="segformer"))
+    opened = Folder(Path(), model, "", [], Normalisation(MEAN, STD), settings)
+    assert scale_of(opened, (96, 160)) == pytest.approx(scale)
 
 
 def test_an_id_of_the_hub_is_refused_with_the_remedy(

@@ -12,38 +12,21 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.text import Annotation
-from torch.utils.tensorboard import SummaryWriter
 
 from distill.report.comparison_plots import (
     draw_epochs,
     draw_tradeoff,
     measured_speeds,
     plots_of,
-    read_curve,
     thesis_speeds,
 )
 from distill.report.comparisons import references
+from distill.report.curves import read_curve
 from distill.report.figures import styles
 from distill.report.runs import Run, load_runs
 from kd_seg_ros.common.errors import UserError
 
 MakeRun = Callable[..., Path]
-
-
-@pytest.mark.parametrize("names", ["ab", "ba"])
-def test_a_resumed_runs_last_word_counts(tmp_path: Path, names: str) -> None:
-    folder = tmp_path / "tensorboard"
-    for name, values in zip(names, ({4: 0.2, 8: 0.3}, {8: 0.35, 12: 0.4}), strict=True):
-        with SummaryWriter(str(folder)) as writer:
-            for epoch, miou in values.items():
-                writer.add_scalar("epoch", epoch - 1, 10 * epoch)
-                writer.add_scalar("val/miou", miou, 10 * epoch)
-        (written,) = [path for path in folder.iterdir() if not path.name.startswith("renamed")]
-        written.rename(folder / f"renamed.tfevents.{name}")
-    found = read_curve(tmp_path)
-    assert [epoch for epoch, _ in found] == [4, 8, 12]
-    assert [miou for _, miou in found] == pytest.approx([0.2, 0.35, 0.4])
-    assert read_curve(tmp_path / "nothing") == []
 
 
 def test_miou_over_epochs(runs: list[Run]) -> None:

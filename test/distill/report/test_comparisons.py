@@ -9,7 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from distill.experiments.thesis import ACDC_VAL
-from distill.report.comparisons import by_network, experiment_of, is_acdc_val, pairs, references
+from distill.report.comparisons import (
+    by_network,
+    experiment_of,
+    is_acdc_val,
+    pairs,
+    references,
+    unlike_the_thesis,
+)
 from distill.report.runs import Run, load_runs
 from kd_seg_ros.common.classes import CLASS_NAMES
 
@@ -69,6 +76,22 @@ def test_an_experiment_is_known_by_name_classes_and_weathers(runs: list[Run], ma
     )[0]
     assert experiment_of(other_classes) is None
     assert experiment_of(other_weather) is None
+
+
+def test_an_experiment_of_fewer_images_or_without_pretrained_weights_is_another(runs: list[Run]) -> None:
+    run = runs[0]
+    assert run.config is not None
+    for count, repeats in ((1600, True), (8, False)):
+        document = run.document | {"model": run.document["model"] | {"training_images": count}}
+        trained = replace(run, evaluated=replace(run.evaluated, document=document))
+        assert (experiment_of(trained) is not None) == repeats
+        told = " ".join(unlike_the_thesis([trained]))
+        assert ("it was trained on 8 images, not ACDC's 1600" in told) != repeats
+    for change in ({"pretrained": False}, {"pretrained": "weights.safetensors"}):
+        student = run.config.student.model_copy(update=change)
+        other = replace(run, config=run.config.model_copy(update={"student": student}))
+        told = " ".join(unlike_the_thesis([other]))
+        assert ("student.pretrained is False, not True" in told) == (change == {"pretrained": False})
 
 
 def test_the_validation_split_is_known_by_its_size(runs: list[Run]) -> None:

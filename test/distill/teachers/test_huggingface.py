@@ -10,6 +10,8 @@ from tiny_huggingface import (
     MEAN,
     STD,
     STUDENT,
+    beit,
+    data2vec,
     dpt,
     eomt,
     load,
@@ -19,6 +21,7 @@ from tiny_huggingface import (
     segformer,
     transformers,
     upernet,
+    upernet_convnext,
 )
 from torch import Tensor, nn
 
@@ -41,7 +44,7 @@ def normalised_images(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     return by(STUDENT.mean, STUDENT.std), by(MEAN, STD)
 
 
-@pytest.mark.parametrize("make", [upernet, dpt, segformer])
+@pytest.mark.parametrize("make", [upernet, upernet_convnext, dpt, segformer, beit, data2vec])
 def test_semantic_networks_agree_with_transformers(tmp_path: Path, make: Any) -> None:
     """Their own post-processing: argmax of the logits brought to the image's size."""
     folder = save(make(), tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from distill.config import Config, parse_config
+from distill.report.curves import read_curve
 from distill.training.loggers import make_logger
 from kd_seg_ros.common.errors import UserError
 
@@ -29,6 +31,26 @@ def test_each_writes_into_a_folder_of_its_name(name: str, kind: type, tmp_path: 
     logger = make_logger(config(tmp_path, name))
     assert isinstance(logger, kind)
     assert Path(str(logger.log_dir)) == tmp_path / "x" / name
+
+
+def test_the_lines_before_a_resumption_are_kept(tmp_path: Path) -> None:
+    """Also after a process was killed while it wrote, and with a column that is new."""
+    path = tmp_path / "x" / "csv" / "metrics.csv"
+    for epoch, more in enumerate(({}, {}, {"new": 1.0})):
+        logger = make_logger(config(tmp_path, "csv"))
+        logger.log_metrics({"epoch": epoch, "val/miou": epoch / 10, **more}, step=10 * epoch)
+        logger.save()
+        if epoch == 0:
+            path.write_bytes(path.read_bytes() + b"7,0.")
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["epoch"], row["step"], row["val/miou"]) for row in (rows[0], *rows[2:])] == [
+        ("0", "0", "0.0"),
+        ("1", "10", "0.1"),
+        ("2", "20", "0.2"),
+    ]
+    assert rows[-1]["new"] == "1.0"
+    assert read_curve(tmp_path / "x") == [(1, 0.0), (2, 0.1), (3, 0.2)]
 
 
 @pytest.mark.parametrize("name", ["wandb", "mlflow"])

@@ -13,11 +13,18 @@ from architectures import SMALL_BACKBONE
 from PIL import Image
 from torch import Tensor, nn
 
-from distill.config import Config, parse_config
+from distill.checkpoints.checkpoint_file import save_checkpoint
+from distill.config import Config, TeacherConfig, parse_config
 from distill.datasets.frame import Frame
+from distill.datasets.training_images import TrainingImages
 from distill.models.build import build
 from distill.training import preflight
-from distill.training.preflight import check_accumulation, check_image_sizes, check_shared_memory
+from distill.training.preflight import (
+    check_accumulation,
+    check_image_sizes,
+    check_seen_images,
+    check_shared_memory,
+)
 from kd_seg_ros.common.errors import UserError
 
 
@@ -76,16 +83,55 @@ def test_gradients_of_more_batches_than_there_are(caplog: pytest.LogCaptureFixtu
     assert "accumulate of 4 is more than the 3 batches of an epoch" in caplog.messages[0]
 
 
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_start_or_a_teacher_that_has_seen_validation_images_is_told(
+    seen: bool, frame: Frame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "other.png").write_text("another image")
+    frames = [frame, Frame(tmp_path / "other.png", None, "fog")]
+    images = TrainingImages.of(frames[:1] if seen else [])
+    path = tmp_path / "a.ckpt"
+    save_checkpoint({"callbacks": {"training_images": images.document()}}, path)
+    plain = config()
+    student = plain.student.model_copy(update={"checkpoint": str(path)})
+    teacher = TeacherConfig(checkpoint=str(path))
+    check_seen_images(plain, frames)
+    check_seen_images(plain.model_copy(update={"student": student, "teacher": teacher}), frames)
+    told = "was trained on 1 of the 2 validation images"
+    assert [told in message for message in caplog.messages] == [True] * (2 * seen)
+
+
 @pytest.mark.parametrize(("free", "fitting"), [(10, 3), (1, 0)])
-def test_shared_memory_that_is_too_small(free: int, fitting: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shared_memory_that_is_too_small(
+    free: int, fitting: int, frame: Frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A batch of 8 crops of 64×64 pixels takes 8·64·64·25 bytes; each worker prepares two."""
     batch = 8 * 64 * 64 * 25
     monkeypatch.setattr(preflight, "SHARED_MEMORY", Path("/"))
     usage = SimpleNamespace(free=int((free / 3) * 2 * batch) + 1)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     with pytest.raises(UserError, match=rf"--shm-size=1g .* give --data.workers {fitting}"):
-        check_shared_memory(config(), 1)
-    check_shared_memory(config(workers=fitting), 1)
+        check_shared_memory(config(), 1, frame)
+    check_shared_memory(config(workers=fitting), 1, frame)
     usage.free = 4 * 2 * batch
-    check_shared_memory(config(), 1)
-    check_shared_memory(config(), 2)  # the same images, divided between two processes with workers each
+    check_shared_memory(config(), 1, frame)
+    check_shared_memory(
+        config(), 2, frame
+    )  # the same images, divided between two processes with workers each
+
+
+def test_shared_memory_that_is_too_small_for_a_whole_image(
+    frame: Frame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one worker of validation prepares two images of 3 bytes a pixel, with a byte of labels each."""
+    monkeypatch.setattr(preflight, "SHARED_MEMORY", Path("/"))
+    usage = SimpleNamespace(free=2 * 4 * 2000 * 3000 - 1)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    large = tmp_path / "large.png"
+    Image.new("RGB", (3000, 2000)).save(large)
+    check_shared_memory(config(), 1, frame)
+    with pytest.raises(UserError, match=r"need 46 MiB of shared memory.* give --data.workers 0"):
+        check_shared_memory(config(), 1, Frame(large, None, "fog"))
+    check_shared_memory(config(workers=0), 1, Frame(large, None, "fog"))
+    usage.free += 1
+    check_shared_memory(config(), 1, Frame(large, None, "fog"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -30,7 +33,7 @@ CPU = (
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (RuntimeError(KILLED), ["by signal Killed", "GB are free", "--data.workers", "--resume"]),
+        (RuntimeError(KILLED), ["by signal Killed", "GB are free", "--data.workers", "nothing is saved yet"]),
         (RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"), ["ended from outside"]),
         (RuntimeError(BUS), ["/dev/shm is full", "--shm-size"]),
         (
@@ -39,6 +42,10 @@ CPU = (
         ),
         (RuntimeError(CPU), ["this machine's memory", "batch_size 8", "data.crop"]),
         (MemoryError(), ["this machine's memory"]),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "x.csv"),
+            ["x.csv cannot be written: no space left"],
+        ),
         (RuntimeError("Error(s) in loading state_dict for X"), ["another network"]),
         (ValueError("Expected more than 1 value per channel when training"), ["BatchNorm"]),
     ],
@@ -50,7 +57,18 @@ def test_what_to_do_is_one_line(error: Exception, words: list[str]) -> None:
         assert word in advice
 
 
+def test_a_run_can_be_resumed_once_something_is_saved(tmp_path: Path) -> None:
+    saved = CONFIG.model_copy(update={"out": str(tmp_path)})
+    (tmp_path / "x").mkdir()
+    for error in (RuntimeError(KILLED), RuntimeError(BUS), OSError(errno.EFBIG, "File too large")):
+        (tmp_path / "x" / "last.ckpt").unlink(missing_ok=True)
+        assert remedy(error, saved).endswith("; nothing is saved yet")
+        (tmp_path / "x" / "last.ckpt").touch()
+        assert remedy(error, saved).endswith("; --resume resumes the run")
+
+
 def test_other_errors_are_left_alone() -> None:
+    assert remedy(FileNotFoundError(errno.ENOENT, "No such file or directory"), CONFIG) == ""
     assert remedy(RuntimeError("mat1 and mat2 shapes cannot be multiplied"), CONFIG) == ""
 
 

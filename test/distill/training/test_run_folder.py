@@ -23,7 +23,14 @@ input()
 
 
 def earlier_run(folder: Path) -> Path:
-    for name in ("config.yaml", "last.ckpt", "best.ckpt.tmp", "tensorboard/events", "csv/metrics.csv"):
+    for name in (
+        "config.yaml",
+        "last.ckpt",
+        "best.ckpt.tmp",
+        "gradients.csv",
+        "tensorboard/events",
+        "csv/metrics.csv",
+    ):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)

@@ -55,6 +55,18 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         write_atomically(tmp_path / "gone" / "a", b"")
 
 
+def test_a_pipe_or_a_device_is_never_replaced(tmp_path: Path) -> None:
+    """As root, `--out /dev/null` would put a file in its place; a link to a pipe is one, too."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "link").symlink_to("pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(UserError, match=f"cannot write .*{name}: a pipe or a device, not a file"):
+            write_atomically(tmp_path / name, b"x")
+    assert pipe.is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+
+
 def test_as_a_context_it_passes_the_systems_errors(tmp_path: Path) -> None:
     path = tmp_path / "a"
     context = atomic_file(path)

@@ -152,7 +152,7 @@ def test_numbers() -> None:
         "model": "tiny",
         "model_file": "/models/tiny.onnx",
         "model_sha256": "ab" * 32,
-        "calibration_error": "5.00 %",
+        "calibration_error": "5.00 % on the images it was calibrated on",
         "memory_mb": "123.5",
         "expected_accuracy": "0.9000",
         "expected_accuracy_latest_image": "0.9100",
@@ -167,6 +167,9 @@ def test_numbers_that_are_not_known() -> None:
     assert "memory_mb" not in found
     assert "expected_accuracy" not in found
     assert found["calibration_error"] == "not measured"
+    card = tiny_model.card(4, 6, ece_after={"full": 0.012}, measured_on="203 images of acdc in cameras, val")
+    error = values(replace(WELL, card=card))["calibration_error"]
+    assert error == "1.20 % on 203 images of acdc in cameras, val"
     assert values(replace(WELL, activity=Activity.PAUSED))["state"] == "paused"
 
 
