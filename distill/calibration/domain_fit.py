@@ -58,12 +58,6 @@ class DomainDistance:
             "source": source,
         }
 
-    def describe(self) -> str:
-        """Return its quantiles and the number of images in words."""
-        quantiles = self.of_card("")["quantiles"]
-        found = ", ".join(f"{value:.2f} ({percent} %)" for percent, value in quantiles.items())
-        return f"of {len(self.held_out)} images, {found},"
-
 
 def measure_distance(
     measure: Callable[[NDArray[np.uint8]], NDArray[np.float32]],

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from distill.calibration.calibrate import CalibrationResult
     from distill.config import DataConfig
     from distill.datasets.frame import Frame
+    from distill.export.calibrated_file import FittedDistance
     from distill.models.deployed import DeployedModel
 
 TOO_SURE: Final = "calibrate on others, where it is less often right"
@@ -133,18 +134,28 @@ def _run_on_file(args: argparse.Namespace) -> int:
     if args.out is None:
         raise UserError(f"{args.model} is an ONNX file: say by --out where to write the calibrated one")
     check_destination(args.out)
-    status = 0
+    # Measured first: what makes it impossible is said before minutes are spent on the calibration.
+    distance = _fit_distance(args) if args.domain else None
+    entries = {} if distance is None else {"domain": distance.entry}
+    status, written = 0, False
     if args.risk and args.method is None:
-        status = _add_thresholds(args)
+        status, written = _add_thresholds(args, entries)
     elif args.risk or args.method or not args.domain:
-        status = _calibrate_file(args)
-    if args.domain:
-        _add_distance(args)
+        status, written = _calibrate_file(args, entries), True
+    elif args.json:
+        print_json(entries)
+    if distance is not None:
+        # The expected accuracy is that of the calibration which the file has by then.
+        source = args.out if written else args.model
+        distance.write(source, args.out, args.provider, progress_shown())
     return status
 
 
-def _calibrate_file(args: argparse.Namespace) -> int:
-    """Write an ONNX file again with another calibration; return 1 if a rule cannot be promised."""
+def _calibrate_file(args: argparse.Namespace, entries: dict[str, Any]) -> int:
+    """Write an ONNX file again with another calibration; return 1 if a rule cannot be promised.
+
+    :param entries: to be printed with the calibration's by ``--json``.
+    """
     from distill.calibration.tables import draw_diagrams, log_stored
     from distill.evaluation.evaluated_model import data_of
     from distill.export.calibrated_file import write_calibrated
@@ -163,11 +174,15 @@ def _calibrate_file(args: argparse.Namespace) -> int:
         log_stored(result, f"written into {args.out}")
     except UserError as error:  # the scores are printed all the same
         failure = error
-    return _show(args, result, document, failure)
+    return _show(args, result, document | entries, failure)
 
 
-def _add_thresholds(args: argparse.Namespace) -> int:
-    """Write an ONNX file again with thresholds for its own calibration; return 1 if one is not promised."""
+def _add_thresholds(args: argparse.Namespace, entries: dict[str, Any]) -> tuple[int, bool]:
+    """Write an ONNX file again with thresholds for its own calibration.
+
+    :param entries: to be printed with the thresholds by ``--json``.
+    :return: 1 if a rule is not promised, else 0; and whether any is, so that the file was written.
+    """
     from distill.calibration.tables import log_risk, print_thresholds
     from distill.evaluation.evaluated_model import open_onnx
     from distill.export.calibrated_file import write_promised
@@ -178,27 +193,26 @@ def _add_thresholds(args: argparse.Namespace) -> int:
     trained_on = data["trained_on"]
     risk = write_promised(model, args.out, frames, rules, args.unit, progress_shown(), trained_on)
     if args.json:
-        print_json({"risk": [asdict(threshold) for threshold in risk.thresholds]})
+        print_json({"risk": [asdict(threshold) for threshold in risk.thresholds], **entries})
     else:
         print_thresholds(risk.thresholds)
-    return log_risk(risk)
+    return log_risk(risk), bool(risk.thresholds)
 
 
-def _add_distance(args: argparse.Namespace) -> None:
-    """Write an ONNX file again with a domain distance; the rest is in the new file already."""
+def _fit_distance(args: argparse.Namespace) -> FittedDistance:
+    """Fit a domain distance to the images, which need no labels for that."""
     from distill.evaluation.evaluated_model import data_of
-    from distill.export.calibrated_file import write_with_distance
+    from distill.export.calibrated_file import fit_to_file
     from distill.export.domain_file import StatisticsOfMaps
     from distill.scenes.dataset import made_by
 
-    source = args.out if (args.risk or args.method) and args.out.is_file() else args.model
-    statistics = StatisticsOfMaps(source)
+    statistics = StatisticsOfMaps(args.model)
     card = statistics.card
     trained = TrainingImages.parse(card.training_images)
     frames, data = _choose(args, data_of(card), card.class_names, trained, labelled=False)
     scenes = made_by(args.root) if args.root else ""
     words = f"{scenes or data['source']}, {data['split']}"
-    write_with_distance(statistics, args.out, frames, words, args.provider, progress_shown())
+    return fit_to_file(statistics, frames, words, progress_shown())
 
 
 def _choose(

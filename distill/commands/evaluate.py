@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
     """
     from distill.common.files import check_destination
     from distill.data.evaluation_images import choose_frames, count_trained_on, describe_images
+    from distill.evaluation.domain_scores import DomainScores
     from distill.evaluation.evaluate import check_options, evaluate
     from distill.evaluation.evaluated_model import open_checkpoint, open_onnx
     from distill.evaluation.evaluated_run import TOO_GOOD
@@ -106,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
     from distill.evaluation.metrics_json import FULL, metrics_document, sibling
     from distill.evaluation.risk_scores import RiskScores, check_promises
     from distill.evaluation.run_files import IMAGES, PER_CLASS, write_run
-    from distill.evaluation.score_table import print_promises, print_scores
+    from distill.evaluation.score_table import print_domain, print_promises, print_scores
     from distill.evaluation.views import Views
 
     chosen_views = Views.parse(args)
@@ -127,8 +129,10 @@ def run(args: argparse.Namespace) -> int:
     # The thresholds were found for the image as it is: an average over several views has another confidence.
     thresholds = () if chosen_views else model.risk
     risks = RiskScores([threshold.rule for threshold in thresholds], model.class_names)
+    # Nor is there a domain distance of several views.
+    domain = DomainScores(model.domain) if model.domain and not chosen_views else None
     evaluation = evaluate(
-        model, frames, root, options, chosen_views, args.submission, progress_shown(), risks
+        model, frames, root, options, chosen_views, args.submission, progress_shown(), risks, domain
     )
     if args.submission:
         LOGGER.info("%d predictions written to %s", len(frames), args.submission)
@@ -144,9 +148,13 @@ def run(args: argparse.Namespace) -> int:
     promises = check_promises(risks, thresholds)
     if promises:
         document["risk"] = promises
+    images = evaluation.images()
+    if domain is not None:
+        document["domain"] = domain.summary()
+        images = replace(images, domain_distance=domain.distances())
     failure = None
     try:
-        document = write_run(out, document, evaluation.images())
+        document = write_run(out, document, images)
         LOGGER.info("scores written to %s", out)
     except UserError as error:  # a disk that is full by now: the scores are printed all the same
         failure = error
@@ -155,6 +163,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         print_scores(scores, model.class_names)
         print_promises(promises)
+        print_domain(document.get("domain", {}))
         if trained_on:
             print(f"{trained_on} of the {len(frames)} images were trained on: {TOO_GOOD}")
         _print_notes(model)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.evaluation.metrics_json import FULL, condition_key
+from kd_seg_ros.inference.flips import flips
 
 Mask = NDArray[np.uint8]
 
@@ -61,8 +62,7 @@ class Consistency:
         truth: NDArray[np.integer[Any]] | None,
     ) -> NDArray[np.int64]:
         """Count a pair of frames: see ``_counts``."""
-        compared = (before < self._classes) & (mask < self._classes)
-        flipped = compared & (before != mask)
+        compared, flipped = flips(before, mask, self._classes)
         stays = still = 0
         if truth is not None and truth_before is not None and truth.shape == truth_before.shape == mask.shape:
             same = compared & (truth == truth_before) & (truth < self._classes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from distill.drives.drive import Drive
 from distill.drives.node_process import counts, latency
 from kd_seg_ros.common.files import sha256
 from kd_seg_ros.inference.accuracy import RAW, UNKNOWN
+from kd_seg_ros.inference.contract import DOMAIN_DISTANCE
 
 if TYPE_CHECKING:
     from distill.evaluation.mask_scores import MaskScores
@@ -72,6 +74,7 @@ def replay_document(replayed: Replayed, drive: Drive, answered: Collection[int])
         ],
         "expected_accuracy": expected_accuracy(replayed.reports),
         "latency": latency(replayed.after),
+        "domain_distance": _domain_distance(replayed.after),
         "round_trip_ms": _round_trip(replayed.sent, replayed.arrivals),
         "timing_error_ms": None if replayed.timing_error is None else dict(replayed.timing_error),
     }
@@ -96,6 +99,18 @@ def expected_accuracy(reports: Sequence[Mapping[str, str]]) -> dict[str, Any] | 
         "reports": len(told),
         "unknown": len(told) - len(known),
     }
+
+
+def _domain_distance(report: Mapping[str, str]) -> dict[str, float] | None:
+    """Return how far the last images were from those of calibration; None of a model that does not tell.
+
+    ``typical`` is the median over the node's ``domain_window``, ``limit`` the 99th percentile of calibration.
+    """
+    try:
+        found = {name: float(report[f"{DOMAIN_DISTANCE}_{name}"]) for name in ("typical", "limit")}
+    except (KeyError, ValueError):
+        return None
+    return found if math.isfinite(found["typical"]) else None
 
 
 def document(

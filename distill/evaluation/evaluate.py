@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from distill.datasets.frame import Frame, read_sample
 from distill.evaluation import submission
+from distill.evaluation.domain_scores import DomainScores
 from distill.evaluation.evaluated_model import EvaluatedModel
 from distill.evaluation.evaluation import Evaluation, ScoreOptions
 from distill.evaluation.risk_scores import RiskScores
@@ -26,6 +27,7 @@ def evaluate(
     submission_folder: Path | None = None,
     progress: bool = False,
     risks: RiskScores | None = None,
+    domain: DomainScores | None = None,
 ) -> Evaluation:
     """Predict every image, score the labelled ones, and write the class ids if a folder is given.
 
@@ -35,6 +37,7 @@ def evaluate(
     :param submission_folder: where to write one PNG of class ids per image; it must be empty or new.
     :param progress: show a progress bar on standard error.
     :param risks: also counts the labelled images for its rules.
+    :param domain: also collects the distances of the labelled images, for a model that tells them.
     :return: the scores; empty if no image has labels.
     :raises UserError: if the model cannot give what is asked for, an image cannot be read, a score is not
         finite or a file cannot be written.
@@ -44,6 +47,8 @@ def evaluate(
     if submission_folder is not None:
         submission.prepare(submission_folder, [frame.image for frame in frames])
     predict = views.apply(model.predict) if model.predict else None
+    # An average over several views has no distance of its own.
+    with_distance = None if views else model.predict_with_distance
     evaluation = Evaluation(model.class_names, options)
     for frame in tqdm(frames, "evaluate", unit="image", disable=not progress):
         sample = read_sample(frame)
@@ -54,7 +59,10 @@ def evaluate(
             if sample.labels is not None:
                 evaluation.update_mask(sample.condition, name, sample.labels, mask, confidence)
         else:
-            scores = predict(sample.image)
+            if with_distance is None:
+                scores, distance = predict(sample.image), None
+            else:
+                scores, distance = with_distance(sample.image)
             mask = scores.argmax(0).cpu().numpy().astype(np.uint8)
             confidence = scores.amax(0).exp().cpu().numpy()
             if sample.labels is not None:
@@ -62,6 +70,8 @@ def evaluate(
                     evaluation.update(sample.condition, name, sample.labels, scores)
                 except ValueError as error:  # NaN, from a training that diverged
                     raise UserError(f"{model.path} on {frame.image}: {error}") from error
+            if domain is not None and distance is not None and sample.labels is not None:
+                domain.update(sample.condition, distance)
         if risks is not None and sample.labels is not None:
             published = np.round(255 * confidence).astype(np.uint8)
             risks.update(sample.condition, str(frame.image.parent), sample.labels, mask, published)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from distill.checkpoints.training_cost import COST_KEY, cost_of_checkpoint
 from distill.config import DataConfig
 from distill.datasets.training_images import TrainingImages
 from distill.evaluation.metrics_json import about_model_file
-from distill.evaluation.onnx_predictor import open_engine
+from distill.evaluation.onnx_predictor import ScoringEngine, open_engine
 from distill.evaluation.predictors import (
+    DistancePredictor,
     Predictor,
     Publisher,
     Segmenter,
@@ -53,6 +55,10 @@ class EvaluatedModel:
     """Height and width of the images, where the model takes only one size."""
     risk: tuple[RiskThreshold, ...] = ()
     """Thresholds of the confidence with a promise."""
+    domain: Mapping[str, Any] = field(default_factory=dict)
+    """What the domain distance was in calibration, of the model card; empty: the model does not tell one."""
+    predict_with_distance: DistancePredictor | None = None
+    """As :attr:`predict`, with the image's domain distance; None: the model does not tell one."""
     training_images: TrainingImages | None = None
     """The images that it was trained on; None if it does not say."""
 
@@ -86,8 +92,9 @@ def open_onnx(path: Path, provider: str) -> EvaluatedModel:
     :param provider: one of :data:`~kd_seg_ros.inference.providers.PROVIDERS`.
     :raises UserError: if it cannot be read or run.
     """
-    engine, predict = open_engine(path, provider)
+    engine = open_engine(path, provider)
     card = engine.card
+    scoring = engine if isinstance(engine, ScoringEngine) else None
     trained = TrainingImages.parse(card.training_images)
     return EvaluatedModel(
         path,
@@ -96,9 +103,11 @@ def open_onnx(path: Path, provider: str) -> EvaluatedModel:
         about_model_file(path, card) | _number(trained),
         engine_segmenter(engine),
         engine_publisher(engine),
-        predict,
+        scoring.predict if scoring else None,
         engine.size,
         risk=card.risk,
+        domain=card.domain if scoring else {},
+        predict_with_distance=scoring.predict_with_distance if scoring and card.domain else None,
         training_images=trained,
     )
 

@@ -42,6 +42,9 @@ class ImageScores:
     correct: NDArray[np.int64]
     """[N, B + 1], how many of them were predicted correctly."""
 
+    domain_distance: NDArray[np.float64] | None = None
+    """[N], how far each image is from those of calibration, 0…∞; None where the model does not tell."""
+
     def __len__(self) -> int:
         return len(self.names)
 
@@ -50,7 +53,7 @@ class ImageScores:
 
         :param chosen: [N], True for the images to keep.
         """
-        return ImageScores(**{name: array[chosen] for name, array in vars(self).items()})
+        return ImageScores(**{name: array[chosen] for name, array in self.tables().items()})
 
     def save(self, path: Path) -> None:
         """Write the file, compressed; raises UserError if it cannot be written."""
@@ -58,7 +61,12 @@ class ImageScores:
 
     def _write(self, path: Path) -> None:
         with path.open("wb") as file:  # a path without the ending .npz would be given one
-            np.savez_compressed(file, format=np.int64(FORMAT), **vars(self))
+            arrays: dict[str, Any] = self.tables()
+            np.savez_compressed(file, format=np.int64(FORMAT), **arrays)
+
+    def tables(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays that are there, by name."""
+        return {name: array for name, array in vars(self).items() if array is not None}
 
     def fault(self) -> str:
         """Say what cannot be right about the tables; empty if nothing is.
@@ -81,6 +89,12 @@ class ImageScores:
                 return f"{name} is of the type {array.dtype}"
             if "U" not in kinds and not ((array >= 0) & (array < MOST_PIXELS)).all():  # NaN is neither
                 return f"{name} holds values that are no counts"
+        distance = self.domain_distance
+        if distance is not None:
+            if distance.shape != (images,) or distance.dtype.kind != "f":
+                return f"domain_distance is {distance.dtype} {list(distance.shape)}"
+            if not (distance >= 0).all():  # NaN is not
+                return "domain_distance holds values that are no distances"
         if self.confusion.ndim != 3 or self.count.ndim != 2:
             return "its tables lack a dimension"
         if (self.correct > self.count).any() or (self.confidence > self.count * (1 + 1e-6)).any():

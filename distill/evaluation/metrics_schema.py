@@ -99,6 +99,22 @@ class Scores(Part):
     nll: Loss | None
 
 
+class DomainOfCondition(Part):
+    """How far the images of a condition are from those of calibration."""
+
+    images: Count
+    median: Loss | None  # of infinite distances
+    above_limit: Share | None
+
+
+class Domain(Part):
+    """The domain distances of the images, and those of calibration by percent."""
+
+    limit: Loss
+    quantiles: dict[StrictStr, Loss]
+    scores: dict[StrictStr, DomainOfCondition]
+
+
 class Metrics(Part):
     """The whole document."""
 
@@ -110,6 +126,7 @@ class Metrics(Part):
     classes: list[StrictStr] = Field(min_length=1, max_length=255)
     scores: dict[StrictStr, Scores] = Field(min_length=1)
     files: dict[StrictStr, Digest] = Field(default_factory=dict)
+    domain: Domain | None = None
 
 
 def check_document(path: Path, document: Mapping[str, Any]) -> None:

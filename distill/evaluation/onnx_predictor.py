@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from distill.evaluation.predictors import Predictor
-from kd_seg_ros.inference.contract import METADATA_KEY, SCORES, scores_name
+from kd_seg_ros.inference.contract import DOMAIN_DISTANCE, METADATA_KEY, SCORES, scores_name
 from kd_seg_ros.inference.digest import seal, to_be_sealed
 from kd_seg_ros.inference.engine import Engine, EngineError
 from kd_seg_ros.inference.onnx_file import read_onnx_file
@@ -36,13 +35,25 @@ class ScoringEngine(Engine):
 
     def predict(self, image: NDArray[np.uint8]) -> Tensor:
         """Return log-probabilities [C, H, W], see :data:`~distill.evaluation.predictors.Predictor`."""
-        found = torch.from_numpy(self._run([SCORES], image)[0]).log_softmax(0)
-        # Nearest, as the vehicle brings back its maps.
-        return F.interpolate(found[None], image.shape[:2], mode="nearest-exact")[0]
+        return _of_size(self._run([SCORES], image)[0], image)
+
+    def predict_with_distance(self, image: NDArray[np.uint8]) -> tuple[Tensor, float]:
+        """Return log-probabilities and, by the same run, how far the image is from those of calibration.
+
+        Of a file whose card says what its domain distance was in calibration.
+        """
+        scores, distance = self._run([SCORES, DOMAIN_DISTANCE], image)
+        return _of_size(scores, image), float(distance[0])
 
 
-def open_engine(path: Path, provider: str) -> tuple[Engine, Predictor | None]:
-    """Open an exported file, and what predicts with it; None if its graph has no scores.
+def _of_size(scores: NDArray[np.float32], image: NDArray[np.uint8]) -> Tensor:
+    """Return a file's scores as log-probabilities of an image's size, nearest as the vehicle does it."""
+    found = torch.from_numpy(scores).log_softmax(0)
+    return F.interpolate(found[None], image.shape[:2], mode="nearest-exact")[0]
+
+
+def open_engine(path: Path, provider: str) -> Engine:
+    """Open an exported file: a :class:`ScoringEngine`, unless its graph has no scores.
 
     :raises EngineError: as :class:`~kd_seg_ros.inference.engine.Engine` does.
     """
@@ -50,12 +61,10 @@ def open_engine(path: Path, provider: str) -> tuple[Engine, Predictor | None]:
         copy = Path(folder) / path.name
         if _write_with_scores(path, copy):
             try:
-                engine = ScoringEngine(path, copy, provider)
+                return ScoringEngine(path, copy, provider)
             except EngineError:
                 pass  # the file itself says why
-            else:
-                return engine, engine.predict
-    return Engine(path, provider), None
+    return Engine(path, provider)
 
 
 def _write_with_scores(path: Path, copy: Path) -> bool:

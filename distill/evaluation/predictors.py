@@ -20,6 +20,8 @@ from kd_seg_ros.inference.engine import Engine
 
 Predictor = Callable[[NDArray[np.uint8]], Tensor]
 """RGB image [H, W, 3] → log-probabilities [C, H, W], float32."""
+DistancePredictor = Callable[[NDArray[np.uint8]], tuple[Tensor, float]]
+"""The same together with the image's domain distance (:mod:`kd_seg_ros.inference.domain`)."""
 Publisher = Callable[[NDArray[np.uint8]], tuple[NDArray[np.uint8], NDArray[np.uint8]]]
 """RGB image [H, W, 3] → class ids and confidence, round(255 · probability), uint8 [H, W] each."""
 Segmenter = Callable[[NDArray[np.uint8]], tuple[NDArray[np.uint8], NDArray[np.float32]]]

@@ -64,6 +64,19 @@ def print_promises(promises: Sequence[Mapping[str, Any]]) -> None:
         )
 
 
+def print_domain(entry: Mapping[str, Any]) -> None:
+    """Print how far the images are from those of calibration, one line per condition; see docs/trust.md.
+
+    :param entry: ``domain`` of a metrics.json; empty: nothing is printed.
+    """
+    for condition, found in entry.get("scores", {}).items():
+        print(
+            f"domain distance of {condition}: median {three_digits(found['median'])}, "
+            f"{percent(found['above_limit'])} % of {found['images']} images above {entry['limit']:.3f}, "
+            "which 1 % of calibration's are"
+        )
+
+
 def _summary_rows(scores: dict[str, dict[str, Any]]) -> list[list[str]]:
     """Return label and values of the scores over all classes, one column per condition."""
     found = list(scores.values())

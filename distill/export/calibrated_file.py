@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,58 +91,75 @@ def write_promised(
     return risk
 
 
-def write_with_distance(
-    statistics: StatisticsOfMaps,
-    out: Path,
-    frames: Sequence[Frame],
-    source: str,
-    provider: str = "cpu",
-    progress: bool = False,
-) -> None:
-    """Write a model file again with a domain distance fitted to some images.
+@dataclass(frozen=True)
+class FittedDistance:
+    """A domain distance that was fitted to the early feature maps of a model file's network."""
 
-    Where they have labels, the expected accuracy is corrected by it, too.
+    statistics: StatisticsOfMaps
+    """Of the file."""
+    frames: Sequence[Frame]
+    """The images that it was fitted to, with labels or without."""
+    distance: DomainDistance
+    source: str
+    """Which images these are, in words for the card."""
 
-    :param statistics: of the file to begin with.
-    :param frames: images, with labels or without.
+    @property
+    def entry(self) -> dict[str, Any]:
+        """The card's entry, see :attr:`kd_seg_ros.inference.card.ModelCard.domain`."""
+        return self.distance.of_card(self.source)
+
+    def write(self, path: Path, out: Path, provider: str = "cpu", progress: bool = False) -> None:
+        """Write a file of the same network again, with this distance.
+
+        Where the images have labels, the expected accuracy is corrected by it, too.
+
+        :param path: the file, which may have another calibration than the one the distance was fitted to.
+        :param provider: what the network runs on where they have labels, one of
+            :data:`~kd_seg_ros.inference.providers.PROVIDERS`.
+        :param progress: show a progress bar on standard error.
+        :raises UserError: if an image cannot be read or the file cannot be written.
+        """
+        correction = {}
+        if all(frame.labels is not None for frame in self.frames):
+            correction = self._correction(path, provider, progress)
+        else:
+            _logger.info("without labels the expected accuracy cannot be corrected: it stays raw")
+        maps, reference, entry = self.statistics.maps, self.distance.reference, self.entry
+        write_distance(path, out, maps, reference, entry, correction)
+        words = ", ".join(f"{value:.2f} ({percent} %)" for percent, value in entry["quantiles"].items())
+        _logger.info("domain distance of %d images, %s, written into %s", entry["images"], words, out)
+
+    def _correction(self, path: Path, provider: str, progress: bool) -> dict[str, Any]:
+        """Return the card's entry ``accuracy_correction``; empty, with a warning, if none is good enough."""
+        engine = Engine(path, provider)
+        runs = (1 + SPOILT) * len(self.frames)
+        _logger.info("correcting the expected accuracy: the network runs %d times", runs)
+        estimator = AccuracyEstimator(engine.card.reliability.get(FULL), {})
+        measured = measure_images(
+            engine.segment, self.statistics.measure, self.frames, self.distance, estimator, progress
+        )
+        try:
+            found = fit_correction(measured)
+        except ValueError as error:
+            _logger.warning("the expected accuracy is not corrected, but stays raw: %s", error)
+            return {}
+        _logger.info("expected accuracy: %s", found.describe())
+        return found.of_card(self.source)
+
+
+def fit_to_file(
+    statistics: StatisticsOfMaps, frames: Sequence[Frame], source: str, progress: bool = False
+) -> FittedDistance:
+    """Fit a domain distance to some images, as a model file's network sees them.
+
+    :param statistics: of the file.
+    :param frames: images, which need no labels.
     :param source: which images these are, in words for the card.
-    :param provider: what the network runs on where they have labels, one of
-        :data:`~kd_seg_ros.inference.providers.PROVIDERS`.
     :param progress: show a progress bar on standard error.
-    :raises UserError: if there are too few images, or one cannot be read, or the file cannot be written.
+    :raises UserError: if there are too few images, or one cannot be read.
     """
     try:
         found = measure_distance(statistics.measure, frames, progress)
     except ValueError as error:
         raise UserError(f"{statistics.path} gets no domain distance: {error}") from error
-    correction = {}
-    if all(frame.labels is not None for frame in frames):
-        correction = _correction(statistics, frames, found, source, provider, progress)
-    else:
-        _logger.info("without labels the expected accuracy cannot be corrected: it stays raw")
-    entry = found.of_card(source)
-    write_distance(statistics.path, out, statistics.maps, found.reference, entry, correction)
-    _logger.info("domain distance %s written into %s", found.describe(), out)
-
-
-def _correction(
-    statistics: StatisticsOfMaps,
-    frames: Sequence[Frame],
-    distance: DomainDistance,
-    source: str,
-    provider: str,
-    progress: bool,
-) -> dict[str, Any]:
-    """Return the card's entry ``accuracy_correction``; empty, with a warning, if none is good enough."""
-    engine = Engine(statistics.path, provider)
-    runs = (1 + SPOILT) * len(frames)
-    _logger.info("correcting the expected accuracy: the network runs %d times", runs)
-    estimator = AccuracyEstimator(engine.card.reliability.get(FULL), {})
-    measured = measure_images(engine.segment, statistics.measure, frames, distance, estimator, progress)
-    try:
-        found = fit_correction(measured)
-    except ValueError as error:
-        _logger.warning("the expected accuracy is not corrected, but stays raw: %s", error)
-        return {}
-    _logger.info("expected accuracy: %s", found.describe())
-    return found.of_card(source)
+    return FittedDistance(statistics, frames, found, source)

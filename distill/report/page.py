@@ -19,6 +19,7 @@ from distill.report.class_tables import auprc_tables, iou_tables
 from distill.report.comparison_plots import Speeds
 from distill.report.comparisons import is_acdc_val, pairs, references
 from distill.report.data_table import data_table
+from distill.report.domain import domain_tables
 from distill.report.figures import look
 from distill.report.galleries import Gallery, make_galleries, plan_galleries, wanted
 from distill.report.plots import Plots, make_plots
@@ -40,7 +41,7 @@ class Page:
     comparable: bool
     """Whether the data are ACDC's validation split, on which the thesis reports."""
     tables: Mapping[str, Sequence[Table]]
-    """The tables by section: runs, scores, iou, auprc, calibration."""
+    """The tables by section, such as runs, scores and calibration."""
     plots: Plots
     galleries: Mapping[str, Sequence[Gallery]]
     """Pictures of single images by section: panels, worst, mistakes, borders."""
@@ -95,6 +96,7 @@ def write_report(
         "iou": iou_tables(runs, compared, comparable),
         "auprc": auprc_tables(runs, compared, comparable),
         "calibration": [calibration_table(runs)],
+        "domain": domain_tables(runs),
         "data": [data_table(runs)],
         "cost": [cost_table(runs, compared)],
     }

@@ -19,6 +19,7 @@ from distill.evaluation.reliability_diagram import draw_grid, draw_legend
 from distill.report.class_chart import lowest_power, percent
 from distill.report.comparison_plots import Speeds, draw_epochs, draw_tradeoff, plots_of
 from distill.report.curves import Curve, read_curve, where_curves_are
+from distill.report.domain import domain_plot
 from distill.report.figures import BLUE, Plot, figure, save, styles
 from distill.report.gradients import draw_gradients, read_gradients, warnings_of
 from distill.report.risk_coverage import risk_coverage_plot
@@ -38,6 +39,7 @@ class Plots:
     tradeoff: list[Plot] = field(default_factory=list)
     cost: list[Plot] = field(default_factory=list)
     reliability: list[Plot] = field(default_factory=list)
+    domain: list[Plot] = field(default_factory=list)
     confusion: list[Plot] = field(default_factory=list)
     classes: list[Plot] = field(default_factory=list)
     gradients: list[Plot] = field(default_factory=list)
@@ -71,6 +73,10 @@ def make_plots(
         if curves is not None:
             text = f"Risk-coverage curves of {run.label}: wrong pixels among the most confident ones"
             plots.reliability.append(save(curves, folder, f"risk coverage {run.label}", text))
+        distances = domain_plot(run)
+        if distances is not None:
+            text = f"Domain distances of {run.label}: share of images by distance from those of calibration"
+            plots.domain.append(save(distances, folder, f"domain distance {run.label}", text))
     for run in shown:
         text = f"Confusion matrix of {run.label}"
         plots.confusion.append(save(confusion(run), folder, f"confusion {run.label}", text))

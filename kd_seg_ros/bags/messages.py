@@ -42,15 +42,19 @@ RELIABLE: Final = Qos(
 """Quality of service that bags written here offer when they are replayed."""
 
 
-def parsed_messages(reader: BagReader, topics: Collection[str]) -> Iterator[tuple[str, int, Any]]:
+def parsed_messages(
+    reader: BagReader, topics: Collection[str], start: int | None = None, stop: int | None = None
+) -> Iterator[tuple[str, int, Any]]:
     """Yield topic, log time (ns) and message in the order of time.
 
+    :param start: leave out messages before this log time.
+    :param stop: leave out messages from this log time on.
     :raises UserError: if the bag turns out to be damaged.
     """
     connections = [c for c in reader.connections if c.topic in topics]
     if not connections:  # no filter at all to rosbags
         return
-    for connection, log_time, raw in messages(reader, connections):
+    for connection, log_time, raw in messages(reader, connections, start, stop):
         try:
             yield connection.topic, log_time, STORE.deserialize_cdr(raw, connection.msgtype)
         except Exception as error:  # what a damaged message raises depends on where the damage is

@@ -13,6 +13,7 @@ from kd_seg_ros.bags.cameras import CameraTopics
 from kd_seg_ros.bags.progress import Progress
 from kd_seg_ros.bags.resumable_bag import ResumableBag
 from kd_seg_ros.bags.resume_check import check_resume, fingerprint
+from kd_seg_ros.bags.segmented_frames import last_masks
 from kd_seg_ros.bags.segmenting import Notes, Output, output_topics, segment, topics_to_copy
 from kd_seg_ros.bags.summary import FrameTable
 from kd_seg_ros.common.errors import UserError
@@ -95,7 +96,11 @@ def segment_bag(
     storage, compress, overwrite = settings.storage, settings.compress, settings.overwrite
     with ResumableBag(settings.out, written, storage, compress, vars(notes), overwrite) as out:
         notes = Notes(**out.notes)  # until a moment ago another process may have written to it
-        table = FrameTable(settings.csv, engine.card, notes.csv_bytes) if settings.csv else None
+        table = None
+        if settings.csv:
+            table = FrameTable(settings.csv, engine.card, notes.csv_bytes, consecutive=True)
+            if notes.csv_bytes:
+                table.continue_after(last_masks(settings.out, cameras, notes.times))
         legend = legend_of(engine.card, settings.legend, settings.marks) if settings.overlay else None
         output = Output(out, notes, engine.card, table, legend, area)
         try:
@@ -118,6 +123,11 @@ def segment_bag(
             progress.close()
             if table:
                 table.close()
+    if table and table.flipped is not None:
+        LOGGER.info(
+            "%.2f %% of the pixels change their class from a frame to the next; motion counts, too",
+            100 * table.flipped,
+        )
     return notes
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +82,26 @@ def segmented_frames(
             f"{out}: the maps of header stamp {stamp_text(found[1])} have no image on {camera.topic} of "
             f"{source} in its order: segment it again, with --overwrite"
         )
+
+
+def last_masks(
+    out: Path, cameras: Sequence[CameraTopics], times: Mapping[str, Sequence[int]]
+) -> dict[str, NDArray[np.uint8]]:
+    """Return the mask of each camera's last frame in a bag of maps, uint8 [H, W], by the camera's topic.
+
+    :param out: as for :func:`segmented_frames`, not finished.
+    :param times: topic → number of frames, log time (ns) of the first and of the last one.
+    :raises UserError: if the bag is damaged.
+    """
+    found = {}
+    with open_bag(out) as reader:
+        for camera in cameras:
+            if camera.topic not in times:
+                continue
+            last = times[camera.topic][2]
+            for _, _, mask in parsed_messages(reader, [camera.mask], last, last + 1):
+                found[camera.topic] = byte_map(mask).copy()
+    return found
 
 
 def _maps(out: Path, camera: CameraTopics) -> Iterator[tuple[int, int, NDArray[np.uint8], NDArray[np.uint8]]]:

@@ -7,26 +7,25 @@ from numpy.typing import NDArray
 
 from kd_seg_ros.common.classes import CLASS_NAMES, IGNORE_ID
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.suggest import did_you_mean
+from kd_seg_ros.inference.drivable import drivable_classes
 
 
 def drivable_table(class_names: str, drivable: str) -> NDArray[np.bool_]:
     """Return for each value of a mask, 0 … 255, whether it can be driven on.
 
     :param class_names: names by trainId with commas between them; empty: the 19 classes of Cityscapes.
-    :param drivable: names of classes with commas between them.
+    :param drivable: names of classes or groups, as the segmentation node's ``drivable_classes``.
     :raises UserError: for a name that is not among the classes, or no name at all.
     """
     names = class_list(class_names)
-    wanted = _list(drivable)
+    try:
+        wanted = drivable_classes(drivable, names)
+    except UserError as error:
+        raise UserError(f"parameter 'drivable': {error}") from error
     if not wanted:
-        raise UserError("parameter 'drivable' names no class")
+        raise UserError(f"parameter 'drivable' names no class; there are {', '.join(names)}")
     table = np.zeros(256, np.bool_)
-    for name in wanted:
-        if name not in names:
-            advice = did_you_mean(name, names) or f"; there are {', '.join(names)}"
-            raise UserError(f"parameter 'drivable': unknown class {name!r}{advice}")
-        table[names.index(name)] = True
+    table[[names.index(name) for name in wanted]] = True
     return table
 
 

@@ -7,7 +7,7 @@ is unknown. What is not known is never 255, so that ``drivable == 255`` is all t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,20 +80,23 @@ class DrivableArea:
         out |= masked & np.uint8(UNKNOWN)
 
 
-def drivable_classes(text: str, card: ModelCard) -> tuple[str, ...]:
+def drivable_classes(text: str, class_names: Sequence[str]) -> tuple[str, ...]:
     """Return the classes that a text names, in the order of their ids; none where it is empty.
 
-    :param text: names of classes (underscores for spaces) or groups, separated by spaces, commas or ``+``.
+    :param text: names of classes or groups, separated by spaces, commas or ``+``. A space within a name is
+        written as an underscore, or as it is between commas.
+    :param class_names: by trainId.
     :raises UserError: for a name that the model does not know. A model without any class of
         :data:`DEFAULT_CLASSES` has none that is drivable, which is no mistake.
     """
-    names = [name for name in re.split(r"[\s,+]+", text) if name]
-    if names == [DEFAULT_CLASSES] and not set(GROUPS[DEFAULT_CLASSES]) & set(card.class_names):
+    if text.strip() == DEFAULT_CLASSES and not set(GROUPS[DEFAULT_CLASSES]) & set(class_names):
         return ()
     found = set[str]()
-    for name in names:
-        found.update(group_members(name, card.class_names))
-    return tuple(name for name in card.class_names if name in found)
+    for part in re.split(r"[,+]", text):
+        whole = part.strip()
+        for name in [whole] if whole in class_names else whole.split():
+            found.update(group_members(name, class_names))
+    return tuple(name for name in class_names if name in found)
 
 
 def drivable_area(classes: tuple[str, ...], min_confidence: float | str, card: ModelCard) -> DrivableArea:
@@ -140,7 +143,7 @@ def require_classes(text: str, card: ModelCard) -> tuple[str, ...]:
 
     :raises UserError: also if there are none.
     """
-    classes = drivable_classes(text, card)
+    classes = drivable_classes(text, card.class_names)
     if not classes:
         raise UserError(
             f"none of the model's classes is drivable: name some of {', '.join(card.class_names)}"

@@ -104,7 +104,7 @@ class ThresholdParameters:
     def _drivable_classes(self, text: str) -> tuple[str, ...]:
         """Return the drivable classes of the model; say so where it has none though some are asked for."""
         try:
-            classes = drivable_classes(text, self._card)
+            classes = drivable_classes(text, self._card.class_names)
         except UserError as error:
             raise UserError(f"parameter {_CLASSES!r}: {error}") from error
         if text.strip() and not classes:

@@ -1,7 +1,8 @@
 """The files that ``kd_seg predict`` writes: pictures per frame, and a table.
 
 In the folder: ``mask/NAME.png`` (trainId per pixel, 255 unlabelled), ``confidence/NAME.png``
-(round(255 · probability)), ``overlay/NAME.jpg``, ``colour/NAME.png``, as far as asked for, and
+(round(255 · probability)), ``overlay/NAME.jpg``, ``colour/NAME.png``, ``drivable/NAME.png`` (255 where one
+may drive, see :mod:`kd_seg_ros.inference.drivable`), as far as asked for, and
 ``predictions.csv``. Each picture appears when it is whole.
 """
 
@@ -22,11 +23,18 @@ from kd_seg_ros.common.files import reason, write_atomically
 from kd_seg_ros.common.picture import RGBImage
 from kd_seg_ros.inference.accuracy import AccuracyEstimate
 from kd_seg_ros.inference.card import ModelCard
+from kd_seg_ros.inference.drivable import DEFAULT_CLASSES, DrivableArea, drivable_area, require_classes
 from kd_seg_ros.inference.engine import Prediction
 from kd_seg_ros.inference.legend import Legend
 from kd_seg_ros.inference.overlay import blend, colorize
 
-KINDS: Final = {"mask": ".png", "confidence": ".png", "overlay": ".jpg", "colour": ".png"}
+KINDS: Final = {
+    "mask": ".png",
+    "confidence": ".png",
+    "overlay": ".jpg",
+    "colour": ".png",
+    "drivable": ".png",
+}
 """What can be saved of each frame, with the suffix of its file."""
 TABLE: Final = "predictions.csv"
 """Written in every folder of results, by which a later run knows it."""
@@ -43,8 +51,15 @@ class Results:
         :param kinds: of :data:`KINDS`.
         :param legend: drawn over the top of overlays, and says how classes are hatched in pictures.
         :param overwrite: remove the results of an earlier run in this folder; nothing else in it.
-        :raises UserError: if the folder has results and may not be overwritten, or cannot be written.
+        :raises UserError: if the folder has results and may not be overwritten, or cannot be written; for
+            ``drivable`` of a model that has no such class.
         """
+        self._drivable: DrivableArea | None = None
+        if "drivable" in kinds:
+            try:
+                self._drivable = drivable_area(require_classes(DEFAULT_CLASSES, card), "", card)
+            except UserError as error:
+                raise UserError(f"--save drivable: {error}") from error
         self.folder = folder
         self._kinds = kinds
         self._card = card
@@ -97,6 +112,8 @@ class Results:
             return prediction.mask
         if kind == "confidence":
             return prediction.confidence
+        if self._drivable and kind == "drivable":
+            return self._drivable.draw(prediction.mask, prediction.confidence)
         if kind == "colour":
             return colorize(prediction.mask, self._card.palette, self._legend.marks)
         overlay = blend(image, prediction.mask, self._card.palette, marks=self._legend.marks)

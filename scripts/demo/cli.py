@@ -202,6 +202,12 @@ def _summarise(metrics: dict[str, Any]) -> None:
     lost = replayed["frames_published"] - replayed["frames_recorded"]
     if lost > 0:
         print(f"    {lost} masks were published but not recorded: the machine is overloaded")
+    distance = replayed["domain_distance"]
+    if distance:
+        limit = f"{distance['limit']:.2f}"
+        print(
+            f"    domain distance {distance['typical']:.2f}, of 99 % of calibration's images at most {limit}"
+        )
     latency = replayed["latency"].get("latency_ms")
     if latency:
         print(f"    latency {latency['p50']:.1f} ms (p50), {latency['p99']:.1f} ms (p99)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,10 @@ def test_every_frame_is_accounted_for(tmp_path: Path) -> None:
     assert [frame["number"] for frame in found["dropped_frames"]] == [3, 4, 5]
     assert [frame["reason"] for frame in found["dropped_frames"]] == [None, None, "timeout"]
     assert found["latency"] == {"latency_ms": {"p50": 3.5, "p99": 4.0}}
+    assert found["domain_distance"] is None  # of a model that does not tell
+    far = {"domain_distance_typical": "2.250", "domain_distance_limit": "1.500"}
+    known = replay_document(replace(replayed, after={**replayed.after, **far}), drive, stamps[:2])
+    assert known["domain_distance"] == {"typical": 2.25, "limit": 1.5}
     # Until the later of the two maps: 3 ms for the first frame, 5 − 1 = 4 ms for the second.
     assert found["round_trip_ms"] == {"p50": pytest.approx(3.5), "p99": pytest.approx(3.99), "max": 4.0}
 

@@ -106,8 +106,8 @@ def test_a_clear_difference_is_certain_and_a_small_one_is_not() -> None:
 def test_groups_are_drawn_whole() -> None:
     # Two groups, in one of which B is better and in the other A: a draw takes one of them twice, or both.
     a, b = images(6, 2, 0.2), images(6, 2, 0.9)
-    mixed = {n: np.concatenate([getattr(a, n), getattr(b, n)]) for n in vars(a)}
-    swapped = {n: np.concatenate([getattr(b, n), getattr(a, n)]) for n in vars(a)}
+    mixed = {n: np.concatenate([getattr(a, n), getattr(b, n)]) for n in a.tables()}
+    swapped = {n: np.concatenate([getattr(b, n), getattr(a, n)]) for n in a.tables()}
     groups = np.array([0, 0, 1, 1])
     miou, _ = paired_bootstrap(ImageScores(**mixed), ImageScores(**swapped), groups, draws=400)
     gap = mean_iou(b.confusion.sum(axis=0)) - mean_iou(a.confusion.sum(axis=0))

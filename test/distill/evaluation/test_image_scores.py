@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ def scores() -> ImageScores:
         correct[image] = rng.multinomial(hits, np.full(16, 1 / 16))
         count[image] = correct[image] + rng.multinomial(confusion[image].sum() - hits, np.full(16, 1 / 16))
     names, conditions = np.array(["fog/a.png", "night/ü.png"]), np.array(["fog", "night"])
-    return ImageScores(names, conditions, confusion, count, count * rng.random((2, 16)), correct)
+    confidence = count * rng.random((2, 16))
+    return ImageScores(names, conditions, confusion, count, confidence, correct, np.array([0.9, np.inf]))
 
 
 def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
@@ -35,6 +37,15 @@ def test_some_of_the_images(tmp_path: Path) -> None:
     some = scores().only(np.array([False, True]))
     assert some.names.tolist() == ["night/ü.png"]
     assert some.count[0].sum() == scores().count[1].sum()
+    assert some.domain_distance is not None
+    assert some.domain_distance.tolist() == [np.inf]
+
+
+def test_of_a_model_without_a_domain_distance_none_is_stored(tmp_path: Path) -> None:
+    plain = replace(scores(), domain_distance=None)
+    plain.save(tmp_path / "images.npz")
+    found = ImageScores.load(tmp_path / "images.npz")
+    assert found.domain_distance is found.only(np.array([True, False])).domain_distance is None
 
 
 def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
@@ -70,6 +81,8 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
         ("confidence", 1e6, "a confidence bin has more correct pixels, or more confidence, than pixels"),
         ("correct", 2**50, "correct holds values that are no counts"),
         ("count", 500, "pixels by class and by confidence differ"),
+        ("domain_distance", [1.0], r"domain_distance is float64 \[1\]"),
+        ("domain_distance", np.nan, "domain_distance holds values that are no distances"),
     ],
 )
 def test_tables_that_contradict_one_another_are_refused(

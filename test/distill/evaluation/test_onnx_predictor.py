@@ -9,7 +9,7 @@ import onnx
 import tiny_model
 from onnx import helper, numpy_helper
 
-from distill.evaluation.onnx_predictor import open_engine
+from distill.evaluation.onnx_predictor import ScoringEngine, open_engine
 
 
 def test_files_of_earlier_versions_hold_the_scores_in_one_piece(tmp_path: Path) -> None:
@@ -24,13 +24,13 @@ def test_files_of_earlier_versions_hold_the_scores_in_one_piece(tmp_path: Path) 
     proto.graph.initializer.append(numpy_helper.from_array(np.array([0]), "first"))
     onnx.save(proto, tmp_path / "old.onnx")
     image = np.random.default_rng(0).integers(0, 20, (5, 7, 3), dtype=np.uint8)
-    _, predict = open_engine(tmp_path / "old.onnx", "cpu")
-    assert predict is not None
+    engine = open_engine(tmp_path / "old.onnx", "cpu")
+    assert isinstance(engine, ScoringEngine)
     green = image[..., 1].astype(np.float64)
     expected = np.stack([green, -green]) - np.logaddexp(green, -green)
-    np.testing.assert_allclose(predict(image).numpy(), expected, atol=1e-5)
+    np.testing.assert_allclose(engine.predict(image).numpy(), expected, atol=1e-5)
 
 
 def test_a_file_without_scores_has_mask_and_confidence_only(tmp_path: Path) -> None:
     path = tiny_model.write_tiny_model(tmp_path / "tiny.onnx", 5, 7)
-    assert open_engine(path, "cpu")[1] is None
+    assert not isinstance(open_engine(path, "cpu"), ScoringEngine)

@@ -14,7 +14,7 @@ import trust_entries
 from distill.benchmarks.one_convolution import Kind, card, write_model
 from distill.checkpoints.stored_calibration import UNCALIBRATED
 from distill.datasets.frame import Frame
-from distill.export.calibrated_file import write_with_distance
+from distill.export.calibrated_file import fit_to_file
 from distill.export.domain_file import StatisticsOfMaps, read_without_distance
 from distill.export.model_card import calibrated_card
 from kd_seg_ros.inference.accuracy import AccuracyEstimate
@@ -51,7 +51,7 @@ def test_the_accuracy_is_corrected_and_withheld_far_away(
     caplog.set_level(logging.INFO)
     out = tmp_path / "corrected.onnx"
     frames = write_frames(tmp_path, plain)
-    write_with_distance(StatisticsOfMaps(plain), out, frames, "noise")
+    fit_to_file(StatisticsOfMaps(plain), frames, "noise").write(plain, out)
     assert "the network runs 72 times" in caplog.text
     assert "expected accuracy: mean error on held-out images" in caplog.text
     engine = Engine(out, "cpu")
@@ -80,7 +80,7 @@ def test_without_labels_or_where_it_errs_too_much_it_stays_raw(
         (frames, "the expected accuracy is not corrected, but stays raw: it errs by more than 5%"),
     ):
         out = tmp_path / "raw.onnx"
-        write_with_distance(StatisticsOfMaps(plain), out, given, "noise")
+        fit_to_file(StatisticsOfMaps(plain), given, "noise").write(plain, out)
         assert text in caplog.text
         found = Engine(out, "cpu").card
         assert found.domain

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from distill.benchmarks.models import MEAN, STD, export
 from distill.common.calibration_methods import PARAMETERS, Method
-from distill.evaluation.onnx_predictor import open_engine
+from distill.evaluation.onnx_predictor import ScoringEngine, open_engine
 from distill.export.agreement import measure_agreement
 from distill.export.model_card import save_with_card
 from distill.export.trace import to_dynamic_onnx, to_onnx
@@ -185,15 +185,15 @@ def test_the_engine_runs_it_in_either_order_of_channels(dynamic_size: bool, tmp_
     model = DeployedModel(TinyNetwork(), MEAN, (0.2, 0.3, 0.4), 1.0).eval()
     proto = to_dynamic_onnx(model) if dynamic_size else to_onnx(model, SIZE)
     save_with_card(proto, tiny_model.card(*SIZE), tmp_path / "model.onnx")
-    engine, predict = open_engine(tmp_path / "model.onnx", "cpu")
+    engine = open_engine(tmp_path / "model.onnx", "cpu")
     image = smooth_images(1)[0]
     rgb = engine.segment(image, probability=True)
     bgr = engine.segment(np.ascontiguousarray(image[..., ::-1]), probability=True, bgr=True)
     for found, expected in zip(bgr.arrays().values(), rgb.arrays().values(), strict=True):
         np.testing.assert_array_equal(found, expected)
     # All classes' scores are those that mask and confidence come from.
-    assert predict is not None
+    assert isinstance(engine, ScoringEngine)
     assert rgb.probability is not None
-    probabilities = predict(image).exp()
+    probabilities = engine.predict(image).exp()
     np.testing.assert_array_equal(probabilities.argmax(0).numpy(), rgb.mask)
     np.testing.assert_allclose(probabilities.amax(0).numpy(), rgb.probability, rtol=1e-5)

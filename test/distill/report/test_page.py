@@ -68,6 +68,15 @@ def test_without_the_images_the_rest_is_there(
 ) -> None:
     monkeypatch.setattr(page_module, "make_plots", lambda *_: Plots())  # they are tested by themselves
     monkeypatch.setattr(page_module, "is_acdc_val", lambda _: True)
+    file = trained / "taught" / "best.metrics.json"
+    document = json.loads(file.read_text())
+    far = {"images": 4, "median": 2.5, "above_limit": 0.75}
+    document["domain"] = {
+        "limit": 1.5,
+        "quantiles": {"99": 1.5},
+        "scores": dict.fromkeys(document["scores"], far),
+    }
+    file.write_text(json.dumps(document))
     arguments = ["report", str(trained / "taught"), "--out", str(tmp_path / "out")]
     assert main([*arguments, "--root", str(tmp_path / "nowhere")]) == 0
     note = f"they need the images. data root {tmp_path / 'nowhere'} does not exist: give --root."
@@ -75,7 +84,8 @@ def test_without_the_images_the_rest_is_there(
     page = Page(tmp_path / "out/report.html")
     assert note in page.text
     assert not {"panels", "worst", "mistakes", "borders"} & set(page.sections)
-    assert {"scores", "iou", "auprc"} <= set(page.sections)
+    assert {"scores", "iou", "auprc", "domain"} <= set(page.sections)
+    assert "the limit is what 1 % of those exceed" in page.text
     # Table 2.3's clear-weather split and Table 4.4 stand below the thesis' other numbers.
     assert "images with labels are 800 for training and 203 for validation" in page.text
     assert "ViT-Adapter 78.4, Mask2Former 77.3, HRNetV2-W48 75.0" in page.text

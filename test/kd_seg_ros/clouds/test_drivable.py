@@ -12,14 +12,17 @@ from kd_seg_ros.common.errors import UserError
 def test_names_are_looked_up() -> None:
     assert list(np.flatnonzero(drivable_table("", "road, terrain"))) == [0, 9]
     assert list(np.flatnonzero(drivable_table("sky,  lane marking,road", "road,lane marking"))) == [1, 2]
+    # As the segmentation node's parameter drivable_classes has it.
+    assert list(np.flatnonzero(drivable_table("", "drivable traffic_light"))) == [0, 6]
 
 
 @pytest.mark.parametrize(
     ("names", "drivable", "message"),
     [
-        ("", "raod", "unknown class 'raod'; did you mean 'road'"),
-        ("a,b", "z", "there are a, b"),
+        ("", "raod", "the model has no class 'raod'; did you mean 'road'"),
+        ("a,b", "z", "it has a, b"),
         ("", " , ", "names no class"),
+        ("a,b", "drivable", "names no class; there are a, b"),
         (",".join(map(str, range(256))), "1", "at most 255"),
     ],
 )

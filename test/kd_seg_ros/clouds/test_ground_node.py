@@ -101,7 +101,7 @@ def test_left_and_right_are_where_a_planner_looks_for_them(client: Client) -> No
         ({"camera_height": 0.0}, "'camera_height' must be set"),
         ({"farthest": 1.0}, "'farthest' .1. must be greater than 'nearest' .2."),
         ({"cell": 0.01, "width": 300.0, "farthest": 300.0}, "choose a larger 'cell'"),
-        ({"drivable": "rode"}, "unknown class 'rode'; did you mean 'road'"),
+        ({"drivable": "rode"}, "no class 'rode'; did you mean 'road'"),
         ({"camera_hight": 1.0}, "did you mean 'camera_height'"),
     ],
 )

@@ -73,22 +73,24 @@ def test_a_model_with_another_ignore_id() -> None:
         ("drivable", ("road",)),
         ("terrain+road", ("road", "terrain")),
         ("road, traffic_light", ("road", "traffic light")),
+        ("road, traffic light", ("road", "traffic light")),
+        ("vulnerable road", ("road", "person", "rider", "motorcycle", "bicycle")),
         ("", ()),
     ],
 )
 def test_which_classes_are_drivable(text: str, classes: tuple[str, ...]) -> None:
-    assert drivable_classes(text, PLAIN) == classes
+    assert drivable_classes(text, PLAIN.class_names) == classes
 
 
 def test_a_class_that_is_none_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(UserError, match="no class 'raod'; did you mean 'road'"):
-        drivable_classes("raod", PLAIN)
+        drivable_classes("raod", PLAIN.class_names)
 
 
 def test_a_model_without_road_has_nothing_drivable_unless_its_classes_are_named() -> None:
     indoors = tiny_model.card(8, 12, class_names=("floor", "wall"), palette=((0, 0, 0), (9, 9, 9)))
-    assert drivable_classes("drivable", indoors) == ()
-    assert drivable_classes("floor", indoors) == ("floor",)
+    assert drivable_classes("drivable", indoors.class_names) == ()
+    assert drivable_classes("floor", indoors.class_names) == ("floor",)
     with pytest.raises(UserError, match="name some of floor, wall"):
         require_classes("drivable", indoors)
 

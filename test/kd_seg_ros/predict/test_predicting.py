@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tiny_model
 from tiny_model import expected, write_tiny_model
 
 from kd_seg_ros.common.errors import UserError
@@ -67,7 +68,7 @@ def grey(path: Path) -> np.ndarray:
 def test_files_hold_what_the_network_says(
     engine: Engine, images: dict[str, np.ndarray], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    summary = run(engine, tmp_path, ("mask", "confidence", "overlay", "colour"))
+    summary = run(engine, tmp_path, ("mask", "confidence", "overlay", "colour", "drivable"))
     assert (summary.frames, summary.undecodable) == (3, 1)
     assert "4.png" in caplog.text
     for name, rgb in images.items():
@@ -75,6 +76,8 @@ def test_files_hold_what_the_network_says(
         np.testing.assert_array_equal(grey(tmp_path / "out" / "mask" / name), mask)
         np.testing.assert_array_equal(grey(tmp_path / "out" / "confidence" / name), confidence)
         assert grey((tmp_path / "out" / "overlay" / name).with_suffix(".jpg")).shape == (HEIGHT, WIDTH, 3)
+        drivable = np.where(mask == 0, 255, 0)  # the card promises nothing of the confidence
+        np.testing.assert_array_equal(grey(tmp_path / "out" / "drivable" / name), drivable)
         colours = grey(tmp_path / "out" / "colour" / name)[..., ::-1]
         np.testing.assert_array_equal(colours, np.array(engine.card.palette)[mask])
     with (tmp_path / "out" / "predictions.csv").open() as file:
@@ -82,6 +85,13 @@ def test_files_hold_what_the_network_says(
     assert [row["name"] for row in rows] == ["1.png", "2.png", "sub/3.png"]
     assert [row["frame"] for row in rows] == ["1", "2", "4"]
     assert int(summary.pixels.sum()) == 3 * HEIGHT * WIDTH
+
+
+def test_where_to_drive_of_a_model_without_such_a_class_is_refused(tmp_path: Path) -> None:
+    card = tiny_model.card(8, 8, class_names=("floor", "wall"), palette=((0, 0, 0), (9, 9, 9)))
+    with pytest.raises(UserError, match="--save drivable: none of the model's classes is drivable"):
+        Results(tmp_path / "out", ("drivable",), card, legend_of(card), False)
+    assert not (tmp_path / "out").exists()
 
 
 def test_every_and_limit_choose_frames(engine: Engine, images: dict[str, np.ndarray], tmp_path: Path) -> None:
