@@ -91,7 +91,7 @@ def _finish(config: Config, progress_bar: bool) -> None:
     folder = config.run_folder
     begun = (folder / LAST).is_file()
     if begun or (folder / SCORES).is_file():
-        _check_same(config)
+        check_same(config)
     if (folder / SCORES).is_file():
         return
     if not begun or _epochs_done(folder) < config.training.last_epoch:
@@ -100,7 +100,7 @@ def _finish(config: Config, progress_bar: bool) -> None:
     _logger.info("%s is done", config.name)
 
 
-def _check_same(config: Config) -> None:
+def check_same(config: Config) -> None:
     """Raise UserError if the run in a configuration's folder was started with other values."""
     found = load_config(config.run_folder / "config.yaml")
     faults = differing_keys(config, found)

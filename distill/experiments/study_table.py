@@ -22,7 +22,7 @@ from distill.evaluation.evaluated_run import EvaluatedRun, check_comparable, rea
 from distill.evaluation.image_scores import ImageScores
 from distill.evaluation.metrics_json import FULL
 from distill.experiments.study import Arm, Regime
-from distill.experiments.study_run import SCORES, arm_config, teacher_config
+from distill.experiments.study_run import SCORES, arm_config, check_same, teacher_config
 
 DRAWS: Final = 2000
 """Draws of the bootstrap."""
@@ -90,20 +90,23 @@ def rows_of(regime: Regime, seeds: Sequence[int] | None, overrides: Mapping[str,
 
     :param seeds: None: all with which there is anything.
 
-    :raises UserError: for scores that cannot be read, or that are of different images.
+    :raises UserError: for scores that cannot be read, that are of different images, or of a run with other
+        values than its arm has.
     """
     seeds = evaluated_seeds(regime, overrides) if seeds is None else seeds
     found: dict[Arm, dict[int, EvaluatedRun]] = {}
     for arm in regime.arms:
         runs = {}
         for seed in seeds:
-            path = arm_config(regime, arm, seed, overrides).run_folder / SCORES
-            if path.is_file():
-                runs[seed] = read_run(path)
+            config = arm_config(regime, arm, seed, overrides)
+            if (config.run_folder / SCORES).is_file():
+                check_same(config)
+                runs[seed] = read_run(config.run_folder / SCORES)
         found[arm] = runs
     teacher = teacher_config(regime, overrides)
     rows = []
     if (teacher.run_folder / SCORES).is_file():
+        check_same(teacher)
         scores = read_run(teacher.run_folder / SCORES)
         rows.append(_row("the teacher", {teacher.seed: scores}, teacher.training.batch_size))
     for arm, runs in found.items():

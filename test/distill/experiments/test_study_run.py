@@ -39,6 +39,9 @@ def test_a_study_is_trained_once_and_finished_where_it_stopped(
     run_seed(regime, [], 1, overrides)
     (teacher,) = rows_of(regime, None, overrides)
     assert (teacher.title, teacher.seeds, teacher.steps) == ("the teacher", (0,), 2)
+    other = "holds another run, in which training.epochs is 1"
+    with pytest.raises(UserError, match=other):  # its scores are not those of the study that was asked for
+        rows_of(regime, None, {**overrides, "training.epochs": 2})
 
     # What is done is left alone; a run interrupted after its training is evaluated and not trained again.
     done: list[tuple[str, str, dict[str, bool]]] = []
@@ -65,7 +68,7 @@ def test_a_study_is_trained_once_and_finished_where_it_stopped(
     assert [done[0][2], done[2][2]] == [{**how, "progress_bar": False} for how in (resumed, started)]
 
     # A run of other values is neither kept nor resumed.
-    with pytest.raises(UserError, match=r"teacher_seed0 holds another run, in which training\.epochs is 1"):
+    with pytest.raises(UserError, match=f"teacher_seed0 {other}"):
         run_seed(regime, [baseline], 1, {**overrides, "training.epochs": 2})
 
 
