@@ -210,9 +210,10 @@ def _percent(run: EvaluatedRun, score: str) -> float:
 
 def _joined(parts: Sequence[ImageScores]) -> ImageScores:
     """Return the tables of several evaluations as one, one after the other."""
+    tables = [part.tables() for part in parts]
     arrays = {}
-    for name in vars(parts[0]):
-        arrays[name] = np.concatenate([getattr(part, name) for part in parts])
+    for name in tables[0]:
+        arrays[name] = np.concatenate([table[name] for table in tables])
     return ImageScores(**arrays)
 
 
