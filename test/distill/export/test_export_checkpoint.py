@@ -29,6 +29,7 @@ def test_layers_at_fault_are_found_kept_and_named(
     )
     monkeypatch.setattr(module, "load_student", lambda _: (network, config))
     monkeypatch.setattr(module, "read_calibration_document", lambda _: None)
+    monkeypatch.setattr(module, "training_images_of", lambda _: None)
     out = tmp_path / "x.onnx"
     written = export_checkpoint(tmp_path / "x.ckpt", out, images=tmp_path / "images")
     assert written.card.agreement["argmax"] >= 0.995

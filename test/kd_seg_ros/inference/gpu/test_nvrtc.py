@@ -14,6 +14,7 @@ MACROS = {
     "COLUMN_TAPS": 3,
     "IMAGE_HALF": 1,
     "LOGITS_HALF": 1,
+    "ADAPTIVE": 0,
 }
 
 
@@ -27,7 +28,7 @@ def _compiler() -> None:
         pytest.skip(f"NVRTC cannot be loaded: {error}")
 
 
-@pytest.mark.parametrize("more", [{}, {"CLASSES": 255, "LOGITS_HALF": 0, "IMAGE_HALF": 0}])
+@pytest.mark.parametrize("more", [{}, {"CLASSES": 255, "LOGITS_HALF": 0, "IMAGE_HALF": 0}, {"ADAPTIVE": 1}])
 def test_machine_code_for_the_gpu_at_hand_and_ptx_for_a_newer_one(more: dict[str, int]) -> None:
     code = compile_kernels(MACROS | more, 90)
     assert code.startswith(b"\x7fELF")
