@@ -17,7 +17,7 @@ from distill.__main__ import main
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "own_classes.md"
 SIZE = (64, 96)
-TINY = {"backbone": SMALL_BACKBONE, "channels": 8, "pretrained": False}
+TINY = {"model": "fpn_lite", "backbone": SMALL_BACKBONE, "channels": 8, "pretrained": False}
 """The network in place of the page's, which would take minutes."""
 
 

@@ -42,7 +42,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
         "name": "student",
         "out": str(folder),
         "data": {"root": str(data), "crop": [64, 64], "workers": 0},
-        "student": {"model": "swiftnet", "backbone": SMALL_BACKBONE, "channels": 8},
+        "student": {"model": "fpn_lite", "backbone": SMALL_BACKBONE, "channels": 8},
         "training": {"epochs": 1, "batch_size": 4, "accumulate": 1, "learning_rate": 0.02},
     }
     path = folder / "student.yaml"

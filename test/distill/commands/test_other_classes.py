@@ -37,7 +37,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = {"dataset": "folder", "root": str(folder), "crop": [64, 64], "workers": 0, "classes": CLASSES}
     common: dict[str, Any] = {
         "out": str(folder / "runs"),
-        "student": {"backbone": SMALL_BACKBONE, "channels": 8},
+        "student": {"model": "fpn_lite", "backbone": SMALL_BACKBONE, "channels": 8},
         "training": {"epochs": 1, "batch_size": 4, "accumulate": 1},
     }
     unlabelled = {"dataset": "folder", "root": str(folder), "images": "more/images", "labels": None}
