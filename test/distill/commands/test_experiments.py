@@ -93,8 +93,8 @@ def test_the_table_of_a_study_has_what_is_there(
             run = write_run(tmp_path / "runs" / "camvid" / f"{name}_seed{seed}", skill=skill, seed=seed)
             for file in run.glob("best.*"):
                 file.rename(file.with_name(file.name.replace("best", "last")))
-            taught = {"teacher.checkpoint": "runs/camvid/camvid_few_teacher_seed0/last.ckpt"}
-            own = {"name": run.name, "seed": seed} | (taught if name.endswith("kl") else {})
+            teacher = {"teacher.checkpoint": "runs/camvid/camvid_few_teacher_seed0/last.ckpt"}
+            own = {"name": run.name, "seed": seed} | (teacher if name.endswith("kl") else {})
             config = load_config(shipped_configs()[name], own).model_dump(mode="json")
             (run / "config.yaml").write_text(yaml.safe_dump(config))
     assert main(["experiments", "--table", "camvid_few", "--write", "page.md"]) == 0
