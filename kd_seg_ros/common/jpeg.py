@@ -31,6 +31,10 @@ _MOST_SCANS: Final = 50
 can ask for thousands."""
 _FRAME_MARKERS: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Markers of the segment that holds the size; the three left out are tables and an extension."""
+_PROGRESSIVE: Final = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+"""Those of them whose scans send the coefficients piece by piece."""
+_COEFFICIENTS: Final = 64
+"""Numbers per block of 8×8 pixels."""
 _WITHOUT_LENGTH: Final = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})
 """Markers that no segment follows; none of them can stand between the segments of a header."""
 
@@ -46,6 +50,10 @@ class JpegHeader(NamedTuple):
     """Bits per channel."""
     exif: bytes
     """Content of the first Exif segment, a TIFF structure; empty if there is none."""
+    progressive: bool = False
+    """The scans send the coefficients piece by piece, from coarse to fine."""
+    scan: int = 0
+    """Where the first scan begins, in bytes."""
 
 
 def read_header(data: bytes) -> JpegHeader:
@@ -72,12 +80,13 @@ def read_header(data: bytes) -> JpegHeader:
             if length < 8:
                 raise DecodeError(f"the JPEG is damaged: segment at byte {start} of {len(data)}")
             size = [int.from_bytes(data[segment + at : segment + at + 2], "big") for at in (1, 3)]
-            found = JpegHeader(size[0], size[1], data[segment + 5], data[segment], b"")
+            progressive = marker in _PROGRESSIVE
+            found = JpegHeader(size[0], size[1], data[segment + 5], data[segment], b"", progressive)
         if marker == 0xE1 and not exif and data.startswith(b"Exif\0\0", segment):
             exif = data[segment + 6 : position]
     if found is None:
         raise DecodeError("the JPEG is damaged: it does not say its size")
-    return found._replace(exif=exif)
+    return found._replace(exif=exif, scan=start)
 
 
 def decode_jpeg(data: bytes, options: DecodeOptions, strict: bool = True) -> NDArray[np.uint8]:
@@ -98,6 +107,8 @@ def decode_jpeg(data: bytes, options: DecodeOptions, strict: bool = True) -> NDA
     if library is None:
         return _decode_by_opencv(data)
     colours = {1: "GRAY", 4: "CMYK"}.get(header.channels, "BGR")
+    if strict and header.progressive and not _is_ended(data) and _lacks_scans(data, header):
+        raise DamagedImageError(f"the JPEG is cut short after {len(data)} bytes: its last scans are missing")
     pixels = _decode(library, data, colours, strict)
     if header.channels == 4:
         return _inks_to_bgr(pixels)
@@ -106,8 +117,7 @@ def decode_jpeg(data: bytes, options: DecodeOptions, strict: bool = True) -> NDA
 
 def _decode(library: ModuleType, data: bytes, colours: str, strict: bool) -> NDArray[np.uint8]:
     """Decode; if ``strict``, raise :class:`DamagedImageError` for whatever libjpeg-turbo complains of."""
-    end = data.rfind(_END)
-    ended = end > data.rfind(_SCAN)  # neither marker can occur inside a scan
+    end, ended = data.rfind(_END), _is_ended(data)
     if not ended:
         # Only the end marker may be missing: with one added, libjpeg knows whether the picture is there.
         data += _END
@@ -123,6 +133,33 @@ def _decode(library: ModuleType, data: bytes, colours: str, strict: bool) -> NDA
         reason = first_line(error).removeprefix("Corrupt JPEG data: ")
         state = "damaged" if ended else "cut short or damaged"
         raise DamagedImageError(f"the JPEG of {len(data)} bytes is {state}: {reason}") from error
+
+
+def _is_ended(data: bytes) -> bool:
+    """Return whether an end marker follows the last scan; neither can occur inside a scan."""
+    return data.rfind(_END) > data.rfind(_SCAN)
+
+
+def _lacks_scans(data: bytes, header: JpegHeader) -> bool:
+    """Return whether scans of a progressive JPEG are missing, of which the decoder does not complain.
+
+    Each scan sends some coefficients of some components down to a bit of some worth. Together they send all
+    of them down to bit 0, in every picture that an encoder has finished (ITU T.81, B.2.3 and G.1.1.1).
+    """
+    bits: dict[int, list[int]] = {}
+    position = header.scan
+    while position >= 0:
+        count = data[position + 4] if position + 4 < len(data) else 0
+        parameters = data[position + 5 : position + 8 + 2 * count]
+        if len(parameters) < 3 + 2 * count:
+            return True  # cut within the head of a scan
+        first, last, approximation = parameters[-3:]
+        for component in parameters[:-3:2]:
+            sent = bits.setdefault(component, [-1] * _COEFFICIENTS)
+            for coefficient in range(first, min(last + 1, _COEFFICIENTS)):
+                sent[coefficient] = approximation & 15
+        position = data.find(_SCAN, position + 2)
+    return len(bits) < header.channels or any(any(sent) for sent in bits.values())
 
 
 def _without_zeros(scan: bytes) -> bytes:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from kd_seg_ros.common import jpeg
 from kd_seg_ros.common.jpeg import decode_jpeg, read_header
-from kd_seg_ros.common.picture import DecodeError, DecodeOptions
+from kd_seg_ros.common.picture import DamagedImageError, DecodeError, DecodeOptions
 
 DEFAULTS = DecodeOptions()
 
@@ -138,6 +138,23 @@ def test_a_file_cut_short_is_refused(kept: float, options: tuple[int, ...], end:
     data = encoded(SCENE, *options)
     with pytest.raises(DecodeError, match=r"cut short|damaged"):
         decode_jpeg(data[: int(kept * len(data))] + end, DEFAULTS)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_progressive_file_cut_between_two_scans_is_refused(mode: str) -> None:
+    """libjpeg takes what is left for a whole picture, of a lower quality."""
+    whole = saved_by_pillow(mode, progressive=True)
+    assert read_header(whole).progressive
+    decode_jpeg(whole, DEFAULTS)
+    decode_jpeg(whole[:-2], DEFAULTS)  # only the end marker is missing
+    scans = [at for at in range(len(whole)) if whole[at : at + 2] == b"\xff\xda"]
+    assert len(scans) > 4
+    for scan in scans[1:]:
+        # Tables stand in front of a scan; cut there or within the head of the scan, nothing else is amiss.
+        for end in (whole.rindex(b"\xff\xc4", 0, scan), scan, scan + 4, scan + 7):
+            with pytest.raises(DamagedImageError, match="cut short"):
+                decode_jpeg(whole[:end], DEFAULTS)
+        assert decode_jpeg(whole[:scan], DEFAULTS, strict=False).shape[:2] == SCENE.shape[:2]
 
 
 @needs_simplejpeg
