@@ -29,9 +29,9 @@ RUN apt-get update \
 COPY . /ws/src/kd_seg_ros
 WORKDIR /ws
 # As on a ROS 2 machine, see the README: apt's packages, and next to them what only PyPI has.
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/var/cache/pip \
     python3 -m venv --system-site-packages .venv \
-    && KD_SEG_ONNXRUNTIME="${ONNXRUNTIME}" .venv/bin/pip install \
+    && KD_SEG_ONNXRUNTIME="${ONNXRUNTIME}" PIP_CACHE_DIR=/var/cache/pip .venv/bin/pip install \
         -c "src/kd_seg_ros/constraints/${ROS_DISTRO}.txt" "./src/kd_seg_ros${EXTRAS}" \
     && source "/opt/ros/${ROS_DISTRO}/setup.bash" \
     && colcon build --packages-select kd_seg_ros \
@@ -62,15 +62,15 @@ SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 WORKDIR /opt/kd_seg_ros
 COPY . .
 # hadolint ignore=DL3013
-RUN --mount=type=cache,target=/root/.cache/pip \
-    KD_SEG_ONNXRUNTIME="${ONNXRUNTIME}" pip install '.[distill,pretrained,demo,huggingface]' && rm -rf build
+RUN --mount=type=cache,target=/var/cache/pip \
+    KD_SEG_ONNXRUNTIME="${ONNXRUNTIME}" PIP_CACHE_DIR=/var/cache/pip pip install '.[distill,pretrained,demo,huggingface]' && rm -rf build
 RUN { groupadd --gid "${GID}" kd_seg 2>/dev/null || true; } \
     && useradd --uid "${UID}" --gid "${GID}" --create-home kd_seg \
-    && install --directory --owner "${UID}" --group "${GID}" /work
+    && install --directory --owner "${UID}" --group "${GID}" /srv/kd_seg
 ENV NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER ${UID}:${GID}
-WORKDIR /work
+WORKDIR /srv/kd_seg
 CMD ["kd_seg", "--help"]
 
 # ----------------------------------------------------------------------------------------- development and tests

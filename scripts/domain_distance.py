@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from distill.calibration.halves import split
 from distill.datasets.corruptions import CORRUPTIONS, corrupt
-from distill.datasets.frame import read_image, read_sample
+from distill.datasets.frame import Frame, read_image, read_sample
 from distill.datasets.registry import open_data
 from distill.export.domain_maps import add_statistics, early_maps
 from distill.export.graph import GraphBuilder
@@ -95,14 +95,23 @@ def image_statistics(image: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def samples(args: argparse.Namespace) -> Iterator[tuple[str, str, Any, Any, Any]]:
-    """Yield group, condition, image, labels and the classes to translate to."""
+    """Yield group, condition, image, labels and the classes to translate to: the fitted images first."""
     listing = open_data("acdc", root=args.scenes, split="val")
     fitted, known = split(listing.frames)
+    for frame in fitted:
+        sample = read_sample(frame)
+        yield FITTED, frame.condition, sample.image, sample.labels, None
+    yield from judged_images(args, known)
+
+
+def judged_images(
+    args: argparse.Namespace, known: Sequence[Frame]
+) -> Iterator[tuple[str, str, Any, Any, Any]]:
+    """Yield the images that were not fitted to, as :func:`samples` does: plain, spoilt and real ones."""
     rng = np.random.default_rng(0)
-    for group, frames in ((FITTED, fitted), (KNOWN, known)):
-        for frame in frames:
-            sample = read_sample(frame)
-            yield group, frame.condition, sample.image, sample.labels, None
+    for frame in known:
+        sample = read_sample(frame)
+        yield KNOWN, frame.condition, sample.image, sample.labels, None
     for name in CORRUPTIONS:
         for frame in known[:: args.every]:
             sample = read_sample(frame)

@@ -11,21 +11,16 @@ the other half: as they are, and spoilt entirely; also by a fit that has not see
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
-from domain_distance import CAMVID
+from domain_distance import KNOWN, judged_images
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from distill.calibration.accuracy_fit import MeasuredImages, fit, fit_correction, measure_images
 from distill.calibration.domain_fit import measure_distance
 from distill.calibration.halves import split
-from distill.datasets.corruptions import CORRUPTIONS, corrupt
-from distill.datasets.frame import Frame, read_image, read_sample
 from distill.datasets.registry import open_data
 from distill.export.domain_file import StatisticsOfMaps
 from kd_seg_ros.common.classes import IGNORE_ID
@@ -33,32 +28,6 @@ from kd_seg_ros.common.share import share_path
 from kd_seg_ros.inference.accuracy import AccuracyEstimator
 from kd_seg_ros.inference.card import FULL
 from kd_seg_ros.inference.engine import Engine
-
-KNOWN = "scenes as they are"
-Judged = tuple[str, str, Any, Any, NDArray[np.uint8] | None]
-"""Group, condition, image, labels, and the classes to translate the mask to."""
-
-
-def judged_images(args: argparse.Namespace, frames: list[Frame]) -> Iterator[Judged]:
-    """Yield the images to judge on."""
-    rng = np.random.default_rng(0)
-    for frame in frames:
-        sample = read_sample(frame)
-        yield KNOWN, frame.condition, sample.image, sample.labels, None
-    for name in CORRUPTIONS:
-        for frame in frames[:: args.every]:
-            sample = read_sample(frame)
-            assert sample.labels is not None
-            yield name, frame.condition, *corrupt(name, sample.image, sample.labels, rng), None
-    if args.camvid:
-        for path in sorted((args.camvid / "val" / "images").iterdir()):
-            file = args.camvid / "val" / "labels" / f"{path.stem}.png"
-            yield "CamVid", "", read_image(path), cv2.imread(str(file), cv2.IMREAD_GRAYSCALE), CAMVID
-    if args.acdc:
-        for part in ("train", "val"):
-            for frame in open_data("acdc", root=args.acdc, split=part).frames:
-                sample = read_sample(frame)
-                yield "ACDC", frame.condition, sample.image, sample.labels, None
 
 
 def main() -> None:
@@ -127,7 +96,8 @@ def print_table(images: MeasuredImages, measured: MeasuredImages) -> None:
         if left_out.any():
             other = errors(fit(measured.chosen(~left_out)).estimate(own), own.accuracy)
             unseen = [other[0], other[2]]
-        print(f"| {group} | " + " | ".join(cells + unseen) + " |")
+        title = "scenes as they are" if group == KNOWN else group
+        print(f"| {title} | " + " | ".join(cells + unseen) + " |")
 
 
 def errors(estimate: NDArray[np.float64], truth: NDArray[np.float64]) -> list[str]:

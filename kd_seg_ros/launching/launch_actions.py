@@ -72,12 +72,7 @@ def segmentation_action(
         parameters=[str(params_file), *([as_given(parameters)] if parameters else [])],
         remappings=[(IMAGE, image)],
         arguments=arguments,
-        ros_arguments=_log_arguments(process),
-        additional_env=dict(process.environment),
-        output="screen",
-        on_exit=process.on_exit,
-        respawn=process.respawn,
-        respawn_delay=RESPAWN_DELAY_S,
+        **_how(process),
     )
 
 
@@ -103,12 +98,7 @@ def cameras_action(
         package=PACKAGE,
         executable="cameras_node",
         arguments=arguments,
-        ros_arguments=_log_arguments(process),
-        additional_env=dict(process.environment),
-        output="screen",
-        on_exit=process.on_exit,
-        respawn=process.respawn,
-        respawn_delay=RESPAWN_DELAY_S,
+        **_how(process),
     )
 
 
@@ -140,6 +130,18 @@ def rviz_action(
         additional_env=dict(environment),
         output="screen",
     )
+
+
+def _how(process: NodeProcess) -> dict[str, Any]:
+    """Return what all segmentation processes are started with, as arguments of ``launch_ros``' action."""
+    return {
+        "ros_arguments": _log_arguments(process),
+        "additional_env": dict(process.environment),
+        "output": "screen",
+        "on_exit": process.on_exit,
+        "respawn": process.respawn,
+        "respawn_delay": RESPAWN_DELAY_S,
+    }
 
 
 def _log_arguments(process: NodeProcess) -> list[str] | None:
