@@ -217,9 +217,7 @@ def _random_window(
     return slice(top, min(top + size[0], shape[0])), slice(left, min(left + size[1], shape[1]))
 
 
-def _random_place(
-    shape: tuple[int, ...], size: tuple[int, int], rng: np.random.Generator
-) -> tuple[int, int]:
+def _random_place(shape: tuple[int, ...], size: tuple[int, int], rng: np.random.Generator) -> tuple[int, int]:
     """Choose at random how many rows and columns of a canvas of ``size`` lie before an image that fits in."""
     return int(rng.integers(size[0] - shape[0] + 1)), int(rng.integers(size[1] - shape[1] + 1))
 

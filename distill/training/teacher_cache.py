@@ -7,7 +7,8 @@ compares are kept, and the coarsest one, which tells how the teacher pads.
 
 Half precision rounds each value by up to 1/2048 of itself. The files are those of
 :mod:`distill.training.cached_maps`: they are mapped into memory, and several threads copy the images of
-a batch to where the device reads them from. Every run compares a file's checksum once, when it first reads it.
+a batch to where the device reads them from. Every run compares the checksum of a file once, when it first
+reads it.
 """
 
 from __future__ import annotations
@@ -149,7 +150,6 @@ class TeacherCache:
         return output
 
 
-
 def _read(files: list[Path], image: Tensor, strides: Mapping[str, int]) -> Output:
     """Return the outputs for a batch from its images' files; a map that was not kept has no channels."""
     try:
@@ -194,5 +194,3 @@ def _read_image(files: list[Path], kept: dict[str, Tensor], number: int) -> None
             if values.shape != batch.shape[1:]:
                 raise ValueError(f"{name} has shape {tuple(values.shape)}")
             batch[number].copy_(values)
-
-
