@@ -32,7 +32,8 @@ class CostDocument(BaseModel, extra="ignore"):
     epochs: int = Field(ge=0)
     """Epochs done."""
     devices: dict[str, float]
-    """Seconds of training by the name of the device; two GPUs for a minute are 120 seconds."""
+    """Seconds of training by the name of the device; two GPUs for a minute are 120 seconds. Those of a CPU
+    are processor time: two threads at work for a minute are 120 seconds."""
 
 
 @dataclass

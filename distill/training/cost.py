@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import monotonic
+from time import monotonic, process_time
 from typing import Any
 
 import torch
@@ -17,7 +17,9 @@ from kd_seg_ros.common.processor import processor
 class CostCounter(Callback):
     """Sums seconds and images of training, keeps them in every checkpoint and writes them after each epoch.
 
-    The clock stands while validating. It runs while waiting for data: that is part of a method's cost.
+    On a GPU these are seconds by the clock, which runs while waiting for data: that is part of a method's
+    cost. On a CPU they are processor time, which does not depend on what else the computer does; that of worker
+    processes (``data.workers``) is not in it. Neither runs while validating.
     """
 
     def __init__(self, config: Config) -> None:
@@ -40,14 +42,14 @@ class CostCounter(Callback):
         """Continue from the cost in the checkpoint that is resumed."""
         self._cost = read_cost(state_dict) or TrainingCost()
 
-    def on_train_start(self, trainer: Trainer, *_: Any) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock; replace the file of an earlier run in the folder.
 
         Of a run whose first epochs were not counted, by an earlier version, nothing is told.
         """
         self._known = self._cost.epochs == trainer.current_epoch
         self._write(trainer)
-        self._since = monotonic()
+        self._since = _time(pl_module)
 
     def on_train_batch_end(self, *_: Any, **__: Any) -> None:
         """Count the images of a batch, those of all processes together."""
@@ -57,15 +59,15 @@ class CostCounter(Callback):
         """Stop the clock."""
         self._stop(trainer, pl_module)
 
-    def on_validation_end(self, *_: Any) -> None:
+    def on_validation_end(self, _: Trainer, pl_module: LightningModule) -> None:
         """Let the clock run on."""
-        self._since = monotonic()
+        self._since = _time(pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop the clock, if there was no validation, and write the sums."""
         self._stop(trainer, pl_module)
         self._write(trainer)
-        self._since = monotonic()
+        self._since = _time(pl_module)
 
     def _stop(self, trainer: Trainer, module: LightningModule) -> None:
         """Add the time since the clock was started to that of the device; the epoch's batches are done."""
@@ -76,7 +78,7 @@ class CostCounter(Callback):
         if module.device.type == "cuda":
             torch.cuda.synchronize(module.device)  # what was asked of the GPU is done only now
             name = torch.cuda.get_device_name(module.device)
-        seconds = (monotonic() - self._since) * trainer.world_size
+        seconds = (_time(module) - self._since) * trainer.world_size
         self._cost.devices[name] = self._cost.devices.get(name, 0.0) + seconds
         self._since = None
 
@@ -87,3 +89,8 @@ class CostCounter(Callback):
             write_cost(self._folder, self._cost)
         else:
             (self._folder / COST_FILE).unlink(missing_ok=True)
+
+
+def _time(module: LightningModule) -> float:
+    """Return seconds since some moment, of the clock of this process' device."""
+    return process_time() if module.device.type == "cpu" else monotonic()
