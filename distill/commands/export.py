@@ -30,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write a file that takes images of any size; it is checked at --size",
     )
     parser.add_argument(
+        "--batch",
+        action="store_true",
+        help="write a file whose network takes any number of images per run, for several cameras that share "
+        "it (parameter batch of the node)",
+    )
+    parser.add_argument(
         "--trace-limit",
         type=positive,
         metavar="S",
@@ -67,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
         args.out,
         args.size,
         dynamic=args.dynamic,
+        batch=args.batch,
         root=args.root,
         images=args.images,
         limit=args.limit,
