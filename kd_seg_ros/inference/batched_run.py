@@ -63,8 +63,8 @@ def open_batched(path: Path, settings: SessionSettings) -> OpenedModel:
     """
     if settings.provider not in BATCH_PROVIDERS:
         raise EngineError(
-            f"batch: true is for the providers {', '.join(BATCH_PROVIDERS)}, not {settings.provider!r}: choose "
-            "one of these, or leave batch out"
+            f"batch: true is for the providers {', '.join(BATCH_PROVIDERS)}, not {settings.provider!r}: "
+            "choose one of these, or leave batch out"
         )
     file = read_onnx_file(path)
     try:
@@ -72,6 +72,11 @@ def open_batched(path: Path, settings: SessionSettings) -> OpenedModel:
         split = SplitFile.of_file(file.content)
     except NotFusedError as error:
         raise EngineError(f"{path}: cannot be run in batches: {error}") from error
+    if dynamic and card.padding_multiple < 1:
+        raise EngineError(
+            f"{path}: cannot be run in batches: its model card does not tell how images are padded: "
+            "export the model again"
+        )
     settings = replace(settings, cuda_graph=False, open_batch=True)
     network = open_session(replace(file, content=split.network), settings, _has_open_sides)
     if network.get_inputs()[0].shape[0] != BATCH:

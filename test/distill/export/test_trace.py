@@ -201,7 +201,7 @@ def test_the_engine_runs_it_in_either_order_of_channels(dynamic_size: bool, tmp_
     """Also as a file whose network takes any number of images per run: it takes one itself."""
     model = DeployedModel(TinyNetwork(), MEAN, (0.2, 0.3, 0.4), 1.0).eval()
     proto = to_dynamic_onnx(model, batch=True) if dynamic_size else to_onnx(model, SIZE, batch=True)
-    save_with_card(proto, tiny_model.card(*SIZE), tmp_path / "model.onnx")
+    save_with_card(proto, tiny_model.card(*SIZE, padding_multiple=32), tmp_path / "model.onnx")
     engine = open_engine(tmp_path / "model.onnx", "cpu")
     image = smooth_images(1)[0]
     rgb = engine.segment(image, probability=True)

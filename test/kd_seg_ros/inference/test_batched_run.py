@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,16 @@ def test_a_file_for_one_image_names_the_option_of_the_export(tmp_path: Path) -> 
     with pytest.raises(
         EngineError, match=r"single\.onnx: its network takes one image per run: export it with --batch"
     ):
+        open_batched(path, CPU)
+
+
+def test_a_file_of_open_size_must_tell_how_images_are_padded(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "old.onnx", Kind(batch=True, dynamic=True))
+    model = onnx.load(path)
+    text = json.loads(model.metadata_props[0].value)
+    model.metadata_props[0].value = json.dumps(text | {"padding_multiple": 0})
+    onnx.save(model, path)
+    with pytest.raises(EngineError, match="does not tell how images are padded"):
         open_batched(path, CPU)
 
 
