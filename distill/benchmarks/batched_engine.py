@@ -6,7 +6,7 @@ vehicle runs it with ``batch: true``, next to the engine that takes one image pe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -70,7 +70,7 @@ def _measure(path: Path, provider: str, seconds: float) -> dict[str, Any]:
         for image, answer in zip(images, answers, strict=True)
     ]
     out = Prediction.empty(engine.size)
-    runs = [partial(engine.segment, images[0], out=out)]
+    runs: list[Callable[[], object]] = [partial(engine.segment, images[0], out=out)]
     for batch in BATCHES:
         runs.append(partial(opened.binding.run_batch, items[:batch]))
     times = median_seconds(runs, seconds)

@@ -121,11 +121,11 @@ def test_it_waits_for_cameras_that_were_here_a_moment_ago(
     monkeypatch.setattr(batching_engine, "ALIVE_S", FAR)
     engine = BatchingEngine(model, "cpu", FAR, threads=1)
     with ThreadPoolExecutor(1) as front, ThreadPoolExecutor(1) as rear:
-        front.submit(
-            engine.segment, picture(0)
-        ).result()  # the only one it knows: there is nobody to wait for
-        both = [rear.submit(engine.segment, picture(1)), front.submit(engine.segment, picture(2))]
-        assert all(answer.result() for answer in both)
+        front.submit(engine.segment, picture(0)).result()  # there is nobody else to wait for
+        early = rear.submit(engine.segment, picture(1))
+        waiting(engine, 1)  # for the camera in front
+        late = front.submit(engine.segment, picture(2))
+        assert early.result().mask.shape == late.result().mask.shape == SIZE
     assert sizes == [1, 2]
 
 
@@ -138,6 +138,7 @@ def test_a_camera_that_has_stopped_costs_nobody_anything(
         monkeypatch.setattr(batching_engine, "ALIVE_S", 0.0)  # its second has passed
         front.submit(engine.segment, picture(1)).result()
     assert sizes == [1, 1]
+    assert not engine._last_seen, "forgotten"
 
 
 def test_no_image_waits_longer_than_it_may(
