@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from torch import Tensor
 
 from distill.common.class_list import check_class_names
+from distill.common.class_mapping import map_classes
 from distill.common.palette import palette
 from distill.export.check_images import common_size, noise_images, plain_images
 from distill.export.model_card import external_card
@@ -26,11 +27,15 @@ from distill.export.wrap_network import NOISE_IMAGES
 from distill.models.deployed import DeployedModel
 from distill.models.network import Maps, SegmentationNetwork
 from distill.teachers.huggingface import scores_of
-from distill.teachers.huggingface_folder import COMMAND, Folder, open_folder
+from distill.teachers.huggingface_folder import UNIVERSAL, Folder, open_folder
+from distill.teachers.huggingface_json import COMMAND
 from kd_seg_ros.common.classes import IGNORE_ID
 from kd_seg_ros.common.errors import UserError, first_line
 
 _logger = logging.getLogger(__name__)
+
+GROUND: Final = ("road", "sidewalk", "terrain")
+"""Classes of which every network for whole street images knows one."""
 
 
 class HuggingfaceNetwork(SegmentationNetwork):
@@ -85,7 +90,8 @@ def wrap_huggingface(
     """
     check_destination(out)
     opened = open_folder(folder, list(classes) if classes else None, mean, std, COMMAND)
-    check_class_names(opened.class_names, str(folder), IGNORE_ID)
+    check_class_names(opened.class_names, f"{folder}: id2label in config.json, or --classes", IGNORE_ID)
+    _warn_of_things_alone(opened)
     pairs = plain_images(images, limit) if images else []
     if size is None and not pairs:
         raise UserError("give the camera's image size by --size HxW, or --images DIR")
@@ -121,6 +127,24 @@ def wrap_huggingface(
         _logger.info("half precision does not follow the network: %s", "; ".join(agreement.failures()))
     _logger.info("%s", agreement.describe())
     return write_checked(proto, card, out, agreement)
+
+
+def _warn_of_things_alone(opened: Folder) -> None:
+    """Warn of a mask classifier for instances: it gives every pixel a countable thing, the road's too."""
+    if opened.architecture not in UNIVERSAL:
+        return
+    try:
+        missing = map_classes(opened.class_names).missing
+    except UserError:  # classes of its own
+        return
+    if set(GROUND) <= set(missing):
+        _logger.warning(
+            "%s: none of its classes is %s; if it was trained for instances, as names with "
+            "'-instance' tell, each pixel of the ground gets one of its things: take one for semantic or "
+            "panoptic segmentation",
+            opened.path,
+            " or ".join(GROUND),
+        )
 
 
 def _cause(error: BaseException) -> str:
