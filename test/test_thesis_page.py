@@ -71,6 +71,11 @@ def test_every_test_exists_and_tests_the_loss_that_it_stands_for() -> None:
             assert f"{loss[1]}_loss" in (ROOT / row[3]).read_text(encoding="utf-8"), row
 
 
+def test_only_l1_and_huber_have_no_experiment_of_their_own() -> None:
+    without = [row[1] for row in SECTIONS["Losses"] if not row[2]]
+    assert without == ["loss: l1", "loss: huber"]
+
+
 @pytest.mark.parametrize("row", with_experiment("Losses"), ids=lambda row: row[2])
 def test_the_experiment_of_a_loss_has_it(row: list[str]) -> None:
     objective = configured(row[2]).objective.model_dump()
