@@ -50,6 +50,7 @@ class HuggingfaceNetwork(SegmentationNetwork):
             config: Any = getattr(module, "config", None)
             if hasattr(config, "_attn_implementation"):
                 config._attn_implementation = "eager"
+        _settle_masking(opened)
         self.scores = scores_of(opened)
         side = opened.fixed_size
         if side is not None and side[0] != side[1]:
@@ -61,6 +62,24 @@ class HuggingfaceNetwork(SegmentationNetwork):
         """Return the logits of a normalised, padded image [B, 3, H, W], at whatever stride they are made."""
         logits = self.scores(image)
         return Maps(logits, logits, {})
+
+
+def _settle_masking(opened: Folder) -> None:
+    """Make EoMT's probabilities of masked attention plain numbers: the exporter follows no tensor's content.
+
+    :raises UserError: if some are neither 0, as after its training, nor 1: the network draws random numbers.
+    """
+    probabilities = getattr(opened.model, "attn_mask_probs", None)
+    if not isinstance(probabilities, Tensor):
+        return
+    values = probabilities.tolist()
+    if not set(values) <= {0.0, 1.0}:
+        raise UserError(
+            f"{opened.path}: attn_mask_probs is {values}: its training had not ended, and its masks are "
+            "random; take weights of a finished training, where these are 0"
+        )
+    del opened.model.attn_mask_probs
+    opened.model.attn_mask_probs = values
 
 
 def wrap_huggingface(

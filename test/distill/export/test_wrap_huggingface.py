@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from tiny_huggingface import MEAN, STD, eomt, labels, save, segformer, transformers
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from distill.__main__ import main
@@ -17,11 +18,12 @@ from distill.export.trace import to_onnx
 from distill.export.wrap_huggingface import HuggingfaceNetwork, scale_of, wrap_huggingface
 from distill.models.deployed import DeployedModel
 from distill.teachers.external import Normalisation
+from distill.teachers.huggingface import UniversalScores
 from distill.teachers.huggingface_folder import Folder, open_folder
 from kd_seg_ros.common.classes import CLASS_NAMES
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.onnx_runtime import ort
-from kd_seg_ros.inference.contract import IMAGE, MASK, PROBABILITY
+from kd_seg_ros.inference.contract import IMAGE, MASK, OPSET, PROBABILITY
 from kd_seg_ros.inference.engine import Engine
 
 
@@ -59,7 +61,13 @@ def swin_of_two_stages() -> Any:
     return transformers.UperNetForSemanticSegmentation(config)
 
 
-@pytest.mark.parametrize("make", [swin_of_two_stages, eomt])
+def eomt_after_training() -> Any:
+    model = eomt()
+    model.attn_mask_probs.zero_()
+    return model
+
+
+@pytest.mark.parametrize("make", [swin_of_two_stages, eomt_after_training])
 def test_fused_attention_and_queries_are_written_out(make: Any, tmp_path: Path) -> None:
     """In single precision, so that the nodes are the network's to a few bits: a mask may differ at a tie."""
     network = HuggingfaceNetwork(open_folder(save(make(), tmp_path))).eval()
@@ -73,6 +81,42 @@ def test_fused_attention_and_queries_are_written_out(make: Any, tmp_path: Path) 
     assert len(mask.unique()) > 1
     assert (found[0] == mask.numpy()).mean() > 0.999
     np.testing.assert_allclose(found[1], probability.numpy(), atol=1e-3)
+
+
+def test_random_masking_is_refused(tmp_path: Path) -> None:
+    model = eomt()
+    model.attn_mask_probs.fill_(0.5)
+    opened = open_folder(save(model, tmp_path))
+    with pytest.raises(UserError, match=r"attn_mask_probs is \[0\.5\]: its training had not ended"):
+        HuggingfaceNetwork(opened)
+
+
+class FaintMasks(nn.Module):
+    """Answers with one query for each of two classes, whose masks are red and green, from −60 to −20."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.classes = nn.Parameter(40 * torch.eye(3)[None, :2])
+
+    def forward(self, pixel_values: Tensor) -> SimpleNamespace:
+        masks = 40 * pixel_values[:, :2] - 60
+        return SimpleNamespace(class_queries_logits=self.classes, masks_queries_logits=masks)
+
+
+def test_faint_masks_are_compared_in_the_file_too() -> None:
+    """ONNX Runtime's sigmoid ends at that of −18, so that both masks would seem alike."""
+    scores = UniversalScores(FaintMasks()).eval()
+    image = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(1))
+    program = torch.onnx.export(
+        scores, (torch.zeros_like(image),), opset_version=OPSET, dynamo=True, verbose=False
+    )
+    assert program is not None
+    session = ort.InferenceSession(
+        program.model_proto.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    (found,) = session.run(None, {session.get_inputs()[0].name: image.numpy()})
+    p = torch.from_numpy(found).softmax(dim=1)
+    torch.testing.assert_close(p, (40 * image[:, :2]).softmax(dim=1), atol=1e-4, rtol=0)
 
 
 def test_a_network_of_countable_things_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
