@@ -24,7 +24,11 @@ def rows(text: str) -> list[list[str]]:
     """The rows of all tables, without the backticks around a cell."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     lines = [line for line in lines if not line.endswith(("| state |", "---|"))]
-    return [[cell.strip("` ") for cell in re.split(r" *\| *", line)[1:-1]] for line in lines]
+    return [cells(line) for line in lines]
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip("` ") for cell in re.split(r" *\| *", line)[1:-1]]
 
 
 SECTIONS = {part.partition("\n")[0]: rows(part) for part in TEXT.split("\n## ")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from acdc_tree import write_acdc
 
 from distill.checkpoints.student import build_network
 from distill.config import load_config
@@ -25,9 +26,10 @@ def test_a_smoke_test_logs_every_term(tmp_path: Path) -> None:
     )
 
 
-def test_a_bag_stands_in_for_a_bag(tmp_path: Path) -> None:
+def test_a_bag_stands_in_for_a_bag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The drive's images are read from a rosbag2, and are normalised as the first data set."""
-    write_dataset(tmp_path, train=4, val=4, size=(32, 48), seed=0)
+    monkeypatch.setattr("distill.experiments.smoke.SIZE", (32, 32))
+    write_acdc(tmp_path, frames=1, size=(8, 12))
     config = on_scenes(load_config(find_experiment("ch5_rn18_kl_unlabelled_bag").file, OVERRIDES), tmp_path)
     (source,) = config.data.extra
     assert source.topic == "/camera/image_raw"
