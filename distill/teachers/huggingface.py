@@ -81,8 +81,8 @@ class UniversalScores(SemanticScores):
         output = self.model(pixel_values=image.flip(1) if self.bgr else image)
         with torch.autocast(image.device.type, enabled=False):
             classes = output.class_queries_logits.float().softmax(dim=-1)[..., :-1]
-            # Relative to the strongest query of each pixel: where all masks are faint, their sigmoids are next
-            # to 0, and ONNX Runtime's ends at −18. log sigmoid(m) = min(m, 0) − log(1 + exp(−|m|)).
+            # Relative to the strongest query of each pixel: where all masks are faint, their sigmoids are
+            # next to 0, and ONNX Runtime's ends at −18. log sigmoid(m) = min(m, 0) − log(1 + exp(−|m|)).
             masks = output.masks_queries_logits.float()
             masks = masks.clamp(max=0) - (-masks.abs()).exp().log1p()
             strongest = masks.amax(dim=1, keepdim=True)
