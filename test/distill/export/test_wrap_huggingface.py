@@ -64,7 +64,7 @@ def test_the_file_is_the_network(tmp_path: Path) -> None:
 
 def test_queries_become_scores_in_the_file(tmp_path: Path) -> None:
     """In single precision, so that the nodes are the network's to a few bits: a mask may differ at a tie."""
-    torch.manual_seed(0)
+    torch.manual_seed(1)
     theirs = eomt()
     theirs.attn_mask_probs.zero_()  # as after its training
     network = HuggingfaceNetwork(open_folder(save(theirs, tmp_path))).eval()
