@@ -7,14 +7,13 @@ few of them (:mod:`distill.export.int8_layers`), and the file is judged on other
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from distill.checkpoints.stored_calibration import calibration_of
@@ -31,6 +30,7 @@ from distill.export.file_model import FileModel, LogitsEngine
 from distill.export.int8_graph import folded_network, in_single_precision, preprocessing, with_network
 from distill.export.int8_layers import Choice, choose_layers
 from distill.export.int8_network import Planes, QuantisableNetwork, classes_of, open_network
+from distill.export.model_card import int8_card
 from distill.export.trace import to_onnx
 from distill.export.verified_export import VerifiedFile, check, check_destination, write_checked
 from distill.models.logit_calibration import LogitCalibration
@@ -93,11 +93,15 @@ def export_int8(
         source, original = _open_file(path, root, images, limit)
         paths = _calibration_paths(source, calibration)
         proto = in_single_precision(original)
+    images_of = NetworkImages(proto, source.size)
+    searched = list(images_of.read(paths[:: max(1, len(paths) // SEARCH_IMAGES)][:SEARCH_IMAGES]))
     network = folded_network(proto)
-    planes = _network_images(proto, paths, source.size)
-    _logger.info("measuring the ranges of the network's maps on %d images", len(planes))
-    quantisable = QuantisableNetwork(network, planes)
-    choice = _choose(quantisable, network, planes[:: max(1, len(planes) // SEARCH_IMAGES)][:SEARCH_IMAGES])
+    _logger.info("measuring the ranges of the network's maps on %d images", len(paths))
+    height, width = searched[0].shape[2:]
+    quantisable = QuantisableNetwork(network, images_of.read(paths), (height, width))
+    if not quantisable.work:
+        raise UserError(f"{out} was not written: the network has no layer that could be in INT8")
+    choice = _choose(quantisable, network, searched)
 
     layers = [layer for layer in quantisable.work if layer not in choice.kept]
     share = sum(quantisable.work[layer] for layer in layers) / sum(quantisable.work.values())
@@ -114,13 +118,17 @@ def export_int8(
         "layers": len(layers),
         "kept": list(choice.kept),
         "work": share,
-        "images": len(planes),
+        "images": len(paths),
         "source": _source(source, calibration),
     }
-    card = replace(source.card, int8=entry, single_precision=())
+    if source.card.risk:
+        _logger.warning("the thresholds with a promise held for floating point: they are left out")
+    card = int8_card(source.card, entry)
     agreement = check(proto, card, out, source.model, source.pairs, provider)
     _logger.info("%s", agreement.describe("the network in floating point"))
-    return write_checked(proto, card, out, agreement, INT8_LIMITS, _costly(choice))
+    written = write_checked(proto, card, out, agreement, INT8_LIMITS, _costly(choice))
+    _logger.info("its confidence is calibrated for floating point: kd_seg calibrate --model %s", out)
+    return written
 
 
 def _open_file(
@@ -176,18 +184,21 @@ def _source(source: ExportSource, wanted: CalibrationImages) -> str:
     return f"{source.data.dataset}, {source.data.split}, seed {wanted.seed}"
 
 
-def _network_images(proto: onnx.ModelProto, paths: Sequence[Path], size: tuple[int, int]) -> list[Planes]:
-    """Read images and bring them to the form that the network takes, with the file's own nodes."""
-    session = open_network(preprocessing(proto))
-    names = {tensor.name for tensor in session.get_inputs()}
-    planes = []
-    for path in tqdm(paths, "INT8: calibration", unit="image", disable=not progress_shown()):
-        image: NDArray[np.uint8] = brought_to(read_image(path), size)
-        feeds: dict[str, NDArray[np.generic]] = {IMAGE: image}
-        if CHANNELS in names:
-            feeds[CHANNELS] = np.array(RGB, np.int64)
-        planes.append(session.run([NETWORK_IMAGE], feeds)[0])
-    return planes
+class NetworkImages:
+    """Brings images to the form that a network takes, with the nodes of its file."""
+
+    def __init__(self, proto: onnx.ModelProto, size: tuple[int, int]) -> None:
+        """Take the file, and the (H, W) that images are resized to."""
+        self._session = open_network(preprocessing(proto))
+        self._size = size
+        names = {tensor.name for tensor in self._session.get_inputs()}
+        self._feeds = {CHANNELS: np.array(RGB, np.int64)} if CHANNELS in names else {}
+
+    def read(self, paths: Sequence[Path]) -> Iterator[Planes]:
+        """Yield the images of some files one by one; raises UserError for one that cannot be read."""
+        for path in tqdm(paths, "INT8: images", unit="image", disable=not progress_shown()):
+            image = brought_to(read_image(path), self._size)
+            yield self._session.run([NETWORK_IMAGE], {IMAGE: image, **self._feeds})[0]
 
 
 def _choose(quantisable: QuantisableNetwork, network: onnx.ModelProto, images: Sequence[Planes]) -> Choice:

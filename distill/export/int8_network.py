@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from onnxruntime import quantization
 from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
 
+from distill.export.int8_mixed import MixedNetwork
 from distill.export.surround import shape_of
 from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.contract import NETWORK_IMAGE, NETWORK_LOGITS
@@ -44,14 +45,15 @@ Planes = NDArray[np.float32]
 class QuantisableNetwork:
     """A network in single precision and the ranges of its maps on some images."""
 
-    def __init__(self, network: onnx.ModelProto, images: Sequence[Planes]) -> None:
+    def __init__(self, network: onnx.ModelProto, images: Iterable[Planes], size: tuple[int, int]) -> None:
         """Measure the ranges.
 
         :param network: as :func:`distill.export.int8_graph.folded_network` returns it.
-        :param images: the calibration images.
+        :param images: the calibration images, one after the other.
+        :param size: (h, w) of these images.
         """
         self._network = network
-        self._size = images[0].shape[2:]
+        self._size = size
         # Without this mark the quantiser advises to do what has been done.
         onnx.helper.set_model_props(network, {"onnx.quant.pre_process": "done"})
         self._ranges = _measured_ranges(network, images)
@@ -82,10 +84,14 @@ class QuantisableNetwork:
 
     def quantised(self, layers: Sequence[str]) -> onnx.ModelProto:
         """Return the network with these layers in INT8; none: the network itself."""
-        if not layers:
-            return self._network
+        return self._mixed.with_layers(layers) if layers else self._network
+
+    @cached_property
+    def _mixed(self) -> MixedNetwork:
+        """The network in both forms; quantising it takes seconds, so that is done once."""
         network = onnx.ModelProto()
         network.CopyFrom(self._network)
+        layers = list(self.work)
         with tempfile.TemporaryDirectory() as folder, _quiet():
             cache, out = Path(folder) / "ranges.json", Path(folder) / "int8.onnx"
             cache.write_text(self._ranges, encoding="utf-8")
@@ -102,7 +108,7 @@ class QuantisableNetwork:
                 weight_type=quantization.QuantType.QInt8,
                 calibration_cache_path=cache,
             )
-            return onnx.load(out)
+            return MixedNetwork(self._network, onnx.load(out), layers)
 
     def _activations_after(self, layers: Sequence[str]) -> list[str]:
         """Return the names of the activations that alone read the output of one of these layers."""
