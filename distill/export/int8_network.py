@@ -1,16 +1,18 @@
-"""A network whose layers can be quantised to INT8, all of them or some, with ranges measured once.
+"""A network whose layers can be quantised to INT8, all of them or some.
 
 The format is QDQ: standard ONNX nodes around each layer, which ONNX Runtime fuses into integer kernels.
 Weights are signed, one scale for each output channel, and use 7 of their 8 bits: processors without VNNI add
-two products in 16 bits, which 8 bits can overflow. Activations are unsigned, one scale for each map.
+two products in 16 bits, which 8 bits can overflow. Activations are unsigned, one scale for each map, from its
+least and greatest value on the calibration images.
 """
 
 from __future__ import annotations
 
+import importlib
 import logging
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from math import prod
@@ -20,8 +22,6 @@ from typing import Any, Final
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnxruntime import quantization
-from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
 
 from distill.export.int8_mixed import MixedNetwork
 from distill.export.surround import shape_of
@@ -43,20 +43,18 @@ Planes = NDArray[np.float32]
 
 
 class QuantisableNetwork:
-    """A network in single precision and the ranges of its maps on some images."""
+    """A network in single precision, and what is needed to quantise its layers."""
 
     def __init__(self, network: onnx.ModelProto, images: Iterable[Planes], size: tuple[int, int]) -> None:
-        """Measure the ranges.
+        """Take a network and the images that tell the ranges of its maps.
 
         :param network: as :func:`distill.export.int8_graph.folded_network` returns it.
-        :param images: the calibration images, one after the other.
+        :param images: the calibration images, read once and one after the other.
         :param size: (h, w) of these images.
         """
         self._network = network
+        self._images = images
         self._size = size
-        # Without this mark the quantiser advises to do what has been done.
-        onnx.helper.set_model_props(network, {"onnx.quant.pre_process": "done"})
-        self._ranges = _measured_ranges(network, images)
 
     @cached_property
     def work(self) -> dict[str, int]:
@@ -67,8 +65,10 @@ class QuantisableNetwork:
         for node in self._network.graph.node:
             if node.op_type in OPERATORS and node.input[1] in constants:
                 weights = constants[node.input[1]]
-                positions = prod(shapes.get(node.output[0], [1, 1])[2:])
-                work[node.name] = prod(weights) * max(1, positions)
+                shape = shapes.get(node.output[0], [])
+                # A convolution uses its weights at every place, a matrix product for every row.
+                places = shape[2:] if node.op_type == "Conv" else shape[:-1]
+                work[node.name] = prod(weights) * max(1, prod(places))
         return work
 
     def _shapes(self) -> dict[str, list[int]]:
@@ -91,22 +91,24 @@ class QuantisableNetwork:
         """The network in both forms; quantising it takes seconds, so that is done once."""
         network = onnx.ModelProto()
         network.CopyFrom(self._network)
+        # Without this mark the quantiser advises to do what has been done.
+        onnx.helper.set_model_props(network, {"onnx.quant.pre_process": "done"})
         layers = list(self.work)
+        quantiser = _quantiser()
         with tempfile.TemporaryDirectory() as folder, _quiet():
-            cache, out = Path(folder) / "ranges.json", Path(folder) / "int8.onnx"
-            cache.write_text(self._ranges, encoding="utf-8")
-            quantization.quantize_static(
+            out = Path(folder) / "int8.onnx"
+            quantiser.quantize_static(
                 network,
                 out,
-                None,
-                quant_format=quantization.QuantFormat.QDQ,
+                _Reader(self._images),
+                quant_format=quantiser.QuantFormat.QDQ,
                 op_types_to_quantize=[*OPERATORS, *ACTIVATIONS],
                 nodes_to_quantize=[*layers, *self._activations_after(layers)],
                 per_channel=True,
                 reduce_range=True,
-                activation_type=quantization.QuantType.QUInt8,
-                weight_type=quantization.QuantType.QInt8,
-                calibration_cache_path=cache,
+                activation_type=quantiser.QuantType.QUInt8,
+                weight_type=quantiser.QuantType.QInt8,
+                calibrate_method=quantiser.CalibrationMethod.MinMax,
             )
             return MixedNetwork(self._network, onnx.load(out), layers)
 
@@ -135,32 +137,22 @@ def classes_of(session: Any, image: Planes) -> NDArray[np.int64]:
     return np.asarray(logits[0].argmax(0), np.int64)
 
 
-class _OneImage(quantization.CalibrationDataReader):
-    """Gives one image to ONNX Runtime's calibrator, which keeps the maps of all that it is given at once."""
-
-    def __init__(self, image: Planes) -> None:
-        self._feeds: Iterator[Mapping[str, Planes]] = iter([{NETWORK_IMAGE: image}])
-
-    def get_next(self) -> Any:
-        """Return the image, then None."""
-        return next(self._feeds, None)
+def _quantiser() -> Any:
+    """Load ONNX Runtime's quantiser, but not before the package itself, whose telemetry must be off."""
+    assert ort.__version__
+    return importlib.import_module("onnxruntime.quantization")
 
 
-def _measured_ranges(network: onnx.ModelProto, images: Iterable[Planes]) -> str:
-    """Return the ranges of a network's maps on some images, as ONNX Runtime stores them in a file."""
-    with tempfile.TemporaryDirectory() as folder, _quiet():
-        model, cache = Path(folder) / "network.onnx", Path(folder) / "ranges.json"
-        onnx.save(network, model)
-        calibrator = create_calibrator(
-            model,
-            [*OPERATORS, *ACTIVATIONS],
-            augmented_model_path=str(Path(folder) / "augmented.onnx"),
-            calibrate_method=quantization.CalibrationMethod.MinMax,
-        )
-        for image in images:
-            calibrator.collect_data(_OneImage(image))
-        save_tensors_data(calibrator.compute_data(), cache)
-        return cache.read_text(encoding="utf-8")
+class _Reader:
+    """Hands images to the quantiser one by one; it is a ``CalibrationDataReader`` by its method."""
+
+    def __init__(self, images: Iterable[Planes]) -> None:
+        self._images = iter(images)
+
+    def get_next(self) -> dict[str, Planes] | None:
+        """Return the next image, None after the last."""
+        image = next(self._images, None)
+        return None if image is None else {NETWORK_IMAGE: image}
 
 
 @contextmanager
