@@ -81,7 +81,9 @@ def _costs(groups: Sequence[Layers], measure: Measure, what: str) -> dict[Layers
 
 def _ranked(costs: Mapping[Layers, float], work: Mapping[str, int]) -> list[Layers]:
     """Sort groups by what they cost for each multiply-add, the most expensive first."""
-    prices = {group: cost / sum(work[layer] for layer in group) for group, cost in costs.items()}
+    prices = {}
+    for group, cost in costs.items():
+        prices[group] = cost / sum(work[layer] for layer in group)
     return sorted(prices, key=prices.__getitem__, reverse=True)
 
 

@@ -24,16 +24,16 @@ class MixedNetwork:
         :param quantised: in the format QDQ; activations that its layers have taken in are missing in it.
         :param layers: names of the quantised layers.
         """
-        self._plain, self._quantised = plain, quantised
+        self._plain, self._quantised = plain, _without_names_of(quantised, plain)
         own = set(layers)
-        self._layers = {node.name: node for node in quantised.graph.node if node.name in own}
+        self._layers = {node.name: node for node in self._quantised.graph.node if node.name in own}
         present = {node.name for node in quantised.graph.node}
         self._taken_in = {}
         makers = {node.output[0]: node.name for node in plain.graph.node}
         for node in plain.graph.node:
             if node.name not in present:
                 self._taken_in[node.name] = makers[node.input[0]]
-        self._rounded = _rounded_values(quantised.graph)
+        self._rounded = _rounded_values(self._quantised.graph)
 
     def with_layers(self, layers: Iterable[str]) -> onnx.ModelProto:
         """Return the network with these layers in INT8."""
@@ -82,6 +82,19 @@ class MixedNetwork:
             found.append(maker)
             waiting.extend(maker.input)
         return found
+
+
+def _without_names_of(quantised: onnx.ModelProto, plain: onnx.ModelProto) -> onnx.ModelProto:
+    """Copy a quantised network; a rounded bias, which has the name of the bias itself, gets another."""
+    constants = {item.name for item in plain.graph.initializer}
+    result = onnx.ModelProto()
+    result.CopyFrom(quantised)
+    made = {name for node in result.graph.node for name in node.output}
+    names = {name: f"{name}_rounded" for name in made & constants}
+    for node in result.graph.node:
+        for values in (node.input, node.output):
+            values[:] = [names.get(name, name) for name in values]
+    return result
 
 
 def _rounded_values(graph: onnx.GraphProto) -> dict[str, str]:
