@@ -12,7 +12,12 @@ from __future__ import annotations
 
 import logging
 import warnings
+<<<<<<< HEAD
 from collections.abc import Sequence
+=======
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+>>>>>>> main
 from typing import Any, Final
 
 import onnx
@@ -36,6 +41,9 @@ from distill.models.network import SegmentationNetwork
 from distill.models.output import upsample
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.inference.contract import OPSET
+
+NOISY: Final = ("torch.onnx", "onnxscript")
+"""Loggers of PyTorch's exporter and of the optimiser that it calls."""
 
 
 class _Logits(nn.Module):
@@ -175,6 +183,7 @@ def _trace(
     # Layers that stay in single precision take half precision, too.
     dtypes = {parameter.dtype for parameter in network.parameters()}
     dtype = torch.float16 if torch.float16 in dtypes else torch.float32
+<<<<<<< HEAD
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -193,10 +202,38 @@ def _trace(
             )
     finally:
         logger.setLevel(level)
+=======
+    with _quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            network,
+            (torch.zeros(1, 3, *size, dtype=dtype),),
+            opset_version=OPSET,
+            input_names=["pixels"],
+            output_names=["logits"],
+            dynamic_shapes=dynamic,
+            dynamo=True,
+            verbose=False,
+        )
+>>>>>>> main
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
     _strip(proto)
     return proto
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Within the block, the exporter logs errors alone: a gate checks the graphs that it warns of."""
+    loggers = [logging.getLogger(name) for name in NOISY]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _strip(proto: onnx.ModelProto) -> None:
