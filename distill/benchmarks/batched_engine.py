@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from distill.benchmarks.timing import median_seconds
-from distill.export.agreement import MIN_ARGMAX
+from distill.export.agreement import HALF_LIMITS
 from kd_seg_ros.benchmark.result import Result, table
 from kd_seg_ros.inference.batched_run import BatchedRun, open_batched
 from kd_seg_ros.inference.binding import RunItem
@@ -47,7 +47,7 @@ def run(paths: Sequence[Path], provider: str, seconds: float) -> Result:
         " runs without `batch`, with kernels of our own and a CUDA graph where there are any. "
         f"Provider {provider}."
     )
-    return Result(text, figures, all(figure["same"] >= MIN_ARGMAX for figure in figures))
+    return Result(text, figures, all(figure["same"] >= HALF_LIMITS.argmax for figure in figures))
 
 
 def _measure(path: Path, provider: str, seconds: float) -> dict[str, Any]:

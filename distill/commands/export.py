@@ -120,6 +120,8 @@ def _run_int8(args: argparse.Namespace) -> int:
     """Export in INT8, as :func:`run` does in half precision."""
     from distill.export.export_int8 import CalibrationImages, export_int8
 
+    if args.batch:
+        raise UserError("--int8 is for one image per run: leave out --batch, or --int8")
     if args.dynamic:
         raise UserError("--int8 is for images of one size: leave out --dynamic, and give the camera's --size")
     if args.size and kind_of(args.model) == "onnx":

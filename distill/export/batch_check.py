@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from distill.export.agreement import MAX_CONFIDENCE, MIN_ARGMAX, brought_to
+from distill.export.agreement import HALF_LIMITS, brought_to
 from distill.export.check_images import Pair
 from distill.export.verified_export import opened_unchecked
 from kd_seg_ros.common.errors import UserError
@@ -49,7 +49,7 @@ def check_batch(
     for one, other in zip(alone, together, strict=True):
         same = float(np.mean(one.mask == other.mask))
         apart = float(np.abs(one.confidence.astype(int) - other.confidence).mean() / 255)
-        if same < MIN_ARGMAX or apart > MAX_CONFIDENCE:
+        if same < HALF_LIMITS.argmax or apart > HALF_LIMITS.confidence:
             raise UserError(
                 f"{out} was not written: an image that is run together with others gets another answer "
                 f"than alone ({same:.2%} of the classes are the same, the confidence differs by {apart:.4f} "

@@ -15,12 +15,8 @@ from distill.checkpoints.trained_images import training_images_of
 from distill.config import DataConfig
 from distill.data.data_check import read_data_check
 from distill.data.from_config import relocated
-<<<<<<< HEAD
-from distill.export.agreement import MIN_ARGMAX, Agreement, brought_to
-from distill.export.batch_check import check_batch
-=======
 from distill.export.agreement import HALF_LIMITS, Agreement, brought_to
->>>>>>> main
+from distill.export.batch_check import check_batch
 from distill.export.check_images import Pair, altered_images, common_size, labelled_images, plain_images
 from distill.export.half_precision import layers_in_single
 from distill.export.model_card import trained_card
@@ -85,7 +81,10 @@ def export_checkpoint(
     check_destination(out)
     source = open_source(checkpoint, size, root, images, limit)
     model, card, size, pairs = source.model, source.card, source.size, source.pairs
-    trace = partial(to_dynamic_onnx, model, limit=trace_limit) if dynamic else partial(to_onnx, model, size)
+    if dynamic:
+        trace = partial(to_dynamic_onnx, model, limit=trace_limit, batch=batch)
+    else:
+        trace = partial(to_onnx, model, size, batch=batch)
     _logger.info("tracing the network, which takes seconds to minutes")
     proto = trace()
     agreement = check(proto, card, out, model, pairs, provider)
@@ -96,6 +95,8 @@ def export_checkpoint(
         proto = trace(single=single)
         agreement = check(proto, card, out, model, pairs, provider)
     _logger.info("%s", agreement.describe())
+    if batch:
+        check_batch(proto, card, out, pairs, provider)
     return write_checked(proto, card, out, agreement)
 
 
@@ -129,27 +130,7 @@ def open_source(
         read_data_check(checkpoint, config.data),
         training_images_of(checkpoint),
     )
-<<<<<<< HEAD
-    if dynamic:
-        trace = partial(to_dynamic_onnx, model, limit=trace_limit, batch=batch)
-    else:
-        trace = partial(to_onnx, model, size, batch=batch)
-    _logger.info("tracing the network, which takes seconds to minutes")
-    proto = trace()
-    agreement = check(proto, card, out, model, pairs, provider)
-    single = _in_single_precision(model, size, pairs, agreement)
-    if single:
-        _logger.info("%d layers stay in single precision: %s", len(single), ", ".join(single))
-        card = replace(card, single_precision=single)
-        proto = trace(single=single)
-        agreement = check(proto, card, out, model, pairs, provider)
-    _logger.info("%s", agreement.describe())
-    if batch:
-        check_batch(proto, card, out, pairs, provider)
-    return write_checked(proto, card, out, agreement)
-=======
     return ExportSource(model, card, size, pairs, data)
->>>>>>> main
 
 
 def _in_single_precision(

@@ -12,12 +12,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-<<<<<<< HEAD
-from collections.abc import Sequence
-=======
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
->>>>>>> main
 from typing import Any, Final
 
 import onnx
@@ -183,31 +179,11 @@ def _trace(
     # Layers that stay in single precision take half precision, too.
     dtypes = {parameter.dtype for parameter in network.parameters()}
     dtype = torch.float16 if torch.float16 in dtypes else torch.float32
-<<<<<<< HEAD
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            program = torch.onnx.export(
-                network,
-                (torch.zeros(images, 3, *size, dtype=dtype),),
-                opset_version=OPSET,
-                input_names=["pixels"],
-                output_names=["logits"],
-                dynamic_shapes=dynamic,
-                dynamo=True,
-                verbose=False,
-            )
-    finally:
-        logger.setLevel(level)
-=======
     with _quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             network,
-            (torch.zeros(1, 3, *size, dtype=dtype),),
+            (torch.zeros(images, 3, *size, dtype=dtype),),
             opset_version=OPSET,
             input_names=["pixels"],
             output_names=["logits"],
@@ -215,7 +191,6 @@ def _trace(
             dynamo=True,
             verbose=False,
         )
->>>>>>> main
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
     _strip(proto)
