@@ -49,6 +49,10 @@ class Config(Section):
             )
         if self.objective.features and self.teacher is not None and self.teacher.checkpoint is None:
             raise ValueError("a teacher from outside has probabilities only: no feature losses with it")
+        if self.teacher is not None and self.teacher.whole_images and not self.objective.only_logits:
+            raise ValueError(
+                "teacher.whole_images keeps the teacher's logits alone: compare no other maps with it"
+            )
         if self.teacher is not None and not self.objective.needs_teacher:
             raise ValueError("a teacher is given but no term of the objective uses it")
         without = [source.root for source in self.data.extra if not source.labelled]

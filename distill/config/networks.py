@@ -70,7 +70,11 @@ class TeacherConfig(Section):
     size: tuple[Count, Count] | None = None
     """Height and width of the teacher's input, in pixels (default: the student's or the file's)."""
     cache: str | None = None
-    """Folder that keeps the teacher's outputs for later epochs and runs; only without augmentation."""
+    """Folder that keeps the teacher's outputs for later epochs and runs; without ``whole_images`` only where
+    no image varies."""
+    whole_images: bool = False
+    """The teacher sees each image once, whole and before training, and its logits are cut as the images are.
+    Needs ``cache``."""
 
     @model_validator(mode="after")
     def _check_source(self) -> TeacherConfig:
@@ -80,6 +84,8 @@ class TeacherConfig(Section):
         extra = [k for k in ("class_names", "classes", "mean", "std", "size") if getattr(self, k)]
         if self.checkpoint is not None and extra:
             raise ValueError(f"a checkpoint holds its own {', '.join(extra)}: leave them out")
+        if self.whole_images and self.cache is None:
+            raise ValueError("whole_images needs teacher.cache, the folder that keeps the teacher's logits")
         return self
 
     @property

@@ -206,6 +206,11 @@ class ObjectiveConfig(Section):
         return 0.0 if self.logits == NO_LOSS else self.logits_weight
 
     @property
+    def only_logits(self) -> bool:
+        """True if no term compares other maps of the teacher than its logits."""
+        return all(theirs == "logits" for term in self.features for _, theirs in term.pairs)
+
+    @property
     def needs_teacher(self) -> bool:
         """True if any term compares the student with a teacher."""
         return self.logits != NO_LOSS or bool(self.features) or self.adversarial is not None

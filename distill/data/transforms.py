@@ -33,6 +33,9 @@ class TrainItem(TypedDict):
     """Border weights, float32 [H, W], 0 = ignored."""
     distil: Tensor
     """bool [H, W]: a teacher's probabilities count here; labelled pixels, or all of an unlabelled image."""
+    window: Tensor
+    """The part of the image that the item shows, float32 [4]: its top, bottom, left and right as fractions of
+    the image's height and width. A mirrored item's right is less than its left; padding lies outside 0…1."""
     condition: str
     """Weather of the image."""
     path: str
@@ -101,15 +104,20 @@ class TrainTransform:
         mean, std = sample.mean or self.mean, sample.std or self.std
         # Geometry first, then colour, then padding: its mean colour must not be jittered.
         image, labels = resize(image, labels, rng.uniform(*self.scale))
-        image, labels = _random_crop(image, labels, self.crop, rng)
-        image, labels = resize(image, labels, self.working_scale)
-        if rng.random() < 0.5 and self.flip:
+        scaled_size = labels.shape
+        cut = _random_window(scaled_size, self.crop, rng)
+        image, labels = resize(image[cut], labels[cut], self.working_scale)
+        mirrored = rng.random() < 0.5 and self.flip
+        if mirrored:
             image, labels = cv2.flip(image, 1), cv2.flip(labels, 1)
         image = colour_jitter(image, self.jitter, rng)
         if self.appearance is not None:
             # With random numbers of its own, so that scale, crop and the rest are as without it.
             image = self.appearance(image, rng.spawn(1)[0])
-        image, labels = _random_pad(image, labels, self.size, mean, rng)
+        place = _random_place(labels.shape, self.size, rng)
+        rows = shown_part(cut[0], scaled_size[0], labels.shape[0], place[0], self.size[0])
+        columns = shown_part(cut[1], scaled_size[1], labels.shape[1], place[1], self.size[1], mirrored)
+        image, labels = _pad(image, labels, self.size, place, mean)
         # Only the padding is ignored in the zeros that stand in for missing labels.
         distil = labels != IGNORE_ID
         if unlabelled:
@@ -119,6 +127,7 @@ class TrainTransform:
             labels=torch.from_numpy(labels.astype(np.int64)),
             weights=torch.from_numpy(border_weights(labels, IGNORE_ID)),
             distil=torch.from_numpy(distil),
+            window=torch.tensor([*rows, *columns], dtype=torch.float32),
             condition=sample.condition,
             path=str(sample.path),
         )
@@ -179,30 +188,48 @@ def normalise(image: Pixels, mean: Rgb, std: Rgb) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
 
 
-def _random_crop(
-    image: Pixels, labels: Pixels, size: tuple[int, int], rng: np.random.Generator
-) -> tuple[Pixels, Pixels]:
-    """Cut a random window of ``size`` (height, width); a side that is smaller than that stays as it is."""
-    top = int(rng.integers(max(labels.shape[0] - size[0], 0) + 1))
-    left = int(rng.integers(max(labels.shape[1] - size[1], 0) + 1))
-    window = np.s_[top : top + size[0], left : left + size[1]]
-    return image[window], labels[window]
+def shown_part(
+    cut: slice, length: int, resized: int, margin: int, total: int, mirrored: bool = False
+) -> tuple[float, float]:
+    """Return which part of an image's side a training item shows, as its ends in fractions of that side.
+
+    :param cut: what was cut from the scaled image.
+    :param length: length of the scaled image.
+    :param resized: length of the cut piece after rescaling.
+    :param margin: padding in front of it.
+    :param total: length of the item, padding included.
+    """
+    start = (cut.start - margin * (cut.stop - cut.start) / resized) / length
+    end = start + total / resized * (cut.stop - cut.start) / length
+    if mirrored:
+        # The padding changes sides with the piece: the piece's own ends are exchanged, and it stays in place.
+        piece_start, piece_end = cut.start / length, cut.stop / length
+        return piece_start + piece_end - start, piece_start + piece_end - end
+    return start, end
 
 
-def _random_pad(
-    image: Pixels,
-    labels: Pixels,
-    size: tuple[int, int],
-    mean: Rgb,
-    rng: np.random.Generator,
+def _random_window(
+    shape: tuple[int, ...], size: tuple[int, int], rng: np.random.Generator
+) -> tuple[slice, slice]:
+    """Choose a random window of ``size`` (height, width); a side that is smaller than that stays whole."""
+    top = int(rng.integers(max(shape[0] - size[0], 0) + 1))
+    left = int(rng.integers(max(shape[1] - size[1], 0) + 1))
+    return slice(top, min(top + size[0], shape[0])), slice(left, min(left + size[1], shape[1]))
+
+
+def _random_place(shape: tuple[int, ...], size: tuple[int, int], rng: np.random.Generator) -> tuple[int, int]:
+    """Choose at random how many rows and columns of a canvas of ``size`` lie before an image that fits in."""
+    return int(rng.integers(size[0] - shape[0] + 1)), int(rng.integers(size[1] - shape[1] + 1))
+
+
+def _pad(
+    image: Pixels, labels: Pixels, size: tuple[int, int], place: tuple[int, int], mean: Rgb
 ) -> tuple[Pixels, Pixels]:
-    """Place the image at random on a canvas of ``size`` (height, width): mean colour, labelled as ignored."""
+    """Place the image on a canvas of ``size`` (height, width): mean colour, labelled as ignored."""
     rows, columns = size[0] - labels.shape[0], size[1] - labels.shape[1]
-    top = int(rng.integers(rows + 1))
-    left = int(rng.integers(columns + 1))
     if rows == columns == 0:
         return image, labels
-    margins = top, rows - top, left, columns - left
+    margins = place[0], rows - place[0], place[1], columns - place[1]
     colour = [round(255 * channel) for channel in mean]
     return (
         cv2.copyMakeBorder(image, *margins, cv2.BORDER_CONSTANT, value=colour),

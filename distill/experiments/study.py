@@ -56,6 +56,18 @@ FEW: Final = Regime(
         Arm("camvid_few_all", "367 labels (ceiling)"),
     ),
 )
+DUSK: Final = Regime(
+    "camvid_dusk",
+    "CamVid, one drive at dusk labelled, judged by day",
+    "camvid_dusk_teacher",
+    Arm("camvid_dusk_labels", "62 labels, at dusk"),
+    Arm("camvid_dusk_long", "62 labels, longer"),
+    (
+        Arm("camvid_dusk_kl_labelled", "62 labels + KL on the same images"),
+        Arm("camvid_dusk_kl", "62 labels + KL on 367 images of three drives"),
+        Arm("camvid_dusk_all", "labels of all three drives (ceiling)"),
+    ),
+)
 SMALL: Final = Regime(
     "camvid_small",
     "CamVid, small student without ImageNet weights",
@@ -99,7 +111,7 @@ SCENES: Final = Regime(
 )
 STUDIES: Final[Mapping[str, tuple[Regime, ...]]] = {
     "camvid": (FEW, SMALL, THESIS),
-    **{regime.name: (regime,) for regime in (FEW, SMALL, THESIS, SCENES)},
+    **{regime.name: (regime,) for regime in (DUSK, FEW, SMALL, THESIS, SCENES)},
 }
 """What ``kd_seg experiments --run`` takes besides the experiments of the thesis, by name: all regimes on
 a data set, or one of them."""

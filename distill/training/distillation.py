@@ -38,6 +38,7 @@ from distill.training.optimiser import (
     use_fused,
 )
 from distill.training.teacher_cache import TeacherCache
+from distill.training.whole_images import WholeImages
 from kd_seg_ros.common.classes import IGNORE_ID
 from kd_seg_ros.common.errors import UserError, first_line
 
@@ -63,7 +64,7 @@ class Distillation(lightning.LightningModule):
         config: Config,
         student: SegmentationNetwork,
         teacher: nn.Module | None,
-        cache: TeacherCache | None = None,
+        cache: TeacherCache | WholeImages | None = None,
     ) -> None:
         super().__init__()
         self.config = config
@@ -114,6 +115,7 @@ class Distillation(lightning.LightningModule):
         """Bring teacher and discriminator to the student's device; Lightning moves only submodules."""
         if self._frozen_teacher is not None:
             self._frozen_teacher.prepare(self.device, str(self.trainer.precision))
+            self._frozen_teacher.see_whole_images(self.device, self.trainer)
         if self._adversary is not None:
             self._adversary.to(self.device)
 

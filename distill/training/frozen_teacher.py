@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import lightning
 import torch
 from torch import Tensor, nn
 
 from distill.models.network import SegmentationNetwork
 from distill.models.output import Output
 from distill.training.teacher_cache import TeacherCache
+from distill.training.whole_images import WholeImages
 
 DTYPES: Final = {
     "16-mixed": torch.float16,
@@ -33,10 +35,10 @@ class FrozenTeacher:
     train() and weight averaging leave it alone.
 
     :param teacher: a network of this project, or an external one, which chooses its precision.
-    :param cache: keeps its outputs on disk.
+    :param cache: keeps its outputs on disk: those for the crops, or for whole images.
     """
 
-    def __init__(self, teacher: nn.Module, cache: TeacherCache | None = None) -> None:
+    def __init__(self, teacher: nn.Module, cache: TeacherCache | WholeImages | None = None) -> None:
         self.teacher = teacher.requires_grad_(False).eval()
         self.cache = cache
 
@@ -51,11 +53,25 @@ class FrozenTeacher:
             self.teacher.to(DTYPES[precision])
 
     @torch.no_grad()
+    def see_whole_images(self, device: torch.device, trainer: lightning.Trainer) -> None:
+        """Fill the cache of whole images, if there is one; the processes of a training share the images."""
+        if not isinstance(self.cache, WholeImages):
+            return
+        rank = trainer.global_rank
+        progress = rank == 0 and trainer.progress_bar_callback is not None
+        self.cache.fill(self._outputs, device, rank, trainer.world_size, progress)
+        # From the first step on each process reads what the others have written, too.
+        trainer.strategy.barrier()
+
+    @torch.no_grad()
     def __call__(self, batch: Mapping[str, Any]) -> Output:
         """Return the teacher's outputs for a batch.
 
-        :param batch: ``image`` [B, 3, H, W] and, where there is a cache, ``path``, the B files of the images.
+        :param batch: ``image`` [B, 3, H, W] and, where there is a cache, ``path``, the B files of the images;
+            with one of whole images also ``window`` [B, 4].
         """
+        if isinstance(self.cache, WholeImages):
+            return self.cache(batch)
         if self.cache is not None:
             return self.cache(self._outputs, batch, getattr(self.teacher, "strides", {}))
         return self._outputs(batch["image"])

@@ -51,7 +51,7 @@ from distill.training.preflight import (
 from distill.training.remedy import remedy
 from distill.training.resume import check_resumed, config_changes
 from distill.training.run_folder import locked, prepare_run_folder, write_run_config
-from distill.training.teacher_cache import check_no_augmentation, open_cache
+from distill.training.whole_images import teacher_outputs
 from kd_seg_ros.common.errors import UserError, first_line
 
 _logger = logging.getLogger(__name__)
@@ -108,11 +108,7 @@ def fit(
         student = synchronise_batch_norms(student, trainer.strategy.root_device.type)
 
     # What is minimised.
-    cache = None
-    if config.teacher is not None and config.teacher.cache is not None:
-        check_no_augmentation(config.data, data.training)
-        cache = open_cache(config)
-    module = Distillation(config, student, teacher, cache)
+    module = Distillation(config, student, teacher, teacher_outputs(config, data.training))
     if config.training.compile:
         module.compile_networks()
 

@@ -31,7 +31,7 @@ from distill.report.figures import write_files
 from distill.report.table_files import write_tables
 from distill.report.tables import Table
 from distill.scenes.dataset import write_png
-from distill.training.teacher_cache import _write
+from distill.training.cached_maps import write_maps
 from kd_seg_ros.common.errors import UserError
 
 NOISE = np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)
@@ -43,7 +43,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "images.npz": lambda folder: write_run(folder, images=16),
     "checkpoint": lambda folder: save_checkpoint(BIG, folder / "last.ckpt"),
     "weights": lambda folder: write_tensors(folder / "w.safetensors", BIG),
-    "teacher cache": lambda folder: _write(folder / "x.safetensors", BIG),
+    "teacher cache": lambda folder: write_maps(folder / "x.safetensors", BIG),
     "plot": lambda folder: write_files(Figure(), folder, "plot"),
     "tables": lambda folder: write_tables({"runs": [Table(["x" * 9000], [])]}, folder),
     "page": lambda folder: write_file(folder / "report.html", "x" * 9000),

@@ -31,7 +31,9 @@ def test_arms_differ_in_what_they_learn_from_alone(regime: Regime) -> None:
         assert config.run_folder.parts == ("elsewhere", f"{arm.config}_seed3")
         assert (config.data.crop, config.data.draws) == (baseline.data.crop, baseline.data.draws)
         if config.teacher is None:
-            assert config.data.limit is None  # a ceiling: the same student with more labels
+            # A ceiling: the same student with more labels.
+            assert config.data.limit is None
+            assert baseline.data.limit or config.data.extra[0].labelled
             continue
         teacher = teacher_config(regime, {"out": "elsewhere"})
         assert config.teacher.checkpoint == str(teacher.run_folder / "last.ckpt")
@@ -51,6 +53,12 @@ def test_every_configuration_of_the_studies_is_an_arm_a_teacher_or_a_base() -> N
     used = {regime.teacher for _, regime in REGIMES}
     used |= {arm.config for _, regime in REGIMES for arm in regime.arms}
     own = {name for name in shipped_configs() if name.startswith(("camvid_", "scenes_"))}
-    assert own - used == {"camvid_base", "camvid_few_base", "camvid_thesis_base", "scenes_base"}
+    assert own - used == {
+        "camvid_base",
+        "camvid_few_base",
+        "camvid_dusk_base",
+        "camvid_thesis_base",
+        "scenes_base",
+    }
     assert FEW in STUDIES["camvid"]
     assert STUDIES["scenes"] == (SCENES,)

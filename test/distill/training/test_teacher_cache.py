@@ -17,16 +17,10 @@ from distill.config import Config, parse_config
 from distill.config.appearance import AppearanceConfig
 from distill.models.build import build
 from distill.models.output import Output
+from distill.training.cached_maps import CHECKSUM, checksum, write_maps
 from distill.training.data_module import SegmentationDataModule
 from distill.training.feature_maps import feature_map
-from distill.training.teacher_cache import (
-    CHECKSUM,
-    _checksum,
-    _write,
-    check_no_augmentation,
-    needed_maps,
-    open_cache,
-)
+from distill.training.teacher_cache import check_no_augmentation, needed_maps, open_cache
 from kd_seg_ros.common.errors import UserError
 
 
@@ -145,11 +139,11 @@ def test_a_damaged_file_is_named(config: Config) -> None:
         (tensors | {"logits": tensors["logits"].float()}, "not in half precision"),
         (tensors | {"logits": tensors["logits"] * 2}, "checksum is wrong"),
     ):
-        save_file(odd, file, metadata={CHECKSUM: _checksum(tensors)})
+        save_file(odd, file, metadata={CHECKSUM: checksum(tensors)})
         with pytest.raises(UserError, match=fault):
             open_cache(config)(teacher, batch, teacher.strides)
     # Maps of another size than those of the batch's first image.
-    _write(file, {name: values[..., :1].contiguous() for name, values in other.items()})
+    write_maps(file, {name: values[..., :1].contiguous() for name, values in other.items()})
     with pytest.raises(UserError, match="is damaged: delete it"):
         open_cache(config)(teacher, batch, teacher.strides)
     assert teacher.asked == asked
@@ -166,7 +160,7 @@ def test_two_runs_may_write_one_file_at_the_same_time(config: Config) -> None:
     def fill(_: int) -> None:
         for _ in range(3):
             for file, tensors in zip(files, contents, strict=True):
-                _write(file, tensors)
+                write_maps(file, tensors)
 
     with ThreadPoolExecutor(2) as pool:
         writers = [pool.submit(fill, number) for number in range(2)]

@@ -77,6 +77,22 @@ def test_an_onnx_file_teaches(experiment: Path, tmp_path: Path) -> None:
     assert main(["fit", "--config", str(experiment), "--name", "onnx", *options]) == 0
 
 
+def test_a_teacher_that_saw_whole_images_is_not_asked_again(experiment: Path, tmp_path: Path) -> None:
+    """After the first run its logits are on disk, so that the second needs no word from it."""
+    teacher = onnx_teacher(tmp_path / "teacher.onnx")
+    values = (
+        f"{{onnx: {teacher}, mean: [0.5, 0.5, 0.5], std: [0.2, 0.2, 0.2], whole_images: true, "
+        f"cache: {tmp_path / 'cache'}}}"
+    )
+    command = ["fit", "--config", str(experiment), "--name", "whole", "--teacher", values]
+    assert main(command) == 0
+    kept = {file: file.stat().st_mtime_ns for file in tmp_path.glob("cache/*/*.safetensors")}
+    # One file for each of the four training images.
+    assert len(kept) == 4
+    assert main([*command, "--overwrite"]) == 0
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("cache/*/*")} == kept
+
+
 @pytest.mark.parametrize(
     ("teacher", "message"),
     [
