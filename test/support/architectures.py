@@ -54,7 +54,7 @@ def small_network(name: str, num_classes: int) -> SegmentationNetwork:
     arguments = SMALLER.get(model.network, model.arguments)
     with pytest.MonkeyPatch.context() as patch:
         for size, values in pidnet.SIZES.items():
-            patch.setitem(pidnet.SIZES, size, replace(values, blocks=1, deep_blocks=1, channels=16))
+            patch.setitem(pidnet.SIZES, size, replace(values, blocks=1, deep_blocks=1))
         shallow = [replace(variant, depths=(1, 1, 1, 1)) for variant in mit.VARIANTS]
         patch.setattr(mit, "VARIANTS", tuple(shallow))
         patch.setattr(deep_stem_resnet, "create_backbone", shallow_backbone)

@@ -25,7 +25,7 @@ def write_teacher_and_student(folder: Path, data: Path) -> None:
             "description": "noise",
             "limitations": "all",
         },
-        "student": {"model": "fpn_lite", "backbone": SMALL_BACKBONE, "channels": 8},
+        "student": {"backbone": SMALL_BACKBONE, "channels": 8},
         "training": {"epochs": 1, "batch_size": 4, "accumulate": 1, "learning_rate": 0.02},
     }
     distilled = common | {

@@ -40,7 +40,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
     """A student with random weights, as `fit` would write it."""
-    student = {"model": "fpn_lite", "backbone": SMALL_BACKBONE, "channels": 8, "pretrained": False}
+    student = {"backbone": SMALL_BACKBONE, "channels": 8, "pretrained": False}
     config = parse_config({"name": "random", "data": {"root": str(data)}, "student": student}, "the test")
     torch.manual_seed(0)
     state = {f"student.{key}": value for key, value in build_network(config.student).state_dict().items()}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,14 +32,21 @@ from kd_seg_ros.common.classes import PALETTE
 from kd_seg_ros.inference.colour_vision import class_marks
 from kd_seg_ros.inference.risk import RiskThreshold
 
-pytestmark = pytest.mark.usefixtures("own_signals")
-
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = {"confidence": [0.25, 0.75], "accuracy": [0.5, 0.9], "share": [0.5, 0.5]}
     path = tmp_path_factory.mktemp("model") / "tiny.onnx"
     return write_tiny_model(path, HEIGHT, WIDTH, reliability={"full": table})
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Any:
+    """The command sets its own handlers."""
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    yield
+    for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize(

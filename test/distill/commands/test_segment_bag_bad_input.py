@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,12 +27,19 @@ from tiny_model import expected, write_tiny_model
 
 from kd_seg_ros.bags.resumable_bag import notes_of
 
-pytestmark = pytest.mark.usefixtures("own_signals")
-
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx", HEIGHT, WIDTH)
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Any:
+    """The command sets its own handlers."""
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    yield
+    for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+        signal.signal(number, handler)
 
 
 def test_frames_that_cannot_be_decoded_are_counted_and_passed_over(

@@ -13,7 +13,6 @@ import pytest
 import torch
 import yaml
 from acdc_tree import write_acdc
-from architectures import SMALL_BACKBONE
 from torch.utils.tensorboard import SummaryWriter
 
 from distill.__main__ import main
@@ -129,7 +128,7 @@ def write_checkpoint(folder: Path, name: str, root: Path, seed: int) -> Path:
     values = {
         "name": name,
         "data": {"root": str(root), "conditions": ["fog", "night"], "working_scale": 0.5},
-        "student": {"backbone": SMALL_BACKBONE, "channels": 8},
+        "student": {"backbone": "mobilenetv4_conv_small_035", "channels": 8},
     }
     if name != "plain":
         values |= {"teacher": {"checkpoint": "t.ckpt"}, "objective": {"logits": "kl"}}
