@@ -50,7 +50,7 @@ def surround(
     :param padding: from the resized image to the size that the network takes.
     :param upsampling: from the logits to the size of the camera's image, which the outputs have too.
     """
-    model = _inner(network)
+    model = named_network(network)
     graph = model.graph
     size = (len(upsampling.rows), len(upsampling.columns))
     pixels, logits = graph.input[0], graph.output[0]
@@ -77,7 +77,7 @@ def surround_dynamic(
     :param mean: RGB, 0…1, as is ``std``.
     :param scale: the network sees the image resized by this factor.
     """
-    model = _inner(network)
+    model = named_network(network)
     pixels, logits = model.graph.input[0], model.graph.output[0]
     before, after = GraphBuilder("before/"), GraphBuilder("after/")
     sizes = onnx_dynamic.Sizes(before, scale, multiple)
@@ -88,9 +88,9 @@ def surround_dynamic(
     return model
 
 
-def _inner(network: onnx.ModelProto) -> onnx.ModelProto:
-    """Copy a network with names of its own, its input and output being called as in the contract."""
-    model = compose.add_prefix(network, "network/")
+def named_network(network: onnx.ModelProto, prefix: str = "network/") -> onnx.ModelProto:
+    """Copy a network with its input and output called as in the contract, and all other names prefixed."""
+    model = compose.add_prefix(network, prefix)
     graph = model.graph
     _rename(graph, {graph.input[0].name: NETWORK_IMAGE, graph.output[0].name: NETWORK_LOGITS})
     return model

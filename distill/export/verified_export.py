@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from distill.common import files
 from distill.evaluation.predictors import torch_segmenter
-from distill.export.agreement import Agreement, measure_agreement, measure_altered
+from distill.export.agreement import HALF_LIMITS, Agreement, Limits, measure_agreement, measure_altered
 from distill.export.check_images import Pair, altered_images
 from distill.export.model_card import save_with_card
 from distill.models.deployed import DeployedModel
@@ -121,15 +121,26 @@ def _check_another_size(engine: Engine, out: Path, model: DeployedModel, image: 
         )
 
 
-def write_checked(proto: onnx.ModelProto, card: ModelCard, out: Path, agreement: Agreement) -> VerifiedFile:
+def write_checked(
+    proto: onnx.ModelProto,
+    card: ModelCard,
+    out: Path,
+    agreement: Agreement,
+    limits: Limits = HALF_LIMITS,
+    remedy: str = "",
+) -> VerifiedFile:
     """Write a model file that agrees with its network.
 
     :param agreement: what :func:`check` has found; it is added to the card.
+    :param limits: how far it may be from its network.
+    :param remedy: what the message adds if it is farther.
     :raises UserError: if it does not agree, or the file cannot be written; then there is no file.
     """
-    failures = agreement.failures()
+    failures = agreement.failures(limits)
     if failures:
-        raise UserError(f"{out} was not written, it does not follow the network: {'; '.join(failures)}")
+        raise UserError(
+            f"{out} was not written, it does not follow the network: {'; '.join(failures)}{remedy}"
+        )
     card = replace(card, agreement=agreement.as_dict())
     try:
         with atomic_file(out) as temporary:
