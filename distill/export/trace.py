@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
 
 import onnx
 import torch
@@ -36,6 +37,9 @@ from distill.models.network import SegmentationNetwork
 from distill.models.output import upsample
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.inference.contract import OPSET
+
+NOISY: Final = ("torch.onnx", "onnxscript")
+"""Loggers of PyTorch's exporter and of the optimiser that it calls."""
 
 
 class _Logits(nn.Module):
@@ -135,28 +139,36 @@ def _trace(network: nn.Module, size: tuple[int, int], dynamic: Any = None) -> on
     # Layers that stay in single precision take half precision, too.
     dtypes = {parameter.dtype for parameter in network.parameters()}
     dtype = torch.float16 if torch.float16 in dtypes else torch.float32
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            program = torch.onnx.export(
-                network,
-                (torch.zeros(1, 3, *size, dtype=dtype),),
-                opset_version=OPSET,
-                input_names=["pixels"],
-                output_names=["logits"],
-                dynamic_shapes=dynamic,
-                dynamo=True,
-                verbose=False,
-            )
-    finally:
-        logger.setLevel(level)
+    with _quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            network,
+            (torch.zeros(1, 3, *size, dtype=dtype),),
+            opset_version=OPSET,
+            input_names=["pixels"],
+            output_names=["logits"],
+            dynamic_shapes=dynamic,
+            dynamo=True,
+            verbose=False,
+        )
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
     _strip(proto)
     return proto
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Within the block, the exporter logs errors alone: a gate checks the graphs that it warns of."""
+    loggers = [logging.getLogger(name) for name in NOISY]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _strip(proto: onnx.ModelProto) -> None:
