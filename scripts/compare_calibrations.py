@@ -80,7 +80,7 @@ def main() -> None:
     show("none", pixels, unchanged, 0)
     start = time.process_time()
     for name, calibration in fit_all(fitted.logits, fitted.labels).items():
-        show(f"`{name}`", pixels, partial(calibrated, calibration), float("nan"))
+        show(f"`{name}`", pixels, partial(calibrated, calibration), None)
     print(f"(ours together: {time.process_time() - start:.1f} s with scoring)")
     for name, method in THEIRS.items():
         for options in ({}, ODIR) if name in ("matrix", "Dirichlet") else ({},):
@@ -102,22 +102,23 @@ def calibrated(calibration: LogitCalibration, logits: Tensor) -> Tensor:
     return calibration.apply(logits.T).T
 
 
-def show(name: str, pixels: Pixels, apply: Callable[[Tensor], Tensor], seconds: float) -> None:
+def show(name: str, pixels: Pixels, apply: Callable[[Tensor], Tensor], seconds: float | None) -> None:
     """Print the scores of one calibration.
 
     :param apply: gives calibrated logits [N, C].
-    :param seconds: CPU time of the fit.
+    :param seconds: CPU time of the fit; None: not measured alone.
     """
     evaluation = Evaluation(pixels.names)
     for logits, labels in zip(pixels.logits.split(1 << 16), pixels.labels.split(1 << 16), strict=True):
         image = apply(logits.float()).T.unsqueeze(1)
         evaluation.update(FULL, "pixels", labels.numpy().astype(np.uint8)[None], image)
     found = evaluation.summary()[FULL]
+    spent = "" if seconds is None else f"{seconds:.1f}"
     by_class = [value for value in found["ece_per_class"].values() if value is not None]
     print(
         f"| {name} | {found['nll']:.4f} | {found['brier']:.4f} | {100 * found['ece']:.2f} "
         f"| {100 * found['ece_classwise']['mean']:.3f} | {100 * np.mean(by_class):.2f} "
-        f"| {100 * found['miou']:.2f} | {seconds:.1f} |",
+        f"| {100 * found['miou']:.2f} | {spent} |",
         flush=True,
     )
 

@@ -7,6 +7,7 @@ import logging
 import shlex
 from pathlib import Path
 
+from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.logs import progress_shown
 
 LOGGER = logging.getLogger(__name__)
@@ -34,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="JSON file of `kd_seg benchmark --suite models --json` (default: the speeds of the thesis)",
     )
     parser.add_argument(
+        "--pareto",
+        type=Path,
+        metavar="FILE.svg",
+        help="also draw mIoU against CPU time and GFLOPs into this file; needs --speeds",
+    )
+    parser.add_argument(
         "--root", type=Path, metavar="DIR", help="folder of the images (default: where they were evaluated)"
     )
     parser.add_argument(
@@ -46,9 +53,12 @@ def run(args: argparse.Namespace) -> int:
     from distill.common.files import check_destination
     from distill.report.comparison_plots import measured_speeds, thesis_speeds
     from distill.report.page import write_report
+    from distill.report.pareto import write_pareto
     from distill.report.runs import load_runs
     from distill.report.table_files import write_tables
 
+    if args.pareto and not args.speeds:
+        raise UserError("--pareto needs --speeds, the CPU times of the networks")
     if args.tables:
         check_destination(args.tables / "runs.csv")
     runs = load_runs(args.runs, args.baseline)
@@ -62,13 +72,16 @@ def run(args: argparse.Namespace) -> int:
     if args.tables:
         written = write_tables(page.tables, args.tables)
         print(f"{len(written)} files of tables written to {args.tables}")
+    if args.pareto:
+        write_pareto(runs, args.speeds, args.pareto)
+        print(f"plot written to {args.pareto}")
     print(f"report written to {args.out / 'report.html'}, its plots to {args.out / 'plots'}")
     return 0
 
 
 def _command(args: argparse.Namespace) -> str:
     words = ["kd_seg", "report", *map(str, args.runs), "--out", str(args.out)]
-    for option in ("baseline", "speeds", "root", "tables"):
+    for option in ("baseline", "speeds", "pareto", "root", "tables"):
         if value := getattr(args, option):
             words += [f"--{option}", str(value)]
     return shlex.join(words)

@@ -24,15 +24,20 @@ from distill.experiments.thesis import EXPERIMENTS
 from distill.models.build import construct
 from distill.models.catalogue import MODELS, SWIFTNET
 from distill.models.network import SegmentationNetwork
+from distill.scenes.bag import IMAGE_TOPIC, write_bag
 from distill.scenes.dataset import write_dataset
+from distill.scenes.drive import Drive
 from distill.training.data_module import SegmentationDataModule
 from distill.training.distillation import Distillation
 from distill.training.trainer import quieten_lightning
+from kd_seg_ros.common.conditions import CONDITIONS
 
 STEPS: Final = 2
 """Training steps of every experiment; one validation image follows."""
 IMAGES: Final = 4
 """Images to train on, two batches, and images to validate on: one for each weather."""
+SIZE: Final = (160, 160)
+"""Height and width of the images, pixels."""
 CHANNELS: Final = 32
 """Width of the SwiftNets' pyramid, in place of 320."""
 SMALLEST: Final = "test_convnext"
@@ -47,7 +52,7 @@ BESIDES: Final = ("survey_", "fpn_lite_")
 """Starts of the names of further configurations: of the thesis' chapter 2.4, which reports no results of
 them, and of small students."""
 OVERRIDES: Final[Mapping[str, Any]] = {
-    "data.crop": [160, 160],
+    "data.crop": [*SIZE],
     "data.workers": 0,
     "student.pretrained": False,
     "training.batch_size": 2,
@@ -80,7 +85,7 @@ def smoke(files: Sequence[Path], progress_bar: bool = False) -> None:
     quieten_lightning()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "scenes"
-        write_dataset(root, train=IMAGES, val=IMAGES, size=(160, 160), seed=0)
+        write_dataset(root, train=IMAGES, val=IMAGES, size=SIZE, seed=0)
         bar = tqdm(files, "smoke", unit="experiment", disable=not progress_bar)
         for file in bar:
             bar.set_postfix_str(file.stem)
@@ -89,12 +94,22 @@ def smoke(files: Sequence[Path], progress_bar: bool = False) -> None:
 
 
 def on_scenes(config: Config, root: Path) -> Config:
-    """Return the configuration with scenes in the place of its data sets, labelled where these are."""
+    """Return the configuration with scenes in the place of its data sets, labelled where these are.
+
+    Where a data set is the topic of a rosbag2, a drive of as many frames is written into one.
+    """
     extra = []
     for source in config.data.extra:
         update: dict[str, Any] = {"mean": source.mean, "std": source.std, "weight": source.weight}
         if source.labelled:
             own = SourceConfig(dataset="acdc", root=str(root), **update)
+        elif source.topic is not None:
+            bag = root / "drive"
+            if not bag.exists():
+                write_bag(bag, Drive(0, SIZE, IMAGES, CONDITIONS), compressed=False, labels=False)
+            own = SourceConfig(
+                dataset="folder", root=str(bag), images=".", labels=None, topic=IMAGE_TOPIC, **update
+            )
         else:
             own = SourceConfig(
                 dataset="folder", root=str(root / "rgb_anon"), images=".", labels=None, **update

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import cv2
 import numpy as np
@@ -28,12 +29,26 @@ from kd_seg_ros.common.classes import IGNORE_ID
 from kd_seg_ros.common.logs import progress_shown
 from kd_seg_ros.inference.engine import Engine
 
-MIN_ARGMAX = 0.995
-"""Least share of pixels that must get the same class."""
-MAX_MIOU_POINTS = 0.3
-"""Greatest allowed difference in mIoU, in points of 100."""
-MAX_CONFIDENCE = 0.01
-"""Greatest allowed mean absolute difference in confidence, 0…1."""
+
+@dataclass(frozen=True)
+class Limits:
+    """How far a file may be from its network."""
+
+    argmax: float
+    """Least share of pixels that must get the same class, 0…1."""
+    miou_points: float
+    """Greatest allowed difference in mIoU, in points of 100."""
+    confidence: float
+    """Greatest allowed mean absolute difference in confidence, 0…1."""
+    clear: float
+    """Least share of pixels of an altered image that must get the same class, or one that the network finds
+    nearly as probable, 0…1."""
+
+
+HALF_LIMITS: Final = Limits(argmax=0.995, miou_points=0.3, confidence=0.01, clear=0.995)
+"""Limits of files in half or single precision: rounding makes less."""
+INT8_LIMITS: Final = Limits(argmax=0.97, miou_points=1.0, confidence=0.03, clear=0.95)
+"""Limits of files with layers in INT8: what a network of INT8 must be worth to be used in its place."""
 UNDECIDED = 0.05
 """Classes whose probabilities differ by less are nearly as probable as each other, 0…1."""
 
@@ -65,30 +80,32 @@ class Agreement:
     altered: Mapping[str, AlteredAgreement] = field(default_factory=dict)
     """The same for altered images, by kind."""
 
-    def failures(self) -> list[str]:
-        """Name each test that failed, and by how much."""
+    def failures(self, limits: Limits = HALF_LIMITS) -> list[str]:
+        """Name each limit that is not kept, and by how much."""
         failures = []
         if not self.finite:
             failures.append("its probabilities hold NaN or infinity")
-        if not self.argmax >= MIN_ARGMAX:
-            failures.append(f"argmax agreement {self.argmax:.2%} is below {MIN_ARGMAX:.1%}")
-        if not self.confidence <= MAX_CONFIDENCE:
+        if not self.argmax >= limits.argmax:
+            failures.append(f"argmax agreement {self.argmax:.2%} is below {limits.argmax:.1%}")
+        if not self.confidence <= limits.confidence:
             failures.append(
-                f"mean absolute confidence difference {self.confidence:.4f} is above {MAX_CONFIDENCE}"
+                f"mean absolute confidence difference {self.confidence:.4f} is above {limits.confidence:g}"
             )
-        if self.miou_points > MAX_MIOU_POINTS:
-            failures.append(f"mIoU differs by {self.miou_points:.2f} points, more than {MAX_MIOU_POINTS}")
+        if self.miou_points > limits.miou_points:
+            failures.append(
+                f"mIoU differs by {self.miou_points:.2f} points, more than {limits.miou_points:g}"
+            )
         for kind, found in self.altered.items():
-            if not found.clear >= MIN_ARGMAX:
+            if not found.clear >= limits.clear:
                 failures.append(
-                    f"argmax agreement on a {kind} image {found.clear:.2%} is below {MIN_ARGMAX:.1%}, pixels "
-                    "between two nearly equal classes left out"
+                    f"argmax agreement on a {kind} image {found.clear:.2%} is below {limits.clear:.1%}, "
+                    "pixels between two nearly equal classes left out"
                 )
         return failures
 
     def weak(self) -> list[str]:
-        """Return the kinds of altered images whose classes agree less than :data:`MIN_ARGMAX` asks."""
-        return [kind for kind, found in self.altered.items() if not found.argmax >= MIN_ARGMAX]
+        """Return the kinds of altered images whose classes agree less than those of plain ones must."""
+        return [kind for kind, found in self.altered.items() if not found.argmax >= HALF_LIMITS.argmax]
 
     def describe(self, reference: str = "PyTorch in FP32") -> str:
         """Return one line for the terminal; ``reference`` says what the file was compared with."""

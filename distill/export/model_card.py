@@ -36,6 +36,10 @@ CALIBRATED_LIMITATIONS: Final = (
     "A network from elsewhere: what it was trained on is not known to this software, which has calibrated it "
     "and measured its accuracy."
 )
+INT8_LIMITATIONS: Final = (
+    "In INT8: mIoU, calibration error and reliability are those of the network in floating point."
+)
+"""What a card says whose file is in INT8, until that has been calibrated itself."""
 _ON_TRAINING_IMAGES: Final = "Calibrated on images that it was trained on"
 """What the limitation of a card begins with whose model was calibrated on images that it was trained on."""
 _CALIBRATED: Final = "; as a file "
@@ -127,6 +131,7 @@ def recalibrated_card(card: ModelCard, document: Mapping[str, Any]) -> ModelCard
     words = f"calibrated on {images} images of {data['source']}, {data['split']}"
     before = card.dataset.partition(_CALIBRATED)[0]
     limits = CALIBRATED_LIMITATIONS if card.limitations == EXTERNAL_LIMITATIONS else found.limitations
+    limits = " ".join(limits.replace(INT8_LIMITATIONS, "").split())
     return replace(found, dataset=f"{before}{_CALIBRATED}{words}", limitations=limits, created=_now())
 
 
@@ -148,6 +153,16 @@ def _with_training_images(limits: str, count: int | None) -> str:
         return before
     sentence = f"{_ON_TRAINING_IMAGES} ({count}): on others it is less often right than its scores say."
     return f"{before} {sentence}".lstrip()
+
+
+def int8_card(card: ModelCard, entry: Mapping[str, Any]) -> ModelCard:
+    """Return the card of a file in INT8; thresholds with a promise are left out, which held for another.
+
+    :param card: that of the network in floating point.
+    :param entry: see :attr:`kd_seg_ros.inference.card.ModelCard.int8`.
+    """
+    limits = f"{card.limitations} {INT8_LIMITATIONS}".strip()
+    return replace(card, int8=dict(entry), single_precision=(), risk=(), limitations=limits, created=_now())
 
 
 def external_card(

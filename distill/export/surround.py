@@ -2,7 +2,8 @@
 
 The whole follows the contract of a model file, :mod:`kd_seg_ros.inference.contract`.
 
-The network is any model with one float input [1, 3, h, w] and the output [1, C, h', w'], its logits.
+The network is any model with one float input [1, 3, h, w] and the output [1, C, h', w'], its logits. It may
+take any number of images per run instead of one.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from distill.export.interpolation import Padding, Upsampling
 from distill.export.postprocess import add_postprocessing
 from distill.export.preprocess import add_preprocessing
 from kd_seg_ros.inference.contract import (
+    BATCH,
     CHANNELS,
     IMAGE,
     IR_VERSION,
@@ -50,7 +52,7 @@ def surround(
     :param padding: from the resized image to the size that the network takes.
     :param upsampling: from the logits to the size of the camera's image, which the outputs have too.
     """
-    model = _inner(network)
+    model = named_network(network)
     graph = model.graph
     size = (len(upsampling.rows), len(upsampling.columns))
     pixels, logits = graph.input[0], graph.output[0]
@@ -77,7 +79,7 @@ def surround_dynamic(
     :param mean: RGB, 0…1, as is ``std``.
     :param scale: the network sees the image resized by this factor.
     """
-    model = _inner(network)
+    model = named_network(network)
     pixels, logits = model.graph.input[0], model.graph.output[0]
     before, after = GraphBuilder("before/"), GraphBuilder("after/")
     sizes = onnx_dynamic.Sizes(before, scale, multiple)
@@ -88,11 +90,15 @@ def surround_dynamic(
     return model
 
 
-def _inner(network: onnx.ModelProto) -> onnx.ModelProto:
-    """Copy a network with names of its own, its input and output being called as in the contract."""
-    model = compose.add_prefix(network, "network/")
+def named_network(network: onnx.ModelProto, prefix: str = "network/") -> onnx.ModelProto:
+    """Copy a network with its input and output called as in the contract, and all other names prefixed."""
+    model = compose.add_prefix(network, prefix)
     graph = model.graph
     _rename(graph, {graph.input[0].name: NETWORK_IMAGE, graph.output[0].name: NETWORK_LOGITS})
+    for value in (graph.input[0], graph.output[0]):
+        images = value.type.tensor_type.shape.dim[0]
+        if not images.dim_value:
+            images.dim_param = BATCH  # the network takes any number of images; here it gets one
     return model
 
 

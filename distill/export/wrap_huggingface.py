@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from torch import Tensor
 
 from distill.common.class_list import check_class_names
+from distill.common.class_mapping import map_classes
 from distill.common.palette import palette
 from distill.export.check_images import common_size, noise_images, plain_images
 from distill.export.model_card import external_card
@@ -26,11 +27,15 @@ from distill.export.wrap_network import NOISE_IMAGES
 from distill.models.deployed import DeployedModel
 from distill.models.network import Maps, SegmentationNetwork
 from distill.teachers.huggingface import scores_of
-from distill.teachers.huggingface_folder import COMMAND, Folder, open_folder
+from distill.teachers.huggingface_folder import UNIVERSAL, Folder, open_folder
+from distill.teachers.huggingface_json import COMMAND
 from kd_seg_ros.common.classes import IGNORE_ID
 from kd_seg_ros.common.errors import UserError, first_line
 
 _logger = logging.getLogger(__name__)
+
+GROUND: Final = ("road", "sidewalk", "terrain")
+"""Classes of which every network for whole street images knows one."""
 
 
 class HuggingfaceNetwork(SegmentationNetwork):
@@ -45,6 +50,7 @@ class HuggingfaceNetwork(SegmentationNetwork):
             config: Any = getattr(module, "config", None)
             if hasattr(config, "_attn_implementation"):
                 config._attn_implementation = "eager"
+        _settle_masking(opened)
         self.scores = scores_of(opened)
         side = opened.fixed_size
         if side is not None and side[0] != side[1]:
@@ -56,6 +62,24 @@ class HuggingfaceNetwork(SegmentationNetwork):
         """Return the logits of a normalised, padded image [B, 3, H, W], at whatever stride they are made."""
         logits = self.scores(image)
         return Maps(logits, logits, {})
+
+
+def _settle_masking(opened: Folder) -> None:
+    """Make EoMT's probabilities of masked attention plain numbers: the exporter follows no tensor's content.
+
+    :raises UserError: if some are neither 0, as after its training, nor 1: the network draws random numbers.
+    """
+    probabilities = getattr(opened.model, "attn_mask_probs", None)
+    if not isinstance(probabilities, Tensor):
+        return
+    values = probabilities.tolist()
+    if not set(values) <= {0.0, 1.0}:
+        raise UserError(
+            f"{opened.path}: attn_mask_probs is {values}: its training had not ended, and its masks are "
+            "random; take weights of a finished training, where these are 0"
+        )
+    del opened.model.attn_mask_probs
+    opened.model.attn_mask_probs = values
 
 
 def wrap_huggingface(
@@ -85,7 +109,8 @@ def wrap_huggingface(
     """
     check_destination(out)
     opened = open_folder(folder, list(classes) if classes else None, mean, std, COMMAND)
-    check_class_names(opened.class_names, str(folder), IGNORE_ID)
+    check_class_names(opened.class_names, f"{folder}: id2label in config.json, or --classes", IGNORE_ID)
+    _warn_of_things_alone(opened)
     pairs = plain_images(images, limit) if images else []
     if size is None and not pairs:
         raise UserError("give the camera's image size by --size HxW, or --images DIR")
@@ -121,6 +146,24 @@ def wrap_huggingface(
         _logger.info("half precision does not follow the network: %s", "; ".join(agreement.failures()))
     _logger.info("%s", agreement.describe())
     return write_checked(proto, card, out, agreement)
+
+
+def _warn_of_things_alone(opened: Folder) -> None:
+    """Warn of a mask classifier for instances: it gives every pixel a countable thing, the road's too."""
+    if opened.architecture not in UNIVERSAL:
+        return
+    try:
+        missing = map_classes(opened.class_names).missing
+    except UserError:  # classes of its own
+        return
+    if set(GROUND) <= set(missing):
+        _logger.warning(
+            "%s: none of its classes is %s; if it was trained for instances, as names with "
+            "'-instance' tell, each pixel of the ground gets one of its things: take one for semantic or "
+            "panoptic segmentation",
+            opened.path,
+            " or ".join(GROUND),
+        )
 
 
 def _cause(error: BaseException) -> str:

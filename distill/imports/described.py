@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from distill.teachers.huggingface_folder import COMMAND, SEMANTIC, named_classes, normalisation, read_json
+from distill.teachers.huggingface_folder import SEMANTIC
+from distill.teachers.huggingface_json import COMMAND, named_classes, normalisation, read_json
 
 
 @dataclass(frozen=True)

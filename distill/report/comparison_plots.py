@@ -74,7 +74,7 @@ def draw_tradeoff(
             linestyle="none",
             label=f"{run.label}: {y:.1f}{gained}",
         )
-    _scale(axes, [values[run.label] for run in shown])
+    set_scale(axes, [values[run.label] for run in shown])
     axes.margins(y=0.15)
     axes.set(xlabel=title, ylabel="mIoU [%]")
     drawn.legend(loc="outside lower center", ncols=1, handlelength=1)
@@ -106,7 +106,7 @@ def _arrow(
     )
 
 
-def _scale(axes: Axes, values: Sequence[float]) -> None:
+def set_scale(axes: Axes, values: Sequence[float]) -> None:
     """Choose a scale that shows all values with room at both sides."""
     low, high = min(values), max(values)
     if high / low < _LOGARITHMIC_FROM:
@@ -175,7 +175,7 @@ def measured_speeds(path: Path, runs: Sequence[Run]) -> Speeds:
 
     :raises UserError: if it cannot be read or is no such file.
     """
-    rows = _read_benchmark(path)
+    rows = read_benchmark(path)
     networks = dict.fromkeys(run.catalogue_name for run in runs)
     found = {name: rows[name] for name in networks if name is not None and name in rows}
     for column, how in _MEASURES:
@@ -201,8 +201,8 @@ def _is_speed(value: Any) -> bool:
     return value is not None
 
 
-def _read_benchmark(path: Path) -> dict[str, dict[str, Any]]:
-    """Return the rows of a benchmark by the network's name; raises UserError."""
+def read_benchmark(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the rows of `kd_seg benchmark --suite models --json` by the network's name; raises UserError."""
     try:
         rows = json.loads(read_text(path))
         measured = [dict(row) for row in rows if "cpu_onnx_ms" in row]

@@ -25,7 +25,7 @@ from distill.teachers.external import ExternalTeacher, InputSize, Normalisation,
 from distill.teachers.huggingface_folder import UNIVERSAL, Folder, open_folder
 
 SMALLEST_SCORE: Final = 1e-30
-"""Where no query's mask reaches this, the classes are equally likely."""
+"""Least score of a class relative to the sigmoid of the pixel's strongest mask."""
 
 
 def load_huggingface(
@@ -81,9 +81,13 @@ class UniversalScores(SemanticScores):
         output = self.model(pixel_values=image.flip(1) if self.bgr else image)
         with torch.autocast(image.device.type, enabled=False):
             classes = output.class_queries_logits.float().softmax(dim=-1)[..., :-1]
-            masks = output.masks_queries_logits.float().sigmoid()
-            scores = torch.einsum("bqk,bqhw->bkhw", classes, masks)
-            return scores.clamp(min=SMALLEST_SCORE).log()
+            # Relative to the strongest query of each pixel: where all masks are faint, their sigmoids are
+            # next to 0, and ONNX Runtime's ends at −18. log sigmoid(m) = min(m, 0) − log(1 + exp(−|m|)).
+            masks = output.masks_queries_logits.float()
+            masks = masks.clamp(max=0) - (-masks.abs()).exp().log1p()
+            strongest = masks.amax(dim=1, keepdim=True)
+            scores = torch.einsum("bqk,bqhw->bkhw", classes, (masks - strongest).exp())
+            return scores.clamp(min=SMALLEST_SCORE).log() + strongest
 
 
 def scores_of(opened: Folder) -> SemanticScores:

@@ -7,10 +7,9 @@ it is never run, and nothing is downloaded.
 
 from __future__ import annotations
 
-import json
 import math
 import pickle
-import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from distill.teachers.external import INPUT_MULTIPLE, Normalisation
+from distill.teachers.huggingface_json import (
+    TEACHER,
+    OptionNames,
+    named_classes,
+    normalisation,
+    read_json,
+)
 from kd_seg_ros.common.errors import UserError, first_line
 
 SEMANTIC: Final = "ForSemanticSegmentation"
@@ -34,28 +40,20 @@ UNIVERSAL: Final = (
 WEIGHTS: Final = (".safetensors", ".bin")
 """Endings of the files that hold weights, in one file or in several."""
 
+LFS_POINTER: Final = b"version https://git-lfs"
+"""Start of the file that a clone without Git LFS has in the place of a large one."""
+
 NOT_FROM_AN_IMAGE: Final = {
     "OneFormerForUniversalSegmentation": "OneFormer takes the task in words next to the image",
     "CLIPSegForImageSegmentation": "CLIPSeg takes words next to the image",
 }
 """Why segmentation networks are refused that need more than an image, by architecture."""
 
+MULTI_LABEL: Final = "multi_label_classification"
+"""The problem_type of networks whose classes do not exclude each other."""
+
 FIXED_SIZE: Final = ("eomt", "eomt_dinov3", "dpt", "data2vec-vision")
 """Model types that are built for ``image_size`` of their config.json and fail or lose at another."""
-
-
-@dataclass(frozen=True)
-class OptionNames:
-    """How the user gives what a folder does not say, for errors."""
-
-    folder: str
-    class_names: str
-    mean: str
-    std: str
-
-
-TEACHER: Final = OptionNames("teacher.huggingface", "teacher.class_names", "teacher.mean", "teacher.std")
-COMMAND: Final = OptionNames("--huggingface", "--classes", "--mean", "--std")
 
 
 @dataclass(frozen=True)
@@ -114,9 +112,11 @@ def open_folder(
     :raises UserError: if anything is missing, damaged or of a kind that gives no class probabilities.
     """
     if not folder.is_dir():
+        like_an_id = len(folder.parts) == 2 and not folder.is_absolute()
+        model_id = folder if like_an_id else "ORGANISATION/MODEL"
         raise UserError(
             f"{options.folder}: {folder} is no folder; nothing is downloaded here, fetch it first: "
-            "hf download ORGANISATION/MODEL --local-dir FOLDER"
+            f"hf download {model_id} --local-dir FOLDER"
         )
     values = read_json(folder / "config.json")
     architecture = _architecture(folder, values)
@@ -144,6 +144,19 @@ def _architecture(folder: Path, values: dict[str, Any]) -> str:
             f"{folder}: architecture {architecture!r} gives no class probabilities per pixel from an image "
             f"alone; usable are …{SEMANTIC} and {', '.join(UNIVERSAL)}"
         )
+    count, labels = values.get("num_labels"), values.get("id2label")
+    if labels is not None and not isinstance(labels, dict):
+        raise UserError(f"{folder / 'config.json'}: id2label must be {{number: name}}, from 0")
+    if count is not None and labels is not None and count != len(labels):
+        raise UserError(
+            f"{folder / 'config.json'}: num_labels is {count}, but id2label has {len(labels)} names: "
+            "correct the one that is wrong"
+        )
+    if values.get("problem_type") == MULTI_LABEL:
+        raise UserError(
+            f"{folder}: problem_type in config.json is {MULTI_LABEL}: its classes do not exclude each other "
+            "(sigmoid), so that no softmax is its confidence; take a network of one class per pixel"
+        )
     return architecture
 
 
@@ -161,15 +174,15 @@ def _load(folder: Path, architecture: str, values: dict[str, Any], options: Opti
             f"{folder}: transformers {transformers.__version__} knows no {architecture!r} of model type "
             f"{values.get('model_type')!r}; code in the folder is never run, a newer transformers may know it"
         )
-    if not any(path.suffix in WEIGHTS for path in folder.iterdir()):
-        raise UserError(
-            f"{folder} holds no weights: fetch model.safetensors next to config.json; weights of TensorFlow "
-            "and Flax (.h5, .msgpack) are not read"
-        )
+    _check_weights(folder)
     try:
         with _quiet(transformers):
             model, info = kind.from_pretrained(
-                str(folder), local_files_only=True, weights_only=True, output_loading_info=True
+                str(folder),
+                local_files_only=True,
+                weights_only=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are refused below, by name
             )
     except pickle.UnpicklingError as error:
         raise UserError(
@@ -177,6 +190,12 @@ def _load(folder: Path, architecture: str, values: dict[str, Any], options: Opti
         ) from error
     except Exception as error:  # each library involved has its own
         raise UserError(f"{folder}: the network cannot be loaded: {first_line(error)}") from error
+    if info["mismatched_keys"]:
+        name, found, wanted = sorted(info["mismatched_keys"])[0]
+        raise UserError(
+            f"{folder}: the weights do not fit config.json: {len(info['mismatched_keys'])} tensors have "
+            f"another size, {name!r} {list(found)} instead of {list(wanted)} among them"
+        )
     # Buffers that are computed, such as EoMT's masking probabilities, may be absent from older files.
     missing = sorted(set(info["missing_keys"]) & {name for name, _ in model.named_parameters()})
     if missing:
@@ -184,94 +203,44 @@ def _load(folder: Path, architecture: str, values: dict[str, Any], options: Opti
             f"{folder}: the weights are not complete: {len(missing)} tensors are missing, "
             f"{missing[0]!r} among them"
         )
+    damaged = [name for name, values in model.named_parameters() if not values.isfinite().all()]
+    if damaged:
+        raise UserError(
+            f"{folder}: the weights are damaged: {len(damaged)} tensors hold NaN or infinity, {damaged[0]!r} "
+            "among them; fetch them again"
+        )
     return model.float().eval()
+
+
+def _check_weights(folder: Path) -> None:
+    """Refuse a folder without weights, and one whose weights were never fetched."""
+    files = [path for path in sorted(folder.iterdir()) if path.suffix in WEIGHTS and path.is_file()]
+    if not files:
+        raise UserError(
+            f"{folder} holds no weights: fetch model.safetensors next to config.json; weights of TensorFlow "
+            "and Flax (.h5, .msgpack) are not read"
+        )
+    for path in files:
+        with path.open("rb") as file:
+            if file.read(len(LFS_POINTER)) == LFS_POINTER:
+                raise UserError(
+                    f"{path} is a pointer of Git LFS, not the weights: run `git lfs pull` in the folder, or "
+                    "fetch it by `hf download`"
+                )
 
 
 @contextmanager
 def _quiet(transformers: Any) -> Iterator[None]:
-    """Keep the loader's progress bar and reports off the terminal."""
+    """Keep the loader's progress bar, reports and warnings off the terminal."""
     log = transformers.utils.logging
     verbosity, bar = log.get_verbosity(), log.is_progress_bar_enabled()
     log.set_verbosity_error()
     log.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         log.set_verbosity(verbosity)
         if bar:
             log.enable_progress_bar()
-
-
-def named_classes(
-    folder: Path, id2label: Mapping[Any, str], count: int, given: Sequence[str] | None, options: OptionNames
-) -> list[str]:
-    """Return the names of a network's classes.
-
-    :param id2label: config.json's, by the number of the class.
-    :param count: number of the classes.
-    :param given: the user's names in their place.
-    :raises UserError: if there are none, or another number.
-    """
-    if given is not None:
-        if len(given) != count:
-            raise UserError(f"{options.class_names}: {len(given)} names for the {count} classes of {folder}")
-        return list(given)
-    names = [str(id2label.get(index, f"LABEL_{index}")) for index in range(count)]
-    if all(re.fullmatch(r"(label|class)?[\s_-]*\d+", name.casefold()) for name in names):
-        raise UserError(
-            f"{folder}: id2label in config.json holds no names ({names[0]}, …): list them, in order, with "
-            f"{options.class_names}"
-        )
-    return names
-
-
-def normalisation(
-    folder: Path,
-    settings: Mapping[str, Any],
-    mean: Sequence[float] | None,
-    std: Sequence[float] | None,
-    options: OptionNames,
-) -> Normalisation:
-    """Return mean and std for RGB in 0…1, from the user's options or else from the folder.
-
-    The folder's are for values of 0…255 times ``rescale_factor``, 1/255 as a rule.
-
-    :param settings: content of preprocessor_config.json.
-    """
-    flipped = bool(settings.get("do_flip_channel_order"))  # MobileViT: BGR, and not normalised
-    if not settings.get("do_normalize", not flipped):
-        settings = {**settings, "image_mean": [0.0] * 3, "image_std": [1.0] * 3}
-    scale = 255 * settings.get("rescale_factor", 1 / 255) if settings.get("do_rescale", True) else 255
-    found: dict[str, Sequence[float]] = {}
-    for key, given in {"mean": mean, "std": std}.items():
-        if given is not None:
-            found[key] = given
-            continue
-        read = settings.get(f"image_{key}")
-        if not isinstance(read, list):
-            raise UserError(
-                f"{folder / 'preprocessor_config.json'} holds no image_{key}: give "
-                f"{options.mean if key == 'mean' else options.std}, for RGB in 0…1"
-            )
-        found[key] = [value / scale for value in read]
-    source = f"{folder} ({options.mean}, {options.std})"
-    return Normalisation.checked(found["mean"], found["std"], source)
-
-
-def read_json(path: Path, remedy: str = "", optional: bool = False) -> dict[str, Any]:
-    """Return the content of one of the folder's files.
-
-    :param remedy: what the user can do if it does not exist.
-    :param optional: return an empty dict where the file does not exist, instead of raising UserError.
-    """
-    if not path.is_file():
-        if optional:
-            return {}
-        raise UserError(f"{path} does not exist{remedy}")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {first_line(error)}") from error
-    if not isinstance(values, dict):
-        raise UserError(f"{path} holds no keys")
-    return values

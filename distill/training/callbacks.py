@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from lightning import Trainer
+from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import (
     Callback,
     EarlyStopping,
@@ -75,9 +76,42 @@ class WriteFailures(Callback):
         self._checkpoints.raise_failure()
 
 
-def best_checkpoint(config: Config) -> ModelCheckpoint:
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps the state with the best validation mIoU, also of a run that was moved or has lost its best one.
+
+    Lightning forgets the best score if the run's folder lies elsewhere than before: the next epoch would
+    replace the best checkpoint, however bad it is.
+    """
+
+    lost = False
+    """Whether the best checkpoint was lost: the best of the epochs that follow replaces it."""
+
+    @property
+    def state_key(self) -> str:
+        """The key of the scores among the callbacks of a checkpoint, as of Lightning's own class."""
+        key: str = super().state_key
+        return key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Let all processes know whether the best checkpoint was lost; the first one has looked."""
+        super().setup(trainer, pl_module, stage)
+        self.lost = trainer.strategy.broadcast(self.lost)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from the best score until now, or without one where its checkpoint was lost."""
+        path = str(Path(str(self.dirpath)) / BEST)
+        score = None if self.lost else state_dict["best_model_score"]
+        values: dict[str, Any] = {"dirpath": self.dirpath, "best_model_score": score, "best_model_path": path}
+        if score is None:
+            values |= {"best_k_models": {}, "kth_best_model_path": "", "kth_value": None}
+        else:
+            values |= {"best_k_models": {path: score}, "kth_best_model_path": path, "kth_value": score}
+        super().load_state_dict(state_dict | values)
+
+
+def best_checkpoint(config: Config) -> BestCheckpoint:
     """Return what keeps the state with the best validation mIoU, as ``best.ckpt``."""
-    return ModelCheckpoint(
+    return BestCheckpoint(
         dirpath=config.run_folder,
         filename=BEST.removesuffix(".ckpt"),
         monitor="val/miou",

@@ -8,11 +8,27 @@ from typing import Any
 
 import yaml
 
+from distill.checkpoints.lightning_io import check_resumable, epochs_done
 from distill.config import Config, TrainingConfig, parse_config
 from kd_seg_ros.common.errors import UserError
 
 MOST_SHOWN = 8
 """Number of changed keys that are listed one by one."""
+
+
+def check_resumed(checkpoint: Path, state: Any, config: Config) -> int:
+    """Refuse a checkpoint that does not fit to the run that is to be resumed; return how many epochs it did.
+
+    :param checkpoint: the one to resume from, for the message.
+    :param state: its content.
+    :raises UserError: for an odd content, no epochs left, other classes or another optimiser.
+    """
+    check_resumable(checkpoint, state)
+    done = epochs_done(state)
+    check_epochs_left(checkpoint, done, config.training)
+    check_same_classes(checkpoint, state, config)
+    check_same_optimiser(checkpoint, state, config)
+    return done
 
 
 def check_epochs_left(checkpoint: Path, done: int, training: TrainingConfig) -> None:

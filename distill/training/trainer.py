@@ -18,7 +18,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException, SI
 
 from distill.checkpoints.background_io import BackgroundCheckpointIO
 from distill.checkpoints.checkpoint_file import load_checkpoint
-from distill.checkpoints.lightning_io import LAST, check_resumable, checkpoint_to_resume, epochs_done
+from distill.checkpoints.lightning_io import LAST, checkpoint_to_resume
 from distill.checkpoints.student import build_network, start_from
 from distill.common.device import default_device
 from distill.common.files import write_json
@@ -29,6 +29,7 @@ from distill.data.data_check import DATA_CHECK, check_data, refuse_errors
 from distill.models.sync_batch_norm import synchronise_batch_norms
 from distill.teachers.configured import describe_teacher, load_teacher
 from distill.training.callbacks import (
+    BestCheckpoint,
     ProgressBar,
     WriteFailures,
     best_checkpoint,
@@ -40,6 +41,7 @@ from distill.training.data_module import SegmentationDataModule
 from distill.training.distillation import Distillation
 from distill.training.image_record import ImageRecord
 from distill.training.loggers import make_logger
+from distill.training.mending import mend_run
 from distill.training.preflight import (
     check_accumulation,
     check_image_sizes,
@@ -47,12 +49,7 @@ from distill.training.preflight import (
     check_shared_memory,
 )
 from distill.training.remedy import remedy
-from distill.training.resume import (
-    check_epochs_left,
-    check_same_classes,
-    check_same_optimiser,
-    config_changes,
-)
+from distill.training.resume import check_resumed, config_changes
 from distill.training.run_folder import locked, prepare_run_folder, write_run_config
 from distill.training.whole_images import teacher_outputs
 from kd_seg_ros.common.errors import UserError, first_line
@@ -125,7 +122,7 @@ def fit(
     with ExitStack() as stack:
         if trainer.is_global_zero:
             stack.enter_context(locked(config.run_folder))
-        resumed = _open_run(trainer, module, data, resume, overwrite)
+        resumed = _open_run(trainer, module, data, best, resume, overwrite)
         if trainer.is_global_zero:
             write_json(config.run_folder / DATA_CHECK, looked)
         _train(trainer, module, data, resumed, checkpoints)
@@ -146,25 +143,23 @@ def _open_run(
     trainer: lightning.Trainer,
     module: Distillation,
     data: SegmentationDataModule,
+    best: BestCheckpoint,
     resume: bool,
     overwrite: bool,
 ) -> Path | None:
     """Make the run's folder, or find the checkpoint in it to resume from; log what is about to run.
 
+    :param best: keeps the best checkpoint; it is told if that of the run that is resumed is lost.
     :raises UserError: if there is nothing to resume, or a run that may not be deleted.
     """
     config = module.config
     resumed = None
     if resume:
         resumed = checkpoint_to_resume(config.run_folder)
-        state = load_checkpoint(resumed)
-        check_resumable(resumed, state)
-        data.epochs_done = epochs_done(state)
-        check_epochs_left(resumed, data.epochs_done, config.training)
-        check_same_classes(resumed, state, config)
-        check_same_optimiser(resumed, state, config)
+        data.epochs_done = check_resumed(resumed, load_checkpoint(resumed), config)
     if trainer.is_global_zero:
-        if resume:
+        if resumed is not None:
+            best.lost = mend_run(config.run_folder, resumed)
             for change in config_changes(config):
                 _logger.warning("not as the run was started: %s", change)
         else:

@@ -116,6 +116,10 @@ class ModelCard:
     in base64; empty if that is not known."""
     single_precision: tuple[str, ...] = ()
     """Layers of the network that stay in single precision, because half precision cannot hold them."""
+    int8: dict[str, Any] = field(default_factory=dict)
+    """What is in INT8: ``layers``, the number of layers; ``kept``, names of those left in floating point;
+    ``work``, the share of the multiply-adds, 0…1; ``images`` and ``source`` of the calibration of their
+    ranges. Empty in a file that has nothing in INT8."""
     agreement: dict[str, float] = field(default_factory=dict)
     """How closely the file follows the network in PyTorch, as checked at export."""
     digest: str = ""
@@ -179,7 +183,7 @@ class ModelCard:
         layers = self.single_precision
         ok = isinstance(layers, tuple) and all(isinstance(layer, str) for layer in layers)
         self._demand("single_precision", ok, "a list of names")
-        for name in ("config", "training_images"):
+        for name in ("config", "training_images", "int8"):
             self._demand(name, isinstance(getattr(self, name), dict), "an object")
         for name in ("miou", "ece_before", "ece_after", "agreement"):
             scores = getattr(self, name)

@@ -9,29 +9,15 @@ from typing import Any
 import launch_stand_in
 import pytest
 import yaml
-from ament_prefix import ROOT, install_prefix
+from ament_prefix import ROOT
 
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.parser import Parser
-from kd_seg_ros.playback.options import add_arguments
 
 pytest.importorskip("ament_index_python")
 
 FILE = ROOT / "launch" / "segment.launch.py"
 FAST_DDS, FAST_RTPS = "FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": "268435456", "MALLOC_TRIM_THRESHOLD_": "1073741824"}
-
-
-@pytest.fixture
-def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An install prefix that the ament index knows this package in, and nothing else set."""
-    return install_prefix(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def launch(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
-    description = launch_stand_in.load(FILE, monkeypatch)
-    return lambda **given: launch_stand_in.run(description, **given)
 
 
 def parameters_of(node: Any, namespace: str = "/", tmp_path: Path | None = None) -> Any:
@@ -269,87 +255,3 @@ def test_the_users_own_settings_stay(
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1")
     (node,) = launch()
     assert node.additional_env == {"MALLOC_MMAP_THRESHOLD_": "268435456"}
-
-
-@pytest.fixture
-def bag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A bag in the home folder, as the user names it."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "fog").mkdir()
-    return "~/fog"
-
-
-def test_a_bag_is_replayed_once_the_node_is_ready(
-    launch: Callable[..., list[Any]], bag: str, tmp_path: Path
-) -> None:
-    handler, node = launch(bag=bag, image="/camera/image_raw", namespace="front")
-    assert node.remappings == [("image", "/camera/image_raw")]
-    assert node.arguments == ["--expect-frames"], "0 frames segmented are a failure of the launch"
-    events = handler.event_handler
-    assert events.target_action is node
-    say = launch_stand_in.ProcessIO
-    assert not events.on_stderr(say(b"[WARN] [segmentation]: something else\n"))
-    (replay,) = events.on_stderr(say(b"[INFO] [front.segmentation]: ready: model 'x'\n"))
-    assert not events.on_stdout(say(b"ready: again\n")), "once"
-    assert (replay.package, replay.executable) == ("kd_seg_ros", "play_bag")
-    assert replay.arguments == [str(tmp_path / "fog")]
-    assert replay.additional_env == node.additional_env
-    assert replay.on_exit is not None
-
-
-def test_the_line_a_bag_waits_for_is_logged_at_any_level(launch: Callable[..., list[Any]], bag: str) -> None:
-    _, node = launch(bag=bag, log_level="error", namespace="/car/front", name="fog")
-    assert node.ros_arguments == ["--log-level", "error", "--log-level", "car.front.fog:=info"]
-
-
-def test_sim_time_comes_from_the_bag(launch: Callable[..., list[Any]], bag: str, tmp_path: Path) -> None:
-    handler, _ = launch(bag=bag, use_sim_time="true")
-    (replay,) = handler.event_handler.on_stderr(launch_stand_in.ProcessIO(b"ready: "))
-    assert replay.arguments == [str(tmp_path / "fog"), "--clock"]
-
-
-def test_ros2_bag_is_preferred_where_installed(
-    launch: Callable[..., list[Any]], bag: str, prefix: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (prefix / "share/ament_index/resource_index/packages/ros2bag").touch()
-    program = prefix / "bin" / "ros2"
-    program.parent.mkdir()
-    program.touch(0o755)
-    monkeypatch.setenv("PATH", str(program.parent))
-    handler, _ = launch(bag=bag, use_sim_time="True")
-    (replay,) = handler.event_handler.on_stdout(launch_stand_in.ProcessIO(b"ready: "))
-    assert replay.cmd == ["ros2", "bag", "play", str(prefix / "fog"), "--clock"]
-
-
-def test_play_bag_understands_these_arguments() -> None:
-    parser = Parser("play_bag", "")
-    add_arguments(parser)
-    options = parser.read(["fog", "--clock"])
-    assert (options.bag, options.clock) == (Path("fog"), 40.0)
-
-
-def test_rviz_opens_with_the_nodes_pictures(launch: Callable[..., list[Any]], prefix: Path) -> None:
-    (prefix / "share/ament_index/resource_index/packages/rviz2").touch()
-    assert len(launch(rviz="false")) == 1
-    node, rviz = launch(rviz="true", namespace="front", image="/camera/image_raw", use_sim_time="true")
-    assert (rviz.package, rviz.executable) == ("rviz2", "rviz2")
-    config = prefix / "share/kd_seg_ros/config/segmentation.rviz"
-    assert config.is_file()
-    assert rviz.arguments == ["-d", str(config)]
-    assert rviz.namespace == "front"
-    remappings = dict(rviz.remappings)
-    assert remappings.pop("/image") == "/camera/image_raw"
-    # Topics of the root namespace, which the file names, become those of the node's.
-    assert {"/segmentation/overlay", "/segmentation/mask", "/segmentation/confidence"} <= remappings.keys()
-    assert all(original == f"/{relative}" for original, relative in remappings.items())
-    assert rviz.parameters == [{"use_sim_time": True}]
-    assert rviz.additional_env == node.additional_env
-    assert rviz.on_exit is None, "closing it does not stop the node"
-
-
-def test_rviz_that_is_not_installed(
-    launch: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ROS_DISTRO", "humble")
-    with pytest.raises(UserError, match="not installed: sudo apt install ros-humble-rviz2"):
-        launch(rviz="True")

@@ -124,7 +124,7 @@ def maskformer() -> Any:
     return transformers.MaskFormerForInstanceSegmentation(config)
 
 
-def eomt() -> Any:
+def eomt(names: Any = CLASS_NAMES) -> Any:
     if not hasattr(transformers, "EomtConfig"):
         pytest.skip("this transformers has no EoMT")
     config = transformers.EomtConfig(
@@ -136,7 +136,7 @@ def eomt() -> Any:
         num_blocks=1,
         num_queries=9,
         num_upscale_blocks=1,
-        **labels(CLASS_NAMES),
+        **labels(names),
     )
     return transformers.EomtForUniversalSegmentation(config)
 

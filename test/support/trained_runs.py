@@ -11,8 +11,8 @@ from architectures import SMALL_BACKBONE
 from distill.__main__ import main
 
 
-def train_teacher_and_student(folder: Path, data: Path) -> None:
-    """Write the runs ``teacher`` and ``student`` into a folder, next to their configurations.
+def write_teacher_and_student(folder: Path, data: Path) -> None:
+    """Write ``teacher.yaml`` and ``student.yaml``, the configurations of the two runs, into a folder.
 
     :param data: root of a data set in ACDC's layout, see :func:`acdc_tree.write_acdc`.
     """
@@ -36,4 +36,15 @@ def train_teacher_and_student(folder: Path, data: Path) -> None:
     for config in (common | {"name": "teacher"}, distilled):
         path = folder / f"{config['name']}.yaml"
         path.write_text(yaml.safe_dump(config))
-        assert main(["fit", "--config", str(path)]) == 0
+
+
+def train_teacher_and_student(folder: Path, data: Path) -> None:
+    """Write the runs ``teacher`` and ``student`` into a folder, next to their configurations."""
+    write_teacher_and_student(folder, data)
+    train(folder, "teacher")
+    train(folder, "student")
+
+
+def train(folder: Path, name: str) -> None:
+    """Train what the configuration of that name in a folder says."""
+    assert main(["fit", "--config", str(folder / f"{name}.yaml")]) == 0

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drive_bag import image, write_bag
+from PIL import Image
 from rosbags.rosbag2 import StoragePlugin
 
 from distill.config.data import DataConfig
@@ -15,6 +16,8 @@ from distill.data.from_config import kept_frames, open_source, training_parts
 from distill.datasets.bag_images import list_messages, read_message
 from distill.datasets.folder import list_folder_split
 from distill.datasets.frame import read_sample
+from kd_seg_ros.bags.making import RecordingSettings, make_bag
+from kd_seg_ros.bags.pictures import image_files
 from kd_seg_ros.common.errors import UserError
 
 
@@ -48,17 +51,23 @@ def test_mistakes_end_in_one_line(tmp_path: Path) -> None:
         list_folder_split(tmp_path, None, images="drive", topic="/t", labels="x", classes=tmp_path)
 
 
-def test_a_drive_is_a_part_of_a_training(tmp_path: Path) -> None:
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_drive_is_a_part_of_a_training(tmp_path: Path, compressed: bool) -> None:
     """Its frames join those of a labelled data set, and the look at the data before training decodes them."""
     from acdc_tree import write_acdc
 
-    write_bag(tmp_path / "drive", frames=3)
+    for number in range(3):
+        pixels = image(number).data.reshape(8, 12, 3)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    settings = RecordingSettings(compressed=compressed)
+    assert make_bag(image_files(tmp_path, rate=10), tmp_path / "drive", settings) == 3
     drive = {"dataset": "folder", "root": str(tmp_path / "drive"), "images": ".", "labels": None}
     drive["topic"] = "/camera/image_raw"
     root = str(write_acdc(tmp_path / "acdc", frames=1, size=(8, 12)))
     data = DataConfig.model_validate({"root": root, "extra": [drive]})
     first, second = training_parts(data)
     assert (len(first.frames), len(second.frames), second.mean) == (4, 3, data.mean)
+    np.testing.assert_array_equal(read_sample(second.frames[2]).image, image(2).data.reshape(8, 12, 3))
     looked = check_data(data, "all")
     assert looked["splits"]["train"]["labelled"] == 4
     assert looked["splits"]["train"]["looked_at"] == 7

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from acdc_tree import write_acdc
 
 from distill.checkpoints.student import build_network
 from distill.config import load_config
-from distill.experiments.smoke import OVERRIDES, TEACHER, run_small, small, smoke_files
+from distill.data.from_config import training_parts
+from distill.experiments.smoke import IMAGES, OVERRIDES, TEACHER, on_scenes, run_small, small, smoke_files
 from distill.experiments.thesis import find_experiment
 from distill.scenes.dataset import write_dataset
 
@@ -22,6 +24,19 @@ def test_a_smoke_test_logs_every_term(tmp_path: Path) -> None:
     assert logged["train/loss"] == pytest.approx(
         logged["train/semantic"] + logged["train/kl"] + logged["train/l2"], rel=1e-4
     )
+
+
+def test_a_bag_stands_in_for_a_bag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drive's images are read from a rosbag2, and are normalised as the first data set."""
+    monkeypatch.setattr("distill.experiments.smoke.SIZE", (32, 32))
+    write_acdc(tmp_path, frames=1, size=(8, 12))
+    config = on_scenes(load_config(find_experiment("ch5_rn18_kl_unlabelled_bag").file, OVERRIDES), tmp_path)
+    (source,) = config.data.extra
+    assert source.topic == "/camera/image_raw"
+    first, drive = training_parts(config.data)
+    assert (len(first.frames), len(drive.frames)) == (4, IMAGES)
+    assert [frame.labels for frame in drive.frames] == [None] * IMAGES
+    assert (drive.mean, drive.std) == (first.mean, first.std)
 
 
 def test_every_backbone_runs_once_as_it_is_and_every_other_network_always() -> None:

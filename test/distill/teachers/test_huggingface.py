@@ -111,6 +111,16 @@ def test_semantic_scores_in_closed_form() -> None:
     torch.testing.assert_close(scores, torch.tensor([[[[1.0, 0.0]], [[0.25, 0.25]]]]))
 
 
+@pytest.mark.parametrize("depth", [-1.0, -30.0, -200.0])
+def test_faint_masks_still_tell_the_classes(depth: float) -> None:
+    """Where no mask is near 1, the strongest query has its say: in single precision its sigmoid may be 0."""
+    queries = torch.tensor([[[40.0, 0.0, 0.0], [0.0, 40.0, 0.0]]])
+    masks = torch.tensor([[[[depth + 1]], [[depth]]]])
+    p = answering(queries, masks)(torch.zeros(1, 3, 1, 1)).softmax(dim=1)
+    sigmoids = masks.double().sigmoid()
+    torch.testing.assert_close(p, (sigmoids / sigmoids.sum()).float())
+
+
 def test_other_data_sets_classes(tmp_path: Path) -> None:
     """Independent: the network's logits, softmax, sums by hand, renormalised."""
     teacher = load(save(segformer(ADE), tmp_path), size=(128, 128))

@@ -4,6 +4,7 @@ import contextlib
 import json
 import pickle
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,9 @@ def test_plain_tensors_in_a_bin_file_are_read(copied: Path) -> None:
     torch.testing.assert_close(load(copied)(image).logits, teacher(image).logits)
 
 
+REFUSED = r"more than tensors|cannot be loaded"
+
+
 class Evil:
     """Leaves a file on the disk if it is unpickled."""
 
@@ -96,8 +100,9 @@ def test_a_pickle_in_a_bin_file_is_not_executed(copied: Path, tmp_path: Path, le
             pickle.dump({"weight": Evil(mark)}, file)
         else:
             torch.save({"weight": Evil(mark)}, file)
-    with pytest.raises(UserError, match=r"more than tensors|cannot be loaded"):
+    with warnings.catch_warnings(record=True) as told, pytest.raises(UserError, match=REFUSED):
         load(copied)
+    assert not told  # PyTorch's words about the pickle's protocol help nobody
     assert not mark.exists()
     with contextlib.suppress(RuntimeError):  # the bait works
         torch.load(copied / "pytorch_model.bin", weights_only=False)
@@ -133,7 +138,17 @@ def spoil(folder: Path, **values: Any) -> None:
         ),
         ({"architectures": ["UperNetForSemanticSegmentation"]}, "of model type 'segformer'"),
         ({"architectures": None}, "does not name one architecture"),
-        ({"decoder_hidden_size": 24}, "cannot be loaded"),
+        ({"problem_type": "multi_label_classification"}, r"do not exclude each other \(sigmoid\)"),
+        ({"id2label": CLASS_NAMES}, r"config\.json: id2label must be \{number: name\}"),
+        ({"num_labels": 5}, r"num_labels is 5, but id2label has 19 names: correct the one"),
+        (
+            {"id2label": {str(i + 1): name for i, name in enumerate(CLASS_NAMES)}},
+            r"does not number its 19 classes from 0 to 18: list .* with teacher\.class_names",
+        ),
+        (
+            {"decoder_hidden_size": 24},
+            r"do not fit config\.json: \d+ tensors have another size, 'decode_head\..* instead of \[24",
+        ),
         ({"depths": [1, 1, 1, 2]}, r"not complete: \d+ tensors are missing, 'segformer"),
     ],
 )
@@ -153,6 +168,7 @@ def test_other_networks_are_refused_by_name(copied: Path, values: dict[str, Any]
         ("preprocessor_config.json", "{}", r"no image_mean: give teacher\.mean"),
         ("model.safetensors", None, r"holds no weights: fetch model\.safetensors next to config\.json"),
         ("model.safetensors", "torn", "cannot be loaded"),
+        ("model.safetensors", "version https://git-lfs.github.com/spec/v1\n", r"Git LFS.*`git lfs pull`"),
     ],
 )
 def test_damaged_folders(copied: Path, file: str, content: str | None, message: str) -> None:
@@ -164,8 +180,17 @@ def test_damaged_folders(copied: Path, file: str, content: str | None, message: 
     assert "\n" not in str(error.value)
 
 
+def test_weights_that_are_no_numbers_are_refused(copied: Path) -> None:
+    spoilt = segformer()
+    torch.nn.init.constant_(spoilt.decode_head.classifier.bias, float("nan"))
+    spoilt.save_pretrained(str(copied))
+    with pytest.raises(UserError, match=r"1 tensors hold NaN or infinity, 'decode_head\.classifier\.bias'"):
+        load(copied)
+
+
 def test_a_name_of_the_hub_is_no_folder() -> None:
-    with pytest.raises(UserError, match=r"nvidia/segformer is no folder; nothing is downloaded here"):
+    message = r"nvidia/segformer is no folder; .*: hf download nvidia/segformer --local-dir FOLDER"
+    with pytest.raises(UserError, match=message):
         load(Path("nvidia/segformer"))
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -95,29 +96,23 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
 
 def test_a_forked_child_does_not_keep_the_lock_of_a_parent_that_is_gone(tmp_path: Path) -> None:
     """As the processes that read the data, which outlive a killed parent by some seconds."""
-    program = """
-import os, sys, time
-from pathlib import Path
-from distill.training.run_folder import locked
-with locked(Path(sys.argv[1])):
     started, ready = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.write(ready, b"1")
-        time.sleep(60)
-    os.read(started, 1)
-    print(child, flush=True)
-    time.sleep(60)
-"""
-    parent = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
-    assert parent.stdout is not None
-    child = int(parent.stdout.readline())
-    parent.kill()
-    parent.wait()
+    parent = os.fork()
+    if parent == 0:
+        try:
+            with locked(tmp_path):
+                if os.fork() == 0:
+                    os.write(ready, str(os.getpid()).encode())
+                time.sleep(600)
+        finally:
+            os._exit(1)  # never back into the tests
+    child = int(os.read(started, 20))
+    os.kill(parent, signal.SIGKILL)
+    os.waitpid(parent, 0)
     try:
         with locked(tmp_path):
             pass
     finally:
         os.kill(child, signal.SIGKILL)
+        os.close(started)
+        os.close(ready)
