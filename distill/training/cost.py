@@ -18,8 +18,8 @@ class CostCounter(Callback):
     """Sums seconds and images of training, keeps them in every checkpoint and writes them after each epoch.
 
     On a GPU these are seconds by the clock, which runs while waiting for data: that is part of a method's
-    cost. On a CPU they are processor time, which does not depend on what else the computer does; that of worker
-    processes (``data.workers``) is not in it. Neither runs while validating.
+    cost. On a CPU they are processor time, which does not depend on what else the computer does; that of
+    worker processes (``data.workers``) is not in it. Neither runs while validating.
     """
 
     def __init__(self, config: Config) -> None:
