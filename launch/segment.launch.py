@@ -22,6 +22,7 @@ from kd_seg_ros.launching.arguments import (
     PROVIDER,
     REQUIRED,
     RESPAWN,
+    RVIZ,
     SIM_TIME,
     Argument,
     declare,
@@ -29,7 +30,7 @@ from kd_seg_ros.launching.arguments import (
     started_itself,
 )
 from kd_seg_ros.launching.companions import CompanionProcess, ground_action, points_action
-from kd_seg_ros.launching.launch_actions import NodeProcess, rviz_action, segmentation_action
+from kd_seg_ros.launching.launch_actions import NodeProcess, segmentation_action
 from kd_seg_ros.launching.launch_end import LaunchEnd
 from kd_seg_ros.launching.names import (
     check_image_topic,
@@ -41,6 +42,7 @@ from kd_seg_ros.launching.names import (
     read_yaml,
 )
 from kd_seg_ros.launching.replay import StartWhenReady, check_camera, find_bag, replay_action
+from kd_seg_ros.launching.rviz import rviz_action
 
 CONFIG = Path(get_package_share_directory(PACKAGE)) / "config"
 
@@ -88,8 +90,11 @@ ARGUMENTS = (
         "rosbag2 to replay once the node is ready, with its /clock if use_sim_time is true; its end ends the "
         "launch, with status 1 if nothing was segmented. Empty: none.",
     ),
-    Argument("rviz", "Open RViz with the node's pictures. Empty: false.", choices=FLAG),
+    RVIZ,
 )
+_OF_CAMERAS = "multi_camera.launch.py has it, which starts several cameras from a list"
+ELSEWHERE = dict.fromkeys(("cameras", "one_process", "batch", "batch_wait_ms"), _OF_CAMERAS)
+"""Arguments of multi_camera.launch.py alone."""
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -98,7 +103,7 @@ def generate_launch_description() -> LaunchDescription:
 
 def _processes(context: LaunchContext) -> list[Action]:
     """Check all arguments; return what is to be started: the node, and on request RViz and a bag."""
-    given = read(context, ARGUMENTS, __file__)
+    given = read(context, ARGUMENTS, __file__, ELSEWHERE)
     params_file = existing_file("params_file", given["params_file"])
     read_yaml(params_file, "params_file:=FILE names a YAML file of parameters")
     _check_names(given)
@@ -136,7 +141,7 @@ def _processes(context: LaunchContext) -> list[Action]:
     if given["rviz"] == "true":
         started.append(
             rviz_action(
-                config=str(CONFIG / "segmentation.rviz"),
+                config=CONFIG / "segmentation.rviz",
                 namespace=given["namespace"],
                 image=given["image"],
                 use_sim_time=given["use_sim_time"] == "true",

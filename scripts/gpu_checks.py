@@ -1,9 +1,10 @@
 """Check and measure all that needs an NVIDIA GPU, in one run: python scripts/gpu_checks.py --out FILE.
 
 In this order: that the engine with its kernels answers as the CPU does, with every calibration; the table of
-the engine's options; further networks; a training step; suite ``models``; why the first training step of
-depthwise convolutions is slow. Each part runs in a process of its own, with a time limit, so that none takes
-another down; the report says which ran, and is written after each.
+the engine's options; further networks; a training step; suite ``models``; several cameras' images in one run
+of the network, alone and through the engine; why the first training step of depthwise convolutions is slow.
+Each part runs in a process of its own, with a time limit, so that none takes another down; the report says
+which ran, and is written after each.
 Exit status 1 if a part failed, 2 without a GPU.
 """
 
@@ -33,6 +34,10 @@ from kd_seg_ros.common.logs import terminal_logging  # noqa: E402
 MAIN: Final = ("swiftnet_resnet18", "pidnet_s")
 """Networks of the engine's table."""
 FURTHER: Final = ("swiftnet_mobilenetv4_conv_medium", "sfnet_resnet18", "segformer_b0", "hrnetv2_w48")
+BATCHED: Final = ("pidnet_s", "fpn_lite_nano")
+"""Networks that are run on several images at once."""
+_BATCH: Final = "_batch"
+"""Ends the names of their files."""
 TFLOPS, GIGABYTES_PER_S = 757.0, 4302.0
 """An H200's, measured: FP16 matrix products, and copies on the device; for the floor."""
 PACKAGES: Final = ("torch", "onnx", "onnxruntime-gpu", "onnxruntime", "cuda-bindings", "nvidia-cudnn-cu13")
@@ -58,6 +63,7 @@ PARTS: Final = (
     Part("training", "A training step", 120),
     Part("models", "Suite models", 90),
     Part("batches", "Several cameras: images in one run of the network", 60),
+    Part("batched-engine", "Several cameras: batches through the engine", 90),
     Part("first-step", "The first step of a network with depthwise convolutions", 200),
 )
 
@@ -148,6 +154,7 @@ def run_part(name: str, files: Path, seconds: float, provider: str) -> int:
         "training": partial(suite, "training", seconds),
         "models": partial(suite, "models", seconds),
         "batches": partial(suite, "batches", seconds),
+        "batched-engine": partial(batched_engine, files, provider, seconds),
         "first-step": first_step,
     }
     text, passed = work[name]()
@@ -167,22 +174,24 @@ def export_files(files: Path) -> tuple[str, bool]:
         "from distill.benchmarks.random_network import random_network\n"
         "from distill.models.deployed import DeployedModel\n"
         "model = DeployedModel(random_network(sys.argv[1]), MEAN, STD, working_scale=1.0).eval()\n"
-        "export(model, (1080, 1920), Path(sys.argv[2]), half=True)\n"
+        "export(model, (1080, 1920), Path(sys.argv[2]), half=True, batch=bool(sys.argv[3:]))\n"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "2"}
-    missing = [name for name in (*MAIN, *FURTHER) if not (files / f"{name}.onnx").exists()]
+    wanted = [*MAIN, *FURTHER, *(name + _BATCH for name in BATCHED)]
+    missing = [name for name in wanted if not (files / f"{name}.onnx").exists()]
 
     def export(name: str) -> str:
-        path = str(files / f"{name}.onnx")
+        words = [name.removesuffix(_BATCH), str(files / f"{name}.onnx")]
+        words += ["batch"] if name.endswith(_BATCH) else []
         done = subprocess.run(
-            [sys.executable, "-c", code, name, path], env=environment, capture_output=True, text=True
+            [sys.executable, "-c", code, *words], env=environment, capture_output=True, text=True
         )
         say(f"{name}: {'written' if done.returncode == 0 else 'FAILED'}")
         return "" if done.returncode == 0 else f"{name}: {done.stderr.strip().splitlines()[-1]}"
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         failures = [failure for failure in pool.map(export, missing) if failure]
-    return "\n\n".join([f"{len(missing)} of {len(MAIN) + len(FURTHER)} made.", *failures]), not failures
+    return "\n\n".join([f"{len(missing)} of {len(wanted)} made.", *failures]), not failures
 
 
 def correctness(files: Path, provider: str) -> tuple[str, bool]:
@@ -218,6 +227,16 @@ def engine_table(files: Path, names: Sequence[str], seconds: float, in_full: boo
         passed &= any("p50" in row for row in result.figures)
         give(result.text)
     return "", passed
+
+
+def batched_engine(files: Path, provider: str, seconds: float) -> tuple[str, bool]:
+    """Compare batches through the engine with single images, and measure both."""
+    from distill.benchmarks import batched_engine as measured
+
+    paths = [files / f"{name}{_BATCH}.onnx" for name in BATCHED]
+    there = [path for path in paths if path.exists()]
+    result = measured.run(there, provider, seconds)
+    return result.text, result.passed and there == paths
 
 
 def suite(name: str, seconds: float) -> tuple[str, bool]:

@@ -1,8 +1,10 @@
 """Several cameras: a process for each next to one process that shares the network. Prints a table.
 
-``python scripts/several_cameras.py --cameras 4 --rate 10 --provider cuda``. One camera process publishes
-noise to all topics in turn; this process listens to the masks. Both arrangements run one after the other,
-``--repeats`` times, so that what else the machine does disturbs both.
+``python scripts/several_cameras.py --cameras 4 --rate 10 --provider cuda``. With ``--batch``, and a model
+file exported with that option, a third arrangement is one process that runs the network on several images at
+once. One camera process publishes noise to all topics: in turn, or with ``--at-once`` to all at the same
+time, as cameras do that are triggered together. This process listens to the masks. The arrangements run one
+after the other, ``--repeats`` times, so that what else the machine does disturbs all.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ from kd_seg_ros.common.share import default_model
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.providers import PROVIDERS
 
-ARRANGEMENTS = ("a process per camera", "one process")
+PROCESS_EACH, ONE_PROCESS, BATCHES = "a process per camera", "one process", "one process, batches"
+"""The arrangements that are compared."""
 WARM_UP = 2
 """First masks of each camera that do not count."""
 
@@ -57,15 +60,16 @@ class Measured:
 
 
 def main() -> None:
-    """Measure both arrangements and print the table."""
+    """Measure the arrangements and print the table."""
     args = _parser().parse_args()
     isolate_this_process()
     size = Engine(args.model, args.provider).size
-    results = {name: Measured() for name in ARRANGEMENTS}
+    names = [PROCESS_EACH, ONE_PROCESS, *([BATCHES] if args.batch else [])]
+    results = {name: Measured() for name in names}
     rclpy.init()
     try:
         for repeat in range(args.repeats):
-            for name in ARRANGEMENTS:
+            for name in names:
                 print(f"repeat {repeat + 1} of {args.repeats}: {name}", file=sys.stderr)
                 _measure(args, name, size, results[name])
     finally:
@@ -87,12 +91,16 @@ def _measure(args: argparse.Namespace, name: str, size: tuple[int, int], measure
     start = time.monotonic()
     with _nodes(args, name, names) as processes:
         for process in processes:
-            process.wait_for("ready:" if name == ARRANGEMENTS[0] else "networks in memory")
+            process.wait_for("ready:" if name == PROCESS_EACH else "networks in memory")
         measured.start_s.append(time.monotonic() - start)
         pids = [process.pid for process in processes]
         before = sum(usage(pid).cpu_s for pid in pids)
         frames = round(args.rate * args.seconds) * args.cameras
-        options = ["--turn", "1", "--rate", str(args.rate * args.cameras), "--frames", str(frames)]
+        options = ["--frames", str(frames), "--turn", "1"]
+        if args.at_once:
+            options += ["--at-once", "--rate", str(args.rate)]
+        else:
+            options += ["--rate", str(args.rate * args.cameras)]
         topics = [f"/{camera}/image" for camera in names]
         with python_module(
             "camera", "kd_seg_ros.benchmark.camera_process", *topics, *options, "--size", *map(str, size)
@@ -123,11 +131,11 @@ def _nodes(args: argparse.Namespace, name: str, cameras: Sequence[str]) -> Itera
     """Run the segmentation nodes of all cameras; yield their processes."""
     given = {"model": args.model, "provider": args.provider, "active": "always", "overlay": False}
     with ExitStack() as stack:
-        if name == ARRANGEMENTS[0]:
+        if name == PROCESS_EACH:
             commands = [node_command(given, [f"__ns:=/{camera}"]) for camera in cameras]
         else:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
-            parameters = {"active": "always", "overlay": False}
+            parameters = {"active": "always", "overlay": False, "batch": name == BATCHES}
             defaults = {
                 "model": str(args.model.absolute()),
                 "provider": args.provider,
@@ -167,7 +175,8 @@ def _text(args: argparse.Namespace, size: tuple[int, int], results: dict[str, Me
         )
     height, width = size
     note = (
-        f"{args.model.name}, {args.cameras} cameras of {width}×{height} at {args.rate:g} Hz each "
+        f"{args.model.name}, {args.cameras} cameras of {width}×{height} at {args.rate:g} Hz each"
+        f"{', all at once' if args.at_once else ', in turn'} "
         f"for {args.seconds:g} s, {args.repeats} repeats in turn; least and most of a camera in brackets. "
         f"Measured on: {machine(rclpy.get_rmw_implementation_identifier(), args.provider)}."
     )
@@ -181,8 +190,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--provider", choices=tuple(PROVIDERS), default="cpu", help="where the network runs")
     add("--cameras", type=count, default=4, metavar="N", help="number of cameras")
     add("--rate", type=positive, default=10.0, metavar="HZ", help="images per second of each camera")
+    add("--batch", action="store_true", help="measure batches, too; the file must be exported with --batch")
+    add("--at-once", action="store_true", help="all cameras send at the same time, not in turn")
     add("--seconds", type=positive, default=20.0, metavar="S", help="length of each part")
-    add("--repeats", type=count, default=2, metavar="N", help="how often both arrangements are measured")
+    add("--repeats", type=count, default=2, metavar="N", help="how often all arrangements are measured")
     return parser
 
 

@@ -123,8 +123,11 @@ def _measure_gpu(model: DeployedModel, half: Path, folder: Path, seconds: float)
     return {name: 1 / value for name, value in times.items()}
 
 
-def export(model: DeployedModel, size: tuple[int, int], path: Path, half: bool) -> Path:
-    """Write a model file for images of ``size``."""
+def export(model: DeployedModel, size: tuple[int, int], path: Path, half: bool, batch: bool = False) -> Path:
+    """Write a model file for images of ``size``.
+
+    :param batch: its network takes any number of images per run.
+    """
     card = ModelCard(
         name="benchmark",
         class_names=CLASS_NAMES,
@@ -144,7 +147,7 @@ def export(model: DeployedModel, size: tuple[int, int], path: Path, half: bool) 
         config={},
         config_hash="",
     )
-    save_with_card(to_onnx(model, size, half), card, path)
+    save_with_card(to_onnx(model, size, half, batch=batch), card, path)
     return path
 
 

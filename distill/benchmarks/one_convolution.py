@@ -42,6 +42,8 @@ class Kind:
     calibration: LogitCalibration | None = None
     dynamic: bool = False
     """The file takes images of any size."""
+    batch: bool = False
+    """The network takes any number of images per run."""
 
 
 def model_file(kind: Kind) -> bytes:
@@ -79,11 +81,12 @@ def network(
     convolution = helper.make_node(
         "Conv", ["pixels", "weights"], ["logits"], strides=[kind.stride] * 2, pads=[2, 2, 2, 2]
     )
+    images = "n" if kind.batch else 1
     graph = helper.make_graph(
         [convolution],
         "network",
-        [helper.make_tensor_value_info("pixels", element, [1, 3, *size])],
-        [helper.make_tensor_value_info("logits", element, [1, kind.classes, *low])],
+        [helper.make_tensor_value_info("pixels", element, [images, 3, *size])],
+        [helper.make_tensor_value_info("logits", element, [images, kind.classes, *low])],
         [numpy_helper.from_array(weights, "weights")],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)

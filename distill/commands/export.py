@@ -38,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write a file that takes images of any size; it is checked at --size",
     )
     parser.add_argument(
+        "--batch",
+        action="store_true",
+        help="write a file whose network takes any number of images per run, for several cameras that share "
+        "it (parameter batch of the node)",
+    )
+    parser.add_argument(
         "--trace-limit",
         type=positive,
         metavar="S",
@@ -99,6 +105,7 @@ def run(args: argparse.Namespace) -> int:
         args.out,
         args.size,
         dynamic=args.dynamic,
+        batch=args.batch,
         root=args.root,
         images=args.images,
         limit=args.limit,
@@ -113,6 +120,8 @@ def _run_int8(args: argparse.Namespace) -> int:
     """Export in INT8, as :func:`run` does in half precision."""
     from distill.export.export_int8 import CalibrationImages, export_int8
 
+    if args.batch:
+        raise UserError("--int8 is for one image per run: leave out --batch, or --int8")
     if args.dynamic:
         raise UserError("--int8 is for images of one size: leave out --dynamic, and give the camera's --size")
     if args.size and kind_of(args.model) == "onnx":

@@ -123,7 +123,9 @@ def _shapes(model: onnx.ModelProto) -> dict[str, list[int]]:
     network = onnx.utils.Extractor(model).extract_model([NETWORK_IMAGE], [NETWORK_LOGITS])
     del network.graph.value_info[:]
     network.graph.output[0].type.tensor_type.ClearField("shape")
-    for side in network.graph.input[0].type.tensor_type.shape.dim[2:]:
+    images, _, *sides = network.graph.input[0].type.tensor_type.shape.dim
+    images.dim_value = 1  # also where the network takes any number
+    for side in sides:
         if not side.dim_value:
             side.dim_value = EXAMPLE_SIDE
     inferred = onnx.shape_inference.infer_shapes(network, data_prop=True)

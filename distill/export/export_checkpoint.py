@@ -16,6 +16,7 @@ from distill.config import DataConfig
 from distill.data.data_check import read_data_check
 from distill.data.from_config import relocated
 from distill.export.agreement import HALF_LIMITS, Agreement, brought_to
+from distill.export.batch_check import check_batch
 from distill.export.check_images import Pair, altered_images, common_size, labelled_images, plain_images
 from distill.export.half_precision import layers_in_single
 from distill.export.model_card import trained_card
@@ -55,6 +56,7 @@ def export_checkpoint(
     size: tuple[int, int] | None = None,
     *,
     dynamic: bool = False,
+    batch: bool = False,
     root: Path | None = None,
     images: Path | None = None,
     limit: int = 20,
@@ -67,6 +69,7 @@ def export_checkpoint(
     :param out: the .onnx file to write.
     :param size: (H, W) of the camera's image; None: that of most of the images it is checked on.
     :param dynamic: make a file for images of any size; it is checked at ``size``.
+    :param batch: the network in the file takes any number of images per run; that is checked, too.
     :param root: folder of the data set whose val split the file is checked on; None: where the training's
         data are.
     :param images: a folder of images without labels to check on instead.
@@ -78,7 +81,10 @@ def export_checkpoint(
     check_destination(out)
     source = open_source(checkpoint, size, root, images, limit)
     model, card, size, pairs = source.model, source.card, source.size, source.pairs
-    trace = partial(to_dynamic_onnx, model, limit=trace_limit) if dynamic else partial(to_onnx, model, size)
+    if dynamic:
+        trace = partial(to_dynamic_onnx, model, limit=trace_limit, batch=batch)
+    else:
+        trace = partial(to_onnx, model, size, batch=batch)
     _logger.info("tracing the network, which takes seconds to minutes")
     proto = trace()
     agreement = check(proto, card, out, model, pairs, provider)
@@ -89,6 +95,8 @@ def export_checkpoint(
         proto = trace(single=single)
         agreement = check(proto, card, out, model, pairs, provider)
     _logger.info("%s", agreement.describe())
+    if batch:
+        check_batch(proto, card, out, pairs, provider)
     return write_checked(proto, card, out, agreement)
 
 

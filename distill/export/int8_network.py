@@ -157,11 +157,15 @@ class _Reader:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep ONNX Runtime's quantiser from logging its progress through the root logger."""
+    """Keep ONNX Runtime's quantiser from logging its progress through the root logger.
+
+    Its first message would also give the root logger a handler, and every later line of ours appear twice.
+    """
     logger = logging.getLogger()
-    level = logger.level
+    level, handlers = logger.level, list(logger.handlers)
     logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
         logger.setLevel(level)
+        logger.handlers[:] = handlers

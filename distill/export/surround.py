@@ -2,7 +2,8 @@
 
 The whole follows the contract of a model file, :mod:`kd_seg_ros.inference.contract`.
 
-The network is any model with one float input [1, 3, h, w] and the output [1, C, h', w'], its logits.
+The network is any model with one float input [1, 3, h, w] and the output [1, C, h', w'], its logits. It may
+take any number of images per run instead of one.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from distill.export.interpolation import Padding, Upsampling
 from distill.export.postprocess import add_postprocessing
 from distill.export.preprocess import add_preprocessing
 from kd_seg_ros.inference.contract import (
+    BATCH,
     CHANNELS,
     IMAGE,
     IR_VERSION,
@@ -93,6 +95,10 @@ def named_network(network: onnx.ModelProto, prefix: str = "network/") -> onnx.Mo
     model = compose.add_prefix(network, prefix)
     graph = model.graph
     _rename(graph, {graph.input[0].name: NETWORK_IMAGE, graph.output[0].name: NETWORK_LOGITS})
+    for value in (graph.input[0], graph.output[0]):
+        images = value.type.tensor_type.shape.dim[0]
+        if not images.dim_value:
+            images.dim_param = BATCH  # the network takes any number of images; here it gets one
     return model
 
 

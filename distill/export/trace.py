@@ -64,25 +64,43 @@ class _Logits(nn.Module):
         return logits
 
 
+_BATCH: Final = {0: Dim("batch", min=1, max=2**10)}
+"""The open side of a network that takes any number of images per run."""
+
+
 def to_onnx(
-    model: DeployedModel, size: tuple[int, int], half: bool = True, single: Sequence[str] = ()
+    model: DeployedModel,
+    size: tuple[int, int],
+    half: bool = True,
+    single: Sequence[str] = (),
+    batch: bool = False,
 ) -> onnx.ModelProto:
     """Make the model of a file for images of ``size`` = (H, W), with its network in half precision.
 
     :param single: names of the network's layers that stay in single precision,
         see :mod:`distill.export.half_precision`.
+    :param batch: the network inside the file takes any number of images per run, for cameras that share it
+        (:mod:`kd_seg_ros.inference.batched_run`); the file itself takes one image all the same.
+    :raises UserError: if the network cannot be traced for any number of images.
     """
     network = _network(model, half, single)
     working = model.working_size(size)
     padding = Padding.to_multiples(working, padding_multiple(model))
-    traced = _trace(network, padding.padded)
+    if batch:
+        traced = _trace_batch(network, padding.padded, type(model.network).__name__)
+    else:
+        traced = _trace(network, padding.padded)
     resizing = padding.upsampling(shape_of(traced.graph.output[0])[2:], size)
     mean, std = model.mean.flatten().tolist(), model.std.flatten().tolist()
     return surround(traced, mean, std, padding, resizing, model.calibration)
 
 
 def to_dynamic_onnx(
-    model: DeployedModel, half: bool = True, single: Sequence[str] = (), limit: float = TRACING_SECONDS
+    model: DeployedModel,
+    half: bool = True,
+    single: Sequence[str] = (),
+    limit: float = TRACING_SECONDS,
+    batch: bool = False,
 ) -> onnx.ModelProto:
     """Make the model of a file for images of any size, see :func:`to_onnx`.
 
@@ -94,13 +112,14 @@ def to_dynamic_onnx(
     multiple = padding_multiple(model)
     height = multiple * Dim("h", min=1, max=2**12)
     width = multiple * Dim("w", min=1, max=2**12)
+    number = _BATCH if batch else {}
     name = type(model.network).__name__
     remedy = "export it for the camera's size, without --dynamic"
     example = (2 * multiple, 3 * multiple)
     try:
         shown = processor_time_shown("tracing for images of any size", limit)
         with same_padding_of_multiples(), shown, processor_time_limit(limit):
-            traced = _trace(network, example, ({2: height, 3: width},))
+            traced = _trace(network, example, ({**number, 2: height, 3: width},), images=2 if batch else 1)
     except OutOfTime:
         raise UserError(
             f"tracing {name} for images of any size had not ended after {limit:g} s of processor time: "
@@ -111,10 +130,28 @@ def to_dynamic_onnx(
             f"{name} cannot be traced for images of any size ({first_line(error)}): {remedy}"
         ) from error
     # Where a network computes with the numbers of the example's size, that size stays in the graph.
-    if any(shape_of(traced.graph.output[0])[2:]):
+    logits = shape_of(traced.graph.output[0])
+    if any(logits[2:]) or (batch and logits[0]):
         raise UserError(f"{name} works with sizes that are fixed when it is traced: {remedy}")
     mean, std = model.mean.flatten().tolist(), model.std.flatten().tolist()
     return surround_dynamic(traced, mean, std, model.working_scale, multiple, model.calibration)
+
+
+def _trace_batch(network: nn.Module, size: tuple[int, int], name: str) -> onnx.ModelProto:
+    """Trace a network for any number of images of one size, see :func:`to_onnx`.
+
+    :param name: what the network is called in an error message.
+    """
+    remedy = "export it without --batch, for one image per run"
+    try:
+        traced = _trace(network, size, (_BATCH,), images=2)  # one alone would be taken for a fixed number
+    except Exception as error:  # whatever stops the tracing
+        raise UserError(
+            f"{name} cannot be traced for any number of images ({first_line(error)}): {remedy}"
+        ) from error
+    if shape_of(traced.graph.output[0])[0]:
+        raise UserError(f"{name} works with a number of images that is fixed when it is traced: {remedy}")
+    return traced
 
 
 def padding_multiple(model: DeployedModel) -> int:
@@ -131,10 +168,13 @@ def _network(model: DeployedModel, half: bool, single: Sequence[str]) -> _Logits
     return _Logits(network).eval()
 
 
-def _trace(network: nn.Module, size: tuple[int, int], dynamic: Any = None) -> onnx.ModelProto:
-    """Trace a module that takes one image [1, 3, h, w] and returns one tensor.
+def _trace(
+    network: nn.Module, size: tuple[int, int], dynamic: Any = None, images: int = 1
+) -> onnx.ModelProto:
+    """Trace a module that takes images [N, 3, h, w] and returns one tensor.
 
     :param dynamic: the sizes that are left open, as PyTorch's exporter wants them.
+    :param images: N of the example that it is traced with.
     """
     # Layers that stay in single precision take half precision, too.
     dtypes = {parameter.dtype for parameter in network.parameters()}
@@ -143,7 +183,7 @@ def _trace(network: nn.Module, size: tuple[int, int], dynamic: Any = None) -> on
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             network,
-            (torch.zeros(1, 3, *size, dtype=dtype),),
+            (torch.zeros(images, 3, *size, dtype=dtype),),
             opset_version=OPSET,
             input_names=["pixels"],
             output_names=["logits"],

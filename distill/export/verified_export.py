@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import cv2
 import numpy as np
@@ -22,6 +24,8 @@ from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.files import TEMPORARY, atomic_file, reason
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.engine import Engine, EngineError
+
+Opened = TypeVar("Opened")
 
 _logger = logging.getLogger(__name__)
 
@@ -88,7 +92,7 @@ def check(
     provider: str,
 ) -> Agreement:
     """Compare a model with its network, on the images and on altered ones; see :func:`write_verified`."""
-    engine = _open_unchecked(proto, card, out, provider)
+    engine = opened_unchecked(proto, card, out, partial(Engine, provider=provider))
     if engine.dynamic:
         _check_another_size(engine, out, model, images[0][0])
     agreement = measure_agreement(model, engine, images)
@@ -150,17 +154,22 @@ def write_checked(
     return VerifiedFile(out, card, agreement)
 
 
-def _open_unchecked(proto: onnx.ModelProto, card: ModelCard, out: Path, provider: str) -> Engine:
+def opened_unchecked(
+    proto: onnx.ModelProto, card: ModelCard, out: Path, open_file: Callable[[Path], Opened]
+) -> Opened:
     """Open a model that has not passed yet.
 
     It lies in the folder of ``out`` only while it is being opened, so that an export killed during the check,
     which takes long, leaves no model that nobody has checked; one killed before leaves ``NAME.onnx.tmp``,
     which the next export of that name removes.
+
+    :param open_file: opens the file at a path.
+    :raises UserError: if it cannot be written or opened.
     """
     temporary = out.with_name(out.name + TEMPORARY)
     try:
         save_with_card(proto, card, temporary)
-        return Engine(temporary, provider)
+        return open_file(temporary)
     except OSError as error:
         raise UserError(f"{out} cannot be written: {reason(error)}") from error
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from matplotlib.axes import Axes
 
@@ -35,8 +35,7 @@ def write_pareto(runs: Sequence[Run], speeds: Path, out: Path) -> None:
     if out.suffix != ".svg":
         raise UserError(f"--pareto {out} must end in .svg")
     rows = read_benchmark(speeds)
-    needed = {column for column, _ in _AXES}
-    missing = [run.label for run in runs if not needed <= rows.get(str(run.catalogue_name), {}).keys()]
+    missing = [run.label for run in runs if not _is_measured(rows.get(str(run.catalogue_name), {}))]
     if missing:
         raise UserError(
             f"--pareto: --speeds {speeds} has not measured the network of {', '.join(missing)}: measure it "
@@ -54,6 +53,12 @@ def write_pareto(runs: Sequence[Run], speeds: Path, out: Path) -> None:
         drawn.legend(*first.get_legend_handles_labels(), loc="outside lower center", ncols=2)
         settle(drawn)
         write_file(out, partial(drawn.savefig, format="svg", metadata={"Date": None}))
+
+
+def _is_measured(row: Mapping[str, Any]) -> bool:
+    """Return whether a network's row of the benchmark has all that is drawn, as numbers above 0."""
+    values = [row.get(column) for column, _ in _AXES]
+    return all(isinstance(value, int | float) and value > 0 for value in values)
 
 
 def _draw(axes: Axes, runs: Sequence[Run], costs: Mapping[str, float], drawn_as: Mapping[str, Style]) -> None:

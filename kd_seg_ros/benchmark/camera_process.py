@@ -50,7 +50,10 @@ def publish(
     start = due = time.monotonic()
     number = 0
     while number < args.frames and not stop.requested:
-        time.sleep(max(0.0, due - time.monotonic()))
+        begins = not args.at_once or number % len(publishers) == 0
+        if begins:
+            time.sleep(max(0.0, due - time.monotonic()))
+            due = max(due + 1 / args.rate, time.monotonic() - 1 / args.rate)
         chosen = number // args.turn % len(publishers)
         number += 1
         is_bad = bool(args.bad_every) and number % args.bad_every == 0
@@ -60,7 +63,6 @@ def publish(
         publishers[chosen].publish(image)
         sent[chosen] += 1
         sent_bad += is_bad
-        due = max(due + 1 / args.rate, time.monotonic() - 1 / args.rate)
     return {"sent": sent, "bad": sent_bad, "seconds": time.monotonic() - start}
 
 
@@ -80,6 +82,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("topics", nargs="+")
     parser.add_argument("--turn", type=int, default=5, help="images in a row to one of several topics")
+    parser.add_argument(
+        "--at-once", action="store_true", help="with --turn 1: --rate times a second one image to each topic"
+    )
     parser.add_argument("--rate", type=float, default=20.0)
     parser.add_argument("--frames", type=int, default=100)
     parser.add_argument("--size", type=int, nargs=2, default=(1080, 1920), metavar=("HEIGHT", "WIDTH"))

@@ -20,6 +20,7 @@ from rclpy.logging import get_logger
 from rclpy.parameter import Parameter
 
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.option_types import not_negative
 from kd_seg_ros.common.parser import Parser
 from kd_seg_ros.common.share import share_path
 from kd_seg_ros.common.topics import IMAGE
@@ -34,8 +35,10 @@ from kd_seg_ros.node.segmentation_node import NAME, SegmentationNode
 
 CAMERAS_NODE: Final = "cameras_node"
 """Name of the program, and of what it logs itself."""
-FOR_ALL: Final = ("provider", "active", "use_sim_time")
+FOR_ALL: Final = ("provider", "active", "use_sim_time", "batch", "batch_wait_ms")
 """Parameters that options of the command line set for all cameras."""
+_FLAGS: Final = ("use_sim_time", "batch")
+"""Those that are true or false."""
 
 
 def main(args: list[str] | None = None) -> int:
@@ -63,6 +66,15 @@ def _parser() -> Parser:
         "--active", choices=("auto", "always"), help="segment while somebody listens, or every image"
     )
     parser.add_argument("--use-sim-time", choices=("true", "false"), help="take the time from /clock")
+    parser.add_argument(
+        "--batch", choices=("true", "false"), help="let waiting images go through a shared network together"
+    )
+    parser.add_argument(
+        "--batch-wait-ms",
+        type=not_negative,
+        metavar="MS",
+        help="with --batch: let an image wait so long for those of the other cameras",
+    )
     parser.add_argument("--lifecycle", action="store_true", help="start the nodes as managed nodes")
     return parser
 
@@ -128,7 +140,7 @@ def _make_node(
     for name in FOR_ALL:
         value = getattr(options, name)
         if value is not None:
-            parameters[name] = value == "true" if name == "use_sim_time" else value
+            parameters[name] = value == "true" if name in _FLAGS else value
     try:
         return kind(NAME, arguments, engines, cli_args=arguments, parameter_overrides=_overrides(parameters))
     except UserError as error:

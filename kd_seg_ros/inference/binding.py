@@ -6,6 +6,7 @@ Without it ONNX Runtime allocates every output again for each run, and copies it
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -18,6 +19,25 @@ from kd_seg_ros.inference.contract import BGR, CHANNELS, DOMAIN_DISTANCE, IMAGE,
 
 OutputArrays = Mapping[str, NDArray[Any]]
 """Output arrays by the name of the tensor, contiguous; they are written to."""
+
+
+@dataclass(frozen=True)
+class RunItem:
+    """An image for the network, and where its answer goes."""
+
+    image: NDArray[np.uint8]
+    """[H, W, 3], contiguous."""
+    bgr: bool
+    """The image's channels are blue, green, red."""
+    outputs: OutputArrays
+    """Arrays that are filled, by the name of the tensor."""
+
+    @property
+    def distance(self) -> float | None:
+        """The image's domain distance, once it was run; None if the file does not tell it."""
+        found = self.outputs.get(DOMAIN_DISTANCE)
+        return None if found is None else float(found[0])
+
 
 _FATAL: Final = 4
 _CHANNELS_RGB, _CHANNELS_BGR = np.array(RGB, np.int64), np.array(BGR, np.int64)
@@ -40,11 +60,11 @@ class HostBinding:
         :param outputs: arrays that are filled, by the name of the tensor.
         """
         binding = self._session.io_binding()
-        _bind(binding.bind_input, IMAGE, image)
+        bind(binding.bind_input, IMAGE, image)
         if bgr:
-            _bind(binding.bind_input, CHANNELS, _CHANNELS_BGR)
+            bind(binding.bind_input, CHANNELS, _CHANNELS_BGR)
         for name, array in outputs.items():
-            _bind(binding.bind_output, name, array)
+            bind(binding.bind_output, name, array)
         run_bound(self._session, binding)
 
 
@@ -107,8 +127,9 @@ def tells_distance(session: ort.InferenceSession) -> bool:
     return any(tensor.name == DOMAIN_DISTANCE for tensor in session.get_outputs())
 
 
-def _bind(bind: Any, name: str, array: NDArray[Any]) -> None:
-    bind(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+def bind(bind_tensor: Any, name: str, array: NDArray[Any]) -> None:
+    """Bind an input or output to an array, by a method of ONNX Runtime's binding."""
+    bind_tensor(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
 
 
 def _allocate(shape: tuple[int, ...], dtype: type[Any]) -> ort.OrtValue:

@@ -60,6 +60,10 @@ NETWORK_LOGITS: Final = "network.logits"
 """Name, inside the graph, of what the network alone returns: its logits at its own stride, not yet calibrated
 or upsampled, float16 or float32 [1, C, h', w']."""
 
+BATCH: Final = "batch"
+"""Name of the first side of :data:`NETWORK_IMAGE` and :data:`NETWORK_LOGITS`, instead of 1, in a file whose
+network takes any number of images per run (``kd_seg export --batch``); the file itself takes one image."""
+
 SCORES: Final = "scores"
 """First part of the names of values inside the graph, see :func:`scores_name`."""
 

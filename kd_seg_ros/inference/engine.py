@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from kd_seg_ros.common.errors import first_line
 from kd_seg_ros.inference.accuracy import AccuracyEstimate, AccuracyEstimator
+from kd_seg_ros.inference.binding import RunItem
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.class_ids import ClassIds
 from kd_seg_ros.inference.contract import DOMAIN_DISTANCE, IMAGE, OUTPUTS
 from kd_seg_ros.inference.errors import EngineError
 from kd_seg_ros.inference.gpu.fused_binding import FusedBinding
 from kd_seg_ros.inference.memory_limit import limit_bytes, limited_memory, memory_was_refused, refusal
-from kd_seg_ros.inference.opening import open_model
+from kd_seg_ros.inference.opening import OpenedModel, open_model
 from kd_seg_ros.inference.prediction import Prediction
 from kd_seg_ros.inference.providers import AUTO, PROVIDERS
 from kd_seg_ros.inference.settings import SessionSettings
@@ -98,13 +99,16 @@ class Engine:
             raise EngineError(f"{self._path}: {first_line(error)}") from error
 
     def _start(self) -> None:
-        model = open_model(self._path, self._settings, self._wants_kernels)
+        model = self._open_file()
         if self._settings.provider == AUTO:
             # Chosen once: a GPU that is lost later is started again, not replaced by the CPU.
             self._settings = replace(self._settings, provider=model.strict_provider)
         self.card, self.size, self.dynamic = model.card, model.size, model.dynamic
         self.sha256, self.provider = model.sha256, model.provider
         self._session, self._binding = model.session, model.binding
+
+    def _open_file(self) -> OpenedModel:
+        return open_model(self._path, self._settings, self._wants_kernels)
 
     @property
     def kernels(self) -> FusedBinding | None:
@@ -212,23 +216,31 @@ class Engine:
         levels: MinConfidenceLevels | None,
     ) -> float | None:
         """Run on an image of the network's size; write into the arrays, and return the domain distance."""
-        binding = self._binding
-        arrays, distance = out.arrays(), None
-        if binding.tells_distance:
-            distance = arrays[DOMAIN_DISTANCE] = np.empty(1, np.float32)
-        if bgr and not binding.takes_bgr:
-            image, bgr = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), False
+        binding, item = self._binding, self._item(out, image, bgr)
         try:
             if isinstance(binding, FusedBinding):  # whose masks hold the card's ids only
-                binding.run(np.ascontiguousarray(image), bgr, arrays, levels)
-                return None if distance is None else float(distance[0])
-            binding.run(np.ascontiguousarray(image), bgr, arrays)
+                binding.run(item.image, item.bgr, item.outputs, levels)
+                return item.distance
+            binding.run(item.image, item.bgr, item.outputs)
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
             raise self._failure(error) from error
+        self._clean(out, levels)
+        return item.distance
+
+    def _item(self, out: Prediction, image: NDArray[np.uint8], bgr: bool) -> RunItem:
+        """Return an image and the arrays of its answer as the binding takes them."""
+        arrays = out.arrays()
+        if self._binding.tells_distance:
+            arrays[DOMAIN_DISTANCE] = np.empty(1, np.float32)
+        if bgr and not self._binding.takes_bgr:
+            image, bgr = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), False
+        return RunItem(np.ascontiguousarray(image), bgr, arrays)
+
+    def _clean(self, out: Prediction, levels: MinConfidenceLevels | None) -> None:
+        """Give the ignore id to pixels of ids that the card does not name, and to those of low confidence."""
         self.class_ids.clean(out.mask)  # before thresholds give many pixels an id beyond the classes
         if levels is not None:
             apply_min_confidence(out.mask, out.confidence, levels, self.card.ignore_id)
-        return None if distance is None else float(distance[0])
 
     def _run(self, outputs: list[str], image: NDArray[np.uint8]) -> list[Any]:
         """Fetch any outputs for an RGB image of any size; they have the network's size."""

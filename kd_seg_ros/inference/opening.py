@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from kd_seg_ros.inference.onnx_file import OnnxFile, read_onnx_file
 from kd_seg_ros.inference.providers import AUTO, PROVIDERS
 from kd_seg_ros.inference.session import open_session
 from kd_seg_ros.inference.settings import SessionSettings
+
+if TYPE_CHECKING:
+    from kd_seg_ros.inference.batched_run import BatchedRun
 
 _TYPE_NAMES: Final = {np.uint8: "tensor(uint8)", np.float32: "tensor(float)"}
 """What ONNX Runtime calls NumPy's types."""
@@ -49,16 +52,21 @@ class OpenedModel:
     provider: str
     """ONNX Runtime's name of the provider in use."""
     session: ort.InferenceSession | None
-    """Of the whole file; None where kernels do the work around the network, which has its own."""
-    binding: HostBinding | DeviceBinding | FusedBinding
+    """Of the whole file; None where the network has one of its own."""
+    binding: HostBinding | DeviceBinding | FusedBinding | BatchedRun
 
     @property
     def strict_provider(self) -> str:
         """The strict choice, such as ``cuda``, that starts the provider in use again."""
-        for name, wanted in PROVIDERS.items():
-            if name != AUTO and wanted[0] == self.provider:
-                return name
-        raise ValueError(self.provider)
+        return provider_name(self.provider)
+
+
+def provider_name(provider: str) -> str:
+    """Return the strict choice, such as ``cuda``, that starts one of ONNX Runtime's providers."""
+    for name, wanted in PROVIDERS.items():
+        if name != AUTO and wanted[0] == provider:
+            return name
+    raise ValueError(provider)
 
 
 def open_model(path: Path, settings: SessionSettings, kernels: bool) -> OpenedModel:
@@ -72,7 +80,7 @@ def open_model(path: Path, settings: SessionSettings, kernels: bool) -> OpenedMo
         raise EngineError(f"a CUDA graph needs provider 'cuda', not {settings.provider!r}")
     file = read_onnx_file(path)
     card = read_card(file)
-    check = partial(_check_contract, path, card=card)
+    check = partial(check_contract, path, card=card)
     if kernels:
         fused = open_fused(file, settings, check)
         if fused is not None:
@@ -118,7 +126,7 @@ def read_card(file: OnnxFile) -> ModelCard | None:
     return card
 
 
-def _check_contract(
+def check_contract(
     path: Path, session: ort.InferenceSession, card: ModelCard | None
 ) -> tuple[tuple[int, int], bool, ModelCard]:
     """Compare the file's tensors and card with the contract; raises EngineError.

@@ -24,6 +24,7 @@ from kd_seg_ros.common.allocator import keep_large_blocks
 from kd_seg_ros.common.cores import own_cores
 from kd_seg_ros.common.errors import first_line
 from kd_seg_ros.common.onnx_runtime import ort
+from kd_seg_ros.inference.contract import BATCH
 from kd_seg_ros.inference.errors import EngineError, ProviderError
 from kd_seg_ros.inference.memory_limit import limit_bytes, limited_memory, memory_was_refused, refusal
 from kd_seg_ros.inference.onnx_file import OnnxFile
@@ -162,10 +163,11 @@ def _without_fusion_if_refused(
 
 
 def _run_on_zeros(session: ort.InferenceSession) -> None:
-    """Run a session on inputs that are 0; open sides get :data:`_OPEN_SIDE` pixels."""
+    """Run a session on inputs that are 0: one image, whose open sides get :data:`_OPEN_SIDE` pixels."""
+    open_sides = {BATCH: 1}
     feeds = {}
     for tensor in session.get_inputs():
-        shape = [side if isinstance(side, int) else _OPEN_SIDE for side in tensor.shape]
+        shape = [side if isinstance(side, int) else open_sides.get(side, _OPEN_SIDE) for side in tensor.shape]
         feeds[tensor.name] = np.zeros(shape, _DTYPES.get(tensor.type, np.float32))
     options = ort.RunOptions()
     options.log_severity_level = _FATAL
@@ -267,6 +269,8 @@ def _start(
         # One block planned for all values of a run is larger than what the run ever holds at once: 960
         # against 578 MB for 19 classes at 1080×1920, in the same time.
         options.enable_mem_pattern = False
+    if not settings.open_batch:
+        options.add_free_dimension_override_by_name(BATCH, 1)
     if gpu_only:
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     providers = [(name, provider_options(name, settings, sha256)) for name in PROVIDERS[settings.provider]]

@@ -29,6 +29,9 @@ class SessionSettings:
     """With kernels of our own: copy images to page-locked memory before they are uploaded."""
     compute_stream: int = 0
     """Address of the CUDA stream that the network runs in; 0: one of ONNX Runtime's own."""
+    open_batch: bool = False
+    """Leave the number of images per run open, in a file whose network takes any; else it is 1, and nothing
+    is computed of it."""
     left_out: frozenset[str] = frozenset()
     """Options of the provider that the installed ONNX Runtime does not know."""
 

@@ -94,16 +94,30 @@ class SharedEngines:
         """Count the engines in use."""
         return len(self._engines)
 
-    def open(self, path: Path, provider: str, **options: Any) -> SharedEngine:
-        """Return an engine for a file; the parameters and errors are those of :class:`Engine`.
+    def open(
+        self, path: Path, provider: str, *, batch_wait_ms: float | None = None, **options: Any
+    ) -> SharedEngine:
+        """Return an engine for a file; the other parameters and the errors are those of :class:`Engine`.
 
         A file that was replaced since it was opened is another file.
+
+        :param batch_wait_ms: images that wait go through the network together; for so many milliseconds one
+            waits for others (:mod:`kd_seg_ros.inference.batching_engine`). None: one after the other.
         """
-        key = (path.absolute(), _state(path), provider, *sorted(options.items(), key=str))
+        key = (path.absolute(), _state(path), provider, batch_wait_ms, *sorted(options.items(), key=str))
         engine = self._engines.get(key)
         if engine is None:
-            engine = self._engines[key] = SharedEngine(path, provider, **options)
+            engine = self._engines[key] = _open(path, provider, batch_wait_ms, options)
         return engine
+
+
+def _open(path: Path, provider: str, batch_wait_ms: float | None, options: dict[str, Any]) -> SharedEngine:
+    """Open an engine, see :meth:`SharedEngines.open`."""
+    if batch_wait_ms is None:
+        return SharedEngine(path, provider, **options)
+    from kd_seg_ros.inference.batching_engine import BatchingEngine  # which is one of these itself
+
+    return BatchingEngine(path, provider, batch_wait_ms, **options)
 
 
 def _state(path: Path) -> tuple[int, ...]:

@@ -7,9 +7,10 @@ argument that no launch file declares. Functions import ``launch``: the node doe
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from kd_seg_ros.common.errors import UserError
@@ -73,6 +74,7 @@ REQUIRED: Final = Argument(
     "Stop whatever else was launched when all nodes have ended, one of them by its own fault. Empty: false.",
     choices=FLAG,
 )
+RVIZ: Final = Argument("rviz", "Open RViz with the node's pictures. Empty: false.", choices=FLAG)
 
 
 def declare(arguments: Sequence[Argument]) -> list[DeclareLaunchArgument]:
@@ -90,13 +92,21 @@ def declare(arguments: Sequence[Argument]) -> list[DeclareLaunchArgument]:
     return actions
 
 
-def read(context: LaunchContext, arguments: Sequence[Argument], file: str) -> dict[str, str]:
+def read(
+    context: LaunchContext,
+    arguments: Sequence[Argument],
+    file: str,
+    elsewhere: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, str]:
     """Return the arguments' values by name; a flag is ``true``, ``false`` or empty.
 
     :param file: path of the launch file that declares them.
-    :raises UserError: for a value that is not among the choices, or an argument that was mistyped.
+    :param elsewhere: arguments of the other launch file that this one does not have, and what to do instead.
+    :raises UserError: for a value that is not among the choices, or an argument that was mistyped or belongs
+        to the other launch file.
     """
     if started_itself(file):
+        _refuse_others(context.argv, elsewhere, Path(file).name)
         _refuse_mistyped(context.argv, arguments)
     values = {argument.name: context.launch_configurations[argument.name] for argument in arguments}
     for argument in arguments:
@@ -116,6 +126,14 @@ def read(context: LaunchContext, arguments: Sequence[Argument], file: str) -> di
 def started_itself(file: str) -> bool:
     """Return whether a launch file was named on the command line, rather than included by another one."""
     return any(Path(word).name == Path(file).name for word in sys.argv[1:])
+
+
+def _refuse_others(words: Sequence[str], elsewhere: Mapping[str, str], file: str) -> None:
+    """Refuse an argument of the command line that the other launch file has; launch would ignore it."""
+    for word in words:
+        name, given, _ = word.partition(":=")
+        if given and name in elsewhere:
+            raise UserError(f"{word}: {file} has no such argument: {elsewhere[name]}")
 
 
 def _refuse_mistyped(words: Sequence[str], arguments: Sequence[Argument]) -> None:

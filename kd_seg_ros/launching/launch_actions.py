@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ament_index_python.packages import get_packages_with_prefixes
-
-from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.share import PACKAGE
-from kd_seg_ros.common.topics import IMAGE, OUTPUTS
+from kd_seg_ros.common.topics import IMAGE
 
 if TYPE_CHECKING:
     from launch.action import Action
@@ -77,13 +73,13 @@ def segmentation_action(
 
 
 def cameras_action(
-    process: NodeProcess, *, cameras: str, namespace: str, for_all: Mapping[str, bool | str]
+    process: NodeProcess, *, cameras: str, namespace: str, for_all: Mapping[str, bool | float | str]
 ) -> Node:
     """Return the action that starts a process with a node per camera.
 
     :param cameras: path of their list.
     :param namespace: put before the cameras' own; may be empty.
-    :param for_all: ``provider``, ``active`` and ``use_sim_time``, as far as they are given.
+    :param for_all: the parameters of :data:`kd_seg_ros.cameras.cameras_node.FOR_ALL` that are given.
     """
     from launch_ros.actions import Node
 
@@ -99,36 +95,6 @@ def cameras_action(
         executable="cameras_node",
         arguments=arguments,
         **_how(process),
-    )
-
-
-def rviz_action(
-    *, config: str, namespace: str, image: str, use_sim_time: bool, environment: Mapping[str, str]
-) -> Node:
-    """Return the action that starts RViz with the node's pictures.
-
-    :param config: path of RViz' configuration.
-    :param image: image topic without ``/compressed``.
-    :raises UserError: where RViz is not installed.
-    """
-    from launch_ros.actions import Node
-
-    # config/segmentation.rviz names its topics in the root namespace.
-    outputs = [(f"/{topic.name}", topic.name) for topic in OUTPUTS]
-    if "rviz2" not in get_packages_with_prefixes():
-        distribution = os.environ.get("ROS_DISTRO", "<distribution>")
-        raise UserError(
-            f"rviz:=true needs rviz2, which is not installed: sudo apt install ros-{distribution}-rviz2"
-        )
-    return Node(
-        package="rviz2",
-        executable="rviz2",
-        namespace=namespace,
-        arguments=["-d", config],
-        parameters=[{"use_sim_time": use_sim_time}],
-        remappings=[(f"/{IMAGE}", image), *outputs],
-        additional_env=dict(environment),
-        output="screen",
     )
 
 

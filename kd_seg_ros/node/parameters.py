@@ -66,6 +66,17 @@ class Parameters:
         "With provider cuda: record the GPU's work for one frame and replay it, which spares launching "
         "hundreds of kernels. Where a model file does not allow it, as one of open size, it is run without.",
     )
+    batch: bool = parameter(
+        False,
+        "In one process of several cameras: let images that wait for the same network go through it "
+        "together. The model file must be exported with --batch.",
+    )
+    batch_wait_ms: float = parameter(
+        5.0,
+        "With batch: milliseconds for which an image waits, at most, for those of the other cameras. 0.0: "
+        "the network takes what is there as soon as it is free.",
+        limits=(0.0, 1000.0),
+    )
     threads: int = parameter(
         0,
         "Threads that compute on the CPU, on the cores that the process is allowed on. 0: one for each of "

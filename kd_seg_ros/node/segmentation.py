@@ -16,13 +16,14 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import SetBool
 
+from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.onnx_runtime import choose_telemetry
 from kd_seg_ros.common.share import default_model
 from kd_seg_ros.common.topics import SET_ENABLED
@@ -74,18 +75,29 @@ class Segmentation:
         self._activities = Activities()
         self._model = Path(settings.model).expanduser() if settings.model else default_model()
         choose_telemetry(settings.onnxruntime_telemetry)
-        open_engine = Engine if engines is None else engines.open
-        self._engine = open_engine(
-            self._model,
-            settings.provider,
-            cuda_graph=None if settings.cuda_graph else False,  # None: wherever it is possible
-            threads=settings.threads,
-            memory_mb=settings.max_model_memory_mb,
-        )
+        self._engine = self._open_engine(engines)
         self._engine.warm_up()
         with ExitStack() as undo:
             self._make_parts(undo)
             self._close_parts = undo.pop_all().close
+
+    def _open_engine(self, engines: SharedEngines | None) -> Engine:
+        """Open the network, or get the one that another camera has opened; raises UserError."""
+        settings = self._settings
+        options: dict[str, Any] = {
+            "cuda_graph": None if settings.cuda_graph else False,  # None: wherever it is possible
+            "threads": settings.threads,
+            "memory_mb": settings.max_model_memory_mb,
+        }
+        if engines is not None:
+            options["batch_wait_ms"] = settings.batch_wait_ms if settings.batch else None
+            return engines.open(self._model, settings.provider, **options)
+        if settings.batch:
+            raise UserError(
+                "parameter 'batch' is for several cameras in one process: start them with one_process:=true, "
+                "by cameras_node, or leave it out"
+            )
+        return Engine(self._model, settings.provider, **options)
 
     def _make_parts(self, undo: ExitStack) -> None:
         """Make topics, service and timers on the node.

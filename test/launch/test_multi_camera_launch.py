@@ -105,7 +105,16 @@ def test_a_mistake_is_one_line_of_the_launch(launch: Callable[..., list[Any]], t
 def test_arguments(launch: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = launch_stand_in.load(FILE, monkeypatch).entities[:-1]
     names = ["cameras", "namespace", "provider", "use_sim_time", "active"]
-    names += ["one_process", "lifecycle", "log_level", "respawn", "required"]
+    names += [
+        "one_process",
+        "batch",
+        "batch_wait_ms",
+        "lifecycle",
+        "log_level",
+        "respawn",
+        "required",
+        "rviz",
+    ]
     assert [argument.name for argument in arguments] == names
     assert all(argument.description.endswith(".") for argument in arguments)
     with pytest.raises(UserError, match="provider:=gpu: must be one of auto"):
@@ -151,6 +160,68 @@ def test_all_cameras_in_one_process(launch: Callable[..., list[Any]], cameras: s
         *("--active", "always", "--use-sim-time", "true"),
     ]
     assert node.ros_arguments == []
+
+
+def test_batches_are_for_one_process(launch: Callable[..., list[Any]], cameras: str) -> None:
+    (node,) = launch(cameras=cameras, one_process="true", batch="true", batch_wait_ms="2.5")
+    assert node.arguments[2:] == ["--batch", "true", "--batch-wait-ms", "2.5"]
+    with pytest.raises(UserError, match="batch:=true needs one_process:=true"):
+        launch(cameras=cameras, batch="true")
+    with pytest.raises(UserError, match="batch_wait_ms needs one_process:=true"):
+        launch(cameras=cameras, batch_wait_ms="3")
+    for wrong in ("-1", "soon", "2000", "nan"):
+        with pytest.raises(UserError, match=f"batch_wait_ms:={wrong}: must be a number"):
+            launch(cameras=cameras, one_process="true", batch="true", batch_wait_ms=wrong)
+
+
+@pytest.mark.parametrize("one_process", ["true", "false"])
+def test_one_rviz_for_all_cameras(
+    launch: Callable[..., list[Any]], cameras: str, tmp_path: Path, one_process: str
+) -> None:
+    (tmp_path / "share/ament_index/resource_index/packages/rviz2").touch()
+    *nodes, rviz = launch(
+        cameras=cameras, rviz="true", namespace="car", one_process=one_process, use_sim_time="true"
+    )
+    assert len(nodes) == (1 if one_process == "true" else 2)
+    assert (rviz.package, rviz.executable) == ("rviz2", "rviz2")
+    assert rviz.parameters == [{"use_sim_time": True}]
+    assert rviz.additional_env == nodes[0].additional_env
+    file = Path(rviz.arguments[1])
+    displays = yaml.safe_load(file.read_text())["Visualization Manager"]["Displays"]
+    shown = {display["Name"]: display["Topic"]["Value"] for display in displays}
+    assert len(shown) == len(displays) == 8
+    assert shown["car/front: Camera"] == "/front/image_raw"
+    assert shown["car/rear: Camera"] == "/car/rear/image_raw", "a relative topic lies in the namespace"
+    assert shown["car/rear: Overlay"] == "/car/rear/segmentation/overlay"
+    opened = {display["Name"] for display in displays if display["Enabled"]}
+    assert opened == {f"car/{name}: {kind}" for name in ("front", "rear") for kind in ("Camera", "Overlay")}
+    assert rviz.on_exit(None, None) == []
+    assert not file.exists(), "it was made for this RViz alone"
+
+
+def test_rviz_that_is_not_installed(
+    launch: Callable[..., list[Any]], cameras: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROS_DISTRO", "jazzy")
+    with pytest.raises(UserError, match="not installed: sudo apt install ros-jazzy-rviz2"):
+        launch(cameras=cameras, rviz="true")
+
+
+def test_every_argument_of_the_other_launch_file_is_known_or_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Launch passes over arguments that a file does not declare."""
+    install_prefix(tmp_path, monkeypatch)
+    segment = ROOT / "launch" / "segment.launch.py"
+    for file, other in ((FILE, segment), (segment, FILE)):
+        monkeypatch.setattr("sys.argv", ["ros2", "launch", "kd_seg_ros", file.name])
+        description = launch_stand_in.load(file, monkeypatch)
+        names = {argument.name for argument in description.entities[:-1]}
+        there = {argument.name for argument in launch_stand_in.load(other, monkeypatch).entities[:-1]}
+        assert there - names
+        for name in there - names:
+            with pytest.raises(UserError, match=f"{name}:=x: {file.name} has no such argument: "):
+                launch_stand_in.run(description, **{name: "x"})
 
 
 def test_the_list_is_looked_at_before_the_one_process_is_started(

@@ -95,6 +95,19 @@ def test_correctness_runs_on_the_cpu_too(
     assert "| pidnet_s.onnx | no | 100.000% | 100.000% | agrees |" in result["text"]
 
 
+def test_batches_through_the_engine_run_on_the_cpu_too(
+    script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in script.BATCHED:
+        write_model(tmp_path / f"{name}_batch.onnx", Kind(batch=True, half=False))
+    assert script.run_part("batched-engine", tmp_path, 0.0, "cpu") == 0
+    (result,) = printed(capsys)
+    assert result["passed"]
+    for name in script.BATCHED:
+        (row,) = [line for line in result["text"].splitlines() if line.startswith(f"| `{name}_batch` |")]
+        assert row.endswith("| 100.000% |")
+
+
 def test_a_network_without_a_file_does_not_stop_the_next(
     script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

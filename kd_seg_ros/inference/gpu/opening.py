@@ -58,7 +58,7 @@ def _open(file: OnnxFile, settings: SessionSettings, check: Check) -> FusedBindi
     device = CudaDevice(settings.staged)
     try:
         split = SplitFile.of_file(file.content)
-        card = check(_describe(file))[2]
+        card = check(describe(file))[2]
     except Exception:
         device.close()
         raise
@@ -108,8 +108,11 @@ def _bind(network: OnnxFile, card: ModelCard, settings: SessionSettings, device:
     return binding
 
 
-def _describe(file: OnnxFile) -> ort.InferenceSession:
-    """Open a file on the CPU only to ask for its tensors, without making it fast."""
+def describe(file: OnnxFile) -> ort.InferenceSession:
+    """Open a file on the CPU only to ask for its tensors, without making it fast.
+
+    :raises NotFusedError: if ONNX Runtime cannot read it.
+    """
     options = session_options()
     options.log_severity_level = 4
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL

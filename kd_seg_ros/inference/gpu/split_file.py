@@ -55,9 +55,15 @@ class SplitFile:
         channels = [CHANNELS] if CHANNELS in inputs else []
         logits = [NETWORK_LOGITS, *([DOMAIN_DISTANCE] if DOMAIN_DISTANCE in made else [])]
         after = [NETWORK_LOGITS, *([IMAGE] if _reads_image(model) else [])]
+        network = extractor.extract_model([NETWORK_IMAGE], logits)
+        # The file has one distance, of its one image; the network one for each of its images.
+        images = network.graph.input[0].type.tensor_type.shape.dim[0].dim_param
+        if images:
+            for output in network.graph.output[1:]:
+                output.type.tensor_type.shape.dim[0].dim_param = images
         parts = [
             extractor.extract_model([IMAGE, *channels], [NETWORK_IMAGE]),
-            extractor.extract_model([NETWORK_IMAGE], logits),
+            network,
             extractor.extract_model(after, list(OUTPUTS)),
         ]
         return cls(*[part.SerializeToString() for part in parts])

@@ -15,7 +15,9 @@ from stretched_network import Stretched, patches
 from distill.config import Config
 from distill.export import export_checkpoint as module
 from distill.export.export_checkpoint import export_checkpoint
-from kd_seg_ros.inference.engine import Engine
+from kd_seg_ros.inference.batched_run import open_batched
+from kd_seg_ros.inference.engine import Engine, EngineError
+from kd_seg_ros.inference.settings import SessionSettings
 
 
 @pytest.mark.parametrize(("factor", "kept"), [(1.0, set()), (1e6, {"large", "small"})])
@@ -31,7 +33,13 @@ def test_layers_at_fault_are_found_kept_and_named(
     monkeypatch.setattr(module, "read_calibration_document", lambda _: None)
     monkeypatch.setattr(module, "training_images_of", lambda _: None)
     out = tmp_path / "x.onnx"
-    written = export_checkpoint(tmp_path / "x.ckpt", out, images=tmp_path / "images")
+    batch = factor == 1.0
+    written = export_checkpoint(tmp_path / "x.ckpt", out, images=tmp_path / "images", batch=batch)
+    if batch:
+        open_batched(out, SessionSettings("cpu"))
+    else:
+        with pytest.raises(EngineError, match="takes one image per run"):
+            open_batched(out, SessionSettings("cpu"))
     assert written.card.agreement["argmax"] >= 0.995
     card = Engine(out, "cpu").card
     assert set(card.single_precision) == kept

@@ -20,6 +20,7 @@ from distill.benchmarks.models import MEAN, STD, export
 from distill.common.calibration_methods import PARAMETERS, Method
 from distill.evaluation.onnx_predictor import ScoringEngine, open_engine
 from distill.export.agreement import measure_agreement
+from distill.export.batch_check import answers_together
 from distill.export.model_card import save_with_card
 from distill.export.trace import to_dynamic_onnx, to_onnx
 from distill.models.deployed import DeployedModel
@@ -27,7 +28,9 @@ from distill.models.network import Maps, SegmentationNetwork
 from kd_seg_ros.common.classes import NUM_CLASSES
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.onnx_runtime import ort
+from kd_seg_ros.inference.batched_run import BatchedRun, open_batched
 from kd_seg_ros.inference.engine import Engine
+from kd_seg_ros.inference.settings import SessionSettings
 
 SIZE = (97, 131)
 STEPS = 5
@@ -180,11 +183,25 @@ def test_tracing_that_does_not_end_is_refused() -> None:
         to_dynamic_onnx(DeployedModel(TinyNetwork(), MEAN, STD, 1.0).eval(), half=False, limit=0.01)
 
 
+class FixedNumber(TinyNetwork):
+    """It computes with the number of its images."""
+
+    def maps(self, image: Tensor) -> Maps:
+        logits = super().maps(image).logits.reshape(int(image.shape[0]), NUM_CLASSES, -1, 1)
+        return Maps(logits, logits, {})
+
+
+def test_a_network_of_a_fixed_number_of_images_is_refused() -> None:
+    with pytest.raises(UserError, match=r"FixedNumber .*: export it without --batch"):
+        to_onnx(DeployedModel(FixedNumber(), MEAN, STD, 1.0).eval(), SIZE, half=False, batch=True)
+
+
 @pytest.mark.parametrize("dynamic_size", [False, True])
 def test_the_engine_runs_it_in_either_order_of_channels(dynamic_size: bool, tmp_path: Path) -> None:
+    """Also as a file whose network takes any number of images per run: it takes one itself."""
     model = DeployedModel(TinyNetwork(), MEAN, (0.2, 0.3, 0.4), 1.0).eval()
-    proto = to_dynamic_onnx(model) if dynamic_size else to_onnx(model, SIZE)
-    save_with_card(proto, tiny_model.card(*SIZE), tmp_path / "model.onnx")
+    proto = to_dynamic_onnx(model, batch=True) if dynamic_size else to_onnx(model, SIZE, batch=True)
+    save_with_card(proto, tiny_model.card(*SIZE, padding_multiple=32), tmp_path / "model.onnx")
     engine = open_engine(tmp_path / "model.onnx", "cpu")
     image = smooth_images(1)[0]
     rgb = engine.segment(image, probability=True)
@@ -196,4 +213,8 @@ def test_the_engine_runs_it_in_either_order_of_channels(dynamic_size: bool, tmp_
     assert rgb.probability is not None
     probabilities = engine.predict(image).exp()
     np.testing.assert_array_equal(probabilities.argmax(0).numpy(), rgb.mask)
+    binding = open_batched(tmp_path / "model.onnx", SessionSettings("cpu")).binding
+    assert isinstance(binding, BatchedRun)
+    for answer in answers_together(binding, [image, image[::-1], image])[::2]:
+        assert np.mean(answer.mask == rgb.mask) >= 0.998
     np.testing.assert_allclose(probabilities.amax(0).numpy(), rgb.probability, rtol=1e-5)

@@ -13,7 +13,9 @@ pytest.importorskip("rclpy")
 from dds import Client, as_array, rgb_message, start_node, wait_until
 from tiny_model import expected, write_tiny_model
 
+from distill.benchmarks.one_convolution import Kind, write_model
 from kd_seg_ros.cameras import cameras_node
+from kd_seg_ros.inference.engine import Engine
 
 PROGRAM = ("-m", "kd_seg_ros.cameras.cameras_node")
 
@@ -58,6 +60,46 @@ def test_each_camera_has_its_own_answers_and_one_network(tmp_path: Path) -> None
             assert wait_until(
                 lambda: {"/fleet/van/front/segmentation", "/fleet/van/rear/segmentation"} <= nodes()
             )
+        finally:
+            client.close()
+        assert node.stop() == 0
+    assert not any("Traceback" in line for line in node.lines)
+
+
+def test_cameras_in_batches_have_their_own_answers_and_headers(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "batch.onnx", Kind(size=(48, 64), batch=True, half=False))
+    engine = Engine(model, "cpu", threads=1)
+    cameras = camera_list(
+        tmp_path,
+        {"name": "front", "image": "image"},
+        {"name": "rear", "image": "image", "parameters": {"min_confidence": 1.0}},
+        model=str(model),
+        parameters={"active": "always", "threads": 1},
+    )
+    with start_node("--cameras", str(cameras), "--batch", "true", program=PROGRAM) as node:
+        node.wait_for("cameras: 2, networks in memory: 1")
+        client = Client("")
+        try:
+            names = ("front", "rear")
+            masks = {name: client.collect(f"{name}/segmentation/mask") for name in names}
+            publishers = {name: client.publisher(f"{name}/image") for name in names}
+            images = {name: picture(number) for number, name in enumerate(names)}
+            sent = {name: rgb_message(images[name], second=5 + n) for n, name in enumerate(names)}
+
+            def answered() -> bool:
+                for name in names:
+                    publishers[name].publish(sent[name])
+                return all(masks.values())
+
+            assert client.spin_until(answered)
+            for number, name in enumerate(names):
+                expected = engine.segment(images[name])
+                mask = expected.mask
+                if name == "rear":
+                    mask = np.where(expected.confidence < 255, 255, mask)
+                np.testing.assert_array_equal(as_array(masks[name][0]), mask)
+                header = masks[name][0].header
+                assert (header.stamp.sec, header.frame_id) == (5 + number, "camera")
         finally:
             client.close()
         assert node.stop() == 0
