@@ -42,3 +42,11 @@ def loss_value(
     image = torch.ones(len(student), 3, *student.shape[2:]).to(student.dtype)
     score: Tensor = loss.function(discriminator, student, image)
     return score
+
+
+def assert_finite(value: Tensor, student: Tensor) -> None:
+    """Fail unless a loss and its gradient for the student are finite."""
+    value.backward()
+    assert torch.isfinite(value)
+    assert student.grad is not None
+    assert torch.isfinite(student.grad).all()

@@ -33,15 +33,6 @@ def module(**objective: Any) -> Distillation:
     return Distillation(parse_config(values, "here"), network(), network() if objective else None)
 
 
-@pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets a module run without a trainer."""
-    monkeypatch.setattr(Distillation, "global_step", 0)
-    monkeypatch.setattr(Distillation, "current_epoch", 0)
-    monkeypatch.setattr(Distillation, "log", lambda *_, **__: None)
-    monkeypatch.setattr(Distillation, "log_dict", lambda *_, **__: None)
-
-
 def batch(image: torch.Tensor) -> dict[str, Any]:
     labels = torch.randint(0, 19, (len(image), *image.shape[2:]))
     return {

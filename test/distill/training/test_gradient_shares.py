@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from architectures import SMALL_BACKBONE
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -18,7 +19,6 @@ from distill.models.swiftnet import SwiftNet
 from distill.training.distillation import Distillation
 from distill.training.gradient_shares import GradientShares, Shares, squared_norms
 
-BACKBONE = "mobilenetv4_conv_small_035"
 OBJECTIVE = {
     "logits": "kl",
     "features": [
@@ -30,7 +30,7 @@ OBJECTIVE = {
 
 def networks() -> tuple[SwiftNet, SwiftNet]:
     torch.manual_seed(0)
-    student, teacher = SwiftNet(BACKBONE, 4, channels=6), SwiftNet(BACKBONE, 4, channels=6)
+    student, teacher = SwiftNet(SMALL_BACKBONE, 4, channels=6), SwiftNet(SMALL_BACKBONE, 4, channels=6)
     return student.double(), teacher.double().eval()
 
 
@@ -47,15 +47,6 @@ def batch() -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the module run without a trainer."""
-    monkeypatch.setattr(Distillation, "global_step", 0)
-    monkeypatch.setattr(Distillation, "current_epoch", 0)
-    monkeypatch.setattr(Distillation, "log", lambda *_, **__: None)
-    monkeypatch.setattr(Distillation, "log_dict", lambda *_, **__: None)
-
-
 def measured(every: int | None, scaler: Any = None) -> tuple[list[Shares], Distillation]:
     """Take one step; return what was measured, and the module with its gradients."""
     student, teacher = networks()
@@ -63,7 +54,7 @@ def measured(every: int | None, scaler: Any = None) -> tuple[list[Shares], Disti
     values = {
         "name": "x",
         "data": {"root": ".", "dataset": "folder", "classes": classes},
-        "student": {"backbone": BACKBONE},
+        "student": {"backbone": SMALL_BACKBONE},
         "teacher": {"checkpoint": "t.ckpt"},
         "objective": OBJECTIVE,
     }

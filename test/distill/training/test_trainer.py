@@ -10,6 +10,7 @@ import onnx
 import pytest
 import yaml
 from acdc_tree import write_acdc
+from architectures import SMALL_BACKBONE
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from onnx import TensorProto, helper, numpy_helper
 
@@ -31,7 +32,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "crop": [40, 40],
             "workers": 0,
         },
-        "student": {"backbone": "mobilenetv4_conv_small_035", "channels": 8},
+        "student": {"backbone": SMALL_BACKBONE, "channels": 8},
         "objective": {"logits": "kl"},
         "training": {"epochs": 1, "batch_size": 4, "accumulate": 1},
     }

@@ -32,15 +32,6 @@ def batch() -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the module run without a trainer."""
-    monkeypatch.setattr(Distillation, "global_step", 0)
-    monkeypatch.setattr(Distillation, "current_epoch", 0)
-    monkeypatch.setattr(Distillation, "log", lambda *_, **__: None)
-    monkeypatch.setattr(Distillation, "log_dict", lambda *_, **__: None)
-
-
 def module(semantic: str, logits: str) -> Distillation:
     """A student with every feature loss; its flags are looked at as late as on a GPU."""
     student = {"model": "pidnet_s"} if semantic == "pidnet" else {"backbone": SMALL_BACKBONE, "channels": 8}
