@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pareto",
         type=Path,
-        metavar="FILE.svg",
+        metavar="FILE.SVG",
         help="also draw mIoU against CPU time and GFLOPs into this file; needs --speeds",
     )
     parser.add_argument(

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from torch import Tensor
 
@@ -45,11 +45,6 @@ class HuggingfaceNetwork(SegmentationNetwork):
 
     def __init__(self, opened: Folder) -> None:
         super().__init__()
-        # The exporter fails at the strides of PyTorch's fused attention (Swin): it is written out.
-        for module in opened.model.modules():
-            config: Any = getattr(module, "config", None)
-            if hasattr(config, "_attn_implementation"):
-                config._attn_implementation = "eager"
         _settle_masking(opened)
         self.scores = scores_of(opened)
         side = opened.fixed_size
@@ -108,7 +103,8 @@ def wrap_huggingface(
     :raises UserError: if the folder cannot be read, or the file does not follow the network.
     """
     check_destination(out)
-    opened = open_folder(folder, list(classes) if classes else None, mean, std, COMMAND)
+    # The exporter fails at the strides of PyTorch's fused attention (Swin, Data2VecVision).
+    opened = open_folder(folder, list(classes) if classes else None, mean, std, COMMAND, written_out=True)
     check_class_names(opened.class_names, f"{folder}: id2label in config.json, or --classes", IGNORE_ID)
     _warn_of_things_alone(opened)
     pairs = plain_images(images, limit) if images else []

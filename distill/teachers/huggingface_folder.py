@@ -104,11 +104,14 @@ def open_folder(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     options: OptionNames = TEACHER,
+    *,
+    written_out: bool = False,
 ) -> Folder:
     """Read a folder, and load its network.
 
     :param class_names: the user's, in place of the folder's, as are ``mean`` and ``std``.
     :param options: how the user gives them.
+    :param written_out: with attention as single operations, which can be exported, in place of the fused one.
     :raises UserError: if anything is missing, damaged or of a kind that gives no class probabilities.
     """
     if not folder.is_dir():
@@ -124,7 +127,7 @@ def open_folder(
     all_given = mean is not None and std is not None
     settings = read_json(folder / "preprocessor_config.json", remedy, optional=all_given)
     own = normalisation(folder, settings, mean, std, options)
-    model = _load(folder, architecture, values, options)
+    model = _load(folder, architecture, values, options, "eager" if written_out else None)
     names = named_classes(folder, model.config.id2label, int(model.config.num_labels), class_names, options)
     return Folder(folder, model, architecture, names, own, settings)
 
@@ -160,8 +163,17 @@ def _architecture(folder: Path, values: dict[str, Any]) -> str:
     return architecture
 
 
-def _load(folder: Path, architecture: str, values: dict[str, Any], options: OptionNames) -> Any:
-    """Build the network and fill it with the folder's weights, as float32."""
+def _load(
+    folder: Path,
+    architecture: str,
+    values: dict[str, Any],
+    options: OptionNames,
+    attention: str | None,
+) -> Any:
+    """Build the network and fill it with the folder's weights, as float32.
+
+    :param attention: its implementation by the library's name; None: the library's choice.
+    """
     try:
         import transformers
     except ImportError as error:
@@ -183,6 +195,7 @@ def _load(folder: Path, architecture: str, values: dict[str, Any], options: Opti
                 weights_only=True,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # they are refused below, by name
+                attn_implementation=attention,
             )
     except pickle.UnpicklingError as error:
         raise UserError(
