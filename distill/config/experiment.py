@@ -53,13 +53,15 @@ class Config(Section):
             raise ValueError(
                 "teacher.whole_images keeps the teacher's logits alone: compare no other maps with it"
             )
-        if self.teacher is not None and not self.objective.needs_teacher:
+        labels_from_teacher = self.teacher is not None and self.teacher.pseudo_labels is not None
+        taught = self.objective.needs_teacher or labels_from_teacher
+        if self.teacher is not None and not taught:
             raise ValueError("a teacher is given but no term of the objective uses it")
         without = [source.root for source in self.data.extra if not source.labelled]
-        if without and not self.objective.needs_teacher:
+        if without and not taught:
             raise ValueError(
                 f"{without[0]} has no labels, and no term of the objective learns from a teacher: give a "
-                "teacher with objective.logits, or leave it out of data.extra"
+                "teacher with objective.logits or teacher.pseudo_labels, or leave it out of data.extra"
             )
         cached = self.teacher is not None and self.teacher.cache is not None
         if cached and any(source.topic is not None for source in self.data.extra):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from distill.config.section import Count, Rgb, Section, one_of
+from distill.config.section import Count, Fraction, Rgb, Section, one_of
 from distill.models.catalogue import FAMILIES, MODELS, SWIFTNET
 
 
@@ -75,6 +75,9 @@ class TeacherConfig(Section):
     whole_images: bool = False
     """The teacher sees each image once, whole and before training, and its logits are cut as the images are.
     Needs ``cache``."""
+    pseudo_labels: Fraction | None = None
+    """Least probability at which the teacher's class is the label of a pixel in an image without labels, 0…1
+    (0: everywhere); null: such images have no labels. Needs ``whole_images``."""
 
     @model_validator(mode="after")
     def _check_source(self) -> TeacherConfig:
@@ -86,6 +89,8 @@ class TeacherConfig(Section):
             raise ValueError(f"a checkpoint holds its own {', '.join(extra)}: leave them out")
         if self.whole_images and self.cache is None:
             raise ValueError("whole_images needs teacher.cache, the folder that keeps the teacher's logits")
+        if self.pseudo_labels is not None and not self.whole_images:
+            raise ValueError("pseudo_labels are made before training: give teacher.whole_images: true with it")
         return self
 
     @property

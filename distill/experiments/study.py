@@ -65,6 +65,7 @@ DUSK: Final = Regime(
     (
         Arm("camvid_dusk_kl_labelled", "62 labels + KL on the same images"),
         Arm("camvid_dusk_kl", "62 labels + KL on 367 images of three drives"),
+        Arm("camvid_dusk_pseudo", "62 labels + the teacher's classes on 367 images"),
         Arm("camvid_dusk_all", "labels of all three drives (ceiling)"),
     ),
 )

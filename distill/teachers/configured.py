@@ -72,10 +72,17 @@ def _check_there(checkpoint: Path) -> None:
 
 def describe_teacher(config: Config, teacher: nn.Module) -> str:
     """Say in a line or a few what the loaded teacher is, for the log."""
-    if isinstance(teacher, ExternalTeacher):
-        return teacher.describe()
     assert config.teacher is not None
-    return f"teacher: {config.teacher.checkpoint}"
+    lines = (
+        teacher.describe()
+        if isinstance(teacher, ExternalTeacher)
+        else f"teacher: {config.teacher.checkpoint}"
+    )
+    threshold = config.teacher.pseudo_labels
+    if threshold is not None:
+        sure = f" where their probability is at least {threshold:g}" if threshold > 0 else ""
+        lines += f"\nits classes are the labels of images without labels{sure}"
+    return lines
 
 
 def _rounded(mean: Iterable[float], std: Iterable[float]) -> str:

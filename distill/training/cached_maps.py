@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -77,13 +77,19 @@ def checksum(tensors: Mapping[str, Tensor]) -> str:
 
 
 def write_maps(file: Path, tensors: dict[str, Tensor]) -> None:
-    """Write one image's maps, whoever else may be writing the same.
+    """Write one image's maps, whoever else may be writing the same; raises UserError as :func:`write_shared`."""
+    write_shared(file, lambda own: write_tensors(own, tensors, {CHECKSUM: checksum(tensors)}))
 
+
+def write_shared(file: Path, write: Callable[[Path], object]) -> None:
+    """Write a file of the cache, whoever else may be writing the same.
+
+    :param write: is given the path of a temporary file, writes it and closes it.
     :raises UserError: if that fails, with the reason, such as a full disk.
     """
     own = file.with_name(f"{uuid.uuid4().hex}.part")
     try:
-        write_tensors(own, tensors, {CHECKSUM: checksum(tensors)})
+        write(own)
         own.replace(file)
     except UserError as error:
         raise UserError(str(error).replace(str(own), f"teacher cache {file}")) from error

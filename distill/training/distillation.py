@@ -186,7 +186,8 @@ class Distillation(lightning.LightningModule):
     def _outputs(self, batch: dict[str, Any]) -> tuple[Output | None, Output]:
         """Return the outputs of the teacher, if there is one, and of the student."""
         # The teacher first: what it needs on its way is freed before the student's graph grows.
-        teacher = None if self._frozen_teacher is None else self._frozen_teacher(batch)
+        asked = self._frozen_teacher if self.config.objective.needs_teacher else None
+        teacher = None if asked is None else asked(batch)
         return teacher, self.student(batch["image"])
 
     def _log_terms(

@@ -10,9 +10,10 @@ that a student without one trains on the full semantic loss. Each feature loss i
 
 L_KD compares the student's logits, or a 1×1 convolution of them that learns with the student
 (:func:`~distill.losses.projector.logit_projector`). It counts the pixels of the mask M, where the teacher's
-probabilities are wanted: the labelled pixels of a labelled image, every pixel of an unlabelled one. KL takes
-M as it is; KL-border the border weights α where these are above 0, and M elsewhere, so that an unlabelled
-pixel counts as one far from any border.
+probabilities are wanted: the labelled pixels of a labelled image, every pixel of an unlabelled one.
+Pseudo-labels (:mod:`distill.training.pseudo_labels`) are labels here. KL takes M as it is; KL-border the
+border weights α where these are above 0, and M elsewhere, so that an unlabelled pixel counts as one far from
+any border.
 
 Every term is differentiated as soon as it is computed (:mod:`distill.training.immediate_backward`): of
 full-size logits and maps there is never more in memory than one term needs for a few images.

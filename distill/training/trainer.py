@@ -51,7 +51,7 @@ from distill.training.preflight import (
 from distill.training.remedy import remedy
 from distill.training.resume import check_resumed, config_changes
 from distill.training.run_folder import locked, prepare_run_folder, write_run_config
-from distill.training.whole_images import teacher_outputs
+from distill.training.whole_images import WholeImages, teacher_outputs
 from kd_seg_ros.common.errors import UserError, first_line
 
 _logger = logging.getLogger(__name__)
@@ -108,7 +108,10 @@ def fit(
         student = synchronise_batch_norms(student, trainer.strategy.root_device.type)
 
     # What is minimised.
-    module = Distillation(config, student, teacher, teacher_outputs(config, data.training))
+    outputs = teacher_outputs(config, data.training)
+    if isinstance(outputs, WholeImages):
+        data.training = outputs.labelled(data.training)
+    module = Distillation(config, student, teacher, outputs)
     if config.training.compile:
         module.compile_networks()
 

@@ -9,6 +9,9 @@ alone does.
 It differs from a teacher that sees the crops: this one sees more surroundings, and neither the random colours
 nor the random scale. Beyer et al. find that such fixed opinions overfit sooner than consistent ones.
 
+With ``teacher.pseudo_labels`` the images without labels get label files beside their logits
+(:mod:`distill.training.pseudo_labels`).
+
 Source: Beyer et al., *Knowledge distillation: A good teacher is patient and consistent*, CVPR 2022 ("fixed
 teacher").
 """
@@ -34,6 +37,7 @@ from distill.data.transforms import normalise, resize
 from distill.datasets.frame import Frame, read_pixels
 from distill.models.output import Output
 from distill.training.cached_maps import READERS, Checks, short_hash, version, write_maps
+from distill.training.pseudo_labels import PseudoLabeller, check_unlabelled
 from distill.training.teacher_cache import TeacherCache, cache_folder, check_no_augmentation, open_cache
 from kd_seg_ros.common.errors import UserError
 
@@ -71,6 +75,10 @@ class WholeImages:
         self.data = config.data
         self.frames = frames
         self.folder = cache_folder(config, ["whole", FORMAT])
+        self.labeller = None
+        if config.teacher is not None and config.teacher.pseudo_labels is not None:
+            self.labeller = PseudoLabeller(config.teacher.pseudo_labels, len(config.data.class_names))
+            check_unlabelled(frames, config.data.root)
         self._check = Checks()
 
     def file(self, path: str | Path) -> Path:
@@ -93,12 +101,26 @@ class WholeImages:
         :raises UserError: for an image that cannot be read, or a disk that cannot be written.
         """
         # An image that occurs several times in training is asked about once.
-        missing = [frame for frame in self._distinct_frames() if not self.file(frame.image).is_file()]
+        missing = [frame for frame in self._distinct_frames() if not self._is_complete(frame)]
         for frame in tqdm(missing[rank::processes], "teacher", unit="image", disable=not progress):
-            logits = teacher(self._input(frame).to(device)).logits
-            size = [-(-side // REDUCTION) for side in logits.shape[-2:]]
-            quarter = F.interpolate(logits.float(), size=size, mode="bilinear", align_corners=False)
-            write_maps(self.file(frame.image), {LOGITS: quarter[0].half().cpu().contiguous()})
+            file = self.file(frame.image)
+            if not file.is_file():
+                logits = teacher(self._input(frame).to(device)).logits
+                size = [-(-side // REDUCTION) for side in logits.shape[-2:]]
+                quarter = F.interpolate(logits.float(), size=size, mode="bilinear", align_corners=False)
+                write_maps(file, {LOGITS: quarter[0].half().cpu().contiguous()})
+            if self.labeller is not None and frame.labels is None:
+                self._check([file], {LOGITS})
+                self.labeller.write(file, _read(file), read_pixels(frame).shape[:2])
+
+    def labelled(self, frames: Sequence[Frame]) -> list[Frame]:
+        """Return frames of training in which those without labels have the file of their pseudo-labels."""
+        if self.labeller is None:
+            return list(frames)
+        return [
+            frame if frame.labels is not None else self.labeller.labelled(frame, self.file(frame.image))
+            for frame in frames
+        ]
 
     def __call__(self, batch: Mapping[str, Any]) -> Output:
         """Return the teacher's logits for the crops of a batch.
@@ -121,6 +143,13 @@ class WholeImages:
 
     def _distinct_frames(self) -> list[Frame]:
         return list({str(frame.image): frame for frame in self.frames}.values())
+
+    def _is_complete(self, frame: Frame) -> bool:
+        """Return whether all that is kept of an image is on disk."""
+        files = [self.file(frame.image)]
+        if self.labeller is not None and frame.labels is None:
+            files.append(self.labeller.file(files[0]))
+        return all(file.is_file() for file in files)
 
     def _input(self, frame: Frame) -> Tensor:
         """Return an image as the deployed network would get it: [1, 3, H, W] at the working scale."""

@@ -93,6 +93,29 @@ def test_a_teacher_that_saw_whole_images_is_not_asked_again(experiment: Path, tm
     assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("cache/*/*")} == kept
 
 
+def test_a_student_learns_from_the_classes_of_its_teacher(
+    experiment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing of the objective compares with the teacher: it labels the images that nobody labelled."""
+    teacher = onnx_teacher(tmp_path / "teacher.onnx")
+    write_acdc(tmp_path / "more", splits=("test",), frames=1, size=(40, 64))
+    values = (
+        f"{{onnx: {teacher}, mean: [0.5, 0.5, 0.5], std: [0.2, 0.2, 0.2], whole_images: true, "
+        f"cache: {tmp_path / 'cache'}, pseudo_labels: 0.1}}"
+    )
+    command = ["fit", "--config", str(experiment), "--name", "pseudo", "--objective.logits", "none"]
+    command += ["--teacher", values, "--data.extra", f"[{{root: {tmp_path / 'more'}, split: test}}]"]
+    assert main(command) == 0
+    told = capsys.readouterr().err
+    assert (
+        "its classes are the labels of images without labels where their probability is at least 0.1" in told
+    )
+    assert len(list(tmp_path.glob("cache/*/*.png"))) == 4
+    _, config = load_student(experiment.parent / "runs" / "pseudo" / "best.ckpt")
+    assert config.teacher is not None
+    assert config.teacher.pseudo_labels == 0.1
+
+
 @pytest.mark.parametrize(
     ("teacher", "message"),
     [
