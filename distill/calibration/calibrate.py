@@ -140,7 +140,7 @@ def calibrate(
 
     # 2. Fit every method on pixels of the first half.
     drawn = draw_pixels(model, half, pixels, len(names), progress)
-    fitted = fit_all(drawn.logits, drawn.labels)
+    fitted = fit_all(drawn.logits, drawn.labels, progress)
     calibration = fitted[method]
 
     # 3. Score every method, and the network as it was, on the other half.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from torch import Tensor
+from tqdm import tqdm
 
 from distill.calibration.adaptive_temperature import find_adaptive_temperatures
 from distill.calibration.class_temperature import find_class_temperatures
@@ -48,15 +49,22 @@ METHODS: Final[dict[Method, CalibrationMethod]] = {
 """All methods, in the order in which they are compared."""
 
 
-def fit_all(logits: Tensor, labels: Tensor) -> dict[Method, LogitCalibration]:
+def fit_all(logits: Tensor, labels: Tensor, progress: bool = False) -> dict[Method, LogitCalibration]:
     """Find the parameters of every method.
 
     :param logits: [N, C], any float type.
     :param labels: int64 [N], 0…C−1; no ignored ones.
+    :param progress: show a progress bar on standard error.
     :raises ValueError: if there is no pixel or a logit is not finite.
     """
-    temperature = find_temperature(logits, labels)
-    return {name: method.find(logits, labels, temperature) for name, method in METHODS.items()}
+    found: dict[Method, LogitCalibration] = {}
+    with tqdm(total=len(METHODS), desc="fit", unit="method", disable=not progress) as bar:
+        temperature = find_temperature(logits, labels)
+        for name, method in METHODS.items():
+            bar.set_postfix_str(name)
+            found[name] = method.find(logits, labels, temperature)
+            bar.update()
+    return found
 
 
 def rare_classes(name: Method, logits: Tensor, labels: Tensor, class_names: Sequence[str]) -> list[str]:

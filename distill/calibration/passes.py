@@ -53,7 +53,7 @@ def draw_pixels(
     share = -(-pixels // len(frames))
     rng = np.random.default_rng(0)
     logits, all_labels, confusion = [], [], Confusion()
-    for condition, image, labels in _labelled(frames, "fit", progress):
+    for condition, image, labels in _labelled(frames, "logits", progress):
         flat = labels.ravel()
         labelled = np.flatnonzero(flat != IGNORE_ID)
         chosen = rng.choice(labelled, min(share, len(labelled)), replace=False)

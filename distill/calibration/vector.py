@@ -7,14 +7,18 @@ log-likelihood of the labels y::
     ∂NLL/∂b = mean (p − onehot(y))          ∂NLL/∂w = mean z ⊙ (p − onehot(y))
 
 with p the softmax: convex, so L-BFGS from temperature scaling (w = 1/T, b = 0) finds the minimum, never
-above where it starts. Adding a constant to all of b changes no probability, and the gradient is 0 in that
-direction: of the many minima, L-BFGS finds the one where the sum of b still is 0.
+above where it starts. It searches for u = w σ and v = b + w μ, with the mean μ and the standard deviation σ
+of a class' logits: for w and b themselves, which pull at the same values, it needs three times the steps.
+Adding a constant to all of b changes no probability: of the many minima, that one is taken where the sum of b
+is 0.
 
 A class without labels has no minimum: its b would run to −∞, and the class would never be predicted again.
 Classes with few labels come close. They keep w = 1/T and b = 0 (:func:`~distill.calibration.rare.is_rare`).
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -42,37 +46,62 @@ def find_vector_scaling(logits: Tensor, labels: Tensor, temperature: float) -> L
     free = np.flatnonzero(~np.array(is_rare(labels, classes)))
     weights, biases = start
     if len(free):
+        search = _Search(start, free, *_mean_and_std(logits))
         found = minimize(
-            _objective,
-            start[:, free].ravel(),
-            args=(logits, labels, start, free),
+            search.objective,
+            search.start(),
+            args=(logits, labels),
             jac=True,
             method="L-BFGS-B",
             options={"ftol": 1e-9},
         )
-        weights, biases = _placed(found.x, start, free)
+        weights, biases = search.placed(found.x)
+    if len(free) == classes:
+        biases = biases - biases.mean()
     return LogitCalibration(VECTOR, weights=tuple(weights.tolist()), biases=tuple(biases.tolist()))
 
 
-def _objective(
-    values: NDArray[np.float64],
-    logits: Tensor,
-    labels: Tensor,
-    start: NDArray[np.float64],
-    free: NDArray[np.intp],
-) -> tuple[float, NDArray[np.float64]]:
-    """Return the NLL and its gradient [2·F] at the parameters [2·F] of the F free classes."""
-    value, gradient = nll(logits, labels, _placed(values, start, free))
-    return value, gradient[:, free].ravel()
+def _mean_and_std(logits: Tensor) -> NDArray[np.float64]:
+    """Return the mean and the standard deviation of each class' logits, [2, C]; a std of 0 becomes 1."""
+    values = logits.float()
+    std, mean = torch.std_mean(values, dim=0, correction=0)
+    return torch.stack([mean, torch.where(std > 0, std, 1.0)]).double().numpy()
 
 
-def _placed(
-    values: NDArray[np.float64], start: NDArray[np.float64], free: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    """Put the parameters [2·F] of the free classes into those of all classes [2, C]."""
-    both = start.copy()
-    both[:, free] = values.reshape(2, -1)
-    return both
+@dataclass(frozen=True)
+class _Search:
+    """What L-BFGS searches for: u and v of the classes that are free, [2·F]."""
+
+    kept: NDArray[np.float64]
+    """w and b of all classes [2, C], which those that are not free keep."""
+    free: NDArray[np.intp]
+    """trainIds of the F classes that are free."""
+    mean: NDArray[np.float64]
+    """μ of each class' logits, [C]."""
+    std: NDArray[np.float64]
+    """σ of each class' logits, [C]."""
+
+    def start(self) -> NDArray[np.float64]:
+        """Return u and v of what is kept."""
+        weights, biases = self.kept[:, self.free]
+        return np.concatenate([weights * self.std[self.free], biases + weights * self.mean[self.free]])
+
+    def placed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return w and b of all classes [2, C] for u and v of those that are free."""
+        u, v = values.reshape(2, -1)
+        both = self.kept.copy()
+        both[0, self.free] = u / self.std[self.free]
+        both[1, self.free] = v - both[0, self.free] * self.mean[self.free]
+        return both
+
+    def objective(
+        self, values: NDArray[np.float64], logits: Tensor, labels: Tensor
+    ) -> tuple[float, NDArray[np.float64]]:
+        """Return the NLL and its gradient [2·F] at u and v."""
+        value, gradient = nll(logits, labels, self.placed(values))
+        of_weights, of_biases = gradient[:, self.free]
+        of_u = (of_weights - self.mean[self.free] * of_biases) / self.std[self.free]
+        return value, np.concatenate([of_u, of_biases])
 
 
 def nll(logits: Tensor, labels: Tensor, parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:

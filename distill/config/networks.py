@@ -90,7 +90,7 @@ class TeacherConfig(Section):
         if self.whole_images and self.cache is None:
             raise ValueError("whole_images needs teacher.cache, the folder that keeps the teacher's logits")
         if self.pseudo_labels is not None and not self.whole_images:
-            raise ValueError("pseudo_labels are made before training: give teacher.whole_images: true with it")
+            raise ValueError("pseudo_labels are made before training: set teacher.whole_images, too")
         return self
 
     @property

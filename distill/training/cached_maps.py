@@ -77,7 +77,7 @@ def checksum(tensors: Mapping[str, Tensor]) -> str:
 
 
 def write_maps(file: Path, tensors: dict[str, Tensor]) -> None:
-    """Write one image's maps, whoever else may be writing the same; raises UserError as :func:`write_shared`."""
+    """Write one image's maps; raises UserError as :func:`write_shared` does."""
     write_shared(file, lambda own: write_tensors(own, tensors, {CHECKSUM: checksum(tensors)}))
 
 

@@ -98,7 +98,8 @@ def cache_folder(config: Config, depends_on: Sequence[Any]) -> Path:
     assert teacher.cache is not None
     named_after = {
         "teacher": digest(teacher.path),
-        "settings": teacher.model_dump(mode="json", exclude={"cache"}),
+        # Pseudo-labels are made of the logits, and lie in files named after the threshold.
+        "settings": teacher.model_dump(mode="json", exclude={"cache", "pseudo_labels"}),
         "data": [data.working_scale, [(s.root, s.mean, s.std) for s in data.sources]],
         "others": depends_on,
     }
