@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +29,7 @@ from distill.export.domain_file import read_without_distance
 from distill.export.export_checkpoint import ExportSource, open_source
 from distill.export.file_model import FileModel, LogitsEngine
 from distill.export.int8_graph import folded_network, in_single_precision, preprocessing, with_network
-from distill.export.int8_layers import Choice, choose_layers
+from distill.export.int8_layers import Choice, Layers, Measure, choose_layers
 from distill.export.int8_network import Planes, QuantisableNetwork, classes_of, open_network
 from distill.export.model_card import int8_card
 from distill.export.trace import to_onnx
@@ -41,8 +42,9 @@ from kd_seg_ros.inference.contract import CHANNELS, IMAGE, NETWORK_IMAGE, RGB
 
 SEARCH_IMAGES: Final = 4
 """On so many of the calibration images sensitive layers are looked for."""
-SEARCHED_AGREEMENT: Final = 0.98
-"""Least share of their pixels that must keep their class: more than the file must reach on other images."""
+SEARCHED_AGREEMENTS: Final = (0.98, 0.99, 0.995)
+"""Least shares of their pixels that must keep their class, more than the file must reach on other images. The
+next one is tried where a file that was searched for by one is refused."""
 LEAST_WORK: Final = 0.25
 """Least share of the multiply-adds that must be in INT8: a file with less gains nothing."""
 
@@ -101,32 +103,29 @@ def export_int8(
     quantisable = QuantisableNetwork(network, images_of.read(paths), (height, width))
     if not quantisable.work:
         raise UserError(f"{out} was not written: the network has no layer that could be in INT8")
-    choice = _choose(quantisable, network, searched)
-
-    layers = [layer for layer in quantisable.work if layer not in choice.kept]
-    share = sum(quantisable.work[layer] for layer in layers) / sum(quantisable.work.values())
-    if share < LEAST_WORK:
-        raise UserError(
-            f"{out} was not written: to keep {SEARCHED_AGREEMENT:.0%} of the classes, layers with "
-            f"{1 - share:.0%} of the multiply-adds must stay in floating point{_costly(choice)}"
-        )
-    _logger.info(
-        "INT8: %d of %d layers, %.0f %% of the multiply-adds", len(layers), len(quantisable.work), 100 * share
-    )
-    proto = with_network(proto, quantisable.quantised(layers))
-    entry = {
-        "layers": len(layers),
-        "kept": list(choice.kept),
-        "work": share,
-        "images": len(paths),
-        "source": _source(source, calibration),
-    }
     if source.card.risk:
         _logger.warning("the thresholds with a promise held for floating point: they are left out")
-    card = int8_card(source.card, entry)
-    agreement = check(proto, card, out, source.model, source.pairs, provider)
-    _logger.info("%s", agreement.describe("the network in floating point"))
-    written = write_checked(proto, card, out, agreement, INT8_LIMITS, _costly(choice))
+    measure = _measure(quantisable, network, searched)
+    for least in SEARCHED_AGREEMENTS:
+        # With less and less of the network in INT8, until it is followed.
+        choice = choose_layers(quantisable.work, measure, least)
+        layers, share = _chosen(quantisable, choice, least, out)
+        entry = {
+            "layers": len(layers),
+            "kept": list(choice.kept),
+            "work": share,
+            "images": len(paths),
+            "source": _source(source, calibration),
+        }
+        quantised = with_network(proto, quantisable.quantised(layers))
+        card = int8_card(source.card, entry)
+        agreement = check(quantised, card, out, source.model, source.pairs, provider)
+        _logger.info("%s", agreement.describe("the network in floating point"))
+        faults = agreement.failures(INT8_LIMITS)
+        if not faults or least == SEARCHED_AGREEMENTS[-1]:
+            break
+        _logger.info("%s: more layers stay in floating point", faults[0])
+    written = write_checked(quantised, card, out, agreement, INT8_LIMITS, _costly(choice))
     _logger.info("its confidence is calibrated for floating point: kd_seg calibrate --model %s", out)
     return written
 
@@ -201,12 +200,13 @@ class NetworkImages:
             yield self._session.run([NETWORK_IMAGE], {IMAGE: image, **self._feeds})[0]
 
 
-def _choose(quantisable: QuantisableNetwork, network: onnx.ModelProto, images: Sequence[Planes]) -> Choice:
-    """Find the layers that must stay in floating point, by the classes that the network gives some images."""
+def _measure(quantisable: QuantisableNetwork, network: onnx.ModelProto, images: Sequence[Planes]) -> Measure:
+    """Return what tells how many pixels of some images keep their class; it remembers what it has told."""
     session = open_network(network)
     wanted = [classes_of(session, image) for image in images]
 
-    def agreement(layers: tuple[str, ...]) -> float:
+    @cache
+    def agreement(layers: Layers) -> float:
         quantised = open_network(quantisable.quantised(layers))
         shares = [
             float((classes_of(quantised, image) == classes).mean())
@@ -214,7 +214,27 @@ def _choose(quantisable: QuantisableNetwork, network: onnx.ModelProto, images: S
         ]
         return float(np.mean(shares))
 
-    return choose_layers(quantisable.work, agreement, SEARCHED_AGREEMENT)
+    return agreement
+
+
+def _chosen(
+    quantisable: QuantisableNetwork, choice: Choice, least: float, out: Path
+) -> tuple[list[str], float]:
+    """Return the layers that will be in INT8, and their share of the multiply-adds.
+
+    :raises UserError: if that is too little to gain anything.
+    """
+    layers = [layer for layer in quantisable.work if layer not in choice.kept]
+    share = sum(quantisable.work[layer] for layer in layers) / sum(quantisable.work.values())
+    if share < LEAST_WORK:
+        raise UserError(
+            f"{out} was not written: to keep {least:.1%} of the classes, layers with {1 - share:.0%} of the "
+            f"multiply-adds must stay in floating point{_costly(choice)}"
+        )
+    _logger.info(
+        "INT8: %d of %d layers, %.0f %% of the multiply-adds", len(layers), len(quantisable.work), 100 * share
+    )
+    return layers, share
 
 
 def _costly(choice: Choice) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,10 +16,10 @@ from stretched_network import Stretched, patches
 
 from distill.config import Config
 from distill.export import export_checkpoint, export_int8
-from distill.export.agreement import Limits
+from distill.export.agreement import Agreement, Limits
 from distill.export.export_int8 import CalibrationImages
 from distill.export.int8_layers import Choice
-from distill.export.verified_export import VerifiedFile
+from distill.export.verified_export import VerifiedFile, check
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.inference.engine import Engine
 
@@ -73,10 +75,33 @@ def test_a_file_that_is_too_far_from_its_network_is_not_written(
     assert not (files / "far.onnx").exists()
 
 
+def test_more_layers_stay_in_floating_point_until_the_file_follows_its_network(
+    files: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[float] = []
+
+    def one_more_each_time(work: Mapping[str, int], _: object, least: float) -> Choice:
+        kept = tuple(work)[: len(asked)]
+        asked.append(least)
+        return Choice(kept, {})
+
+    def far_at_first(*arguments: Any) -> Agreement:
+        found = check(*arguments)
+        return replace(found, argmax=0.5) if len(asked) == 1 else found
+
+    monkeypatch.setattr(export_int8, "choose_layers", one_more_each_time)
+    monkeypatch.setattr(export_int8, "check", far_at_first)
+    with caplog.at_level("INFO"):
+        written = export(files / "half.onnx", "second.onnx")
+    assert asked == [0.98, 0.99]
+    assert written.card.int8["layers"] == 3
+    assert "argmax agreement 50.00% is below 97.0%: more layers stay in floating point" in caplog.text
+
+
 def test_a_network_of_sensitive_layers_is_refused_and_they_are_named(
     files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export_int8, "SEARCHED_AGREEMENT", 1.01)
+    monkeypatch.setattr(export_int8, "SEARCHED_AGREEMENTS", (1.01,))
     with pytest.raises(UserError, match=r"100% of the multiply-adds must stay .*; layers that change most"):
         export(files / "half.onnx", "sensitive.onnx")
 
