@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from distill.evaluation.metrics_json import FULL
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -36,6 +38,8 @@ class Regime:
     """Baseline without a teacher, trained for about as many seconds as the distilled students."""
     others: tuple[Arm, ...]
     """The distilled students, and a ceiling where there is one."""
+    condition: str = FULL
+    """Weather of the validation images that students are judged on; default: all."""
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -97,6 +101,18 @@ THESIS: Final = Regime(
         Arm("camvid_thesis_cwd_kl", "CWD + KL + border-focal"),
     ),
 )
+NIGHT: Final = Regime(
+    "scenes_night",
+    "Scenes, no labels of the night, judged at night",
+    "scenes_night_teacher",
+    Arm("scenes_night_labels", "labels of fog, rain and snow"),
+    Arm("scenes_night_long", "labels of fog, rain and snow, longer"),
+    (
+        Arm("scenes_night_pseudo", "these labels + the teacher's classes at night"),
+        Arm("scenes_night_all", "labels of all four weathers (ceiling)"),
+    ),
+    condition="night",
+)
 SCENES: Final = Regime(
     "scenes",
     "Scenes with 100 labels",
@@ -112,7 +128,7 @@ SCENES: Final = Regime(
 )
 STUDIES: Final[Mapping[str, tuple[Regime, ...]]] = {
     "camvid": (FEW, SMALL, THESIS),
-    **{regime.name: (regime,) for regime in (DUSK, FEW, SMALL, THESIS, SCENES)},
+    **{regime.name: (regime,) for regime in (DUSK, FEW, SMALL, THESIS, SCENES, NIGHT)},
 }
 """What ``kd_seg experiments --run`` takes besides the experiments of the thesis, by name: all regimes on
 a data set, or one of them."""

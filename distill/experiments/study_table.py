@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import fmean, stdev
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from distill.evaluation.image_scores import ImageScores
 from distill.evaluation.metrics_json import FULL
 from distill.experiments.study import Arm, Regime
 from distill.experiments.study_run import SCORES, arm_config, check_same, teacher_config
+from kd_seg_ros.common.errors import UserError
 
 DRAWS: Final = 2000
 """Draws of the bootstrap."""
@@ -101,13 +102,13 @@ def rows_of(regime: Regime, seeds: Sequence[int] | None, overrides: Mapping[str,
             config = arm_config(regime, arm, seed, overrides)
             if (config.run_folder / SCORES).is_file():
                 check_same(config)
-                runs[seed] = read_run(config.run_folder / SCORES)
+                runs[seed] = judged_on(read_run(config.run_folder / SCORES), regime.condition)
         found[arm] = runs
     teacher = teacher_config(regime, overrides)
     rows = []
     if (teacher.run_folder / SCORES).is_file():
         check_same(teacher)
-        scores = read_run(teacher.run_folder / SCORES)
+        scores = judged_on(read_run(teacher.run_folder / SCORES), regime.condition)
         rows.append(_row("the teacher", {teacher.seed: scores}, teacher.training.batch_size))
     for arm, runs in found.items():
         if runs:
@@ -117,6 +118,21 @@ def rows_of(regime: Regime, seeds: Sequence[int] | None, overrides: Mapping[str,
                 gains = [gain(found[baseline], runs) for baseline in (regime.equal_steps, regime.equal_cost)]
             rows.append(_row(arm.title, runs, batch, *gains))
     return rows
+
+
+def judged_on(run: EvaluatedRun, condition: str) -> EvaluatedRun:
+    """Return a run with the scores of one weather as if its images were all.
+
+    :param condition: key of the scores in a metrics.json.
+    :raises UserError: if none of the images is of it.
+    """
+    scores = run.document["scores"]
+    if condition not in scores:
+        raise UserError(f"{run.path} has no images of {condition}: {', '.join(scores)}")
+    if condition == FULL:
+        return run
+    chosen = run.images.only(run.images.conditions == condition)
+    return replace(run, document={**run.document, "scores": {FULL: scores[condition]}}, images=chosen)
 
 
 def gain(baseline: Mapping[int, EvaluatedRun], runs: Mapping[int, EvaluatedRun]) -> Gain | None:

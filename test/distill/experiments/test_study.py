@@ -33,7 +33,8 @@ def test_arms_differ_in_what_they_learn_from_alone(regime: Regime) -> None:
         if config.teacher is None:
             # A ceiling: the same student with more labels.
             assert config.data.limit is None
-            assert baseline.data.limit or config.data.extra[0].labelled
+            more = config.data.extra and config.data.extra[0].labelled
+            assert baseline.data.limit or baseline.data.unlabelled == "skip" or more
             continue
         teacher = teacher_config(regime, {"out": "elsewhere"})
         assert config.teacher.checkpoint == str(teacher.run_folder / "last.ckpt")
@@ -59,6 +60,7 @@ def test_every_configuration_of_the_studies_is_an_arm_a_teacher_or_a_base() -> N
         "camvid_dusk_base",
         "camvid_thesis_base",
         "scenes_base",
+        "scenes_night_base",
     }
     assert FEW in STUDIES["camvid"]
     assert STUDIES["scenes"] == (SCENES,)

@@ -10,7 +10,7 @@ from scipy import stats
 
 from distill.evaluation.bootstrap import paired_bootstrap
 from distill.evaluation.evaluated_run import EvaluatedRun, read_run
-from distill.experiments.study_table import DRAWS, Gain, Row, gain, markdown
+from distill.experiments.study_table import DRAWS, Gain, Row, gain, judged_on, markdown
 from kd_seg_ros.common.errors import UserError
 
 
@@ -52,6 +52,18 @@ def test_runs_are_compared_by_seed_and_on_the_same_images(tmp_path: Path) -> Non
     other = read_run(write_run(tmp_path / "other", labels_seed=1, images=12))
     with pytest.raises(UserError, match="cannot be compared"):
         gain(runs, {0: other})
+
+
+def test_a_regime_may_be_judged_by_one_weather(tmp_path: Path) -> None:
+    (run,) = evaluated(tmp_path, 1.0, 1).values()
+    assert judged_on(run, "full") is run
+    condition = str(run.images.conditions[0])
+    found = judged_on(run, condition)
+    assert found.document["scores"] == {"full": run.document["scores"][condition]}
+    assert set(found.images.conditions) == {condition}
+    assert 0 < len(found.images) < len(run.images)
+    with pytest.raises(UserError, match="has no images of dust: full, "):
+        judged_on(run, "dust")
 
 
 def test_a_table_shows_both_intervals() -> None:
