@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from distill.config import (
-    Config,
     FeatureLossConfig,
     ObjectiveConfig,
     TrainingConfig,
@@ -51,15 +50,6 @@ def test_defaults_are_those_of_table_4_5(tmp_path: Path) -> None:
     assert (training.learning_rate, training.betas, training.weight_decay) == (4e-4, (0.9, 0.99), 1e-4)
     assert (data.scale, data.crop, data.working_scale) == ((0.5, 2.0), (1080, 1080), 0.8)
     assert config.run_folder == Path("runs/x")
-
-
-@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda p: p.stem)
-def test_shipped_experiments_are_valid(path: Path) -> None:
-    assert load_config(path).name == path.stem
-
-
-def test_there_are_shipped_experiments() -> None:
-    assert EXPERIMENTS
 
 
 def test_base_holds_what_the_file_does_not_say(tmp_path: Path) -> None:
@@ -237,48 +227,11 @@ def test_true_stands_for_a_section_of_defaults() -> None:
     assert objective(adversarial=True).adversarial == AdversarialConfig(weight=1e-3, learning_rate=4e-4)
 
 
-@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda p: p.stem)
-def test_what_a_run_writes_down_reads_back_the_same(path: Path) -> None:
-    config = load_config(path)
-    again = Config.model_validate(config.model_dump(mode="json"))
-    assert again.objective == config.objective
-    assert again.digest() == config.digest()
-
-
 def test_the_size_of_training_is_that_of_its_crops() -> None:
     for path in EXPERIMENTS[:3]:
         config = load_config(path, {"data.crop": [1081, 333]})
         data = config.data
         assert config.train_size == TrainTransform(crop=data.crop, working_scale=data.working_scale).size
-
-
-def test_every_surveyed_technique_has_its_file() -> None:
-    used: set[str] = set()
-    for path in EXPERIMENTS:
-        if not path.stem.startswith("survey_"):
-            continue
-        objective = load_config(path).objective
-        used |= {term.loss for term in objective.features}
-        used |= {"adversarial"} if objective.adversarial else set()
-        used |= {"curriculum"} if objective.curriculum_temperature else set()
-        used |= {"whitened"} if any(term.whiten for term in objective.features) else set()
-        used |= (
-            {"projectors"}
-            if any(term.adapters is not None and term.adapters.projectors > 1 for term in objective.features)
-            else set()
-        )
-    assert used >= {"attention_transfer", "self_similarity", "cross_image", "local_similarity", "intra_class"}
-    assert used >= {"cad", "pad", "adversarial", "curriculum", "whitened", "projectors"}
-
-
-@pytest.mark.parametrize("first", ["survey_assistant_convnext_t", "survey_early_teacher_convnext_l"])
-def test_the_second_of_two_steps_learns_from_the_first(first: str) -> None:
-    folder = EXPERIMENTS[0].parent
-    second = first.rsplit("_", 2)[0] + "_rn18"
-    teacher = load_config(folder / f"{second}.yaml").teacher
-    assert teacher is not None
-    assert teacher.checkpoint == str(load_config(folder / f"{first}.yaml").run_folder / "best.ckpt")
-    assert load_config(folder / "survey_early_teacher_convnext_l.yaml").training.epochs == 60
 
 
 DOCS = Path(__file__).parents[3] / "docs"
