@@ -102,7 +102,7 @@ def _train(args: argparse.Namespace) -> int:
 def _study(args: argparse.Namespace, name: str) -> int:
     """Train what is missing of a study, unless only its table is asked for, and print its tables."""
     # Imported only now, as in _train.
-    from distill.benchmarks.timing import machine
+    from distill.benchmarks.timing import torch_machine
     from distill.experiments.study_run import check_overrides, run_seed
     from distill.experiments.study_table import document, markdown, rows_of
     from kd_seg_ros.benchmark.marks import write_between_marks
@@ -125,7 +125,7 @@ def _study(args: argparse.Namespace, name: str) -> int:
     for regime in regimes if not args.json else ():
         print(f"{regime.title}:\n\n{markdown(rows[regime.name])}\n")
     for regime in regimes if args.write else ():
-        measured = f"Measured on: {machine()}."
+        measured = f"Measured on: {torch_machine()}."
         write_between_marks(args.write, regime.name, f"{markdown(rows[regime.name])}\n\n{measured}")
     return 0
 
