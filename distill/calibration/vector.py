@@ -8,9 +8,9 @@ log-likelihood of the labels y::
 
 with p the softmax: convex, so L-BFGS from temperature scaling (w = 1/T, b = 0) finds the minimum, never
 above where it starts. It searches for u = w σ and v = b + w μ, with the mean μ and the standard deviation σ
-of a class' logits: for w and b themselves, which pull at the same values, it needs three times the steps.
-Adding a constant to all of b changes no probability: of the many minima, that one is taken where the sum of b
-is 0.
+of a class' logits: for w and b themselves, which pull at the same values, it needs two to three times the
+steps. Adding a constant to all of b changes no probability: of the many minima, that one is taken where the
+sum of b is 0.
 
 A class without labels has no minimum: its b would run to −∞, and the class would never be predicted again.
 Classes with few labels come close. They keep w = 1/T and b = 0 (:func:`~distill.calibration.rare.is_rare`).

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -103,15 +104,15 @@ class WholeImages:
         # An image that occurs several times in training is asked about once.
         missing = [frame for frame in self._distinct_frames() if not self._is_complete(frame)]
         for frame in tqdm(missing[rank::processes], "teacher", unit="image", disable=not progress):
-            file = self.file(frame.image)
+            file, pixels = self.file(frame.image), read_pixels(frame)
             if not file.is_file():
-                logits = teacher(self._input(frame).to(device)).logits
+                logits = teacher(self._input(frame, pixels).to(device)).logits
                 size = [-(-side // REDUCTION) for side in logits.shape[-2:]]
                 quarter = F.interpolate(logits.float(), size=size, mode="bilinear", align_corners=False)
                 write_maps(file, {LOGITS: quarter[0].half().cpu().contiguous()})
             if self.labeller is not None and frame.labels is None:
                 self._check([file], {LOGITS})
-                self.labeller.write(file, _read(file), read_pixels(frame).shape[:2])
+                self.labeller.write(file, _read(file), pixels.shape[:2])
 
     def labelled(self, frames: Sequence[Frame]) -> list[Frame]:
         """Return frames of training in which those without labels have the file of their pseudo-labels."""
@@ -142,7 +143,9 @@ class WholeImages:
         return Output(logits=logits, pre_logits=image[:, :0], features={})
 
     def _distinct_frames(self) -> list[Frame]:
-        return list({str(frame.image): frame for frame in self.frames}.values())
+        # Where an image occurs with labels and without, the frame without: it needs pseudo-labels as well.
+        without_last = sorted(self.frames, key=lambda frame: frame.labels is None)
+        return list({str(frame.image): frame for frame in without_last}.values())
 
     def _is_complete(self, frame: Frame) -> bool:
         """Return whether all that is kept of an image is on disk."""
@@ -151,9 +154,8 @@ class WholeImages:
             files.append(self.labeller.file(files[0]))
         return all(file.is_file() for file in files)
 
-    def _input(self, frame: Frame) -> Tensor:
+    def _input(self, frame: Frame, pixels: npt.NDArray[np.uint8]) -> Tensor:
         """Return an image as the deployed network would get it: [1, 3, H, W] at the working scale."""
-        pixels = read_pixels(frame)
         no_labels = np.zeros(pixels.shape[:2], np.uint8)
         resized, _ = resize(pixels, no_labels, self.data.working_scale)
         return normalise(resized, frame.mean or self.data.mean, frame.std or self.data.std)[None]

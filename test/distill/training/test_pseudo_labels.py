@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,10 +109,28 @@ def test_only_images_without_labels_get_them(tmp_path: Path) -> None:
         assert set(labels[:, 33:].flat) == {5}
     # In a batch they are labels like others, with borders of their own and a teacher's say everywhere.
     for batch in data.train_dataloader():
-        for labels, weights, distil in zip(batch["labels"], batch["weights"], batch["distil"], strict=True):
+        keys = ("labels", "weights", "distil", "path")
+        for labels, weights, distil, path in zip(*(batch[key] for key in keys), strict=True):
             np.testing.assert_array_equal(weights, border_weights(labels.numpy().astype(np.uint8)))
             np.testing.assert_array_equal(distil, labels != 255)
-            assert set(labels[:, [0, -1]].flatten().tolist()) == {3, 5} or len(labels.unique()) > 3
+            if "/more/" in path:
+                assert set(labels.flatten().tolist()) == {3, 5}
+            else:
+                assert len(labels.unique()) > 10
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_image_that_occurs_with_labels_and_without_gets_them(tmp_path: Path, order: int) -> None:
+    config = config_of(tmp_path, {"pseudo_labels": 0})
+    frame = SegmentationDataModule(config).training[0]
+    both = [frame, replace(frame, labels=None)][::order]
+    outputs = WholeImages(config, both)
+    outputs.fill(Halves(), CPU)
+    found = [read_sample(each).labels for each in outputs.labelled(both)][::order]
+    assert found[0] is not None
+    assert found[1] is not None
+    assert len(np.unique(found[0])) > 10
+    assert set(found[1].flat) == {3, 5}
 
 
 def test_another_threshold_asks_the_teacher_nothing_anew(tmp_path: Path) -> None:
