@@ -57,6 +57,7 @@ FEW: Final = Regime(
         Arm("camvid_few_kl_labelled", "40 labels + KL on the same images"),
         Arm("camvid_few_kl", "40 labels + KL on 367 images"),
         Arm("camvid_few_kl_cwd", "40 labels + KL and CWD on 367 images"),
+        Arm("camvid_few_pseudo", "40 labels + the teacher's classes on 367 images"),
         Arm("camvid_few_all", "367 labels (ceiling)"),
     ),
 )
