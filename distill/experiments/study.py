@@ -114,6 +114,18 @@ NIGHT: Final = Regime(
     ),
     condition="night",
 )
+NOISE: Final = Regime(
+    "scenes_noise",
+    "Scenes, noise in the labels",
+    "scenes_noise_teacher",
+    Arm("scenes_noise_labels", "noisy labels"),
+    Arm("scenes_noise_long", "noisy labels, longer"),
+    (
+        Arm("scenes_noise_kl", "noisy labels + KL on the same images"),
+        Arm("scenes_noise_pseudo", "noisy labels + the teacher's classes of the same images"),
+        Arm("scenes_noise_clean", "labels without noise (ceiling)"),
+    ),
+)
 SCENES: Final = Regime(
     "scenes",
     "Scenes with 100 labels",
@@ -129,7 +141,7 @@ SCENES: Final = Regime(
 )
 STUDIES: Final[Mapping[str, tuple[Regime, ...]]] = {
     "camvid": (FEW, SMALL, THESIS),
-    **{regime.name: (regime,) for regime in (DUSK, FEW, SMALL, THESIS, SCENES, NIGHT)},
+    **{regime.name: (regime,) for regime in (DUSK, FEW, SMALL, THESIS, SCENES, NIGHT, NOISE)},
 }
 """What ``kd_seg experiments --run`` takes besides the experiments of the thesis, by name: all regimes on
 a data set, or one of them."""
