@@ -62,6 +62,8 @@ class FrozenTeacher:
         self.cache.fill(self._outputs, device, rank, trainer.world_size, progress)
         # From the first step on each process reads what the others have written, too.
         trainer.strategy.barrier()
+        # No step asks the teacher itself any more: the device's memory is for the student.
+        self.teacher.to("cpu")
 
     @torch.no_grad()
     def __call__(self, batch: Mapping[str, Any]) -> Output:

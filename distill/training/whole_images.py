@@ -74,7 +74,9 @@ class WholeImages:
 
     def __init__(self, config: Config, frames: Sequence[Frame]) -> None:
         self.data = config.data
-        self.frames = frames
+        # Without a loss on the teacher's logits, only those of images that get pseudo-labels are of use.
+        compared = config.objective.needs_teacher
+        self.frames = [frame for frame in frames if compared or frame.labels is None]
         self.folder = cache_folder(config, ["whole", FORMAT])
         self.labeller = None
         if config.teacher is not None and config.teacher.pseudo_labels is not None:
@@ -94,7 +96,7 @@ class WholeImages:
         processes: int = 1,
         progress: bool = False,
     ) -> None:
-        """Ask the teacher about every image whose logits are not on disk.
+        """Ask the teacher about every image whose logits are needed and not on disk.
 
         :param teacher: called with one normalised image, float32 [1, 3, H, W].
         :param rank: number of this process, which takes every ``processes``-th image.

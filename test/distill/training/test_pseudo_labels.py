@@ -133,15 +133,17 @@ def test_an_image_that_occurs_with_labels_and_without_gets_them(tmp_path: Path, 
     assert set(found[1].flat) == {3, 5}
 
 
-def test_another_threshold_asks_the_teacher_nothing_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("logits", "needed"), [("none", 4), ("kl", 8)])
+def test_another_threshold_asks_the_teacher_nothing_anew(tmp_path: Path, logits: str, needed: int) -> None:
     teacher = Halves()
-    values = config_of(tmp_path, {"pseudo_labels": 0.5}).model_dump(mode="json")
+    values = config_of(tmp_path, {"pseudo_labels": 0.5}, logits=logits).model_dump(mode="json")
     for threshold in (0.5, 0.5, 1.0):
         values["teacher"]["pseudo_labels"] = threshold
         config = parse_config(values, "here")
         outputs = WholeImages(config, SegmentationDataModule(config).training)
         outputs.fill(teacher, CPU)
-        assert teacher.asked == 8
+        # Images with labels are asked about where a loss compares with the teacher.
+        assert teacher.asked == needed
     # Nowhere is the teacher certain, so that nothing is left of the labels.
     frames = outputs.labelled(outputs.frames)
     labels = read_sample(frames[-1]).labels
@@ -156,7 +158,7 @@ def test_processes_share_the_work(tmp_path: Path) -> None:
     for rank in range(3):
         outputs.fill(teacher, CPU, rank, 3)
     outputs.fill(teacher, CPU)
-    assert teacher.asked == 8
+    assert teacher.asked == 4
     assert len(list(tmp_path.glob("cache/*/*.png"))) == 4
     assert not list(tmp_path.glob("cache/*/*.part"))
 
