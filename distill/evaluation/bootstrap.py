@@ -11,6 +11,7 @@ sequences (``groups``).
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
@@ -122,12 +123,8 @@ def paired_bootstrap(
     number = len(tables[0].pixels)
     if not tables[0].pixels.sum():
         raise ValueError("no labelled pixel")
-    rng = np.random.default_rng(seed)
     found: list[NDArray[np.float64]] = []
-    for start in range(0, draws, DRAWS_AT_ONCE):
-        times = rng.multinomial(
-            number, np.full(number, 1 / number), min(DRAWS_AT_ONCE, draws - start)
-        ).astype(float)
+    for times in _drawn(number, draws, seed):
         miou, ece = tables[0].scores(times)
         other_miou, other_ece = tables[1].scores(times)
         found.append(np.stack([other_miou - miou, other_ece - ece]))
@@ -140,6 +137,51 @@ def paired_bootstrap(
         _difference(miou[0], other_miou[0], differences[0], level, number),
         _difference(ece[0], other_ece[0], differences[1], level, number),
     )
+
+
+def bootstrap_of_pairs(
+    pairs: Sequence[tuple[ImageScores, ImageScores]],
+    draws: int = 10_000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Difference:
+    """Compare several pairs of models on the same images, by the mean of the pairs' differences in mIoU.
+
+    An image is drawn for all models at once. The pairs' scores are averaged, not their pixels pooled: the mIoU
+    of pooled pixels is not the mean of the mIoUs.
+
+    :param pairs: one or more; for example, of each seed a baseline and the model that is compared with it.
+    :param draws: number of draws.
+    :param level: share of the draws that the interval holds, 0…1.
+    :param seed: of the random generator; the same seed gives the same result.
+    :raises ValueError: if no pixel is labelled.
+    """
+    number = len(pairs[0][0])
+    group = np.arange(number)
+    tables = [(Tables.of(first, group), Tables.of(second, group)) for first, second in pairs]
+    if not tables[0][0].pixels.sum():
+        raise ValueError("no labelled pixel")
+
+    def means(times: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the mean mIoU of the first models and of the second ones for each draw."""
+        first = np.mean([pair[0].scores(times)[0] for pair in tables], axis=0)
+        second = np.mean([pair[1].scores(times)[0] for pair in tables], axis=0)
+        return first, second
+
+    found = []
+    for times in _drawn(number, draws, seed):
+        first, second = means(times)
+        found.append(second - first)
+    first, second = means(np.ones((1, number)))
+    return _difference(first[0], second[0], np.concatenate(found), level, number)
+
+
+def _drawn(number: int, draws: int, seed: int) -> Iterator[NDArray[np.float64]]:
+    """Yield how often each of so many groups is drawn, [R, G], for some draws at a time."""
+    rng = np.random.default_rng(seed)
+    for start in range(0, draws, DRAWS_AT_ONCE):
+        size = min(DRAWS_AT_ONCE, draws - start)
+        yield rng.multinomial(number, np.full(number, 1 / number), size).astype(float)
 
 
 def compare_by_condition(

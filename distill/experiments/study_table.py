@@ -3,7 +3,7 @@
 Two kinds of chance are told apart. That of training, by the seeds: students of one seed start from the same
 weights, so that the differences are taken seed by seed, and Student's t gives the interval of their mean.
 That of the validation images, by the paired bootstrap of :mod:`distill.evaluation.bootstrap`, which draws an
-image with the results of all seeds.
+image for all seeds at once.
 """
 
 from __future__ import annotations
@@ -14,12 +14,9 @@ from dataclasses import asdict, dataclass, replace
 from statistics import fmean, stdev
 from typing import Any, Final
 
-import numpy as np
-
 from distill.checkpoints.training_cost import COST_KEY, read_cost
-from distill.evaluation.bootstrap import paired_bootstrap
+from distill.evaluation.bootstrap import bootstrap_of_pairs
 from distill.evaluation.evaluated_run import EvaluatedRun, check_comparable, read_run
-from distill.evaluation.image_scores import ImageScores
 from distill.evaluation.metrics_json import FULL
 from distill.experiments.study import Arm, Regime
 from distill.experiments.study_run import SCORES, arm_config, check_same, teacher_config
@@ -44,7 +41,7 @@ class Gain:
     high: float | None
     """Upper end of it."""
     images_low: float
-    """Lower end of the bootstrap interval over the images, of all seeds together."""
+    """Lower end of the bootstrap interval of the same mean over the images."""
     images_high: float
     """Upper end of it."""
 
@@ -152,11 +149,7 @@ def gain(baseline: Mapping[int, EvaluatedRun], runs: Mapping[int, EvaluatedRun])
     if len(differences) > 1:
         half = t_quantile(len(differences) - 1) * stdev(differences) / math.sqrt(len(differences))
         low, high = mean - half, mean + half
-    # An image is drawn with the results of every seed, for they are of the same image.
-    images = np.tile(np.arange(len(pairs[0][0].images)), len(pairs))
-    first = _joined([base.images for base, _ in pairs])
-    second = _joined([run.images for _, run in pairs])
-    over_images, _ = paired_bootstrap(first, second, images, DRAWS, LEVEL)
+    over_images = bootstrap_of_pairs([(base.images, run.images) for base, run in pairs], DRAWS, LEVEL)
     return Gain(len(seeds), mean, low, high, 100 * over_images.low, 100 * over_images.high)
 
 
@@ -222,15 +215,6 @@ def _row(
 def _percent(run: EvaluatedRun, score: str) -> float:
     """Return a score over all images in percent."""
     return 100 * float(run.document["scores"][FULL][score])
-
-
-def _joined(parts: Sequence[ImageScores]) -> ImageScores:
-    """Return the tables of several evaluations as one, one after the other."""
-    tables = [part.tables() for part in parts]
-    arrays = {}
-    for name in tables[0]:
-        arrays[name] = np.concatenate([table[name] for table in tables])
-    return ImageScores(**arrays)
 
 
 def _spread(values: Sequence[float]) -> str:

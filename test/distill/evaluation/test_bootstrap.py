@@ -10,7 +10,13 @@ from evaluated import write_run
 from numpy.typing import NDArray
 from scipy import stats
 
-from distill.evaluation.bootstrap import Difference, compare_by_condition, paired_bootstrap, sequences
+from distill.evaluation.bootstrap import (
+    Difference,
+    bootstrap_of_pairs,
+    compare_by_condition,
+    paired_bootstrap,
+    sequences,
+)
 from distill.evaluation.evaluated_run import read_run
 from distill.evaluation.image_scores import ImageScores
 from distill.metrics import ConfidenceBins, confusion_matrix, mean_iou
@@ -68,6 +74,28 @@ def test_the_interval_is_that_of_a_plain_loop() -> None:
         width = found.high - found.low
         assert [found.low, found.high] == pytest.approx(np.quantile(plain, [0.025, 0.975]), abs=0.1 * width)
         assert found.better == pytest.approx((plain > 0).mean(), abs=0.05)
+
+
+def test_one_pair_is_compared_as_two_models_are() -> None:
+    pair = images(1, 15, 0.6), images(1, 15, 0.63)
+    assert bootstrap_of_pairs([pair], 1200) == paired_bootstrap(*pair, draws=1200)[0]
+
+
+def test_pairs_are_compared_by_the_mean_of_their_differences() -> None:
+    # Models that differ much: their pooled pixels have another mIoU than they have on average.
+    pairs = [(images(1, 15, low), images(1, 15, high)) for low, high in ((0.1, 0.3), (0.9, 0.95), (0.5, 0.4))]
+    found = bootstrap_of_pairs(pairs, 4000)
+    rng = np.random.default_rng(7)
+    plain = []
+    for _ in range(4000):
+        draw = rng.integers(0, 15, 15)
+        plain.append(np.mean([pooled(second, draw)[0] - pooled(first, draw)[0] for first, second in pairs]))
+    width = found.high - found.low
+    assert [found.low, found.high] == pytest.approx(np.quantile(plain, [0.025, 0.975]), abs=0.1 * width)
+    everything = np.arange(15)
+    assert found.first == pytest.approx(np.mean([pooled(first, everything)[0] for first, _ in pairs]))
+    assert found.second == pytest.approx(np.mean([pooled(second, everything)[0] for _, second in pairs]))
+    assert found.low < found.second - found.first < found.high
 
 
 def test_the_interval_is_scipys_where_the_score_is_a_mean() -> None:
