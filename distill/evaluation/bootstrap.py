@@ -147,8 +147,8 @@ def bootstrap_of_pairs(
 ) -> Difference:
     """Compare several pairs of models on the same images, by the mean of the pairs' differences in mIoU.
 
-    An image is drawn for all models at once. The pairs' scores are averaged, not their pixels pooled: the mIoU
-    of pooled pixels is not the mean of the mIoUs.
+    An image is drawn for all models at once. The pairs' scores are averaged, not their pixels pooled, whose
+    mIoU would be another.
 
     :param pairs: one or more; for example, of each seed a baseline and the model that is compared with it.
     :param draws: number of draws.
