@@ -69,6 +69,7 @@ def test_all_experiments_run_for_a_few_steps(capsys: pytest.CaptureFixture[str])
         ),
         (["--data.root", "nowhere"], "belong to --run NAME"),
         (["--student-seeds", "1"], "belong to --run and --table of camvid"),
+        (["--run", "J", "--processes", "2"], "belong to --run and --table of camvid"),
         (["--run", "camvid", "--resume"], "--run camvid resumes by itself"),
         (["--run", "camvid_fwe"], "did you mean 'camvid_few'"),
         (["--run", "camvid", "--arms", "camvid_few_kll"], "did you mean 'camvid_few_kl'"),
