@@ -22,3 +22,5 @@ class AppearanceConfig(Section):
     """Sensor noise: standard deviation, in levels of 0…255."""
     quality: Annotated[int, Field(ge=1, le=100)] = 30
     """Least quality of the JPEG that the image is compressed to and unpacked from; 100: no compression."""
+    detail: Fraction = 0.4
+    """Strength of textures: each of the image's four finest octaves times 1 ± this."""

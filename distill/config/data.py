@@ -182,8 +182,8 @@ class DataConfig(SourceConfig):
     jitter: Fraction = 0.2
     """Strength of the photometric jitter, 0 (none) to 1."""
     appearance: Annotated[AppearanceConfig | None, BeforeValidator(section_or_switch)] = None
-    """Further changes of the look: colour cast, exposure, blur, noise, JPEG; ``true`` for its defaults, null
-    for none."""
+    """Further changes of the look: colour cast, exposure, blur, noise, JPEG, textures; ``true`` for its
+    defaults, null for none."""
     workers: Annotated[int, Field(ge=0, le=MAX_WORKERS)] = 4
     """Processes that load and augment images, for each training process; 0: the training process does it."""
 

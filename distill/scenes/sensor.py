@@ -30,6 +30,8 @@ class Sensor:
     """Share of the light that is lost in the corners, 0…1."""
     balance: tuple[float, float, float]
     """White balance: factors on R, G and B."""
+    smoothing: float = 0.0
+    """How far the camera removes its noise from the picture, 0…1: it keeps the edges and loses textures."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator, *, night: bool) -> Sensor:
@@ -43,6 +45,8 @@ class Sensor:
             read=float(rng.uniform(1e-6, 1e-5) if not night else rng.uniform(1e-5, 8e-5)),
             vignette=float(rng.uniform(0, 0.3)),
             balance=(float(1 + tint[0]), 1.0, float(1 + tint[1])),
+            # By day there is little noise to remove.
+            smoothing=max(0.0, float(rng.uniform(-0.5, 1))) if night else 0.0,
         )
 
     def expose(self, radiance: Floats, rng: np.random.Generator) -> Bytes:
@@ -61,7 +65,14 @@ class Sensor:
         signal *= (gain * fall)[..., None] * np.array(self.balance, np.float32)
         noise = rng.standard_normal(signal.shape, np.float32)
         signal += noise * np.sqrt(self.shot * np.clip(signal, 0, 1) + self.read)
-        return encode(_shoulder(signal))
+        return self._without_noise(encode(_shoulder(signal)))
+
+    def _without_noise(self, picture: Bytes) -> Bytes:
+        """Return the picture with its noise removed by a bilateral filter (Tomasi and Manduchi, 1998)."""
+        if self.smoothing == 0:
+            return picture
+        filtered = cv2.bilateralFilter(picture, 5, 60 * self.smoothing, 2)
+        return cv2.addWeighted(picture, 1 - self.smoothing, filtered, self.smoothing, 0).astype(np.uint8)
 
 
 def _shoulder(signal: Floats) -> Floats:

@@ -43,12 +43,14 @@ class Night:
         """Draw a random night, from the dark of a country lane to a well lit town."""
         warm = linear((255, rng.uniform(165, 235), rng.uniform(70, 215)))
         glow = linear((rng.uniform(12, 36), rng.uniform(14, 30), rng.uniform(18, 40)))
+        # Most skies are black beside the lamps; few glow over a town.
+        share = float(rng.uniform(0, 1)) ** 2
         return cls(
-            (float(glow[0]), float(glow[1]), float(glow[2])),
+            (share * float(glow[0]), share * float(glow[1]), share * float(glow[2])),
             moon=float(rng.uniform(0.008, 0.045)),
-            street_lamps=float(rng.uniform(12, 45)) if rng.random() < 0.88 else 0.0,
+            street_lamps=float(12 * 8 ** rng.uniform(0, 1)) if rng.random() < 0.88 else 0.0,
             lamp_colour=(float(warm[0]), float(warm[1]), float(warm[2])),
-            headlamps=float(rng.uniform(22, 60)),
+            headlamps=float(8 * 8 ** rng.uniform(0, 1)),
         )
 
     def radiance(self, canvas: Canvas, lamps: Sequence[tuple[npt.NDArray[np.float64], bool]]) -> Floats:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from distill.config.appearance import AppearanceConfig
 from distill.config.data import DataConfig
-from distill.data.appearance import Appearance
+from distill.data.appearance import OCTAVES, Appearance, scale_octaves
 from distill.data.transforms import TrainTransform
 from distill.datasets.frame import Sample
 
@@ -22,8 +22,8 @@ SMOOTH = np.fromfunction(lambda y, x, c: 60 + 2 * y + x + 20 * c, (48, 64, 3)).a
 
 
 def drawn(strength: float, seed: int, place: int, low: float | None = None) -> float:
-    """The number that a change draws from a generator of this seed: cast is 0 to 2, then 3, 4, 5 and 6."""
-    uniform = np.random.default_rng(seed).random(7)[place]
+    """The number that a change draws from a generator of this seed: cast is 0 to 2, detail 7 and on."""
+    uniform = np.random.default_rng(seed).random(7 + OCTAVES)[place]
     least = -strength if low is None else low
     return least + (strength - least) * uniform
 
@@ -36,6 +36,7 @@ def drawn(strength: float, seed: int, place: int, low: float | None = None) -> f
         blur=st.floats(0, 8),
         noise=st.floats(0, 128),
         quality=st.integers(1, 100),
+        detail=st.floats(0, 1),
     ),
     st.integers(0, 99),
 )
@@ -98,3 +99,33 @@ def test_the_configuration_s_switch_gives_strengths_of_every_change() -> None:
     assert min(change.cast, change.exposure, change.blur, change.noise) > 0
     assert change.quality < 100
     assert DataConfig.model_validate({"root": "x", "appearance": False}).appearance is None
+
+
+TEXTURE = np.random.default_rng(5).integers(90, 166, (45, 63, 3), dtype=np.uint8)
+"""Noise of little contrast, so that an octave may grow without clipping; sides that are not even."""
+
+
+def test_octaves_with_factor_1_leave_the_image_and_with_0_only_what_is_coarse() -> None:
+    np.testing.assert_array_equal(scale_octaves(TEXTURE, [1, 1, 1]), TEXTURE)
+    half = cv2.pyrDown(TEXTURE.astype(np.float32))
+    coarse = cv2.pyrUp(half, dstsize=(63, 45))
+    assert np.abs(scale_octaves(TEXTURE, [0]) - coarse).max() <= 0.5 + 1e-3
+    quarter = cv2.pyrUp(cv2.pyrDown(half), dstsize=(32, 23))
+    expected = cv2.pyrUp(quarter, dstsize=(63, 45))
+    assert np.abs(scale_octaves(TEXTURE, [0, 0]) - expected).max() <= 0.5 + 1e-3
+
+
+def test_each_octave_has_its_own_factor() -> None:
+    fine = scale_octaves(TEXTURE, [2, 1, 1]).astype(float) - TEXTURE
+    second = scale_octaves(TEXTURE, [1, 0.5, 1]).astype(float) - TEXTURE
+    both = scale_octaves(TEXTURE, [2, 0.5, 1]).astype(float) - TEXTURE
+    assert fine.std() > 3
+    assert second.std() > 1
+    assert np.abs(both - fine - second).max() <= 1.5 + 1e-3  # each is rounded
+
+
+def test_the_strengths_of_detail_are_those_that_were_drawn() -> None:
+    factors = [1 + drawn(0.6, 3, 7 + octave) for octave in range(OCTAVES)]
+    found = Appearance(detail=0.6)(TEXTURE, np.random.default_rng(3))
+    np.testing.assert_array_equal(found, scale_octaves(TEXTURE, factors))
+    assert (found != TEXTURE).mean() > 0.5

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill.scenes.weather.night import point_lights
+from distill.scenes.weather.night import Night, point_lights
 
 
 @given(height=st.floats(1.5, 20), across=st.floats(0, 20))
@@ -26,3 +26,10 @@ def test_lamps_add_up_and_do_not_shine_through() -> None:
     np.testing.assert_allclose(
         point_lights(points, up, np.concatenate([above, above, below])), 2 * one, rtol=1e-5
     )
+
+
+def test_most_skies_are_nearly_black_and_some_glow() -> None:
+    skies = [max(Night.draw(np.random.default_rng(seed)).sky) for seed in range(100)]
+
+    assert np.median(skies) < 0.004  # 12 of 255 in sRGB
+    assert max(skies) > 0.01
