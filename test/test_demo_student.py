@@ -71,7 +71,7 @@ NIGHT = sorted((ROOT.parent / "shared/data/acdc_mini/rgb_anon/night/val").glob("
 
 @pytest.mark.skipif(not NIGHT, reason="no real frames next to the checkout")
 def test_it_does_not_vouch_for_a_real_night(engine: Engine) -> None:
-    """A third of its pixels are right, of which the confidence knows nothing."""
+    """Two in three of its pixels are right, of which the confidence knows nothing."""
     found = engine.segment(read_image(NIGHT[0]))
     raw = DriftMonitor.of_card(replace(engine.card, accuracy_correction={}), window=10)
     watch = DriftMonitor.of_card(engine.card, window=10)
