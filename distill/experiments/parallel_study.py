@@ -42,8 +42,9 @@ def run_seeds(
             run_seed(regime, arms, seed, overrides, progress_bar=progress_bar)
         return
     run_seed(regime, [], seeds[0], overrides, progress_bar=progress_bar)
-    threads = max(1, torch.get_num_threads() // processes)
     students = [(arm, seed) for seed in seeds for arm in arms]
+    processes = max(1, min(processes, len(students)))
+    threads = max(1, torch.get_num_threads() // processes)
     # PyTorch's threads do not survive a fork.
     with ProcessPoolExecutor(
         processes, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(threads,)

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
+from small_study import write_arm
 
 from distill.experiments.parallel_study import run_seeds
 from distill.experiments.study import Arm, Regime
 from distill.scenes.dataset import write_dataset
 from kd_seg_ros.common.errors import UserError
-
-BASE: Mapping[str, Any] = {
-    "data": {"crop": [64, 64], "working_scale": 1, "draws": 4, "limit": 2, "workers": 0},
-    "student": {"backbone": "test_resnet", "channels": 8},
-    "training": {"epochs": 1, "batch_size": 2, "accumulate": 1, "gradient_shares": None},
-}
 
 
 def scores(folder: Path) -> dict[str, float]:
@@ -33,11 +25,8 @@ def test_students_of_several_processes_are_those_of_one(
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     write_dataset(tmp_path / "data", train=4, val=4, size=(64, 64), seed=0)
-    files = {name: tmp_path / f"{name}.yaml" for name in ("teacher", "labels", "long")}
-    for name, file in files.items():
-        file.write_text(yaml.safe_dump({**BASE, "name": name}))
-    arms = [Arm(str(files[name]), name) for name in ("labels", "long")]
-    regime = Regime("small", "", str(files["teacher"]), arms[0], arms[1], ())
+    arms = [Arm(write_arm(tmp_path, name), name) for name in ("labels", "long")]
+    regime = Regime("small", "", write_arm(tmp_path, "teacher"), arms[0], arms[1], ())
     overrides = {"data.root": str(tmp_path / "data")}
 
     for processes in (1, 2):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
+from small_study import write_arm
 
 from distill.experiments import study_run
 from distill.experiments.study import Arm, Regime
@@ -15,18 +13,6 @@ from distill.experiments.study_run import check_overrides, run_seed
 from distill.experiments.study_table import rows_of
 from distill.scenes.dataset import write_dataset
 from kd_seg_ros.common.errors import UserError
-
-BASE: Mapping[str, Any] = {
-    "data": {"crop": [64, 64], "working_scale": 1, "draws": 4, "limit": 2, "workers": 0},
-    "student": {"backbone": "test_resnet", "channels": 8},
-    "training": {"epochs": 1, "batch_size": 2, "accumulate": 1, "gradient_shares": None},
-}
-
-
-def write_arm(folder: Path, name: str, **more: Any) -> str:
-    path = folder / f"{name}.yaml"
-    path.write_text(yaml.safe_dump({**BASE, "name": name, **more}))
-    return str(path)
 
 
 def test_a_study_is_trained_once_and_finished_where_it_stopped(
