@@ -21,14 +21,20 @@ def onnxruntime() -> list[str]:
     """ONNX Runtime: by default the build for NVIDIA GPUs where PyPI has it (it runs on the CPU as well).
 
     The variable KD_SEG_ONNXRUNTIME chooses: ``cpu``, a quarter of the size, or ``gpu``, also on ARM, where an
-    index of NVIDIA's has that build. Never both: they hold the same files, and the last one installed wins.
+    index of NVIDIA's has that build, or ``openvino``, for Intel processors. Never two: they hold the same
+    files, and the last one installed wins.
     """
     version = ">=1.23.2"
+    builds = {
+        "cpu": f"onnxruntime{version}",
+        "gpu": f"onnxruntime-gpu{version}",
+        "openvino": "onnxruntime-openvino>=1.23",
+    }
     chosen = os.environ.get("KD_SEG_ONNXRUNTIME", "")
-    if chosen not in ("", "cpu", "gpu"):
-        raise SystemExit(f"error: KD_SEG_ONNXRUNTIME={chosen}: must be cpu or gpu")
+    if chosen and chosen not in builds:
+        raise SystemExit(f"error: KD_SEG_ONNXRUNTIME={chosen}: must be cpu, gpu or openvino")
     if chosen:
-        return [f"onnxruntime{version}" if chosen == "cpu" else f"onnxruntime-gpu{version}"]
+        return [builds[chosen]]
     return [
         f'onnxruntime-gpu{version}; platform_machine == "x86_64" and sys_platform == "linux"',
         f'onnxruntime{version}; platform_machine != "x86_64" or sys_platform != "linux"',

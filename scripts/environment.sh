@@ -7,7 +7,7 @@
 #
 # With a ROS 2 install sourced, its Python and its packages are used (.venv-$ROS_DISTRO, made with
 # --system-site-packages); without one, the ROS 2 wheels of PyPI are installed (.venv).
-# KD_SEG_PYTHON chooses another Python, KD_SEG_ONNXRUNTIME=cpu or =gpu the build of ONNX Runtime.
+# KD_SEG_PYTHON chooses another Python, KD_SEG_ONNXRUNTIME=cpu, gpu or openvino the build of ONNX Runtime.
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 2; }
@@ -21,17 +21,22 @@ has_nvidia_gpu() { # of a kind that PyPI's GPU build of ONNX Runtime is for
   compgen -G "/dev/nvidia[0-9]*" >/dev/null || { nvidia-smi -L 2>/dev/null | grep -q '^GPU'; }
 }
 
-onnxruntime_build() { # onnxruntime_build FOLDER: print cpu or gpu. A GPU build that is there is kept.
+onnxruntime_build() { # onnxruntime_build FOLDER: print cpu, gpu or openvino. One other than cpu that is there is kept.
   local chosen=${KD_SEG_ONNXRUNTIME:-}
   case $chosen in
-    cpu | gpu) echo "$chosen" ;;
-    "") if has_nvidia_gpu || has_distribution "$1" onnxruntime-gpu; then echo gpu; else echo cpu; fi ;;
-    *) fail "KD_SEG_ONNXRUNTIME=$chosen: must be cpu or gpu" ;;
+    cpu | gpu | openvino) echo "$chosen" ;;
+    "")
+      if has_distribution "$1" onnxruntime-openvino; then echo openvino
+      elif has_nvidia_gpu || has_distribution "$1" onnxruntime-gpu; then echo gpu
+      else echo cpu
+      fi ;;
+    *) fail "KD_SEG_ONNXRUNTIME=$chosen: must be cpu, gpu or openvino" ;;
   esac
 }
 
 use_environment() {
-  local profile=$1 base constraints=() venv_options=() extras size served folder stamp build other
+  local profile=$1 base constraints=() venv_options=() extras size served folder stamp build wanted_build other
+  local builds=(onnxruntime onnxruntime-gpu onnxruntime-openvino)
   base=$(command -v "${KD_SEG_PYTHON:-python3}") || fail "python3 was not found; install Python 3.10 or newer"
   "$base" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
     fail "$("$base" --version 2>&1) is too old; 3.10 or newer is needed (set KD_SEG_PYTHON to choose another)"
@@ -83,11 +88,13 @@ use_environment() {
   "$PYTHON" -m pip install --quiet --disable-pip-version-check --upgrade pip
   # The builds of ONNX Runtime hold the same files: one that is no longer wanted goes first, and so does what
   # it may have overwritten.
-  other=onnxruntime
-  [ "$build" = cpu ] && other=onnxruntime-gpu
-  if has_distribution "$folder" "$other"; then
-    "$PYTHON" -m pip uninstall --quiet --yes onnxruntime onnxruntime-gpu 2>/dev/null || true
-  fi
+  wanted_build=onnxruntime-$build
+  [ "$build" = cpu ] && wanted_build=onnxruntime
+  for other in "${builds[@]}"; do
+    if [ "$other" != "$wanted_build" ] && has_distribution "$folder" "$other"; then
+      "$PYTHON" -m pip uninstall --quiet --yes "${builds[@]}" 2>/dev/null || true
+    fi
+  done
   PYTHONWARNINGS=ignore KD_SEG_ONNXRUNTIME=$build "$PYTHON" -m pip install --quiet --disable-pip-version-check \
     "${constraints[@]}" -e ".[$extras]" || fail "the installation failed; its messages are above"
   printf '%s\n' "$stamp" >"$folder/installed-$profile"

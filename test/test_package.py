@@ -125,7 +125,12 @@ def test_versions_agree() -> None:
 
 
 @pytest.mark.parametrize(
-    ("chosen", "needs"), [("cpu", ["onnxruntime>=1.23.2"]), ("gpu", ["onnxruntime-gpu>=1.23.2"])]
+    ("chosen", "needs"),
+    [
+        ("cpu", ["onnxruntime>=1.23.2"]),
+        ("gpu", ["onnxruntime-gpu>=1.23.2"]),
+        ("openvino", ["onnxruntime-openvino>=1.23"]),
+    ],
 )
 def test_the_build_of_onnx_runtime_can_be_chosen(
     chosen: str, needs: list[str], monkeypatch: pytest.MonkeyPatch
@@ -153,7 +158,7 @@ def test_every_machine_gets_one_build_of_onnx_runtime(monkeypatch: pytest.Monkey
 
 def test_an_unknown_build_of_onnx_runtime_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KD_SEG_ONNXRUNTIME", "rocm")
-    with pytest.raises(SystemExit, match="KD_SEG_ONNXRUNTIME=rocm: must be cpu or gpu"):
+    with pytest.raises(SystemExit, match="KD_SEG_ONNXRUNTIME=rocm: must be cpu, gpu or openvino"):
         setup_arguments(monkeypatch)
 
 

@@ -29,7 +29,7 @@ from kd_seg_ros.inference.contract import DOMAIN_DISTANCE, IMAGE
 from kd_seg_ros.inference.engine import resize_image
 from kd_seg_ros.inference.onnx_file import read_onnx_file
 from kd_seg_ros.inference.opening import read_card
-from kd_seg_ros.inference.session import session_options
+from kd_seg_ros.inference.session_start import session_options
 
 PREFIX: Final = "domain/"
 """First part of the names of everything that belongs to the distance."""

@@ -27,7 +27,7 @@ from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.contract import OPSET
 from kd_seg_ros.inference.errors import EngineError
 from kd_seg_ros.inference.onnx_file import read_onnx_file
-from kd_seg_ros.inference.session import session_options
+from kd_seg_ros.inference.session_start import session_options
 
 DTYPES: dict[int, type[np.generic]] = {
     onnx.TensorProto.FLOAT: np.float32,

@@ -19,7 +19,7 @@ from distill.export.surround import named_network
 from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.contract import CHANNELS, IMAGE, NETWORK_IMAGE, NETWORK_LOGITS
-from kd_seg_ros.inference.session import session_options
+from kd_seg_ros.inference.session_start import session_options
 
 PREFIX: Final = "int8/"
 """First part of the names of a quantised network's nodes and values."""

@@ -27,7 +27,7 @@ from distill.export.int8_mixed import MixedNetwork
 from distill.export.surround import shape_of
 from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.contract import NETWORK_IMAGE, NETWORK_LOGITS
-from kd_seg_ros.inference.session import session_options
+from kd_seg_ros.inference.session_start import session_options
 
 OPERATORS: Final = ("Conv", "Gemm", "MatMul")
 """Operators that are quantised, where their weights are constants."""

@@ -29,7 +29,7 @@ from kd_seg_ros.common.errors import UserError, first_line
 from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.contract import CONFIDENCE, MASK, METADATA_KEY
 from kd_seg_ros.inference.onnx_file import read_onnx_file
-from kd_seg_ros.inference.session import session_options
+from kd_seg_ros.inference.session_start import session_options
 
 DTYPES: dict[str, Any] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 """NumPy's type for each of ONNX Runtime's names of a type that a teacher may take and return."""

@@ -22,7 +22,7 @@ from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.common.stop_request import StopRequest
 from kd_seg_ros.inference.contract import CONFIDENCE, IMAGE, MASK
 from kd_seg_ros.inference.onnx_file import read_onnx_file
-from kd_seg_ros.inference.providers import PROVIDERS
+from kd_seg_ros.inference.providers import PROCESSOR_PROVIDERS, PROVIDERS
 from kd_seg_ros.inference.session import open_session
 from kd_seg_ros.inference.settings import SessionSettings
 
@@ -48,7 +48,7 @@ class BareRun:
         self.arrays = {name: np.empty(size, np.uint8) for name in (MASK, CONFIDENCE)}
         for name, array in self.arrays.items():
             self._binding.bind_output(name, "cpu", 0, np.uint8, array.shape, array.ctypes.data)
-        self._on_cpu = self._session.get_providers()[0] == "CPUExecutionProvider"
+        self._on_cpu = self._session.get_providers()[0] in PROCESSOR_PROVIDERS
         self._input = ort.OrtValue.ortvalue_from_numpy(self._image, "cpu" if self._on_cpu else "cuda", 0)
         self._binding.bind_ortvalue_input(IMAGE, self._input)
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from kd_seg_ros.common.long_calls import long_call
 from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.contract import BGR, CHANNELS, DOMAIN_DISTANCE, IMAGE, OUTPUTS, RGB
+from kd_seg_ros.inference.providers import OPENVINO
 
 OutputArrays = Mapping[str, NDArray[Any]]
 """Output arrays by the name of the tensor, contiguous; they are written to."""
@@ -118,7 +119,12 @@ def run_bound(session: ort.InferenceSession, binding: ort.IOBinding, wait: bool 
 
 
 def takes_bgr(session: ort.InferenceSession) -> bool:
-    """Return whether the file has the optional input that tells the order of the image's channels."""
+    """Return whether the file has the optional input that tells the order of the image's channels.
+
+    Not with OpenVINO, which takes the input's default for a constant.
+    """
+    if session.get_providers()[0] == OPENVINO:
+        return False
     return any(tensor.name == CHANNELS for tensor in session.get_overridable_initializers())
 
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,18 +23,16 @@ from kd_seg_ros.inference.binding import RunItem
 from kd_seg_ros.inference.card import ModelCard
 from kd_seg_ros.inference.class_ids import ClassIds
 from kd_seg_ros.inference.contract import DOMAIN_DISTANCE, IMAGE, OUTPUTS
-from kd_seg_ros.inference.errors import EngineError
+from kd_seg_ros.inference.errors import EngineError, reason_of
 from kd_seg_ros.inference.gpu.fused_binding import FusedBinding
 from kd_seg_ros.inference.memory_limit import limit_bytes, limited_memory, memory_was_refused, refusal
 from kd_seg_ros.inference.opening import OpenedModel, open_model
 from kd_seg_ros.inference.prediction import Prediction
-from kd_seg_ros.inference.providers import AUTO, PROVIDERS
+from kd_seg_ros.inference.providers import AUTO, PROCESSOR_PROVIDERS
 from kd_seg_ros.inference.settings import SessionSettings
 from kd_seg_ros.inference.thresholds import MinConfidenceLevels, apply_min_confidence
 
 __all__ = ["Engine", "EngineError", "Prediction", "SessionSettings"]
-
-_CPU: Final = PROVIDERS["cpu"][0]
 
 
 class Engine:
@@ -67,8 +65,8 @@ class Engine:
     ) -> None:
         """Open a model file.
 
-        :param provider: ``cuda``, ``tensorrt`` or ``cpu``: that one or an error. ``auto``: ``cuda`` if it
-            starts, else ``cpu`` with a warning in the log.
+        :param provider: ``cuda``, ``tensorrt``, ``openvino`` or ``cpu``: that one or an error. ``auto``:
+            ``cuda`` if it starts, else ``cpu`` with a warning in the log.
         :param cuda_graph: record the GPU's work for one frame and replay it (``cuda``, a file of fixed size);
             None: wherever that is possible.
         :param nhwc: on CUDA, keep feature maps with the channels last and add biases inside convolutions.
@@ -259,8 +257,9 @@ class Engine:
 
         On a GPU the provider has a limit of its own, and CUDA's mappings are not counted here.
         """
+        on_processor = self.provider in PROCESSOR_PROVIDERS
         try:
-            with limited_memory(self._memory_limit) if self.provider == _CPU else nullcontext():
+            with limited_memory(self._memory_limit) if on_processor else nullcontext():
                 yield
         except MemoryError as error:
             raise self._failure(error) from error
@@ -268,8 +267,8 @@ class Engine:
     def _failure(self, error: Exception) -> EngineError:
         # The failed calls hold the session, whose memory must be free before it is opened again.
         traceback.clear_frames(error.__traceback__)
-        refused = self.provider == _CPU and memory_was_refused(error)
-        reason = refusal(self._memory_limit) if refused else first_line(error)
+        refused = self.provider in PROCESSOR_PROVIDERS and memory_was_refused(error)
+        reason = refusal(self._memory_limit) if refused else reason_of(error)
         return EngineError(f"{self._path}: running the network failed: {reason}")
 
 

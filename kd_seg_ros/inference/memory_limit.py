@@ -28,8 +28,14 @@ _CGROUP_LIMITS: Final = (
 _DATA_FIELD: Final = 5
 """Place in ``/proc/self/statm`` of the pages that are a process' own."""
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
-_FAILURES: Final = ("failed to allocate memory", "bad_alloc", "insufficient memory", "out of memory")
-"""What the messages of ONNX Runtime, the C++ library and OpenCV hold when memory was refused."""
+_FAILURES: Final = (
+    "failed to allocate",
+    "bad_alloc",
+    "insufficient memory",
+    "out of memory",
+    "can't alloc",
+)
+"""What the messages of ONNX Runtime, the C++ library, OpenCV and OpenVINO hold when memory was refused."""
 
 _lock = Lock()
 _holders = 0

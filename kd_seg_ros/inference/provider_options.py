@@ -10,8 +10,9 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
+from kd_seg_ros.common.cores import own_cores
 from kd_seg_ros.inference.memory_limit import MEGABYTE
-from kd_seg_ros.inference.providers import PROVIDERS
+from kd_seg_ros.inference.providers import OPENVINO, PROVIDERS
 from kd_seg_ros.inference.settings import SessionSettings
 
 _CPU: Final = "CPUExecutionProvider"
@@ -26,6 +27,8 @@ def provider_options(name: str, settings: SessionSettings, sha256: str) -> dict[
     """
     if name == _CPU:
         return {}
+    if name == OPENVINO:
+        return _openvino(settings)
     options = _cuda(settings) if name == _CUDA else _tensorrt(sha256)
     return {key: value for key, value in options.items() if key not in settings.left_out}
 
@@ -63,6 +66,16 @@ def _cuda(settings: SessionSettings) -> dict[str, Any]:
     if settings.compute_stream:
         options["user_compute_stream"] = str(settings.compute_stream)
     return options
+
+
+def _openvino(settings: SessionSettings) -> dict[str, Any]:
+    # All its values are text. It takes the number of threads from here, not from the session's options. On
+    # processors with instructions for bfloat16 OpenVINO would round every map to 8 bits of mantissa.
+    return {
+        "device_type": "CPU",
+        "num_of_threads": str(settings.threads or own_cores()),
+        "precision": "FP32",
+    }
 
 
 def _tensorrt(sha256: str) -> dict[str, Any]:

@@ -58,7 +58,8 @@ class Parameters:
     provider: str = parameter(
         "cuda",
         "Where the network runs. With cuda and tensorrt a GPU that is not there is an error at start; auto "
-        "then takes the CPU and warns. /diagnostics shows what is used.",
+        "then takes the CPU and warns. openvino: an Intel processor, with its own build of ONNX Runtime. "
+        "/diagnostics shows what is used.",
         choices=tuple(PROVIDERS),
     )
     cuda_graph: bool = parameter(

@@ -136,15 +136,16 @@ def test_the_other_build_of_onnx_runtime_goes_first(checkout: Path, tmp_path: Pa
     distribution(checkout, "onnxruntime")
     assert use_environment(checkout, python, "light", "gpu").returncode == 0
     last = (checkout / ".venv/pip").read_text().splitlines()[-2:]
-    assert "uninstall --quiet --yes onnxruntime onnxruntime-gpu" in last[0]
+    assert "uninstall --quiet --yes onnxruntime onnxruntime-gpu onnxruntime-openvino" in last[0]
     assert last[1].startswith("ONNX Runtime: gpu")
 
 
-def test_a_gpu_build_that_is_there_is_kept(checkout: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("build", ["gpu", "openvino"])
+def test_a_build_that_is_there_is_kept(checkout: Path, tmp_path: Path, build: str) -> None:
     """It runs on the CPU as well."""
     python = stand_in(tmp_path, "/usr 3.11.2")
-    assert use_environment(checkout, python, "light", "gpu").returncode == 0
-    distribution(checkout, "onnxruntime_gpu")
+    assert use_environment(checkout, python, "light", build).returncode == 0
+    distribution(checkout, f"onnxruntime_{build}")
     again = use_environment(checkout, python, "light", "")
     assert "using the environment" in again.stderr
     assert len(installed(checkout)) == 1
@@ -153,7 +154,7 @@ def test_a_gpu_build_that_is_there_is_kept(checkout: Path, tmp_path: Path) -> No
 def test_an_unknown_build_is_refused(checkout: Path, tmp_path: Path) -> None:
     refused = use_environment(checkout, stand_in(tmp_path, "/usr 3.11.2"), "light", "cuda")
     assert refused.returncode == 2
-    assert refused.stderr.strip() == "error: KD_SEG_ONNXRUNTIME=cuda: must be cpu or gpu"
+    assert refused.stderr.strip() == "error: KD_SEG_ONNXRUNTIME=cuda: must be cpu, gpu or openvino"
 
 
 def test_a_folder_that_is_no_environment_is_left_alone(checkout: Path, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from kd_seg_ros.inference.contract import (
 )
 from kd_seg_ros.inference.gpu.fused_binding import FusedBinding
 from kd_seg_ros.inference.gpu.split_file import SplitFile
-from kd_seg_ros.inference.session import session_options
+from kd_seg_ros.inference.session_start import session_options
 
 IMAGE_TOLERANCE: Final = 0.01
 """Largest difference of a normalised value: float16 has steps of 0.004 at most, and where images of open size

@@ -22,8 +22,9 @@ from kd_seg_ros.inference.gpu.fused_binding import FusedBinding
 from kd_seg_ros.inference.gpu.parameters import NotFusedError
 from kd_seg_ros.inference.gpu.split_file import SplitFile
 from kd_seg_ros.inference.onnx_file import OnnxFile
-from kd_seg_ros.inference.providers import AUTO
-from kd_seg_ros.inference.session import open_session, session_options
+from kd_seg_ros.inference.providers import AUTO, PROVIDERS, on_processor
+from kd_seg_ros.inference.session import open_session
+from kd_seg_ros.inference.session_start import session_options
 from kd_seg_ros.inference.settings import SessionSettings
 
 _log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def open_fused(file: OnnxFile, settings: SessionSettings, check: Check) -> Fused
 
     :raises EngineError: if the file is not one of ours.
     """
-    if settings.provider == "cpu":
+    if settings.provider in PROVIDERS and on_processor(settings.provider):
         return None  # asked for: nothing to say
     if settings.provider == AUTO and "CUDAExecutionProvider" not in ort.get_available_providers():
         return None  # ONNX Runtime is the build for the CPU, which open_session says

@@ -23,7 +23,7 @@ from distill.export.surround import shape_of
 from distill.models.logit_calibration import LogitCalibration
 from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.contract import OPSET
-from kd_seg_ros.inference.session import session_options
+from kd_seg_ros.inference.session_start import session_options
 
 CLASSES = 19
 MAPS = {"mask": TensorProto.UINT8, "confidence": TensorProto.UINT8, "probability": TensorProto.FLOAT}

@@ -18,7 +18,7 @@ from kd_seg_ros.inference.batched_run import BatchedRun, open_batched
 from kd_seg_ros.inference.binding import RunItem
 from kd_seg_ros.inference.contract import DOMAIN_DISTANCE, NETWORK_IMAGE
 from kd_seg_ros.inference.engine import Engine, EngineError, Prediction
-from kd_seg_ros.inference.session import session_options
+from kd_seg_ros.inference.session_start import session_options
 from kd_seg_ros.inference.settings import SessionSettings
 
 CPU = SessionSettings("cpu", threads=1)

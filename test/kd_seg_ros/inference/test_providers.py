@@ -34,7 +34,9 @@ def error_of(path: Path, provider: str) -> str:
 
 
 def test_unknown_provider_lists_the_known_ones(model: Path) -> None:
-    assert error_of(model, "gpu") == "unknown provider 'gpu': choose one of auto, cuda, tensorrt, cpu"
+    assert (
+        error_of(model, "gpu") == "unknown provider 'gpu': choose one of auto, cuda, tensorrt, openvino, cpu"
+    )
 
 
 def has_gpu() -> bool:

@@ -17,7 +17,8 @@ from onnx.reference import ReferenceEvaluator
 
 from kd_seg_ros.common.onnx_runtime import ort
 from kd_seg_ros.inference.onnx_file import read_onnx_file
-from kd_seg_ros.inference.session import open_session, with_casts
+from kd_seg_ros.inference.session import open_session
+from kd_seg_ros.inference.session_start import with_casts
 from kd_seg_ros.inference.settings import SessionSettings
 
 CHANNELS = 16

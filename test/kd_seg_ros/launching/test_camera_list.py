@@ -105,7 +105,10 @@ def cameras(*entries: Any, **rest: Any) -> dict[str, Any]:
         (cameras({**FRONT, "name": "1st"}), "not '1st'"),
         (cameras({**FRONT, "name": 7}), "camera number 1: 'name' must be text, not 7"),
         (cameras({**FRONT, "image": "x/compressed"}), "write x and compressed: true"),
-        (cameras({**FRONT, "provider": "gpu"}), "must be one of auto, cuda, tensorrt, cpu, not 'gpu'"),
+        (
+            cameras({**FRONT, "provider": "gpu"}),
+            "must be one of auto, cuda, tensorrt, openvino, cpu, not 'gpu'",
+        ),
         (cameras({**FRONT, "model": "none.onnx"}), "'model': "),
         (cameras(FRONT, defaults={"params_file": "none.yaml"}), "none.yaml: no such file"),
         (cameras({**FRONT, "parameters": ["overlay"]}), "'parameters' must be a mapping"),
