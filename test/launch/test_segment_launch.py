@@ -131,7 +131,7 @@ def test_text_is_not_read_as_yaml(
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
-        ({"provider": "gpu"}, "provider:=gpu: must be one of auto, cuda, tensorrt, cpu$"),
+        ({"provider": "gpu"}, "provider:=gpu: must be one of auto, cuda, tensorrt, openvino, cpu$"),
         ({"provider": "tensort"}, "did you mean 'tensorrt'?"),
         ({"compressed": "yes"}, "compressed:=yes: must be one of true, false"),
         ({"use_sim_time": "1"}, "use_sim_time:=1: must be one of true, false"),
