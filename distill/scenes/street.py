@@ -131,7 +131,7 @@ def _enclose(rng: np.random.Generator, street: Street, side: Side, lot: Lot) -> 
     trees: tuple[TreeKind, ...] = ("leafy", "leafy", "conifer", "bare", "bush")
     for _ in range(int(rng.integers(1, 5))):
         species = trees[rng.integers(5)]
-        height = float(rng.uniform(1.2, 3)) if species == "bush" else float(rng.uniform(5, 15))
+        height = float(rng.uniform(1.2, 3)) if species == "bush" else float(rng.uniform(5, 19))
         offset, z = side.sign * (edge + float(rng.uniform(3, 16))), float(rng.uniform(lot.start, lot.stop))
         _add_tree(rng, street, offset, z, species, height)
     if rng.random() < 0.6:
@@ -180,7 +180,7 @@ def _add_tree(
     rng: np.random.Generator, street: Street, offset: float, z: float, kind: TreeKind, height: float
 ) -> None:
     wide = {"leafy": 0.8, "conifer": 0.62, "bare": 0.85, "bush": 1.3}[kind] * rng.uniform(0.8, 1.15)
-    red, green, blue = (rng.uniform(0.6, 1.25) * rng.uniform(0.88, 1.12, 3)).tolist()
+    red, green, blue = (rng.uniform(0.35, 1.25) * rng.uniform(0.88, 1.12, 3)).tolist()
     paint = partial(
         paint_tree,
         kind=kind,
@@ -197,9 +197,9 @@ def _avenue(rng: np.random.Generator, street: Street, side: Side, species: TreeK
     if rng.random() < 0.5 or side.verge + side.sidewalk < 2.2:
         return
     offset = side.sign * (street.half_width(side.sign) + (side.verge / 2 if side.verge else 0.6))
-    step = float(rng.uniform(8, 18))
+    step, tall = float(rng.uniform(8, 18)), float(rng.uniform(5, 14))
     for z in np.arange(float(rng.uniform(0, step)), street.length, step):
         if any(start - 4 < z < stop + 4 for start, stop in street.crossings) or rng.random() < 0.15:
             continue
         where = float(z + rng.normal(0, 0.5))
-        _add_tree(rng, street, offset, where, species, float(rng.uniform(5, 9)))
+        _add_tree(rng, street, offset, where, species, tall * float(rng.uniform(0.85, 1.25)))

@@ -43,9 +43,9 @@ def light_scene(
 ) -> npt.NDArray[np.float32]:
     """Return the linear radiance [H,W,3] of a scene; rain and snow change the canvas' albedo."""
     if isinstance(weather, Rain):
-        return weather.radiance(canvas, rng)
+        return weather.radiance(canvas, time, rng)
     if isinstance(weather, Snow):
-        return weather.radiance(canvas, street, rng)
+        return weather.radiance(canvas, street, time, rng)
     if isinstance(weather, Night):
         lamps = []
         for thing, place in street.things_near(canvas.camera.position[2], LAMPS_WITHIN, time):

@@ -1,4 +1,4 @@
-"""Rain: dark and mirroring ground, haze, streaks of falling drops.
+"""Rain: dark and mirroring ground, haze, streaks of falling drops, a wet windscreen.
 
 *Wet ground* reflects by Schlick's approximation of Fresnel's law, R = R0 + (1 − R0)(1 − cos θ)^5 with
 R0 = 0.02 for water, and its albedo falls because light is trapped in the film (Lekner & Dorf, 1988). What a
@@ -26,6 +26,7 @@ from distill.scenes.labels import TERRAIN
 from distill.scenes.texture import Floats, linear, noise, sample
 from distill.scenes.weather.fog import extinction, koschmieder, ray_length
 from distill.scenes.weather.light import Daylight, bloom
+from distill.scenes.weather.windscreen import Windscreen
 
 Mask = npt.NDArray[np.bool_]
 WATER_R0 = 0.02
@@ -33,6 +34,8 @@ EXPOSURE = 1 / 60
 """Seconds the shutter is open."""
 NEAREST, FARTHEST = 0.6, 14.0
 """Metres between which single drops are drawn."""
+BEHIND_GLASS = 0.7
+"""Share of the cameras that look through a windscreen."""
 
 
 def fresnel(cosine: Floats, normal_reflectance: float = WATER_R0) -> Floats:
@@ -82,6 +85,8 @@ class Rain:
     """Wind to the right, metres per second."""
     speed: float
     """Speed of the camera, metres per second."""
+    glass: Windscreen | None
+    """What the camera looks through; None: it is outside, and dry."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Rain:
@@ -91,13 +96,17 @@ class Rain:
             Daylight.draw(rng, 0.5 + 0.5 * heavy),
             wetness=float(rng.uniform(0.45, 1)),
             rate=heavy,
-            visibility=float(rng.uniform(700, 1800) / (0.5 + heavy)),
+            visibility=float(rng.uniform(900, 4500) / (0.5 + heavy)),
             wind=float(rng.normal(0, 1.5)),
             speed=float(rng.uniform(0, 12)),
+            glass=Windscreen.draw(rng, heavy) if rng.random() < BEHIND_GLASS else None,
         )
 
-    def radiance(self, canvas: Canvas, rng: np.random.Generator) -> Floats:
-        """Return the linear radiance [H,W,3] of the scene in rain; wets the canvas' ground."""
+    def radiance(self, canvas: Canvas, time: float, rng: np.random.Generator) -> Floats:
+        """Return the linear radiance [H,W,3] of the scene in rain; wets the canvas' ground.
+
+        :param time: seconds since the beginning of the drive, by which the wiper moves.
+        """
         ground = upward(canvas)
         smooth = puddles(canvas, self.wetness)
         canvas.layers[ground, :3] *= (1 - 0.6 * self.wetness) - 0.15 * smooth[ground][:, None]
@@ -107,6 +116,8 @@ class Rain:
         image = koschmieder(image, ray_length(canvas), extinction(self.visibility), air)
         veil, shine = self._streaks(canvas, rng), air * np.float32(1.05)
         image += veil[..., None] * (shine - image)
+        if self.glass is not None:
+            image = self.glass.look_through(image, time)
         return bloom(image, 0.2, 0.025)
 
     def _mirror(self, canvas: Canvas, image: Floats, ground: Mask, smooth: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Snow: white cover on what faces the sky, haze, falling flakes.
+"""Snow: white cover on what faces the sky, haze, falling flakes, a wet windscreen.
 
 Cover lies where the surface faces up (n_y high) and thins out with noise and, on the road, in the tracks of
 wheels. Flakes of 2 to 8 mm fall at about 1 m/s, so that at driving speed they streak away from the point of
@@ -19,7 +19,8 @@ from distill.scenes.layout import Street
 from distill.scenes.texture import Floats, linear, noise, sample
 from distill.scenes.weather.fog import extinction, koschmieder, ray_length
 from distill.scenes.weather.light import DAY_GLOW, Daylight, bloom
-from distill.scenes.weather.rain import EXPOSURE, strokes, upward
+from distill.scenes.weather.rain import BEHIND_GLASS, EXPOSURE, strokes, upward
+from distill.scenes.weather.windscreen import Windscreen
 
 FALL_SPEED = 1.1
 """Metres per second at which flakes fall."""
@@ -42,6 +43,8 @@ class Snow:
     """Wind to the right, metres per second."""
     speed: float
     """Speed of the camera, metres per second."""
+    glass: Windscreen | None
+    """What the camera looks through, with drops of molten flakes; None: it is outside, or no flakes fall."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Snow:
@@ -55,16 +58,22 @@ class Snow:
             visibility=float(rng.uniform(260, 900) / (0.4 + rate)),
             wind=float(rng.normal(0, 1.2)),
             speed=float(rng.uniform(0, 11)),
+            glass=Windscreen.draw(rng, 0.5 * rate) if rate > 0.2 and rng.random() < BEHIND_GLASS else None,
         )
 
-    def radiance(self, canvas: Canvas, street: Street, rng: np.random.Generator) -> Floats:
-        """Return the linear radiance [H,W,3] of the scene in snow; whitens the canvas' albedo."""
+    def radiance(self, canvas: Canvas, street: Street, time: float, rng: np.random.Generator) -> Floats:
+        """Return the linear radiance [H,W,3] of the scene in snow; whitens the canvas' albedo.
+
+        :param time: seconds since the beginning of the drive, by which the wiper moves.
+        """
         self._whiten(canvas, street)
         image = self.sky.radiance(canvas, glow=DAY_GLOW)
         air = linear(self.sky.horizon) * np.float32(0.95)
         image = koschmieder(image, ray_length(canvas), extinction(self.visibility), air)
         veil = self._flakes(canvas, rng)
         image += veil[..., None] * (air * np.float32(1.08) - image)
+        if self.glass is not None:
+            image = self.glass.look_through(image, time)
         return bloom(image, 0.15, 0.02)
 
     def _whiten(self, canvas: Canvas, street: Street) -> None:

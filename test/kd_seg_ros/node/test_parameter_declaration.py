@@ -77,7 +77,10 @@ def test_the_shipped_file_states_every_parameter_with_its_default(make_node: Cal
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
-        ("provider:=gpu", "parameter 'provider' must be one of auto, cuda, tensorrt, openvino, cpu, not 'gpu'"),
+        (
+            "provider:=gpu",
+            "'provider' must be one of auto, cuda, tensorrt, openvino, cpu, not 'gpu'",
+        ),
         ("reliability:=Reliable", "must be one of auto, reliable, best_effort, not 'Reliable'"),
         ("confidence_encoding:=rgb8", "must be one of mono8, 32FC1, not 'rgb8'"),
         ("compressed:=1", "parameter 'compressed' must be true or false, not 1"),
