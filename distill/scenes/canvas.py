@@ -40,6 +40,8 @@ class Canvas:
         self.sky_share = np.ones(shape, np.float32)
         """How much of the pixel is open sky, 0…1."""
         self.inverse_depth = np.zeros(shape, np.float32)
+        self.wires = np.zeros((*shape, 2), np.float32)
+        """How much of the pixel thin wires cover, 0…1, and one over their planar depth in metres."""
         self.labels = np.full(shape, SKY, np.uint8)
         self.normal_index = np.zeros(shape, np.uint16)
         self._normal_list: list[Doubles] = [np.array([0.0, 1.0, 0.0])]
@@ -92,6 +94,31 @@ class Canvas:
         self._blend(
             rows, columns, coverage, mask >= 128, surface, source, label, self._normal(normal, corners[0])
         )
+
+    def wire(self, start: Point, stop: Point, width: float) -> None:
+        """Draw a thin wire between two world points into :attr:`wires`; it has neither label nor depth.
+
+        In Cityscapes and ACDC wires belong to the sky, or to whatever is behind them.
+        """
+        ends = self.camera.to_camera(np.array([start, stop], np.float64))
+        side = cross(ends[1] - ends[0], ends.mean(0))
+        length = float(np.sqrt(side @ side))
+        if length < 1e-6:
+            return
+        half = side * (width / 2 / length)
+        corners = np.stack([ends[0] - half, ends[1] - half, ends[1] + half, ends[0] + half])
+        region = self._region(corners)
+        if region is None:
+            return
+        rows, columns, mask = region
+        surface = self._plane(cross(ends[1] - ends[0], half), corners[0], rows, columns)
+        if surface is None:
+            return
+        inverse, front = surface
+        coverage = mask * front * np.float32(1 / 255)
+        cover, depth = self.wires[rows, columns, 0], self.wires[rows, columns, 1]
+        cover += coverage * (1 - cover)
+        np.copyto(depth, inverse, where=coverage > 0)
 
     def solid(self, body: Body, chosen: Sequence[int], label: int) -> None:
         """Fill the chosen faces of one body, in this order, later ones over earlier ones."""
@@ -257,6 +284,7 @@ class Canvas:
         target = self.layers[rows, columns]
         target += coverage[..., None] * (source - target)
         self.sky_share[rows, columns] *= 1 - coverage
+        self.wires[rows, columns, 0] *= 1 - coverage
         solid &= front
         np.copyto(self.inverse_depth[rows, columns], inverse, where=solid)
         np.copyto(self.labels[rows, columns], np.uint8(label), where=solid)

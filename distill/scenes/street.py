@@ -22,6 +22,7 @@ from distill.scenes.things.barriers import (
 from distill.scenes.things.buildings import draw_along, make_house
 from distill.scenes.things.furniture import add_furniture
 from distill.scenes.things.plants import TreeKind, paint_tree
+from distill.scenes.things.wires import add_wires
 from distill.scenes.traffic import add_people, add_traffic
 
 LOT_KINDS: tuple[LotKind, ...] = ("building", "house", "wall", "fence", "park")
@@ -64,6 +65,7 @@ def build(seed: int, length: float) -> Street:
     add_furniture(rng, street)
     add_traffic(rng, street)
     add_people(rng, street)
+    add_wires(rng, street)
     return street
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from distill.scenes.canvas import Canvas
 from distill.scenes.layout import Street
-from distill.scenes.weather.fog import Fog
+from distill.scenes.weather.fog import Fog, hang_wires
 from distill.scenes.weather.light import Daylight
 from distill.scenes.weather.night import Night
 from distill.scenes.weather.rain import Rain
@@ -50,5 +50,7 @@ def light_scene(
         lamps = []
         for thing, place in street.things_near(canvas.camera.position[2], LAMPS_WITHIN, time):
             lamps += [(place.points([lamp])[0], thing.lights_street) for lamp in thing.lamps]
-        return weather.radiance(canvas, lamps)
-    return weather.radiance(canvas)
+        return weather.radiance(canvas, lamps)  # wires are black against the black sky
+    if isinstance(weather, Fog):
+        return weather.radiance(canvas)
+    return hang_wires(weather.radiance(canvas), canvas, beta=0.0)

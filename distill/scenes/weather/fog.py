@@ -18,6 +18,8 @@ from distill.scenes.texture import Floats, linear
 from distill.scenes.weather.light import Daylight, bloom
 
 CONTRAST_THRESHOLD = 0.02
+WIRE = 0.02
+"""Linear radiance of a wire, dark against the sky."""
 
 
 def extinction(visibility: float) -> float:
@@ -40,6 +42,16 @@ def koschmieder(radiance: Floats, ray_length: Floats, beta: float, airlight: Flo
 def ray_length(canvas: Canvas) -> Floats:
     """Return the range of each pixel in metres, [H,W]."""
     return canvas.depth * canvas.camera.range_per_depth
+
+
+def hang_wires(image: Floats, canvas: Canvas, beta: float) -> Floats:
+    """Return the radiance [H,W,3] with the canvas' wires, veiled by the air between: they have no depth of
+    their own, so that :func:`koschmieder` takes those before the sky for infinitely far.
+    """
+    cover, inverse_depth = canvas.wires[..., 0], canvas.wires[..., 1]
+    distance = canvas.camera.range_per_depth / np.maximum(inverse_depth, np.float32(1e-4))
+    share = cover * transmission(distance, beta)
+    return image + share[..., None] * (np.float32(WIRE) - image)
 
 
 @dataclass(frozen=True)
@@ -67,4 +79,5 @@ class Fog:
         clear = self.sky.radiance(canvas)
         beta = extinction(self.visibility)
         air = np.array(self.airlight, np.float32)
-        return bloom(koschmieder(clear, ray_length(canvas), beta, air), 0.25, 0.03)
+        image = hang_wires(koschmieder(clear, ray_length(canvas), beta, air), canvas, beta)
+        return bloom(image, 0.25, 0.03)

@@ -24,7 +24,7 @@ from distill.scenes.canvas import Canvas
 from distill.scenes.geometry import Doubles
 from distill.scenes.labels import TERRAIN
 from distill.scenes.texture import Floats, linear, noise, sample
-from distill.scenes.weather.fog import extinction, koschmieder, ray_length
+from distill.scenes.weather.fog import extinction, hang_wires, koschmieder, ray_length
 from distill.scenes.weather.light import Daylight, bloom
 from distill.scenes.weather.windscreen import Windscreen
 
@@ -114,6 +114,7 @@ class Rain:
         image = self._mirror(canvas, dry, ground, smooth * (canvas.labels != TERRAIN))
         air = linear(self.sky.horizon) * np.float32(0.95)
         image = koschmieder(image, ray_length(canvas), extinction(self.visibility), air)
+        image = hang_wires(image, canvas, extinction(self.visibility))
         veil, shine = self._streaks(canvas, rng), air * np.float32(1.05)
         image += veil[..., None] * (shine - image)
         if self.glass is not None:

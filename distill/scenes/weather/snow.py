@@ -17,7 +17,7 @@ from distill.scenes.canvas import Canvas
 from distill.scenes.labels import ROAD, VEGETATION
 from distill.scenes.layout import Street
 from distill.scenes.texture import Floats, linear, noise, sample
-from distill.scenes.weather.fog import extinction, koschmieder, ray_length
+from distill.scenes.weather.fog import extinction, hang_wires, koschmieder, ray_length
 from distill.scenes.weather.light import DAY_GLOW, Daylight, bloom
 from distill.scenes.weather.rain import BEHIND_GLASS, EXPOSURE, strokes, upward
 from distill.scenes.weather.windscreen import Windscreen
@@ -70,6 +70,7 @@ class Snow:
         image = self.sky.radiance(canvas, glow=DAY_GLOW)
         air = linear(self.sky.horizon) * np.float32(0.95)
         image = koschmieder(image, ray_length(canvas), extinction(self.visibility), air)
+        image = hang_wires(image, canvas, extinction(self.visibility))
         veil = self._flakes(canvas, rng)
         image += veil[..., None] * (air * np.float32(1.08) - image)
         if self.glass is not None:

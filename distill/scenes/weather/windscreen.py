@@ -71,7 +71,7 @@ class Windscreen:
             radius=float(rng.uniform(0.005, 0.016)),
             defocus=float(rng.uniform(0.0015, 0.006)),
             film=float(rng.uniform(0, 0.9)),
-            pivot=(float(rng.uniform(-0.1, 1.1)), float(rng.uniform(1.02, 1.3))),
+            pivot=(float(rng.uniform(-0.1, 1.1)), float(rng.uniform(0.96, 1.25))),
             joint=(float(rng.uniform(0.4, 0.9)), float(rng.normal(0, 0.35))),
             blade=(float(rng.uniform(0.7, 1.3)), float(rng.uniform(0.012, 0.045))),
             interval=interval,
@@ -92,9 +92,7 @@ class Windscreen:
         if self.film:
             image = self._film(image, self.film * float(np.exp(-dry / DRYING)), cleaning)
         image = self._drops(image, dry, cleaning)
-        if since < self.sweep:
-            image = self._wiper(image, since / self.sweep)
-        return image
+        return self._wiper(image, min(since / self.sweep, 1.0))
 
     def _film(self, image: Floats, strength: float, cleaning: int) -> Floats:
         """Bend and blur the light in ripples along the way of the blade."""

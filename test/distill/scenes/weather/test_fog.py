@@ -35,6 +35,7 @@ def test_a_foggy_scene_follows_the_law_at_every_depth() -> None:
     fog = Fog(sky, visibility=120.0, airlight=(0.4, 0.42, 0.45))
     canvas = draw_scene(street, camera, 0.0)
     canvas.layers[..., 3] = 0  # lamps off: no glare
+    canvas.wires[:] = 0  # whose depth is not told
 
     clear, seen = sky.radiance(canvas), fog.radiance(canvas)
 
