@@ -52,7 +52,7 @@ class Windscreen:
     blade: tuple[float, float]
     """Length and width of the blade."""
     interval: float
-    """Seconds from one sweep to the next."""
+    """Seconds from the beginning of one sweep to that of the next, at least as many as a sweep takes."""
     sweep: float
     """Seconds that a sweep takes, there and back."""
     delay: float
@@ -64,7 +64,8 @@ class Windscreen:
 
         :param strength: of the rain, 0…1: how many drops hit the glass, and how often the wiper passes.
         """
-        interval = float(rng.uniform(1, 2.5) + (1 - strength) * rng.uniform(0, 6))
+        sweep = float(rng.uniform(0.8, 1.3))
+        interval = sweep + float(rng.uniform(0, 1.5) + (1 - strength) * rng.uniform(0, 6))
         return cls(
             seed=int(rng.integers(1 << 31)),
             drops=int(rng.uniform(100, 1200) * (0.2 + strength)),
@@ -75,7 +76,7 @@ class Windscreen:
             joint=(float(rng.uniform(0.4, 0.9)), float(rng.normal(0, 0.35))),
             blade=(float(rng.uniform(0.7, 1.3)), float(rng.uniform(0.012, 0.045))),
             interval=interval,
-            sweep=float(rng.uniform(0.8, 1.3)),
+            sweep=sweep,
             delay=float(rng.uniform(0, interval)),
         )
 
