@@ -37,4 +37,4 @@ kd_seg calibrate --model $out/student.onnx --dataset acdc --root $out/scenes_kno
 # Streets that neither training nor calibration has seen.
 kd_seg scenes --out $out/scenes_fresh --train 0 --val 160 --size 288x512 --seed 7719
 kd_seg evaluate --model $out/demo_student.onnx --dataset acdc --root $out/scenes_fresh --out $out/demo_student.json
-echo "written to $out/demo_student.onnx; shipped as resource/demo_student.onnx"
+echo "written to $out/demo_student.onnx; the package brings resource/demo_student.onnx"

@@ -93,6 +93,7 @@ use_environment() {
   for other in "${builds[@]}"; do
     if [ "$other" != "$wanted_build" ] && has_distribution "$folder" "$other"; then
       "$PYTHON" -m pip uninstall --quiet --yes "${builds[@]}" 2>/dev/null || true
+      break
     fi
   done
   PYTHONWARNINGS=ignore KD_SEG_ONNXRUNTIME=$build "$PYTHON" -m pip install --quiet --disable-pip-version-check \

@@ -79,7 +79,7 @@ def test_the_shipped_file_states_every_parameter_with_its_default(make_node: Cal
     [
         (
             "provider:=gpu",
-            "'provider' must be one of auto, cuda, tensorrt, openvino, cpu, not 'gpu'",
+            "parameter 'provider' must be one of auto, cuda, tensorrt, openvino, cpu, not 'gpu'",
         ),
         ("reliability:=Reliable", "must be one of auto, reliable, best_effort, not 'Reliable'"),
         ("confidence_encoding:=rgb8", "must be one of mono8, 32FC1, not 'rgb8'"),
