@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -135,6 +136,8 @@ def test_what_keeps_results_from_coming_is_told_in_the_log(settings: list[str], 
             client.spin_until(lambda: False, 0.1)
 
         node.wait_for("images was rejected, the last because: ", send_odd)
+        told = [line for line in node.lines if "was rejected, the last because: " in line]
+        assert re.search(r"each of the last ([2-9]|\d\d+) images was rejected, .*nonsense", told[0])
         namesake = rclpy.create_node("segmentation", namespace="/activity", context=client.node.context)
         node.wait_for("another node is called /activity/segmentation as well")
         namesake.destroy_node()
