@@ -1,6 +1,7 @@
 """The program ``ground_node``: the ground from above, by class, from one camera without depth.
 
-In: ``segmentation/mask``, ``segmentation/confidence`` and the camera's ``camera_info``. Out:
+In: ``segmentation/mask``, ``segmentation/confidence`` and the camera's ``camera_info``, or
+``segmentation/camera_info`` where the maps are turned or smaller. Out:
 ``segmentation/ground`` (what can be driven on) and ``segmentation/ground_classes``. The ground is taken as
 flat, and the height and tilt of the camera as fixed: :mod:`kd_seg_ros.clouds.ground_plane` says how wrong
 that may be.
@@ -32,7 +33,13 @@ from kd_seg_ros.clouds.pinhole import CalibrationError, Pinhole, pinhole, rectif
 from kd_seg_ros.common.classes import IGNORE_ID
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.parser import Parser
-from kd_seg_ros.common.topics import CAMERA_INFO, GROUND, GROUND_CLASSES, message_class
+from kd_seg_ros.common.topics import (
+    CAMERA_INFO,
+    GROUND,
+    GROUND_CLASSES,
+    SCALED_CAMERA_INFO,
+    message_class,
+)
 from kd_seg_ros.node.messages import image_message
 from kd_seg_ros.node.parameter_declaration import declare_table
 from kd_seg_ros.node.program import run_program
@@ -63,12 +70,15 @@ class GroundGrid(MapListener):
         )
         self._drivable = drivable_table(settings.class_names, settings.drivable)
         self._settings = settings
-        self._info: CameraInfo | None = None
+        self._camera_info: CameraInfo | None = None
+        self._map_info: CameraInfo | None = None
         self._projection: GroundProjection | None = None
         self._ground = create_output(node, GROUND)
         self._classes = create_output(node, GROUND_CLASSES)
         super().__init__(node, StampMatcher(), NAME, [self._ground, self._classes])
-        self.inputs.append(Input(node, CameraInfo, CAMERA_INFO, self._take_info))
+        self._of_camera = Input(node, CameraInfo, CAMERA_INFO, self._take_camera_info)
+        self._of_maps = Input(node, CameraInfo, SCALED_CAMERA_INFO.name, self._take_map_info, required=False)
+        self.inputs += [self._of_camera, self._of_maps]
 
     def work(self, match: Match) -> None:
         """Publish the grids of one frame.
@@ -89,15 +99,33 @@ class GroundGrid(MapListener):
             # Cells run to the left and ahead; in the picture the left is at the left and ahead is up.
             self._classes.publish(image_message(header, np.ascontiguousarray(classes.T[::-1, ::-1])))
 
-    def _take_info(self, info: CameraInfo) -> None:
-        self._info = info
+    def _take_camera_info(self, info: CameraInfo) -> None:
+        self._camera_info = info
+
+    def _take_map_info(self, info: CameraInfo) -> None:
+        self._map_info = info
+
+    def _calibration(self) -> CameraInfo:
+        """Return the newest calibration: of the maps where the segmentation node publishes it.
+
+        It does so for maps that are turned or smaller. The camera's own is then of another picture: of one
+        that stands on its head, for example, and by its size alone that is not seen.
+
+        :raises CalibrationError: if none has come.
+        """
+        if self._of_maps.publishers():
+            given, info = self._of_maps, self._map_info
+        else:
+            given, info = self._of_camera, self._camera_info
+            self._map_info = None  # of a segmentation node that is gone, or has other parameters now
+        if info is None:
+            raise CalibrationError(f"no calibration has come on {given.topic}")
+        return info
 
     def _projected(self, size: tuple[int, int]) -> GroundProjection:
         """Return the projection for masks of (height, width) and the newest calibration."""
-        if self._info is None:
-            raise CalibrationError(f"no calibration has come on {self.inputs[-1].topic}")
         read = rectified_pinhole if self._settings.rectified else pinhole
-        camera: Pinhole = read(self._info)
+        camera: Pinhole = read(self._calibration())
         known = self._projection
         if known is None or (known.camera, known.size) != (camera, size):
             check_same_view(camera.size, size, "camera_info")

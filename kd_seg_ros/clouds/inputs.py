@@ -19,13 +19,21 @@ class Input:
     """One topic that is subscribed to while its messages are of use."""
 
     def __init__(
-        self, node: Node, message_type: type[Any], topic: str, callback: Callable[[Any], None]
+        self,
+        node: Node,
+        message_type: type[Any],
+        topic: str,
+        callback: Callable[[Any], None],
+        *,
+        required: bool = True,
     ) -> None:
         """Take note of a topic.
 
         :param topic: relative name; remapping applies.
+        :param required: without a publisher of it nothing can come out.
         """
         self.topic = node.resolve_topic_name(topic)
+        self.required = required
         self._node = node
         self._type = message_type
         self._callback = callback

@@ -142,7 +142,7 @@ class MapListener(ABC):
         now = time.monotonic()
         if now - max(self._wanted_since, self._last_made) < PATIENCE_S:
             return ""
-        missing = [given.topic for given in self.inputs if not given.publishers()]
+        missing = [given.topic for given in self.inputs if given.required and not given.publishers()]
         if missing:
             return f"nothing to publish: nobody publishes {', '.join(missing)}"
         return f"nothing to publish: {self.why_no_match()}"
@@ -179,6 +179,8 @@ def spin(make: Callable[[], tuple[Node, MapListener]]) -> int:
     node, listener = make()
     if prepared:
         node.get_logger().info(prepared)
-    node.get_logger().info(f"ready: {' and '.join(given.topic for given in listener.inputs)}")
+    node.get_logger().info(
+        f"ready: {' and '.join(given.topic for given in listener.inputs if given.required)}"
+    )
     spin_until_told([node], executor, listener.stop)
     return 0

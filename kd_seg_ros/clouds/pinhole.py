@@ -3,6 +3,9 @@
 Points lie in the camera's optical frame (REP 103): x right, y down, z forward, in metres. Pixel centres lie
 at whole coordinates. A picture of W columns that shows the same as one of W' columns has its column u at
 u' = (u + ½) · W' / W − ½, and likewise for rows.
+
+A calibration is that of the whole sensor. Where it states a region of interest, the image is this region: its
+pixels are counted from the region's corner. A binned image is one of another size that shows the same.
 """
 
 from __future__ import annotations
@@ -43,8 +46,8 @@ class Pinhole:
 def pinhole(info: Any) -> Pinhole:
     """Read the calibration of the image that a ``sensor_msgs/CameraInfo`` comes with, lens included.
 
-    :raises CalibrationError: for a camera that is not calibrated, numbers that are none, or a distortion
-        model that is not one of :data:`MODELS`.
+    :raises CalibrationError: for a camera that is not calibrated, numbers that are none, a region that is not
+        on the sensor, or a distortion model that is not one of :data:`MODELS`.
     """
     fx, fy, cx, cy = float(info.k[0]), float(info.k[4]), float(info.k[2]), float(info.k[5])
     _check_matrix((fx, fy, cx, cy), info, "K[0] and K[4]")
@@ -59,7 +62,8 @@ def pinhole(info: Any) -> Pinhole:
         )
     lens = tuple(coefficients.tolist()) if coefficients.any() else ()
     _check_coefficients(lens, model)
-    return Pinhole(fx, fy, cx, cy, (int(info.height), int(info.width)), lens, model == FISHEYE)
+    left, top, size = _region(info)
+    return Pinhole(fx, fy, cx - left, cy - top, size, lens, model == FISHEYE)
 
 
 def rectified_pinhole(info: Any) -> Pinhole:
@@ -67,13 +71,31 @@ def rectified_pinhole(info: Any) -> Pinhole:
 
     Where P is left empty, as drivers of cameras without distortion do, K is taken.
 
-    :raises CalibrationError: for a camera that is not calibrated.
+    :raises CalibrationError: for a camera that is not calibrated, or a region that is not on the sensor.
     """
     fx, fy, cx, cy = float(info.p[0]), float(info.p[5]), float(info.p[2]), float(info.p[6])
     if not fx and not fy:
         fx, fy, cx, cy = float(info.k[0]), float(info.k[4]), float(info.k[2]), float(info.k[5])
     _check_matrix((fx, fy, cx, cy), info, "P[0] and P[5], or K[0] and K[4]")
-    return Pinhole(fx, fy, cx, cy, (int(info.height), int(info.width)))
+    left, top, size = _region(info)
+    return Pinhole(fx, fy, cx - left, cy - top, size)
+
+
+def _region(info: Any) -> tuple[int, int, tuple[int, int]]:
+    """Return the left column, the top row and the (height, width) of the part of the sensor that is read.
+
+    :raises CalibrationError: for a region that is not on the sensor.
+    """
+    roi, size = info.roi, (int(info.height), int(info.width))
+    left, top, width, height = int(roi.x_offset), int(roi.y_offset), int(roi.width), int(roi.height)
+    if not width or not height:  # zeros stand for the whole sensor
+        return 0, 0, size
+    if left + width > size[1] or top + height > size[0]:
+        raise CalibrationError(
+            f"camera_info's roi of {width}×{height} at ({left}, {top}) is not on its sensor of "
+            f"{size[1]}×{size[0]}"
+        )
+    return left, top, (height, width)
 
 
 def _check_matrix(values: tuple[float, float, float, float], info: Any, names: str) -> None:

@@ -13,6 +13,7 @@ pytest.importorskip("rclpy")
 pytest.importorskip("nav_msgs")
 
 from dds import Client, as_array
+from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import OccupancyGrid
 from node_here import node_here
 from sensor_msgs.msg import CameraInfo, Image
@@ -93,6 +94,49 @@ def test_left_and_right_are_where_a_planner_looks_for_them(client: Client) -> No
     assert set(picture[:, 8:].ravel().tolist()) <= {1, 255}
     # Far is at the top: the near edge is as narrow as the camera's view there.
     assert (picture[0] != 255).sum() >= (picture[-1] != 255).sum()
+
+
+def test_turned_maps_have_the_calibration_that_comes_with_them(client: Client) -> None:
+    """The camera looks past its middle; of the turned picture that is the other side.
+
+    Sizes do not tell one from the other, so that no grid may be made before the right one has come.
+    """
+    pictures = client.collect("segmentation/ground_classes")
+    mask, confidence = client.publisher("segmentation/mask"), client.publisher("segmentation/confidence")
+    info, of_maps = (
+        client.publisher("camera_info", CameraInfo),
+        client.publisher("segmentation/camera_info", CameraInfo),
+    )
+    states = client.collect("/diagnostics", DiagnosticArray)
+    classes = np.zeros((HEIGHT, WIDTH), np.uint8)
+    classes[:, WIDTH // 2 :] = 1
+    maps = [image_message(Image().header, classes), image_message(Image().header, np.full_like(classes, 204))]
+    turned = camera_info()
+    turned.k[2] = 47.5  # the optical axis is in the right half: what is straight ahead is sidewalk
+    with running("ground", **PARAMETERS):
+
+        def send() -> None:
+            info.publish(camera_info())
+            mask.publish(maps[0])
+            confidence.publish(maps[1])
+
+        def told() -> bool:
+            send()
+            client.spin_until(lambda: bool(pictures), 0.3)
+            wanted = "no calibration has come on /ground/segmentation/camera_info"
+            return any(status.message == wanted for state in states for status in state.status)
+
+        assert client.spin_until(told)
+        assert not pictures
+
+        def answered() -> bool:
+            of_maps.publish(turned)
+            send()
+            return client.spin_until(lambda: bool(pictures), 0.3)
+
+        assert client.spin_until(answered)
+    ahead = as_array(pictures[-1])[0, 7:9]  # far away, to the left and to the right of the middle
+    assert ahead.tolist() == [1, 1]
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,10 @@ PLUMB_BOB = (-0.3, 0.1, 0.001, -0.002, -0.01)
 FISHEYE = (-0.02, 0.01, -0.004, 0.001)
 
 
+def region(x: int = 0, y: int = 0, width: int = 0, height: int = 0) -> Any:
+    return SimpleNamespace(x_offset=x, y_offset=y, width=width, height=height)
+
+
 def camera_info(**changes: Any) -> Any:
     """A calibrated camera of 640×480 without a lens."""
     info = SimpleNamespace(
@@ -34,6 +38,7 @@ def camera_info(**changes: Any) -> Any:
         d=[0.0] * 5,
         k=[500.0, 0, 310.0, 0, 510.0, 250.0, 0, 0, 1],
         p=[400.0, 0, 300.0, 0, 0, 410.0, 240.0, 0, 0, 0, 1, 0],
+        roi=region(),
     )
     for name, value in changes.items():
         setattr(info, name, value)
@@ -47,9 +52,22 @@ def test_the_camera_is_read_with_its_lens_or_rectified() -> None:
     assert rectified_pinhole(camera_info(p=[0.0] * 12)) == Pinhole(500, 510, 310, 250, (480, 640))
 
 
+def test_a_region_of_interest_is_the_whole_picture_without_what_is_around_it() -> None:
+    """What the sensor sees in a pixel of the region, the picture of the region shows in its own pixel."""
+    whole, part = camera_info(), camera_info(roi=region(100, 60, 320, 240))
+    points = np.array([[0.1, 0.05, 1.0], [-0.2, 0.05, 1.0], [0.3, -0.2, 1.0]])
+    for read in (pinhole, rectified_pinhole):
+        rows, columns, _ = project(read(whole), points, (480, 640))
+        part_rows, part_columns, inside = project(read(part), points, (240, 320))
+        np.testing.assert_array_equal(part_rows[inside], rows[inside] - 60)
+        np.testing.assert_array_equal(part_columns[inside], columns[inside] - 100)
+        assert inside.tolist() == [True, True, False]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"roi": region(400, 0, 320, 240)}, r"roi of 320×240 at \(400, 0\) is not on its sensor of 640×480"),
         ({"k": [0.0] * 9, "p": [0.0] * 12}, "not calibrated"),
         ({"k": [float("nan")] * 9, "p": [float("nan")] * 12}, "not calibrated"),
         ({"width": 0}, "not calibrated"),
