@@ -43,6 +43,7 @@ from kd_seg_ros.launching.names import (
 )
 from kd_seg_ros.launching.replay import StartWhenReady, check_camera, find_bag, replay_action
 from kd_seg_ros.launching.rviz import rviz_action
+from kd_seg_ros.node.parameter_files import value_for
 
 CONFIG = Path(get_package_share_directory(PACKAGE)) / "config"
 
@@ -137,7 +138,7 @@ def _processes(context: LaunchContext) -> list[Action]:
         params_file=params_file,
         parameters=_parameters(given),
     )
-    started: list[Action] = [node, *_companions(given, environment, end)]
+    started: list[Action] = [node, *_companions(given, namespace, params_file, environment, end)]
     if given["rviz"] == "true":
         started.append(
             rviz_action(
@@ -154,14 +155,22 @@ def _processes(context: LaunchContext) -> list[Action]:
     return [StartWhenReady(replay).handler(node), *started]
 
 
-def _companions(given: dict[str, str], environment: dict[str, str], end: LaunchEnd) -> list[Action]:
-    """Return the nodes that put the masks into space, as far as they were asked for."""
+def _companions(
+    given: dict[str, str], namespace: str, params_file: Path, environment: dict[str, str], end: LaunchEnd
+) -> list[Action]:
+    """Return the nodes that put the masks into space, as far as they were asked for.
+
+    :param namespace: the segmentation node's, whole.
+    :param params_file: the segmentation node's.
+    """
     process = CompanionProcess(
         given["namespace"], given["use_sim_time"] == "true", environment, end.after_companion
     )
     nodes: list[Action] = []
     if given["depth"] or given["points"]:
-        nodes.append(points_action(process, depth=given["depth"], points=given["points"]))
+        node = full_topic(namespace, given["name"], given["name"])
+        rotate = value_for(str(params_file), node, "rotate")
+        nodes.append(points_action(process, depth=given["depth"], points=given["points"], rotate=rotate))
     if given["ground"]:
         file = existing_file("ground", given["ground"])
         read_yaml(file, "ground:=FILE names a YAML file of parameters")

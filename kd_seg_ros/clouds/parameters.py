@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from kd_seg_ros.common.picture import TURNS
 from kd_seg_ros.node.parameters import parameter
 
 
@@ -37,6 +38,12 @@ class PointsParameters:
         "Memory in megabytes for depths that wait for their mask, which is later by the time the network "
         "takes.",
         limits=(1, 100_000),
+    )
+    rotate: int = parameter(
+        0,
+        "The segmentation node's rotate, whose maps are turned by so many degrees: depth, camera_info and "
+        "cloud are not, but come as the camera gives them.",
+        choices=TURNS,
     )
 
 

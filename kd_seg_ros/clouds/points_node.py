@@ -2,7 +2,8 @@
 
 In: ``segmentation/mask``, ``segmentation/confidence``, and ``depth/image`` with ``depth/camera_info``, or
 ``points``. Out: ``segmentation/points``, a cloud with the fields x, y, z, label and confidence, organised
-like the mask. Frame and stamp are those of the depth, at whose moment the points were there.
+like the mask. Frame and stamp are those of the depth, at whose moment the points were there. Where the
+segmentation node turns its images, the points are put in the mask's order; where they are does not change.
 """
 
 from __future__ import annotations
@@ -81,13 +82,15 @@ class LabelledPoints(MapListener):
         size = mask.shape[0], mask.shape[1]
         if confidence.shape != size:
             raise ValueError("mask and confidence differ in size")
+        # The camera's picture has this size where the maps have theirs.
+        size_before_turn = size if self._settings.rotate in (0, 180) else size[::-1]
         if self._settings.source == "depth":
             depth = depth_in_metres(match.depth)
-            coordinates = self._projected((depth.shape[0], depth.shape[1]), size).points(depth)
+            coordinates = self._projected((depth.shape[0], depth.shape[1]), size_before_turn).points(depth)
         else:
-            coordinates = points_at_size(points_of_cloud(match.depth), size)
+            coordinates = points_at_size(points_of_cloud(match.depth), size_before_turn)
         points = self._buffer(size)
-        write_points(points, coordinates, mask, confidence)
+        write_points(points, np.rot90(coordinates, -self._settings.rotate // 90), mask, confidence)
         self._cloud.header = match.depth.header
         self._publisher.publish(self._cloud)
 

@@ -36,11 +36,12 @@ class CompanionProcess:
     """Called when the process has ended; returns what happens then."""
 
 
-def points_action(process: CompanionProcess, *, depth: str, points: str) -> Node:
+def points_action(process: CompanionProcess, *, depth: str, points: str, rotate: Any) -> Node:
     """Return the action that starts points_node.
 
     :param depth: topic of aligned depth images, with ``camera_info`` next to it; or empty.
     :param points: topic of aligned clouds; or empty. One of the two is given.
+    :param rotate: the segmentation node's parameter; None: it has its default.
     :raises UserError: if both are given, or one is no name of a topic.
     """
     if depth and points:
@@ -50,7 +51,8 @@ def points_action(process: CompanionProcess, *, depth: str, points: str) -> Node
     remappings = [("points", points)]
     if depth:
         remappings = [("depth/image", depth), ("depth/camera_info", camera_info_next_to(depth))]
-    return _node(process, "points", {"source": name}, remappings, ())
+    parameters = {"source": name} if rotate is None else {"source": name, "rotate": rotate}
+    return _node(process, "points", parameters, remappings, ())
 
 
 def ground_action(process: CompanionProcess, *, image: str, params_file: Path) -> Node:

@@ -1,4 +1,4 @@
-"""Parameter files that hold nothing for this node: ROS passes over them without a word."""
+"""What parameter files hold for a node: ROS passes over those that hold nothing for it without a word."""
 
 from __future__ import annotations
 
@@ -49,6 +49,28 @@ def parameter_files(arguments: Sequence[str]) -> list[str]:
 
 def sections(path: str) -> list[str] | None:
     """Return the names of the nodes that a parameter file has sections for; None if it cannot be read."""
+    found = _read_sections(path)
+    return None if found is None else [name for name, _ in found]
+
+
+def value_for(path: str, node: str, parameter: str) -> Any:
+    """Return the value that a parameter file gives a node; None if it gives none, or cannot be read.
+
+    As in ROS, of several sections for the node the later one counts, whatever its name.
+
+    :param node: full name of the node.
+    :param parameter: its name, without a dot.
+    """
+    given = [
+        values[parameter]
+        for name, values in _read_sections(path) or ()
+        if applies(name, node) and isinstance(values, dict) and parameter in values
+    ]
+    return given[-1] if given else None
+
+
+def _read_sections(path: str) -> list[tuple[str, Any]] | None:
+    """Return a parameter file's sections, by name with what stands in them; None if it cannot be read."""
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
@@ -56,15 +78,15 @@ def sections(path: str) -> list[str] | None:
     return list(_nodes(content, ""))
 
 
-def _nodes(content: Any, above: str) -> list[str]:
-    """Collect the names below which parameters stand; namespaces may be keys of their own."""
+def _nodes(content: Any, above: str) -> list[tuple[str, Any]]:
+    """Collect the names below which parameters stand, and these; namespaces may be keys of their own."""
     found = []
     for key, value in content.items() if isinstance(content, dict) else ():
         name = f"{above}/{str(key).strip('/')}" if above else str(key)
         if not isinstance(value, dict):
             continue
         if SECTION in value:
-            found.append(name)
+            found.append((name, value[SECTION]))
         found += _nodes({other: below for other, below in value.items() if other != SECTION}, name)
     return found
 

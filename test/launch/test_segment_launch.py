@@ -198,8 +198,25 @@ def test_points_are_made_from_depth_or_a_cloud(
 ) -> None:
     _, node = launch(namespace="front", use_sim_time="true", **given)
     assert (node.package, node.executable, node.namespace) == ("kd_seg_ros", "points_node", "front")
-    assert node.parameters == [{"source": next(iter(given)), "use_sim_time": True}]
+    assert node.parameters == [{"source": next(iter(given)), "rotate": 0, "use_sim_time": True}]
     assert node.remappings == remappings
+
+
+@pytest.mark.parametrize(
+    ("text", "rotate"),
+    [
+        ("/front/eyes: {ros__parameters: {rotate: 180}}", {"rotate": 180}),
+        ("/**: {ros__parameters: {rotate: 90}}", {"rotate": 90}),
+        ("/back/eyes: {ros__parameters: {rotate: 180}}\n/**: {ros__parameters: {provider: cpu}}", {}),
+    ],
+)
+def test_points_are_in_the_order_of_turned_masks(
+    launch: Callable[..., list[Any]], tmp_path: Path, text: str, rotate: dict[str, int]
+) -> None:
+    file = tmp_path / "parameters.yaml"
+    file.write_text(text)
+    _, node = launch(namespace="front", name="eyes", depth="/depth", params_file=str(file))
+    assert node.parameters == [{"source": "depth", "use_sim_time": False, **rotate}]
 
 
 def test_the_ground_is_seen_by_the_camera_of_the_images(

@@ -19,6 +19,7 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 from kd_seg_ros.clouds import points_node
 from kd_seg_ros.clouds.labelled_cloud import POINT
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.common.picture import turn
 from kd_seg_ros.node.messages import image_message
 
 HEIGHT, WIDTH = 12, 16
@@ -123,6 +124,34 @@ def test_a_cloud_keeps_its_points_and_gets_classes(client: Client) -> None:
     points = points_of(clouds[-1])
     np.testing.assert_array_equal(np.stack([points["x"], points["y"], points["z"]], axis=-1), coordinates)
     np.testing.assert_array_equal(points["label"], MASK)
+
+
+@pytest.mark.parametrize("rotate", [90, 180, 270])
+def test_the_maps_of_a_turned_camera_find_their_points(client: Client, rotate: int) -> None:
+    """A point has depth and class of one pixel of the camera, and the place that it had unturned."""
+    clouds = client.collect("segmentation/points", PointCloud2)
+    mask, confidence = client.publisher("segmentation/mask"), client.publisher("segmentation/confidence")
+    depth, info = client.publisher("depth/image"), client.publisher("depth/camera_info", CameraInfo)
+    given = stamped(image_message(Image().header, DEPTH), 500, "depth_camera")
+    with running("cloud", rotate=rotate):
+
+        def answered() -> bool:
+            info.publish(stamped(calibration(), 500))
+            depth.publish(given)
+            mask.publish(map_message(turn(MASK, rotate)))
+            confidence.publish(map_message(turn(CONFIDENCE, rotate)))
+            client.spin_until(lambda: clouds, 0.3)
+            return bool(clouds)
+
+        assert client.spin_until(answered)
+    points = points_of(clouds[-1])
+    np.testing.assert_array_equal(points["label"], turn(MASK, rotate))
+    as_the_camera_has_it = np.rot90(points, rotate // 90)
+    np.testing.assert_array_equal(as_the_camera_has_it["label"], MASK)
+    np.testing.assert_array_equal(as_the_camera_has_it["z"], DEPTH)
+    v, u = np.indices(MASK.shape)
+    np.testing.assert_allclose(as_the_camera_has_it["x"], DEPTH * (u - 7.5) / 20, rtol=1e-5)
+    np.testing.assert_allclose(as_the_camera_has_it["y"], DEPTH * (v - 5.5) / 20, rtol=1e-5)
 
 
 def test_nothing_is_subscribed_to_while_nobody_listens(client: Client) -> None:

@@ -12,7 +12,13 @@ import dds  # noqa: E402, F401  (isolated domain)
 from rclpy.context import Context  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 
-from kd_seg_ros.node.parameter_files import applies, files_without, parameter_files, sections  # noqa: E402
+from kd_seg_ros.node.parameter_files import (  # noqa: E402
+    applies,
+    files_without,
+    parameter_files,
+    sections,
+    value_for,
+)
 
 KEYS = [
     "segmentation",
@@ -49,6 +55,39 @@ def test_sections_apply_as_in_ros(tmp_path: Path, namespace: str) -> None:
     context.try_shutdown()
     assert [key for key in KEYS if applies(key, ours)] == taken
     assert taken
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/front/segmentation: {ros__parameters: {value: 2}}",
+        "/**: {ros__parameters: {value: 1}}",
+        "/front/segmentation: {ros__parameters: {value: 2}}\n/**: {ros__parameters: {value: 1}}",
+        "/**: {ros__parameters: {value: 1}}\n/front/segmentation: {ros__parameters: {value: 2}}",
+        "/**: {ros__parameters: {value: 1}}\n/front/segmentation: {ros__parameters: {other: 2}}",
+        "front: {segmentation: {ros__parameters: {value: 3}}}\n/back/*: {ros__parameters: {value: 4}}",
+        "segmentation: {ros__parameters: {value: 1}}",
+    ],
+)
+def test_a_value_is_the_one_that_the_node_gets(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "parameters.yaml"
+    file.write_text(text)
+    context = Context()
+    rclpy.init(context=context)
+    arguments = ["--ros-args", "-r", "__ns:=/front", "--params-file", str(file)]
+    node = Node("segmentation", context=context, cli_args=arguments, use_global_arguments=False)
+    given = node._parameter_overrides.get("value")
+    node.destroy_node()
+    context.try_shutdown()
+    assert value_for(str(file), "/front/segmentation", "value") == (given.value if given else None)
+
+
+def test_a_file_without_parameters_gives_no_value(tmp_path: Path) -> None:
+    file = tmp_path / "parameters.yaml"
+    for text in ("", "- 1", "/**: {ros__parameters: 3}", "{"):
+        file.write_text(text)
+        assert value_for(str(file), "/segmentation", "value") is None
+    assert value_for(str(tmp_path / "none.yaml"), "/segmentation", "value") is None
 
 
 def test_a_file_for_others_is_named_with_what_it_has(tmp_path: Path) -> None:
