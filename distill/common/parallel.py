@@ -8,7 +8,8 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from typing import TypeVar
+from threading import Thread
+from typing import Any, TypeVar
 
 import cv2
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -69,3 +70,20 @@ def _prepare() -> None:
     """Prepare a worker: OpenCV uses one thread in it, and only the parent process handles an interrupt."""
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
+
+
+def end_with_parent() -> None:
+    """Send this process SIGTERM as soon as the one that has started it has ended, however that was.
+
+    A process of :mod:`multiprocessing` does not end when its parent is killed: it finishes what it was
+    given, or waits for more without end. Does nothing in a process that was started in another way.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        Thread(target=_end_after, args=(parent,), name="end with parent", daemon=True).start()
+
+
+def _end_after(parent: Any) -> None:
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -15,8 +15,9 @@ BASE: Final[Mapping[str, Any]] = {
 }
 
 
-def write_arm(folder: Path, name: str) -> str:
+def write_arm(folder: Path, name: str, epochs: int = 1) -> str:
     """Write the configuration of an arm into a folder; return its path."""
     path = folder / f"{name}.yaml"
-    path.write_text(yaml.safe_dump({**BASE, "name": name}))
+    training = {**BASE["training"], "epochs": epochs}
+    path.write_text(yaml.safe_dump({**BASE, "name": name, "training": training}))
     return str(path)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
+from process_children import all_end, children_of
 from small_study import write_arm
 
 from distill.experiments.parallel_study import run_seeds
@@ -44,3 +50,44 @@ def test_students_of_several_processes_are_those_of_one(
         recorded.write_text(recorded.read_text().replace("epochs: 1", "epochs: 2"))
     with pytest.raises(UserError, match=r"labels_seed3 holds another run, in which training\.epochs is 1"):
         run_seeds(regime, arms, [3], changed, processes=2)
+
+
+STUDY = """
+import sys
+from distill.experiments.parallel_study import run_seeds
+from distill.experiments.study import Arm, Regime
+
+if __name__ == "__main__":
+    teacher, student, data, out = sys.argv[1:]
+    arms = [Arm(student, "student")]
+    regime = Regime("small", "", teacher, arms[0], arms[0], ())
+    run_seeds(regime, arms, [1, 2, 3], {"data.root": data, "out": out}, processes=2)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
+def test_ctrl_c_ends_all_students(tmp_path: Path) -> None:
+    """The terminal tells all processes: none may go on with its student, or begin with the next."""
+    write_dataset(tmp_path / "data", train=4, val=4, size=(64, 64), seed=0)
+    script, out = tmp_path / "study.py", tmp_path / "runs"
+    script.write_text(STUDY)
+    command = [
+        sys.executable,
+        str(script),
+        write_arm(tmp_path, "teacher"),
+        write_arm(tmp_path, "student", 9999),
+    ]
+    command += [str(tmp_path / "data"), str(out)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, env=environment, start_new_session=True) as program:
+        students = [out / "student_seed1", out / "student_seed2"]
+        end = time.monotonic() + 300
+        while not all((folder / "last.ckpt").is_file() for folder in students):
+            assert program.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        processes = children_of(program.pid)
+        os.killpg(program.pid, signal.SIGINT)
+        assert program.wait(120) != 0
+    assert all_end(processes)
+    assert not (out / "student_seed3").exists()
