@@ -72,7 +72,9 @@ def run_seeds(
         raise
     finally:
         for student in running:
-            student.stop()
+            student.terminate()
+        for student in running:
+            student.join()
 
 
 class _Student:
@@ -104,10 +106,9 @@ class _Student:
         """Wait for the end of the process."""
         self._process.join()
 
-    def stop(self) -> None:
-        """End the process; nothing where it has ended. Its training can be resumed."""
+    def terminate(self) -> None:
+        """Let the process end soon; nothing where it has ended. Its training can be resumed."""
         self._process.terminate()
-        self._process.join()
 
     def check(self) -> None:
         """Raise what has ended the process, unless it has done all."""

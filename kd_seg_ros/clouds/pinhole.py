@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kd_seg_ros.node.camera_info import region_camera_info
+
 FISHEYE: Final = "equidistant"
 """Name of the distortion model that OpenCV calls fisheye."""
 MODELS: Final = ("", "plumb_bob", "rational_polynomial", FISHEYE)
@@ -49,6 +51,7 @@ def pinhole(info: Any) -> Pinhole:
     :raises CalibrationError: for a camera that is not calibrated, numbers that are none, a region that is not
         on the sensor, or a distortion model that is not one of :data:`MODELS`.
     """
+    info = _of_region(info)
     fx, fy, cx, cy = float(info.k[0]), float(info.k[4]), float(info.k[2]), float(info.k[5])
     _check_matrix((fx, fy, cx, cy), info, "K[0] and K[4]")
     coefficients = np.array(info.d, np.float64)
@@ -62,8 +65,7 @@ def pinhole(info: Any) -> Pinhole:
         )
     lens = tuple(coefficients.tolist()) if coefficients.any() else ()
     _check_coefficients(lens, model)
-    left, top, size = _region(info)
-    return Pinhole(fx, fy, cx - left, cy - top, size, lens, model == FISHEYE)
+    return Pinhole(fx, fy, cx, cy, (int(info.height), int(info.width)), lens, model == FISHEYE)
 
 
 def rectified_pinhole(info: Any) -> Pinhole:
@@ -73,29 +75,26 @@ def rectified_pinhole(info: Any) -> Pinhole:
 
     :raises CalibrationError: for a camera that is not calibrated, or a region that is not on the sensor.
     """
+    info = _of_region(info)
     fx, fy, cx, cy = float(info.p[0]), float(info.p[5]), float(info.p[2]), float(info.p[6])
     if not fx and not fy:
         fx, fy, cx, cy = float(info.k[0]), float(info.k[4]), float(info.k[2]), float(info.k[5])
     _check_matrix((fx, fy, cx, cy), info, "P[0] and P[5], or K[0] and K[4]")
-    left, top, size = _region(info)
-    return Pinhole(fx, fy, cx - left, cy - top, size)
+    return Pinhole(fx, fy, cx, cy, (int(info.height), int(info.width)))
 
 
-def _region(info: Any) -> tuple[int, int, tuple[int, int]]:
-    """Return the left column, the top row and the (height, width) of the part of the sensor that is read.
+def _of_region(info: Any) -> Any:
+    """Return the calibration of the part of the sensor that is read.
 
     :raises CalibrationError: for a region that is not on the sensor.
     """
-    roi, size = info.roi, (int(info.height), int(info.width))
-    left, top, width, height = int(roi.x_offset), int(roi.y_offset), int(roi.width), int(roi.height)
-    if not width or not height:  # zeros stand for the whole sensor
-        return 0, 0, size
-    if left + width > size[1] or top + height > size[0]:
+    roi = info.roi
+    if roi.x_offset + roi.width > info.width or roi.y_offset + roi.height > info.height:
         raise CalibrationError(
-            f"camera_info's roi of {width}×{height} at ({left}, {top}) is not on its sensor of "
-            f"{size[1]}×{size[0]}"
+            f"camera_info's roi of {roi.width}×{roi.height} at ({roi.x_offset}, {roi.y_offset}) is not on "
+            f"its sensor of {info.width}×{info.height}"
         )
-    return left, top, (height, width)
+    return region_camera_info(info)
 
 
 def _check_matrix(values: tuple[float, float, float, float], info: Any, names: str) -> None:

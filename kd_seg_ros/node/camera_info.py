@@ -49,23 +49,32 @@ def image_camera_info(info: Any, size: tuple[int, int]) -> Any | None:
     """
     if (info.height, info.width) == size:
         return info
-    roi = info.roi
-    region_width, region_height = roi.width or info.width, roi.height or info.height
-    left = region_width // max(info.binning_x, 1), region_height // max(info.binning_y, 1)
+    region = region_camera_info(info)
+    left = region.width // max(info.binning_x, 1), region.height // max(info.binning_y, 1)
     if left == size[::-1]:
-        part = copy.deepcopy(info)
-        # Pixels are counted from the region's corner, and no region is left.
-        for matrix, columns in ((part.k, 3), (part.p, 4)):
-            if any(matrix):
-                matrix[2] -= roi.x_offset
-                matrix[columns + 2] -= roi.y_offset
-        part.width, part.height = region_width, region_height
-        part.roi.x_offset = part.roi.y_offset = part.roi.width = part.roi.height = 0
-        return scaled_camera_info(part, size)
+        return scaled_camera_info(region, size)
     # A pixel more or less comes from rounding.
     if abs(size[1] * info.height - size[0] * info.width) <= max(info.height, info.width):
         return info
     return None
+
+
+def region_camera_info(info: Any) -> Any:
+    """Return the calibration of the region of interest that a ``sensor_msgs/CameraInfo`` states.
+
+    Pixels are counted from the region's corner, and no region is left. Without one it is ``info`` itself.
+    """
+    roi = info.roi
+    if not (roi.x_offset or roi.y_offset or roi.width or roi.height):
+        return info
+    part = copy.deepcopy(info)
+    for matrix, columns in ((part.k, 3), (part.p, 4)):
+        if any(matrix):  # all zeros: not calibrated
+            matrix[2] -= roi.x_offset
+            matrix[columns + 2] -= roi.y_offset
+    part.width, part.height = roi.width or info.width, roi.height or info.height
+    part.roi.x_offset = part.roi.y_offset = part.roi.width = part.roi.height = 0
+    return part
 
 
 def turned_camera_info(info: Any, degrees: int) -> Any:
