@@ -83,8 +83,8 @@ ARGUMENTS = (
     ),
     Argument(
         "ground",
-        "YAML file with the parameters of ground_node, such as camera_height: publish segmentation/ground. "
-        "Empty: none.",
+        "Publish segmentation/ground. tf: TF says where the camera is. Or a YAML file with the parameters of "
+        "ground_node, such as camera_height. Empty: no.",
     ),
     Argument(
         "bag",
@@ -166,15 +166,16 @@ def _companions(
     process = CompanionProcess(
         given["namespace"], given["use_sim_time"] == "true", environment, end.after_companion
     )
+    rotate = value_for(str(params_file), full_topic(namespace, given["name"], given["name"]), "rotate")
     nodes: list[Action] = []
     if given["depth"] or given["points"]:
-        node = full_topic(namespace, given["name"], given["name"])
-        rotate = value_for(str(params_file), node, "rotate")
         nodes.append(points_action(process, depth=given["depth"], points=given["points"], rotate=rotate))
     if given["ground"]:
-        file = existing_file("ground", given["ground"])
-        read_yaml(file, "ground:=FILE names a YAML file of parameters")
-        nodes.append(ground_action(process, image=given["image"], params_file=file))
+        file = None
+        if given["ground"] != "tf":
+            file = existing_file("ground", given["ground"])
+            read_yaml(file, "ground:=FILE names a YAML file of parameters")
+        nodes.append(ground_action(process, image=given["image"], params_file=file, rotate=rotate))
     return nodes
 
 

@@ -1,9 +1,10 @@
 """Measure what docs/nav2.md says of clouds and the ground: python scripts/cloud_measurements.py.
 
-First the processor time of a cloud and of a grid, per size of the mask. Then how far from its true place the
-ground is drawn, on a generated drive whose camera nods, rolls and bobs while the node takes height and pitch
-as fixed: for each pixel of road, sidewalk or terrain, the distance between its place by the flat ground
-and its place by the generator's depth.
+First the processor time of a cloud and of a grid, per size of the mask, and of a new pose of the camera. Then
+how far from its true place the ground is drawn, on a generated drive whose camera nods, rolls and bobs: once
+with height and tilt taken as fixed, once with those of each frame, as TF gives them where something measures
+them. For each pixel of road, sidewalk or terrain, it is the distance between its place by the flat ground and
+its place by the generator's depth.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,7 +25,8 @@ from distill.scenes.drive import RATE, Drive
 from distill.scenes.layout import CAMERA_SPEED
 from distill.scenes.render import VIEW
 from distill.scenes.street import build
-from kd_seg_ros.clouds.ground_plane import CameraPose, Grid, GroundProjection, occupancy
+from kd_seg_ros.clouds.camera_pose import CameraPose, tilted_camera
+from kd_seg_ros.clouds.ground_plane import Grid, GroundProjection, occupancy
 from kd_seg_ros.clouds.labelled_cloud import POINT, DepthProjection, write_points
 from kd_seg_ros.clouds.pinhole import Pinhole
 
@@ -33,6 +36,8 @@ GROUND_CLASSES = (0, 1, 9)
 BINS = (0, 5, 10, 15, 20, 30)
 """Distances between which errors are put together, metres."""
 FRAMES, DRIVE_SIZE, SEED = 40, (270, 480), 11
+LENS = (-0.3, 0.1, 0.0, 0.0, 0.0)
+"""A lens of the plumb_bob model."""
 
 
 def main() -> None:
@@ -40,12 +45,15 @@ def main() -> None:
     print("| mask | cloud, ms | grid of 200×200 cells, ms |\n|---|---:|---:|")
     for size in SIZES:
         print(f"| {size[1]}×{size[0]} | {cloud_ms(size):.1f} | {grid_ms(size):.2f} |")
-    print("\n| distance, m | pixels | error: median, m | 95 of 100, m |\n|---|---:|---:|---:|")
-    distance, error = drive_errors()
+    print(f"\na new pose for 200×200 cells: {pose_ms(()):.1f} ms, with a lens {pose_ms(LENS):.1f} ms")
+    print("\n| distance, m | pixels | fixed: median, m | 95 of 100 | each frame's: median | 95 of 100 |")
+    print("|---|---:|---:|---:|---:|---:|")
+    distance, fixed, measured = drive_errors()
     for near, far in pairwise(BINS):
-        here = error[(distance >= near) & (distance < far)]
-        if len(here):
-            print(f"| {near}–{far} | {len(here)} | {np.median(here):.2f} | {np.percentile(here, 95):.2f} |")
+        here = (distance >= near) & (distance < far)
+        if here.any():
+            cells = [f"{np.percentile(error[here], q):.2f}" for error in (fixed, measured) for q in (50, 95)]
+            print(f"| {near}–{far} | {here.sum()} | {' | '.join(cells)} |")
 
 
 def camera_of(size: tuple[int, int]) -> Pinhole:
@@ -77,18 +85,26 @@ def grid_ms(size: tuple[int, int]) -> float:
     """Return the time from two maps to a grid."""
     mask, confidence = np.random.default_rng(0).integers(0, 19, (2, *size), np.uint8)
     grid = Grid(0.0, 20.0, 20.0, 0.1)
-    projection = GroundProjection(camera_of(size), CameraPose(1.5), grid, size, 0.5)
+    projection = GroundProjection(camera_of(size), tilted_camera(1.5), grid, size, 0.5)
     drivable = np.zeros(256, np.bool_)
     return milliseconds(
         lambda: occupancy(projection.look_up(mask, 255), projection.look_up(confidence, 0), drivable, 255)
     )
 
 
-def drive_errors() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the true distance of each pixel of ground and the error of its place, metres."""
+def pose_ms(lens: tuple[float, ...]) -> float:
+    """Return the time to find the pixel of each cell, as needed whenever the camera has moved."""
+    size = SIZES[0]
+    camera = replace(camera_of(size), distortion=lens)
+    grid = Grid(0.0, 20.0, 20.0, 0.1)
+    return milliseconds(lambda: GroundProjection(camera, tilted_camera(1.5), grid, size, 0.5))
+
+
+def drive_errors() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the true distance of each pixel of ground, and its error by either pose, metres."""
     drive = Drive(SEED, DRIVE_SIZE, FRAMES, ("clear",))
     street = build(SEED, FRAMES / RATE * CAMERA_SPEED + VIEW)  # the drive's own
-    distances, errors = [], []
+    rows = []
     for index in range(0, FRAMES, 4):
         frame = drive.render(index)
         camera = drive.camera(street, index / RATE)
@@ -96,18 +112,25 @@ def drive_errors() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         # Right, up and forward of each pixel's point, in axes that turn with the camera's heading only.
         points = (frame.depth[..., None] * camera.rays)[on_ground].astype(np.float64)
         sin, cos = np.sin(camera.yaw), np.cos(camera.yaw)
-        right, forward = points[:, 0] * cos - points[:, 2] * sin, points[:, 0] * sin + points[:, 2] * cos
-        # Where a level camera at 1.5 m would see the ground in that pixel.
+        true = np.stack([points[:, 0] * sin + points[:, 2] * cos, points[:, 2] * sin - points[:, 0] * cos])
         v, u = np.nonzero(on_ground)
         cx, cy = camera.centre
-        down = (v - cy) / camera.focal
-        below = down > 1e-3
-        ahead = 1.5 / np.where(below, down, 1.0)
-        flat_right = ahead * (u - cx) / camera.focal
-        error = np.hypot(flat_right - right, ahead - forward)
-        distances.append(np.hypot(right, forward)[below])
-        errors.append(error[below])
-    return np.concatenate(distances), np.concatenate(errors)
+        optical = np.stack([(u - cx) / camera.focal, (v - cy) / camera.focal, np.ones(len(u))])
+        tilt = -np.degrees(camera.pitch), np.degrees(camera.roll)
+        places = [on_flat_ground(tilted_camera(1.5), optical)]
+        places.append(on_flat_ground(tilted_camera(camera.position[1], *tilt), optical))
+        rows.append([np.hypot(*true), *(np.hypot(*(place - true)) for place in places)])
+    distance, fixed, measured = np.concatenate(rows, axis=1)
+    seen = np.isfinite(fixed) & np.isfinite(measured)
+    return distance[seen], fixed[seen], measured[seen]
+
+
+def on_flat_ground(pose: CameraPose, optical: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return where directions of the optical frame [3, n] meet the ground: ahead and left [2, n], metres."""
+    ahead, left, up = np.array(pose.rotation) @ optical
+    below = up < -1e-3
+    length = np.where(below, -pose.position[2] / np.where(below, up, -1.0), np.nan)
+    return np.stack([ahead * length, left * length])
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def test_manifest_names_every_ros_package_that_is_imported() -> None:
     }
     imported = {name for name in ros if f"import {name}" in sources or f"from {name}" in sources}
     assert imported <= depends
-    keys = {"python3-numpy", "python3-opencv", "python3-onnxruntime-gpu-pip"}
+    keys = {"python3-numpy", "python3-opencv", "python3-onnxruntime-gpu-pip", "tf2_ros_py"}
     assert keys <= depends
     assert manifest.get("format") == "3"
 

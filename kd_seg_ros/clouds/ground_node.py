@@ -3,8 +3,8 @@
 In: ``segmentation/mask``, ``segmentation/confidence`` and the camera's ``camera_info``, or
 ``segmentation/camera_info`` where the maps are turned or smaller. Out:
 ``segmentation/ground`` (what can be driven on) and ``segmentation/ground_classes``. The ground is taken as
-flat, and the height and tilt of the camera as fixed: :mod:`kd_seg_ros.clouds.ground_plane` says how wrong
-that may be.
+flat; :mod:`kd_seg_ros.clouds.ground_plane` says how wrong that may be. Height and tilt of the camera are
+parameters, or come from TF for each image.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
+from kd_seg_ros.clouds.camera_pose import CameraPose, tilted_camera
+from kd_seg_ros.clouds.camera_transform import CameraTransform
 from kd_seg_ros.clouds.drivable import drivable_table
-from kd_seg_ros.clouds.ground_plane import CameraPose, Grid, GroundProjection, occupancy
+from kd_seg_ros.clouds.ground_plane import Grid, GroundProjection, occupancy
 from kd_seg_ros.clouds.inputs import Input
 from kd_seg_ros.clouds.labelled_cloud import check_same_view
 from kd_seg_ros.clouds.map_listener import MapListener, make_node, spin
@@ -56,18 +58,13 @@ class GroundGrid(MapListener):
     def __init__(self, node: Node, settings: GroundParameters) -> None:
         """Make the topics.
 
-        :raises UserError: for parameters that make no grid, or class names that are not known.
+        :raises UserError: for parameters that make no grid or contradict each other, class names that are not
+            known, or where TF is needed and tf2_ros is not installed.
         :raises ImportError: where nav_msgs is not installed.
         """
         self._grid = grid_of(settings)
-        self._pose = CameraPose(
-            settings.camera_height,
-            settings.pitch,
-            settings.roll,
-            settings.yaw,
-            settings.camera_x,
-            settings.camera_y,
-        )
+        self._fixed_pose = fixed_pose(settings)
+        self._transform = None if self._fixed_pose else CameraTransform(node, settings.frame_id)
         self._drivable = drivable_table(settings.class_names, settings.drivable)
         self._settings = settings
         self._camera_info: CameraInfo | None = None
@@ -79,16 +76,19 @@ class GroundGrid(MapListener):
         self._of_camera = Input(node, CameraInfo, CAMERA_INFO, self._take_camera_info)
         self._of_maps = Input(node, CameraInfo, SCALED_CAMERA_INFO.name, self._take_map_info, required=False)
         self.inputs += [self._of_camera, self._of_maps]
+        if self._transform is not None:
+            self.inputs.append(self._transform)
 
     def work(self, match: Match) -> None:
         """Publish the grids of one frame.
 
-        :raises ValueError: for maps or a calibration that cannot be used.
+        :raises ValueError: for maps, a calibration or a pose that cannot be used.
         """
         mask, confidence = mask_of(match.mask), confidence_of(match.confidence)
         if confidence.shape != mask.shape:
             raise ValueError("mask and confidence differ in size")
-        projection = self._projected((mask.shape[0], mask.shape[1]))
+        pose = self._pose(match.mask.header)
+        projection = self._projected((mask.shape[0], mask.shape[1]), pose)
         classes = projection.look_up(mask, IGNORE_ID)
         header = Header(stamp=match.mask.header.stamp, frame_id=self._settings.frame_id)
         if self._ground.get_subscription_count():
@@ -122,15 +122,22 @@ class GroundGrid(MapListener):
             raise CalibrationError(f"no calibration has come on {given.topic}")
         return info
 
-    def _projected(self, size: tuple[int, int]) -> GroundProjection:
+    def _pose(self, header: Header) -> CameraPose:
+        """Return where the camera of the maps' picture is at the time of a mask."""
+        if self._transform is None:
+            assert self._fixed_pose is not None
+            return self._fixed_pose
+        return self._transform.pose(header).turned(self._settings.rotate)
+
+    def _projected(self, size: tuple[int, int], pose: CameraPose) -> GroundProjection:
         """Return the projection for masks of (height, width) and the newest calibration."""
         read = rectified_pinhole if self._settings.rectified else pinhole
         camera: Pinhole = read(self._calibration())
         known = self._projection
-        if known is None or (known.camera, known.size) != (camera, size):
+        if known is None or (known.camera, known.pose, known.size) != (camera, pose, size):
             check_same_view(camera.size, size, "camera_info")
             coarsest = self._settings.coarsest
-            self._projection = known = GroundProjection(camera, self._pose, self._grid, size, coarsest)
+            self._projection = known = GroundProjection(camera, pose, self._grid, size, coarsest)
         return known
 
     def _message(self, header: Header, costs: NDArray[np.int8]) -> Any:
@@ -149,10 +156,8 @@ class GroundGrid(MapListener):
 def grid_of(settings: GroundParameters) -> Grid:
     """Return the grid that parameters describe.
 
-    :raises UserError: for a camera without a height, or a grid without cells or with too many.
+    :raises UserError: for a grid without cells or with too many.
     """
-    if settings.camera_height <= 0:
-        raise UserError("parameter 'camera_height' must be set: metres from the ground to the camera")
     if settings.farthest <= settings.nearest:
         raise UserError(
             f"parameter 'farthest' ({settings.farthest:g}) must be greater than 'nearest' "
@@ -168,11 +173,29 @@ def grid_of(settings: GroundParameters) -> Grid:
     return grid
 
 
+def fixed_pose(settings: GroundParameters) -> CameraPose | None:
+    """Return the camera's pose that parameters give; None where TF is to tell it.
+
+    :raises UserError: for a tilt or a place without a height.
+    """
+    names = ("pitch", "roll", "yaw", "camera_x", "camera_y")
+    values = [getattr(settings, name) for name in names]
+    if settings.camera_height:
+        return tilted_camera(settings.camera_height, *values)
+    given = [name for name, value in zip(names, values, strict=True) if value]
+    if given:
+        raise UserError(
+            f"parameter '{given[0]}' is set, 'camera_height' is not: set both; or neither, to have the "
+            "camera's pose from TF"
+        )
+    return None
+
+
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is told to stop; return the exit status."""
     description = (
         "Show the ground from above, by class. Parameters and topics are set in the usual ROS 2 way, after "
-        "--ros-args; camera_height must be given. See docs/nav2.md."
+        "--ros-args; without camera_height TF tells where the camera is. See docs/nav2.md."
     )
     return run_program(Parser("ground_node", description, quiet=False), _run, args)
 

@@ -1,9 +1,8 @@
-"""Which pixel shows which patch of the ground, for a camera of known height and tilt over a flat ground.
+"""Which pixel shows which patch of the ground, for a camera of known pose over a flat ground.
 
-The vehicle's frame (REP 103): x ahead, y to the left, z up, its origin on the ground. The camera is at
-(x, y, h) and is turned by roll about x, then pitch about y (positive: it looks down), then yaw about z
-(positive: to the left). A point P of the ground is seen in the direction d = Rᵀ (P − C) with
-R = R_z(yaw) R_y(pitch) R_x(roll), and in the optical frame at (−d_y, −d_z, d_x). No ROS in here.
+The vehicle's frame (REP 103): x ahead, y to the left, z up, its origin on the ground. With the camera at C
+and R the turn from its optical axes to the vehicle's, a point P of the ground is in the optical frame at
+Rᵀ (P − C). No ROS in here.
 
 How far a flat ground holds: with focal length f (pixels) and height h, a row of pixels covers d² / (f · h)
 metres at distance d, and an error of the pitch of δ (radians) moves a patch by about d² δ / h.
@@ -16,29 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kd_seg_ros.clouds.camera_pose import CameraPose, PoseError
 from kd_seg_ros.clouds.pinhole import Pinhole, project
-
-
-@dataclass(frozen=True)
-class CameraPose:
-    """Where the camera is in the vehicle's frame, metres and degrees."""
-
-    height: float
-    pitch: float = 0.0
-    """Positive: the camera looks down."""
-    roll: float = 0.0
-    yaw: float = 0.0
-    """Positive: to the left."""
-    x: float = 0.0
-    y: float = 0.0
-
-    def rotation(self) -> NDArray[np.float64]:
-        """Return the rotation from the camera's axes (ahead, left, up) to the vehicle's, [3, 3]."""
-        roll, pitch, yaw = np.radians([self.roll, self.pitch, self.yaw])
-        about_x = np.array([[1, 0, 0], [0, np.cos(roll), -np.sin(roll)], [0, np.sin(roll), np.cos(roll)]])
-        about_y = np.array([[np.cos(pitch), 0, np.sin(pitch)], [0, 1, 0], [-np.sin(pitch), 0, np.cos(pitch)]])
-        about_z = np.array([[np.cos(yaw), -np.sin(yaw), 0], [np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]])
-        return about_z @ about_y @ about_x
 
 
 @dataclass(frozen=True)
@@ -85,17 +63,24 @@ class GroundProjection:
 
         :param size: (height, width) of the masks, in pixels.
         :param coarsest: metres of ground that a row of pixels may cover; cells further off are unknown.
+        :raises PoseError: for a camera that is not above the ground, or does not see the grid.
         """
-        self.camera, self.size = camera, size
+        self.camera, self.pose, self.size = camera, pose, size
         self._shape = grid.size
-        seen_from = np.array([pose.x, pose.y, pose.height])
-        directions = (grid.centres() - seen_from) @ pose.rotation()
-        optical = np.stack([-directions[:, 1], -directions[:, 2], directions[:, 0]], axis=1)
-        self._rows, self._columns, inside = project(camera, optical, size)
-        distance = np.linalg.norm(grid.centres()[:, :2] - seen_from[:2], axis=1)
+        x, y, height = pose.position
+        if height <= 0:
+            raise PoseError(
+                f"the camera is at z = {height:.2f} m of the grid's frame, not above its plane z = 0, which "
+                "is taken as the ground: choose a frame_id whose origin is on the ground"
+            )
+        cells = grid.centres()
+        self._rows, self._columns, inside = project(camera, pose.optical(cells), size)
+        distance = np.linalg.norm(cells[:, :2] - [x, y], axis=1)
         focal = camera.fy * size[0] / camera.size[0]
-        self.seen = inside & (distance**2 / (focal * pose.height) <= coarsest)
+        self.seen = inside & (distance**2 / (focal * height) <= coarsest)
         """Whether a cell is in the picture and near enough, [across · ahead]."""
+        if not self.seen.any():
+            raise PoseError(_nothing_seen(pose))
 
     def look_up(self, picture: NDArray[np.uint8], elsewhere: int) -> NDArray[np.uint8]:
         """Return the picture's value for each cell, [across, ahead].
@@ -105,6 +90,16 @@ class GroundProjection:
         """
         values = np.where(self.seen, picture[self._rows, self._columns], np.uint8(elsewhere))
         return values.reshape(self._shape)
+
+
+def _nothing_seen(pose: CameraPose) -> str:
+    """Say where a camera looks that does not see the grid."""
+    _right, down, forward = np.round(np.transpose(pose.rotation), 2) + 0.0  # without negative zeros
+    return (
+        "no cell of the grid is in the picture and near enough: in the grid's frame (ahead, left, up) the "
+        f"camera looks along {forward.tolist()}, and down in its picture is {down.tolist()}. If that is "
+        "wrong, its frame_id is no optical frame: x right, y down, z forward (REP 103)"
+    )
 
 
 def occupancy(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
@@ -13,6 +13,19 @@ from kd_seg_ros.node.qos import matching_reliability
 
 DEPTH: Final = 5
 """Messages that wait in the middleware: maps and depth are put together, so that single ones matter."""
+
+
+class Source(Protocol):
+    """What is listened to while its messages are of use."""
+
+    topic: str
+    required: bool
+
+    def update(self, wanted: bool) -> None:
+        """Begin to listen, or leave."""
+
+    def publishers(self) -> int:
+        """Return how many publishers there are."""
 
 
 class Input:

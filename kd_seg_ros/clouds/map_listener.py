@@ -21,7 +21,7 @@ from rclpy.publisher import Publisher
 from rclpy.time import Time
 from sensor_msgs.msg import Image
 
-from kd_seg_ros.clouds.inputs import Input
+from kd_seg_ros.clouds.inputs import Input, Source
 from kd_seg_ros.clouds.matching import Match, StampMatcher
 from kd_seg_ros.common.fast_dds import prepare_large_images
 from kd_seg_ros.common.topics import CONFIDENCE, MASK
@@ -54,7 +54,7 @@ class MapListener(ABC):
         self.matcher = matcher
         self.outputs = outputs
         topics = {"mask": MASK.name, "confidence": CONFIDENCE.name}
-        self.inputs = [
+        self.inputs: list[Source] = [
             Input(node, Image, topics[kind], partial(self._take_map, kind)) for kind in matcher.kinds
         ]
         self._wanted_since: float | None = None

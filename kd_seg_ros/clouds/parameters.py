@@ -52,7 +52,10 @@ class GroundParameters:
     """The values that ground_node starts with."""
 
     camera_height: float = parameter(
-        0.0, "Height of the camera above the ground in metres. Must be set.", limits=(0.0, 100.0)
+        0.0,
+        "Height of the camera above the ground in metres. 0.0: TF says where the camera is and which way it "
+        "looks, for each image; pitch, roll, yaw, camera_x and camera_y are not set then.",
+        limits=(0.0, 100.0),
     )
     pitch: float = parameter(
         0.0, "Degrees by which the camera looks down; negative: up.", limits=(-89.0, 89.0)
@@ -73,6 +76,12 @@ class GroundParameters:
     rectified: bool = parameter(
         False,
         "The camera's images are rectified (image_rect): camera_info's P holds and the lens is left out.",
+    )
+    rotate: int = parameter(
+        0,
+        "The segmentation node's rotate, whose maps are turned by so many degrees: TF's pose is that of the "
+        "camera's picture as it comes. Not used with camera_height.",
+        choices=TURNS,
     )
     nearest: float = parameter(0.0, "Metres ahead at which the grid begins.", limits=(-100.0, 100.0))
     farthest: float = parameter(20.0, "Metres ahead at which the grid ends.", limits=(-100.0, 300.0))

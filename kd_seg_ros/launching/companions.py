@@ -51,18 +51,24 @@ def points_action(process: CompanionProcess, *, depth: str, points: str, rotate:
     remappings = [("points", points)]
     if depth:
         remappings = [("depth/image", depth), ("depth/camera_info", camera_info_next_to(depth))]
-    parameters = {"source": name} if rotate is None else {"source": name, "rotate": rotate}
-    return _node(process, "points", parameters, remappings, ())
+    return _node(process, "points", {"source": name, **_turn(rotate)}, remappings, ())
 
 
-def ground_action(process: CompanionProcess, *, image: str, params_file: Path) -> Node:
+def ground_action(process: CompanionProcess, *, image: str, params_file: Path | None, rotate: Any) -> Node:
     """Return the action that starts ground_node.
 
     :param image: the camera's image topic; its calibration is next to it.
-    :param params_file: YAML file with the node's parameters, which exists.
+    :param params_file: YAML file with the node's parameters, which exists; None: they have their defaults.
+    :param rotate: the segmentation node's parameter; None: it has its default.
     """
     remappings = [(CAMERA_INFO, camera_info_next_to(image))]
-    return _node(process, "ground", {}, remappings, (str(params_file),))
+    files = () if params_file is None else (str(params_file),)
+    return _node(process, "ground", _turn(rotate), remappings, files)
+
+
+def _turn(rotate: Any) -> dict[str, Any]:
+    """Return the parameter that tells a node how the segmentation node's maps are turned."""
+    return {} if rotate is None else {"rotate": rotate}
 
 
 def camera_info_next_to(topic: str) -> str:

@@ -93,10 +93,11 @@ def turned_camera_info(info: Any, degrees: int) -> Any:
     turned = copy.deepcopy(info)
     if not degrees:
         return turned
-    axes = np.array(_TURNED_AXES[degrees], np.float64)
+    about_axis = turn_about_axis(degrees)
+    axes = about_axis[:2, :2]
     corner = np.array([info.width - 1, info.height - 1], np.float64)
-    pixels, about_axis = np.eye(3), np.eye(3)
-    pixels[:2, :2] = about_axis[:2, :2] = axes
+    pixels = np.eye(3)
+    pixels[:2, :2] = axes
     pixels[:2, 2] = np.maximum(-axes, 0) @ corner  # the corner that becomes the first one
 
     k, r = np.reshape(info.k, (3, 3)), np.reshape(info.r, (3, 3))
@@ -110,6 +111,16 @@ def turned_camera_info(info: Any, degrees: int) -> Any:
         turned.binning_x, turned.binning_y = info.binning_y, info.binning_x
     _turn_region(turned.roi, info, degrees)
     return turned
+
+
+def turn_about_axis(degrees: int) -> NDArray[np.float64]:
+    """Return Z, [3, 3]: what a picture turned clockwise does to directions of the optical frame.
+
+    :param degrees: 0, 90, 180 or 270.
+    """
+    turn = np.eye(3)
+    turn[:2, :2] = _TURNED_AXES[degrees]
+    return turn
 
 
 def scaled_camera_info(info: Any, size: tuple[int, int]) -> Any:

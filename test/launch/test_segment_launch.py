@@ -225,8 +225,19 @@ def test_the_ground_is_seen_by_the_camera_of_the_images(
     file = tmp_path / "ground.yaml"
     file.write_text("/**: {ros__parameters: {camera_height: 1.4}}")
     _, node = launch(image="/cam/image_raw", ground=str(file))
-    assert (node.executable, node.parameters) == ("ground_node", [str(file), {"use_sim_time": False}])
+    assert node.executable == "ground_node"
+    assert node.parameters == [str(file), {"rotate": 0, "use_sim_time": False}]
     assert node.remappings == [("camera_info", "/cam/camera_info")]
+
+
+def test_the_ground_needs_no_file_with_the_camera_in_tf(
+    launch: Callable[..., list[Any]], tmp_path: Path
+) -> None:
+    turned = tmp_path / "parameters.yaml"
+    turned.write_text("/**: {ros__parameters: {rotate: 180}}")
+    _, node = launch(image="/cam/image_raw", ground="tf", params_file=str(turned))
+    assert node.executable == "ground_node"
+    assert node.parameters == [{"rotate": 180, "use_sim_time": False}]
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_turned_maps_have_the_calibration_that_comes_with_them(client: Client) -
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"camera_height": 0.0}, "'camera_height' must be set"),
+        ({"camera_height": 0.0}, "'pitch' is set, 'camera_height' is not"),
         ({"farthest": 1.0}, "'farthest' .1. must be greater than 'nearest' .2."),
         ({"cell": 0.01, "width": 300.0, "farthest": 300.0}, "choose a larger 'cell'"),
         ({"drivable": "rode"}, "no class 'rode'; did you mean 'road'"),

@@ -6,35 +6,39 @@ import numpy as np
 import pytest
 
 from distill.scenes.camera import PinholeCamera
-from kd_seg_ros.clouds.ground_plane import CameraPose, Grid, GroundProjection, occupancy
+from kd_seg_ros.clouds.camera_pose import CameraPose, PoseError, tilted_camera
+from kd_seg_ros.clouds.ground_plane import Grid, GroundProjection, occupancy
 from kd_seg_ros.clouds.pinhole import Pinhole
 
 SIZE = (120, 160)
 CALIBRATION = Pinhole(110, 110, 79.5, 59.5, SIZE)
 GRID = Grid(nearest=2.0, farthest=12.0, width=8.0, cell=0.25)
-POSES = (
-    CameraPose(1.5),
-    CameraPose(1.2, pitch=9.0),
-    CameraPose(2.0, pitch=4.0, roll=5.0, yaw=-7.0, x=0.8, y=-0.4),
+POSES: tuple[dict[str, float], ...] = (
+    {"height": 1.5},
+    {"height": 1.2, "pitch": 9.0},
+    {"height": 2.0, "pitch": 4.0, "roll": 5.0, "yaw": -7.0, "x": 0.8, "y": -0.4},
 )
 
 
-def generator_camera(pose: CameraPose) -> PinholeCamera:
+def generator_camera(
+    height: float, pitch: float = 0, roll: float = 0, yaw: float = 0, x: float = 0, y: float = 0
+) -> PinholeCamera:
     """The same camera in the generator's world: x right, y up, z forward, yaw to the right, pitch upwards."""
     return PinholeCamera(
         *SIZE,
         focal=110.0,
-        position=(-pose.y, pose.height, pose.x),
-        yaw=-np.radians(pose.yaw),
-        pitch=-np.radians(pose.pitch),
-        roll=np.radians(pose.roll),
+        position=(-y, height, x),
+        yaw=-np.radians(yaw),
+        pitch=-np.radians(pitch),
+        roll=np.radians(roll),
     )
 
 
-@pytest.mark.parametrize("pose", POSES)
-def test_cells_show_the_ground_that_the_generator_has_there(pose: CameraPose) -> None:
-    camera = generator_camera(pose)
-    ahead = np.where(camera.rays[..., 1] < 0, -pose.height / np.minimum(camera.rays[..., 1], -1e-9), np.nan)
+@pytest.mark.parametrize("values", POSES)
+def test_cells_show_the_ground_that_the_generator_has_there(values: dict[str, float]) -> None:
+    camera, pose = generator_camera(**values), tilted_camera(**values)
+    rays = camera.rays
+    ahead = np.where(rays[..., 1] < 0, -values["height"] / np.minimum(rays[..., 1], -1e-9), np.nan)
     place = ahead[..., None] * camera.rays + camera.position  # where each pixel's ray meets the ground
     # A picture of the ground's checks, 1 m each, drawn by the generator's rays.
     checks = (np.floor(np.nan_to_num(place[..., 0])) + np.floor(np.nan_to_num(place[..., 2]))) % 2
@@ -53,7 +57,7 @@ def test_cells_show_the_ground_that_the_generator_has_there(pose: CameraPose) ->
 
 
 def test_far_cells_are_unknown_where_a_row_covers_too_much() -> None:
-    pose = CameraPose(1.5)
+    pose = tilted_camera(1.5)
     fine = GroundProjection(CALIBRATION, pose, GRID, SIZE, coarsest=0.1).seen.reshape(GRID.size)
     coarse = GroundProjection(CALIBRATION, pose, GRID, SIZE, coarsest=100.0).seen.reshape(GRID.size)
     farthest = np.sqrt(0.1 * 110 * 1.5)
@@ -64,8 +68,25 @@ def test_far_cells_are_unknown_where_a_row_covers_too_much() -> None:
     assert coarse.sum() > fine.sum()
 
 
+@pytest.mark.parametrize(
+    ("pose", "message"),
+    [
+        (tilted_camera(1.5, pitch=-80), "no cell of the grid is in the picture and near enough"),
+        (
+            tilted_camera(1.5, yaw=180),
+            r"looks along \[-1.0, 0.0, 0.0\].*down in its picture is \[0.0, 0.0, -1.0\]",
+        ),
+        (tilted_camera(0.0), r"at z = 0.00 m of the grid's frame, not above its plane"),
+        (tilted_camera(-0.3), r"at z = -0.30 m"),
+    ],
+)
+def test_a_camera_that_cannot_see_the_grid_is_refused(pose: CameraPose, message: str) -> None:
+    with pytest.raises(PoseError, match=message):
+        GroundProjection(CALIBRATION, pose, GRID, SIZE, coarsest=100.0)
+
+
 def test_a_mask_of_another_size_shows_the_same_ground() -> None:
-    pose = CameraPose(1.5, pitch=5.0)
+    pose = tilted_camera(1.5, pitch=5.0)
     large = np.kron(np.random.default_rng(0).integers(0, 19, (60, 80), np.uint8), np.ones((2, 2), np.uint8))
     one = GroundProjection(CALIBRATION, pose, GRID, SIZE, 100.0).look_up(large, 255)
     half = GroundProjection(CALIBRATION, pose, GRID, (60, 80), 100.0).look_up(large[::2, ::2], 255)
