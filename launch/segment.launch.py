@@ -29,7 +29,7 @@ from kd_seg_ros.launching.arguments import (
     read,
     started_itself,
 )
-from kd_seg_ros.launching.companions import CompanionProcess, ground_action, points_action
+from kd_seg_ros.launching.companions import CompanionProcess, frames_in_space, ground_action, points_action
 from kd_seg_ros.launching.launch_actions import NodeProcess, segmentation_action
 from kd_seg_ros.launching.launch_end import LaunchEnd
 from kd_seg_ros.launching.names import (
@@ -147,6 +147,7 @@ def _processes(context: LaunchContext) -> list[Action]:
                 image=given["image"],
                 use_sim_time=given["use_sim_time"] == "true",
                 environment=environment,
+                in_space=frames_in_space(given, namespace),
             )
         )
     if bag is None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.share import PACKAGE
 from kd_seg_ros.common.topics import CAMERA_INFO
-from kd_seg_ros.launching.names import check_image_topic
+from kd_seg_ros.launching.names import check_image_topic, full_topic
+from kd_seg_ros.node.parameter_files import value_for
 
 if TYPE_CHECKING:
     from launch.action import Action
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from launch.launch_context import LaunchContext
     from launch_ros.actions import Node
 
+GROUND_FRAME: Final = "base_footprint"
+"""Frame of ground_node's grid where its parameters name none."""
 _RAW: Final = "compressed depths are not read"
 
 
@@ -64,6 +67,22 @@ def ground_action(process: CompanionProcess, *, image: str, params_file: Path | 
     remappings = [(CAMERA_INFO, camera_info_next_to(image))]
     files = () if params_file is None else (str(params_file),)
     return _node(process, "ground", _turn(rotate), remappings, files)
+
+
+def frames_in_space(given: Mapping[str, str], namespace: str) -> dict[str, str]:
+    """Return the frames of what is put into space, by its name in RViz; empty: not known.
+
+    :param given: the launch file's arguments, checked.
+    :param namespace: of the nodes, absolute.
+    """
+    frames = {}
+    if given["depth"] or given["points"]:
+        frames["Points"] = ""
+    if given["ground"]:
+        file = Path(given["ground"]).expanduser()
+        frame = value_for(str(file), full_topic(namespace, "ground", "ground"), "frame_id")
+        frames["Ground"] = str(frame or GROUND_FRAME)
+    return frames
 
 
 def _turn(rotate: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import yaml
 from ament_index_python.packages import get_packages_with_prefixes
 
 from kd_seg_ros.common.errors import UserError
-from kd_seg_ros.common.topics import IMAGE, OUTPUTS
+from kd_seg_ros.common.topics import GROUND, IMAGE, OUTPUTS, POINTS
 
 if TYPE_CHECKING:
     from launch.action import Action
@@ -41,22 +41,28 @@ class ShownCamera:
 
 
 def rviz_action(
-    *, config: Path, namespace: str, image: str, use_sim_time: bool, environment: Mapping[str, str]
+    *,
+    config: Path,
+    namespace: str,
+    image: str,
+    use_sim_time: bool,
+    environment: Mapping[str, str],
+    in_space: Mapping[str, str],
 ) -> Node:
     """Return the action that starts RViz with the pictures of one node.
 
     :param config: RViz' configuration, whose topics lie in the root namespace.
     :param image: image topic without ``/compressed``.
+    :param in_space: names of closed displays to open, with the frame in which each lies; empty: not known.
+        The last frame that is known becomes the fixed frame.
     :raises UserError: where RViz is not installed.
     """
-    outputs = [(f"/{topic.name}", topic.name) for topic in OUTPUTS]
-    return _rviz(
-        config,
-        use_sim_time,
-        environment,
-        namespace=namespace,
-        remappings=[(f"/{IMAGE}", image), *outputs],
-    )
+    outputs = [(f"/{topic.name}", topic.name) for topic in (*OUTPUTS, POINTS, GROUND)]
+    options = {"namespace": namespace, "remappings": [(f"/{IMAGE}", image), *outputs]}
+    if not in_space:
+        return _rviz(config, use_sim_time, environment, **options)
+    content = configuration_in_space(yaml.safe_load(config.read_text(encoding="utf-8")), in_space)
+    return _rviz_with(content, use_sim_time, environment, **options)
 
 
 def rviz_of_cameras_action(
@@ -64,24 +70,26 @@ def rviz_of_cameras_action(
 ) -> Node:
     """Return the action that starts one RViz with the pictures of several nodes.
 
-    Its configuration is a temporary file, which is removed when RViz has ended.
-
     :param config: RViz' configuration for one camera.
     :raises UserError: where RViz is not installed.
     """
-    _require_rviz()
     content = yaml.safe_load(config.read_text(encoding="utf-8"))
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="kd_seg_ros_", suffix=".rviz", delete=False, encoding="utf-8"
-    ) as file:
-        yaml.safe_dump(configuration_of_cameras(content, cameras), file, sort_keys=False)
-    written = Path(file.name)
+    return _rviz_with(configuration_of_cameras(content, cameras), use_sim_time, environment)
 
-    def remove(_event: ProcessExited, _context: LaunchContext) -> list[Action]:
-        written.unlink(missing_ok=True)
-        return []
 
-    return _rviz(written, use_sim_time, environment, on_exit=remove)
+def configuration_in_space(content: Mapping[str, Any], in_space: Mapping[str, str]) -> dict[str, Any]:
+    """Return RViz' configuration with displays opened that it has closed.
+
+    :param in_space: as of :func:`rviz_action`.
+    """
+    made: dict[str, Any] = copy.deepcopy(dict(content))
+    manager = made["Visualization Manager"]
+    for display in manager["Displays"]:
+        if display["Name"] in in_space:
+            display["Enabled"] = display["Value"] = True
+    for frame in filter(None, in_space.values()):
+        manager["Global Options"]["Fixed Frame"] = frame
+    return made
 
 
 def configuration_of_cameras(content: Mapping[str, Any], cameras: Sequence[ShownCamera]) -> dict[str, Any]:
@@ -92,13 +100,18 @@ def configuration_of_cameras(content: Mapping[str, Any], cameras: Sequence[Shown
     made: dict[str, Any] = copy.deepcopy(dict(content))
     displays = []
     for camera in cameras:
-        for display in content["Visualization Manager"]["Displays"]:
+        for display in filter(is_picture, content["Visualization Manager"]["Displays"]):
             displays.append(_display_of_camera(display, camera))
     made["Visualization Manager"]["Displays"] = displays
     # Panels are remembered by the names of their displays, which are others now.
     kept = ("Displays", "Height", "Time", "Width")
     made["Window Geometry"] = {name: made["Window Geometry"][name] for name in kept}
     return made
+
+
+def is_picture(display: Mapping[str, Any]) -> bool:
+    """Return whether a display shows images."""
+    return bool(display["Class"] == "rviz_default_plugins/Image")
 
 
 def _display_of_camera(display: Mapping[str, Any], camera: ShownCamera) -> dict[str, Any]:
@@ -109,6 +122,27 @@ def _display_of_camera(display: Mapping[str, Any], camera: ShownCamera) -> dict[
     made["Name"] = f"{camera.namespace.strip('/')}: {display['Name']}"
     made["Enabled"] = made["Value"] = display["Name"] in SHOWN
     return made
+
+
+def _rviz_with(
+    content: Mapping[str, Any], use_sim_time: bool, environment: Mapping[str, str], **options: Any
+) -> Node:
+    """Return the action that starts RViz with a configuration of its own.
+
+    That is a temporary file, which is removed when RViz has ended.
+    """
+    _require_rviz()
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="kd_seg_ros_", suffix=".rviz", delete=False, encoding="utf-8"
+    ) as file:
+        yaml.safe_dump(dict(content), file, sort_keys=False)
+    written = Path(file.name)
+
+    def remove(_event: ProcessExited, _context: LaunchContext) -> list[Action]:
+        written.unlink(missing_ok=True)
+        return []
+
+    return _rviz(written, use_sim_time, environment, on_exit=remove, **options)
 
 
 def _rviz(config: Path, use_sim_time: bool, environment: Mapping[str, str], **options: Any) -> Node:

@@ -21,7 +21,9 @@ from ros_graph import KINDS, Rules, policy, seen  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from tiny_model import write_tiny_model  # noqa: E402
 
-from kd_seg_ros.common.topics import LABEL_INFO, OUTPUTS  # noqa: E402
+from kd_seg_ros.clouds.labelled_cloud import POINT  # noqa: E402
+from kd_seg_ros.common.topics import GROUND, LABEL_INFO, OUTPUTS, POINTS  # noqa: E402
+from kd_seg_ros.launching.rviz import is_picture  # noqa: E402
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 NAMESPACE = "/policed"
@@ -114,15 +116,18 @@ def rviz_displays() -> list[dict[str, Any]]:
     return displays
 
 
+def rviz_pictures() -> list[dict[str, Any]]:
+    return [display for display in rviz_displays() if is_picture(display)]
+
+
 def test_rviz_shows_topics_of_the_node(graph: tuple[Rules, list[Any]]) -> None:
-    topics = {NAMESPACE + display["Topic"]["Value"] for display in rviz_displays()}
+    topics = {NAMESPACE + display["Topic"]["Value"] for display in rviz_pictures()}
     assert topics - {f"{NAMESPACE}/image"} <= graph[0]["publish"]
     assert f"{NAMESPACE}/image" in topics & graph[0]["subscribe"]
 
 
 def test_rviz_listens_as_the_topics_are_offered() -> None:
-    for display in rviz_displays():
-        assert display["Class"] == "rviz_default_plugins/Image"
+    for display in rviz_pictures():
         assert (display["Enabled"], display["Value"], display["Normalize Range"]) == (True, True, False)
         topic = display["Topic"]
         # Best effort hears every camera; the node's outputs are reliable.
@@ -131,8 +136,23 @@ def test_rviz_listens_as_the_topics_are_offered() -> None:
         assert (topic["History Policy"], topic["Durability Policy"]) == ("Keep Last", "Volatile")
 
 
+def test_rviz_shows_points_and_ground_on_request() -> None:
+    others = [display for display in rviz_displays() if not is_picture(display)]
+    shown = {display["Topic"]["Value"]: display["Class"] for display in others}
+    assert shown == {
+        f"/{POINTS.name}": "rviz_default_plugins/PointCloud2",
+        f"/{GROUND.name}": "rviz_default_plugins/Map",
+    }
+    for display in others:
+        assert (display["Enabled"], display["Value"]) == (False, False)
+        topic = display["Topic"]
+        assert (topic["Reliability Policy"], topic["Durability Policy"]) == ("Reliable", "Volatile")
+    channel = next(display["Channel Name"] for display in others if display["Name"] == "Points")
+    assert channel in (POINT.names or ())
+
+
 def test_rviz_shows_topics_that_the_launch_file_remaps() -> None:
-    shown = {display["Topic"]["Value"] for display in rviz_displays()}
+    shown = {display["Topic"]["Value"] for display in rviz_pictures()}
     assert shown - {"/image"} <= {f"/{topic.name}" for topic in OUTPUTS}
     assert len(shown) == 4
 

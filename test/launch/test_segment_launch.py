@@ -11,7 +11,9 @@ import pytest
 import yaml
 from ament_prefix import ROOT
 
+from kd_seg_ros.clouds.parameters import GroundParameters
 from kd_seg_ros.common.errors import UserError
+from kd_seg_ros.launching.companions import GROUND_FRAME
 
 pytest.importorskip("ament_index_python")
 
@@ -238,6 +240,10 @@ def test_the_ground_needs_no_file_with_the_camera_in_tf(
     _, node = launch(image="/cam/image_raw", ground="tf", params_file=str(turned))
     assert node.executable == "ground_node"
     assert node.parameters == [{"rotate": 180, "use_sim_time": False}]
+
+
+def test_the_grids_frame_is_the_nodes() -> None:
+    assert GroundParameters().frame_id == GROUND_FRAME
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 
 import launch_stand_in
 import pytest
+import yaml
 
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.parser import Parser
@@ -90,6 +91,40 @@ def test_rviz_opens_with_the_nodes_pictures(launch: Callable[..., list[Any]], pr
     assert rviz.parameters == [{"use_sim_time": True}]
     assert rviz.additional_env == node.additional_env
     assert rviz.on_exit is None, "closing it does not stop the node"
+
+
+@pytest.mark.parametrize(
+    ("given", "opened", "frame"),
+    [
+        ({"depth": "/depth"}, {"Points"}, "map"),
+        ({"ground": "tf"}, {"Ground"}, "base_footprint"),
+        ({"points": "/cloud", "ground": "ground.yaml"}, {"Points", "Ground"}, "base_link"),
+    ],
+)
+def test_rviz_shows_what_is_put_into_space(
+    launch: Callable[..., list[Any]],
+    prefix: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    given: dict[str, str],
+    opened: set[str],
+    frame: str,
+) -> None:
+    (prefix / "share/ament_index/resource_index/packages/rviz2").touch()
+    (prefix / "ground.yaml").write_text(
+        "/front/ground: {ros__parameters: {camera_height: 1.4, frame_id: base_link}}"
+    )
+    monkeypatch.chdir(prefix)
+    *_, rviz = launch(rviz="true", namespace="front", **given)
+    file = Path(rviz.arguments[1])
+    manager = yaml.safe_load(file.read_text())["Visualization Manager"]
+    shown = {display["Name"] for display in manager["Displays"] if display["Enabled"] and display["Value"]}
+    assert shown == {"Camera", "Overlay", "Mask", "Confidence"} | opened
+    assert manager["Global Options"]["Fixed Frame"] == frame
+    remappings = dict(rviz.remappings)
+    for display in manager["Displays"]:
+        assert display["Topic"]["Value"] in remappings
+    assert rviz.on_exit(None, None) == []
+    assert not file.exists(), "it was made for this RViz alone"
 
 
 def test_rviz_that_is_not_installed(
