@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, Final
 
 import numpy as np
@@ -20,12 +19,12 @@ from kd_seg_ros.bags.segmentation_run import SegmentationSettings, segment_bag
 from kd_seg_ros.campaign.in_process import Ended, judged_command
 from kd_seg_ros.campaign.outcome import Expected, Verdict, judged
 from kd_seg_ros.campaign.pictures import wrong_picture
+from kd_seg_ros.campaign.small_model_file import small_model_file
 from kd_seg_ros.common.decode import decode_image
 from kd_seg_ros.faults import bags
 from kd_seg_ros.faults.bags import CAMERA, REFUSED, FaultyBag, faulty_bag
 from kd_seg_ros.faults.images import CASES as IMAGE_CASES
 from kd_seg_ros.faults.images import CompressedImage, faulty_image
-from kd_seg_ros.faults.model_cards import small_model
 from kd_seg_ros.faults.onnx_writer import known_answer
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.playback.timing import read_timing
@@ -88,9 +87,8 @@ def _wrong_number(bag: FaultyBag, found: int) -> str:
 
 @cache
 def _engine() -> Engine:
-    path = Path(mkdtemp(prefix="kd_seg_fuzz_model_")) / "small.onnx"
-    path.write_bytes(small_model(8, 12))
-    return Engine(path, "cpu", threads=1)
+    with small_model_file(8, 12) as path:
+        return Engine(path, "cpu", threads=1)
 
 
 def _segment(path: Path, out: Path) -> tuple[int, int]:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from kd_seg_ros.campaign.outcome import Outcome, Verdict, judged
 from kd_seg_ros.campaign.pictures import wrong_picture
+from kd_seg_ros.campaign.small_model_file import small_model_file
 from kd_seg_ros.common.decode import decode_compressed, decode_image
 from kd_seg_ros.common.picture import DecodeOptions
 from kd_seg_ros.faults.images import (
@@ -25,7 +25,6 @@ from kd_seg_ros.faults.images import (
     RawImage,
     faulty_image,
 )
-from kd_seg_ros.faults.model_cards import small_model
 from kd_seg_ros.faults.onnx_writer import known_answer
 from kd_seg_ros.inference.engine import Engine
 
@@ -83,15 +82,9 @@ def _other_end(verdict: Verdict, fault: FaultyImage, event: str, mask: NDArray[n
 
 
 @cache
-def _model() -> Path:
-    path = Path(mkdtemp(prefix="kd_seg_fuzz_model_")) / "small.onnx"
-    path.write_bytes(small_model(HEIGHT, WIDTH))
-    return path
-
-
-@cache
 def _engine() -> Engine:
-    return Engine(_model(), "cpu", threads=1)
+    with small_model_file(HEIGHT, WIDTH) as path:
+        return Engine(path, "cpu", threads=1)
 
 
 @cache
@@ -101,4 +94,5 @@ def _worker(compressed: bool) -> NodeWorker | None:
         from kd_seg_ros.campaign.node_worker import NodeWorker
     except ImportError:
         return None
-    return NodeWorker(_model(), compressed, OPTIONS)
+    with small_model_file(HEIGHT, WIDTH) as path:
+        return NodeWorker(path, compressed, OPTIONS)

@@ -208,13 +208,17 @@ def test_every_suite_names_its_cases(suite: str) -> None:
     assert len(names) == len(set(names)) > 5
 
 
-def test_a_small_campaign_of_the_vehicle_half_ends_well() -> None:
-    """A few of every suite; `kd_seg fuzz` tries thousands."""
+def test_a_small_campaign_of_the_vehicle_half_ends_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few of every suite; `kd_seg fuzz` tries thousands. Nothing is left in the temporary folder."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     names = {suite: load_suite(module).names() for suite, module in SUITES.items() if _can_run(suite)}
     spread = {suite: there[:: max(1, len(there) // 15)] for suite, there in names.items()}
     results = Campaign(endless_cases(spread, 1000), dict(SUITES), Limits(60, None)).run(jobs=1)
     assert problems(results) == []
     assert results.tried == 60
+    assert list(tmp_path.glob("kd_seg_*")) == []
 
 
 def _can_run(suite: str) -> bool:
