@@ -27,6 +27,7 @@ from distill.scenes.render import VIEW
 from distill.scenes.street import build
 from kd_seg_ros.clouds.camera_pose import CameraPose, tilted_camera
 from kd_seg_ros.clouds.ground_plane import Grid, GroundProjection, occupancy
+from kd_seg_ros.clouds.ground_points import GroundPoints
 from kd_seg_ros.clouds.labelled_cloud import POINT, DepthProjection, write_points
 from kd_seg_ros.clouds.pinhole import Pinhole
 
@@ -42,9 +43,11 @@ LENS = (-0.3, 0.1, 0.0, 0.0, 0.0)
 
 def main() -> None:
     """Print two tables."""
-    print("| mask | cloud, ms | grid of 200×200 cells, ms |\n|---|---:|---:|")
+    print("| mask | cloud, ms | grid of 200×200 cells, ms | ground's points, ms | of a new pose, ms |")
+    print("|---|---:|---:|---:|---:|")
     for size in SIZES:
-        print(f"| {size[1]}×{size[0]} | {cloud_ms(size):.1f} | {grid_ms(size):.2f} |")
+        points = f"{points_ms(size):.1f} | {places_ms(size):.0f}"
+        print(f"| {size[1]}×{size[0]} | {cloud_ms(size):.1f} | {grid_ms(size):.2f} | {points} |")
     print(f"\na new pose for 200×200 cells: {pose_ms(()):.1f} ms, with a lens {pose_ms(LENS):.1f} ms")
     print("\n| distance, m | pixels | fixed: median, m | 95 of 100 | each frame's: median | 95 of 100 |")
     print("|---|---:|---:|---:|---:|---:|")
@@ -90,6 +93,19 @@ def grid_ms(size: tuple[int, int]) -> float:
     return milliseconds(
         lambda: occupancy(projection.look_up(mask, 255), projection.look_up(confidence, 0), drivable, 255)
     )
+
+
+def points_ms(size: tuple[int, int]) -> float:
+    """Return the time from two maps to the bytes of the cloud on the ground."""
+    mask, confidence = np.random.default_rng(0).integers(0, 19, (2, *size), np.uint8)
+    coordinates = GroundPoints(camera_of(size), tilted_camera(1.5), size, 0.5).coordinates
+    points = np.zeros(size, POINT)
+    return milliseconds(lambda: write_points(points, coordinates, mask, confidence))
+
+
+def places_ms(size: tuple[int, int]) -> float:
+    """Return the time to find the place of each pixel, as needed whenever the camera has moved."""
+    return milliseconds(lambda: GroundPoints(camera_of(size), tilted_camera(1.5), size, 0.5))
 
 
 def pose_ms(lens: tuple[float, ...]) -> float:

@@ -34,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="namespace of the node, such as /front (default: none)",
     )
+    parser.add_argument(
+        "--without-depth",
+        action="store_true",
+        help="no depth camera: the points are those of ground_node, on a flat ground",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,7 +53,9 @@ def run(args: argparse.Namespace) -> int:
     card = read_card(read_onnx_file(path))
     if card is None:
         raise UserError(f"{path}: the file has no model card: write it with `kd_seg export`")
-    layer = layer_parameters(card.class_names, args.free, args.passable, args.namespace)
+    layer = layer_parameters(
+        card.class_names, args.free, args.passable, args.namespace, depth=not args.without_depth
+    )
     print("# Below ros__parameters of local_costmap, with semantic_segmentation_layer among its plugins.")
     print(yaml.safe_dump({"semantic_segmentation_layer": layer}, sort_keys=False), end="")
     return 0

@@ -39,6 +39,26 @@ class CameraPose:
         """Return the pose of the camera's picture turned clockwise by 0, 90, 180 or 270 degrees."""
         return CameraPose(self.position, _rows(np.array(self.rotation) @ turn_about_axis(degrees).T))
 
+    def check_above_ground(self) -> None:
+        """Refuse a camera from which no ground can be seen.
+
+        :raises PoseError: if it is not above z = 0.
+        """
+        if self.position[2] <= 0:
+            raise PoseError(
+                f"the camera is at z = {self.position[2]:.2f} m of the grid's frame, not above its plane "
+                "z = 0, which is taken as the ground: choose a frame_id whose origin is on the ground"
+            )
+
+    def view(self) -> str:
+        """Say where the camera looks, for somebody who expected something else."""
+        _right, down, forward = np.round(np.transpose(self.rotation), 2) + 0.0  # without negative zeros
+        return (
+            f"in the grid's frame (ahead, left, up) the camera looks along {forward.tolist()}, and down in "
+            f"its picture is {down.tolist()}. If that is wrong, its frame_id is no optical frame: x right, "
+            "y down, z forward (REP 103)"
+        )
+
 
 def tilted_camera(
     height: float,

@@ -1,10 +1,10 @@
 """The program ``ground_node``: the ground from above, by class, from one camera without depth.
 
 In: ``segmentation/mask``, ``segmentation/confidence`` and the camera's ``camera_info``, or
-``segmentation/camera_info`` where the maps are turned or smaller. Out:
-``segmentation/ground`` (what can be driven on) and ``segmentation/ground_classes``. The ground is taken as
-flat; :mod:`kd_seg_ros.clouds.ground_plane` says how wrong that may be. Height and tilt of the camera are
-parameters, or come from TF for each image.
+``segmentation/camera_info`` where the maps are turned or smaller. Out: ``segmentation/ground`` (what can be
+driven on), ``segmentation/ground_classes``, and ``segmentation/ground_points``, a point for each pixel as
+from a depth camera. The ground is taken as flat; :mod:`kd_seg_ros.clouds.ground_plane` says how wrong that
+may be. Height and tilt of the camera are parameters, or come from TF for each image.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from std_msgs.msg import Header
 
 from kd_seg_ros.clouds.camera_pose import CameraPose, tilted_camera
 from kd_seg_ros.clouds.camera_transform import CameraTransform
+from kd_seg_ros.clouds.cloud_message import CloudMessage
 from kd_seg_ros.clouds.drivable import drivable_table
 from kd_seg_ros.clouds.ground_plane import Grid, GroundProjection, occupancy
+from kd_seg_ros.clouds.ground_points import GroundPoints
 from kd_seg_ros.clouds.inputs import Input
 from kd_seg_ros.clouds.labelled_cloud import check_same_view
 from kd_seg_ros.clouds.map_listener import MapListener, make_node, spin
@@ -39,6 +41,7 @@ from kd_seg_ros.common.topics import (
     CAMERA_INFO,
     GROUND,
     GROUND_CLASSES,
+    GROUND_POINTS,
     SCALED_CAMERA_INFO,
     message_class,
 )
@@ -53,7 +56,7 @@ MOST_CELLS: Final = 16_000_000
 
 
 class GroundGrid(MapListener):
-    """Publishes grids on a node, while somebody subscribes to them."""
+    """Publishes grids and points on a node, while somebody subscribes to them."""
 
     def __init__(self, node: Node, settings: GroundParameters) -> None:
         """Make the topics.
@@ -70,9 +73,12 @@ class GroundGrid(MapListener):
         self._camera_info: CameraInfo | None = None
         self._map_info: CameraInfo | None = None
         self._projection: GroundProjection | None = None
+        self._places: GroundPoints | None = None
+        self._cloud = CloudMessage()
         self._ground = create_output(node, GROUND)
         self._classes = create_output(node, GROUND_CLASSES)
-        super().__init__(node, StampMatcher(), NAME, [self._ground, self._classes])
+        self._points = create_output(node, GROUND_POINTS)
+        super().__init__(node, StampMatcher(), NAME, [self._ground, self._classes, self._points])
         self._of_camera = Input(node, CameraInfo, CAMERA_INFO, self._take_camera_info)
         self._of_maps = Input(node, CameraInfo, SCALED_CAMERA_INFO.name, self._take_map_info, required=False)
         self.inputs += [self._of_camera, self._of_maps]
@@ -80,17 +86,30 @@ class GroundGrid(MapListener):
             self.inputs.append(self._transform)
 
     def work(self, match: Match) -> None:
-        """Publish the grids of one frame.
+        """Publish what is asked for of one frame.
 
         :raises ValueError: for maps, a calibration or a pose that cannot be used.
         """
         mask, confidence = mask_of(match.mask), confidence_of(match.confidence)
         if confidence.shape != mask.shape:
             raise ValueError("mask and confidence differ in size")
+        camera = self._camera((mask.shape[0], mask.shape[1]))
         pose = self._pose(match.mask.header)
-        projection = self._projected((mask.shape[0], mask.shape[1]), pose)
-        classes = projection.look_up(mask, IGNORE_ID)
         header = Header(stamp=match.mask.header.stamp, frame_id=self._settings.frame_id)
+        if self._ground.get_subscription_count() or self._classes.get_subscription_count():
+            self._publish_grids(self._projected(camera, pose, mask), header, mask, confidence)
+        if self._points.get_subscription_count():
+            coordinates = self._located(camera, pose, mask).coordinates
+            self._points.publish(self._cloud.filled(header, coordinates, mask, confidence))
+
+    def _publish_grids(
+        self,
+        projection: GroundProjection,
+        header: Header,
+        mask: NDArray[np.uint8],
+        confidence: NDArray[np.uint8],
+    ) -> None:
+        classes = projection.look_up(mask, IGNORE_ID)
         if self._ground.get_subscription_count():
             sure = projection.look_up(confidence, 0)
             costs = occupancy(classes, sure, self._drivable, IGNORE_ID)
@@ -129,15 +148,27 @@ class GroundGrid(MapListener):
             return self._fixed_pose
         return self._transform.pose(header).turned(self._settings.rotate)
 
-    def _projected(self, size: tuple[int, int], pose: CameraPose) -> GroundProjection:
-        """Return the projection for masks of (height, width) and the newest calibration."""
+    def _camera(self, size: tuple[int, int]) -> Pinhole:
+        """Return the newest calibration, for masks of (height, width)."""
         read = rectified_pinhole if self._settings.rectified else pinhole
         camera: Pinhole = read(self._calibration())
+        check_same_view(camera.size, size, "camera_info")
+        return camera
+
+    def _projected(self, camera: Pinhole, pose: CameraPose, mask: NDArray[np.uint8]) -> GroundProjection:
+        """Return the pixels of the grid's cells; of the last frame where nothing has moved."""
         known = self._projection
-        if known is None or (known.camera, known.pose, known.size) != (camera, pose, size):
-            check_same_view(camera.size, size, "camera_info")
-            coarsest = self._settings.coarsest
+        if known is None or (known.camera, known.pose, known.size) != (camera, pose, mask.shape):
+            size, coarsest = (mask.shape[0], mask.shape[1]), self._settings.coarsest
             self._projection = known = GroundProjection(camera, pose, self._grid, size, coarsest)
+        return known
+
+    def _located(self, camera: Pinhole, pose: CameraPose, mask: NDArray[np.uint8]) -> GroundPoints:
+        """Return the places of a mask's pixels; of the last frame where nothing has moved."""
+        known = self._places
+        if known is None or (known.camera, known.pose, known.size) != (camera, pose, mask.shape):
+            size = mask.shape[0], mask.shape[1]
+            self._places = known = GroundPoints(camera, pose, size, self._settings.coarsest)
         return known
 
     def _message(self, header: Header, costs: NDArray[np.int8]) -> Any:

@@ -67,12 +67,8 @@ class GroundProjection:
         """
         self.camera, self.pose, self.size = camera, pose, size
         self._shape = grid.size
+        pose.check_above_ground()
         x, y, height = pose.position
-        if height <= 0:
-            raise PoseError(
-                f"the camera is at z = {height:.2f} m of the grid's frame, not above its plane z = 0, which "
-                "is taken as the ground: choose a frame_id whose origin is on the ground"
-            )
         cells = grid.centres()
         self._rows, self._columns, inside = project(camera, pose.optical(cells), size)
         distance = np.linalg.norm(cells[:, :2] - [x, y], axis=1)
@@ -80,7 +76,7 @@ class GroundProjection:
         self.seen = inside & (distance**2 / (focal * height) <= coarsest)
         """Whether a cell is in the picture and near enough, [across · ahead]."""
         if not self.seen.any():
-            raise PoseError(_nothing_seen(pose))
+            raise PoseError(f"no cell of the grid is in the picture and near enough: {pose.view()}")
 
     def look_up(self, picture: NDArray[np.uint8], elsewhere: int) -> NDArray[np.uint8]:
         """Return the picture's value for each cell, [across, ahead].
@@ -90,16 +86,6 @@ class GroundProjection:
         """
         values = np.where(self.seen, picture[self._rows, self._columns], np.uint8(elsewhere))
         return values.reshape(self._shape)
-
-
-def _nothing_seen(pose: CameraPose) -> str:
-    """Say where a camera looks that does not see the grid."""
-    _right, down, forward = np.round(np.transpose(pose.rotation), 2) + 0.0  # without negative zeros
-    return (
-        "no cell of the grid is in the picture and near enough: in the grid's frame (ahead, left, up) the "
-        f"camera looks along {forward.tolist()}, and down in its picture is {down.tolist()}. If that is "
-        "wrong, its frame_id is no optical frame: x right, y down, z forward (REP 103)"
-    )
 
 
 def occupancy(

@@ -13,18 +13,25 @@ from typing import Any, Final
 
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.common.suggest import did_you_mean
-from kd_seg_ros.common.topics import CONFIDENCE, LABEL_INFO, MASK, POINTS
+from kd_seg_ros.common.topics import CONFIDENCE, GROUND_POINTS, LABEL_INFO, MASK, POINTS
 from kd_seg_ros.inference.risk import GROUPS
 
 PLUGIN: Final = "semantic_segmentation_layer::SemanticSegmentationLayer"
 LETHAL: Final = 254
 """Cost of a cell that must not be entered."""
+ON_FLAT_GROUND_M: Final = 10.0
+"""How far points are taken that lie on a ground that is only said to be flat, metres."""
 _HALF_SURE: Final = 128
 """Mean confidence, 0…255, above which observations count as sure."""
 
 
 def layer_parameters(
-    class_names: Sequence[str], drivable: Sequence[str], passable: Sequence[str], namespace: str
+    class_names: Sequence[str],
+    drivable: Sequence[str],
+    passable: Sequence[str],
+    namespace: str,
+    *,
+    depth: bool = True,
 ) -> dict[str, Any]:
     """Return the layer's parameters, below its name in a costmap's section.
 
@@ -35,6 +42,7 @@ def layer_parameters(
     :param drivable: classes without cost.
     :param passable: classes of middle cost: to be entered if there is no other way.
     :param namespace: of the segmentation node, such as ``/front``; empty: the root.
+    :param depth: the points are those of points_node; False: those of ground_node.
     :raises UserError: for a class that the model does not have, or that is in two groups.
     """
     _check(class_names, drivable, passable)
@@ -53,9 +61,9 @@ def layer_parameters(
         "segmentation_topic": f"{root}/{MASK.name}",
         "confidence_topic": f"{root}/{CONFIDENCE.name}",
         "labels_topic": f"{root}/{LABEL_INFO.name}",
-        "pointcloud_topic": f"{root}/{POINTS.name}",
+        "pointcloud_topic": f"{root}/{POINTS.name if depth else GROUND_POINTS.name}",
         "min_obstacle_distance": 0.3,
-        "max_obstacle_distance": 20.0,
+        "max_obstacle_distance": 20.0 if depth else ON_FLAT_GROUND_M,
         "tile_map_decay_time": 2.0,
         "use_cost_selection": True,
         "class_types": list(used),

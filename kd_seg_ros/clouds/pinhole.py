@@ -11,6 +11,7 @@ pixels are counted from the region's corner. A binned image is one of another si
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import cv2
@@ -129,6 +130,26 @@ def rays(camera: Pinhole, size: tuple[int, int]) -> tuple[NDArray[np.float32], N
     return across.astype(np.float32), down.astype(np.float32)
 
 
+@lru_cache(maxsize=2)
+def directions(camera: Pinhole, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return where a pixel looks, through the lens: (x, y) at z = 1 in the optical frame, [H, W, 2].
+
+    NaN where the lens' polynomial has no inverse. Not to be written to: it is kept.
+
+    :param size: (height, width) of a picture that shows the same as the camera's image.
+    """
+    columns = at_other_size(np.arange(size[1]), size[1], camera.size[1])
+    rows = at_other_size(np.arange(size[0]), size[0], camera.size[0])
+    pixels = np.stack(np.meshgrid(columns, rows), axis=2).reshape(-1, 2)
+    seen = _back_through_lens(camera, pixels)
+    points = np.concatenate([seen, np.ones((len(seen), 1))], axis=1)
+    again = np.abs(_through_lens(camera, points) - pixels).max(axis=1)
+    seen[~((again < 0.5) & _where_lens_is_valid(camera, points))] = np.nan
+    found = seen.astype(np.float32).reshape(*size, 2)
+    found.flags.writeable = False
+    return found
+
+
 def at_other_size(positions: NDArray[Any], length: int, other: int) -> NDArray[np.float64]:
     """Return where positions (in pixels) of a picture's side lie in the same picture with another length."""
     return (positions + 0.5) * (other / length) - 0.5
@@ -161,13 +182,30 @@ def _through_lens(camera: Pinhole, points: NDArray[np.float64]) -> NDArray[np.fl
     if not camera.distortion:
         flat = points[:, :2] / points[:, 2:]
         return flat * [camera.fx, camera.fy] + [camera.cx, camera.cy]
-    matrix = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]], np.float64)
-    lens = np.array(camera.distortion)
+    matrix, lens = _matrix(camera), np.array(camera.distortion)
     if camera.fisheye:
         seen, _ = cv2.fisheye.projectPoints(points[:, None], np.zeros(3), np.zeros(3), matrix, lens)
     else:
         seen, _ = cv2.projectPoints(points[:, None], np.zeros(3), np.zeros(3), matrix, lens)
     return np.asarray(seen, np.float64)[:, 0]
+
+
+def _back_through_lens(camera: Pinhole, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (x, y) at z = 1 of pixels (column, row) of the camera's image, [n, 2]; wrong where none fits."""
+    if not camera.distortion:
+        return (pixels - [camera.cx, camera.cy]) / [camera.fx, camera.fy]
+    matrix, lens = _matrix(camera), np.array(camera.distortion)
+    if camera.fisheye:
+        found = cv2.fisheye.undistortPoints(pixels[:, None], matrix, lens)
+    else:
+        steps = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-4)
+        found = cv2.undistortPointsIter(pixels[:, None], matrix, lens, np.eye(3), np.eye(3), steps)
+    return np.asarray(found, np.float64)[:, 0]
+
+
+def _matrix(camera: Pinhole) -> NDArray[np.float64]:
+    """Return the camera's matrix K, [3, 3]."""
+    return np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]], np.float64)
 
 
 def _where_lens_is_valid(camera: Pinhole, points: NDArray[np.float64]) -> NDArray[np.bool_]:

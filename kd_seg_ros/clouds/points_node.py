@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from array import array
 from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
+from kd_seg_ros.clouds.cloud_message import CloudMessage
 from kd_seg_ros.clouds.depth import DepthError, depth_in_metres, points_of_cloud
 from kd_seg_ros.clouds.inputs import Input
-from kd_seg_ros.clouds.labelled_cloud import POINT, DepthProjection, points_at_size, write_points
+from kd_seg_ros.clouds.labelled_cloud import DepthProjection, points_at_size
 from kd_seg_ros.clouds.map_listener import MapListener, make_node, spin
 from kd_seg_ros.clouds.maps import confidence_of, mask_of
 from kd_seg_ros.clouds.matching import Match, StampMatcher
@@ -37,15 +36,6 @@ NAME: Final = "points"
 DEPTH_IMAGE: Final = "depth/image"
 DEPTH_INFO: Final = "depth/camera_info"
 CLOUD: Final = "points"
-
-FIELDS: Final = (
-    ("x", 0, PointField.FLOAT32),
-    ("y", 4, PointField.FLOAT32),
-    ("z", 8, PointField.FLOAT32),
-    ("label", 12, PointField.UINT8),
-    ("confidence", 13, PointField.UINT8),
-)
-"""Names, offsets in bytes and types of the fields of :data:`kd_seg_ros.clouds.labelled_cloud.POINT`."""
 
 
 class LabelledPoints(MapListener):
@@ -65,7 +55,7 @@ class LabelledPoints(MapListener):
         self._settings = settings
         self._info: CameraInfo | None = None
         self._projection: DepthProjection | None = None
-        self._cloud = PointCloud2()
+        self._cloud = CloudMessage()
         super().__init__(node, matcher, NAME, [self._publisher])
         if settings.source == "depth":
             self.inputs.append(Input(node, Image, DEPTH_IMAGE, self.take_depth))
@@ -89,10 +79,8 @@ class LabelledPoints(MapListener):
             coordinates = self._projected((depth.shape[0], depth.shape[1]), size_before_turn).points(depth)
         else:
             coordinates = points_at_size(points_of_cloud(match.depth), size_before_turn)
-        points = self._buffer(size)
-        write_points(points, np.rot90(coordinates, -self._settings.rotate // 90), mask, confidence)
-        self._cloud.header = match.depth.header
-        self._publisher.publish(self._cloud)
+        turned = np.rot90(coordinates, -self._settings.rotate // 90)
+        self._publisher.publish(self._cloud.filled(match.depth.header, turned, mask, confidence))
 
     def why_no_match(self) -> str:
         """Say why mask, confidence and depth do not come together."""
@@ -118,25 +106,6 @@ class LabelledPoints(MapListener):
         if known is None or (known.camera, known.depth_size, known.size) != (camera, depth_size, size):
             self._projection = known = DepthProjection(camera, depth_size, size)
         return known
-
-    def _buffer(self, size: tuple[int, int]) -> NDArray[np.void]:
-        """Return the points inside the message, [H, W], to be written to."""
-        height, width = size
-        if (self._cloud.height, self._cloud.width) != size:
-            self._cloud = PointCloud2(
-                height=height,
-                width=width,
-                fields=[
-                    PointField(name=name, offset=offset, datatype=kind, count=1)
-                    for name, offset, kind in FIELDS
-                ],
-                is_bigendian=False,
-                point_step=POINT.itemsize,
-                row_step=width * POINT.itemsize,
-                data=array("B", bytes(height * width * POINT.itemsize)),
-                is_dense=False,
-            )
-        return np.frombuffer(self._cloud.data, POINT).reshape(size)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -109,6 +109,12 @@ GROUND_CLASSES: Final = OutputTopic(
     "mono8: the trainId of each cell of segmentation/ground, 255 unknown; far at the top, left at the left",
 )
 """Of ground_node."""
+GROUND_POINTS: Final = OutputTopic(
+    "segmentation/ground_points",
+    "sensor_msgs/msg/PointCloud2",
+    "x, y, z in metres where each pixel shows the ground, its label and confidence; NaN where it shows none",
+)
+"""Of ground_node."""
 AUTOWARE_MASK: Final = OutputTopic(
     "segmentation/autoware_mask",
     "sensor_msgs/msg/Image",

@@ -16,9 +16,10 @@ from dds import Client, as_array
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import OccupancyGrid
 from node_here import node_here
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from kd_seg_ros.clouds import ground_node
+from kd_seg_ros.clouds.labelled_cloud import POINT
 from kd_seg_ros.common.errors import UserError
 from kd_seg_ros.node.messages import image_message
 
@@ -94,6 +95,48 @@ def test_left_and_right_are_where_a_planner_looks_for_them(client: Client) -> No
     assert set(picture[:, 8:].ravel().tolist()) <= {1, 255}
     # Far is at the top: the near edge is as narrow as the camera's view there.
     assert (picture[0] != 255).sum() >= (picture[-1] != 255).sum()
+
+
+def test_points_lie_where_the_grid_has_their_cells(client: Client) -> None:
+    """One moment, as points and as cells: the same classes in the same places."""
+    clouds = client.collect("segmentation/ground_points", PointCloud2)
+    pictures = client.collect("segmentation/ground_classes")
+    mask, confidence = client.publisher("segmentation/mask"), client.publisher("segmentation/confidence")
+    info = client.publisher("camera_info", CameraInfo)
+    classes = np.zeros((HEIGHT, WIDTH), np.uint8)
+    classes[:, WIDTH // 2 :] = 1
+    maps = [image_message(Image().header, classes), image_message(Image().header, np.full_like(classes, 204))]
+    for message in maps:
+        message.header.stamp.sec, message.header.frame_id = 9, "camera"
+    with running("ground", **PARAMETERS):
+
+        def answered() -> bool:
+            info.publish(camera_info())
+            mask.publish(maps[0])
+            confidence.publish(maps[1])
+            client.spin_until(lambda: clouds and pictures, 0.3)
+            return bool(clouds and pictures)
+
+        assert client.spin_until(answered)
+    cloud = clouds[-1]
+    assert (cloud.header.frame_id, cloud.header.stamp.sec) == ("base_footprint", 9)
+    assert (cloud.height, cloud.width, cloud.point_step) == (HEIGHT, WIDTH, POINT.itemsize)
+    assert [field.name for field in cloud.fields] == ["x", "y", "z", "label", "confidence"]
+    points = np.frombuffer(cloud.data, POINT).reshape(HEIGHT, WIDTH)
+    np.testing.assert_array_equal(points["label"], classes)
+    assert (points["confidence"] == 204).all()
+    known = np.isfinite(points["x"])
+    assert not known[0].any(), "the sky"
+    assert known[-1].all()
+    assert (points["y"][:, : WIDTH // 2][known[:, : WIDTH // 2]] > 0).all(), "left"
+    cells = as_array(pictures[-1])[::-1, ::-1]  # rows ahead, columns to the left
+    inside = known & (points["x"] > 2) & (points["x"] < 8) & (np.abs(points["y"]) < 4)
+    found = cells[
+        ((points["x"][inside] - 2) / 0.5).astype(int), ((points["y"][inside] + 4) / 0.5).astype(int)
+    ]
+    shown = found != 255
+    assert shown.mean() > 0.9
+    assert (found[shown] == classes[inside][shown]).mean() > 0.97
 
 
 def test_turned_maps_have_the_calibration_that_comes_with_them(client: Client) -> None:

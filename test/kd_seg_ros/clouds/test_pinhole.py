@@ -15,6 +15,7 @@ from kd_seg_ros.clouds.pinhole import (
     CalibrationError,
     Pinhole,
     at_other_size,
+    directions,
     pinhole,
     project,
     rays,
@@ -139,3 +140,28 @@ def test_rays_lead_back_to_their_pixels_at_any_size(height: int, width: int) -> 
     assert inside.all()
     np.testing.assert_array_equal(rows, v.ravel())
     np.testing.assert_array_equal(columns, u.ravel())
+
+
+@pytest.mark.parametrize("lens", [(), PLUMB_BOB, FISHEYE], ids=["none", "plumb_bob", "fisheye"])
+@pytest.mark.parametrize("size", [(480, 640), (120, 160), (33, 44)])
+def test_a_pixels_direction_leads_back_to_it(lens: tuple[float, ...], size: tuple[int, int]) -> None:
+    camera = Pinhole(500, 510, 310, 250, (480, 640), lens, lens == FISHEYE)
+    found = directions(camera, size)
+    assert found.shape == (*size, 2)
+    assert np.isfinite(found).all()
+    points = np.concatenate([found, np.ones((*size, 1))], axis=2).reshape(-1, 3) * 7.0
+    rows, columns, inside = project(camera, points, size)
+    v, u = np.indices(size)
+    assert inside.all()
+    np.testing.assert_array_equal(rows, v.ravel())
+    np.testing.assert_array_equal(columns, u.ravel())
+
+
+def test_pixels_that_no_direction_reaches_are_unknown() -> None:
+    # r (1 - 0.3 r²) is 0.70 at most: nothing is seen further from the middle than 0.70 · 300 pixels.
+    camera = Pinhole(300, 300, 319.5, 239.5, (480, 640), (-0.3, 0.0, 0.0, 0.0))
+    known = np.isfinite(directions(camera, (480, 640))[..., 0])
+    v, u = np.indices((480, 640))
+    radius = np.hypot(v - 239.5, u - 319.5)
+    assert known[radius < 200].all()
+    assert not known[radius > 212].any()
