@@ -3,8 +3,8 @@
 python scripts/readme_picture.py [--old FILE]
 
 demo.jpg: one street in four weathers. node.jpg: what the node publishes of one image. overlay_legend.jpg: its
-overlay with the legend. With ``--old``,
-two_students.jpg: where the demo student and an older file of it differ.
+overlay with the legend. ground.jpg: the ground from above. With ``--old``, two_students.jpg: where the demo
+student and an older file of it differ.
 """
 
 from __future__ import annotations
@@ -18,7 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.report.pictures import difference_picture, differences
-from distill.scenes.render import render_scene
+from distill.scenes.drive import RATE, Drive
+from distill.scenes.layout import CAMERA_SPEED
+from distill.scenes.render import VIEW, render_scene
+from distill.scenes.street import build
+from kd_seg_ros.clouds.camera_pose import tilted_camera
+from kd_seg_ros.clouds.ground_plane import Grid, GroundProjection
+from kd_seg_ros.clouds.pinhole import Pinhole
+from kd_seg_ros.common.classes import IGNORE_ID
 from kd_seg_ros.inference.colour_vision import class_marks
 from kd_seg_ros.inference.engine import Engine
 from kd_seg_ros.inference.legend import legend_of
@@ -40,6 +47,7 @@ def main() -> None:
     demo(engine)
     node(engine)
     overlay_legend(engine)
+    ground(engine)
     if old:
         two_students(Engine(old, "cpu"), engine)
 
@@ -79,6 +87,31 @@ def overlay_legend(engine: Engine) -> None:
     path = IMAGES / "overlay_legend.jpg"
     cv2.imwrite(str(path), whole[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
     print(path)
+
+
+def ground(engine: Engine) -> None:
+    """Show overlays, and the classes of the ground from above: by the mask, and by the labels."""
+    height, width = engine.size
+    cell = 16 / height
+    grid = Grid(nearest=2.0, farthest=2.0 + cell * height, width=cell * width, cell=cell)
+    palette, marks = engine.card.palette, class_marks(engine.card.palette)
+    rows = []
+    for condition in ("fog", "night"):
+        drive = Drive(SEED, engine.size, 1, (condition,))
+        frame = drive.render(0)
+        seen = drive.camera(build(SEED, CAMERA_SPEED / RATE + VIEW), 0.0)
+        camera = Pinhole(seen.focal, seen.focal, seen.centre[0], seen.centre[1], engine.size)
+        pose = tilted_camera(seen.position[1], -np.degrees(seen.pitch), np.degrees(seen.roll))
+        projection = GroundProjection(camera, pose, grid, engine.size, coarsest=0.5)
+        mask = engine.segment(frame.rgb).mask
+        row = [blend(frame.rgb, mask, palette, marks=marks)]
+        for classes in (mask, frame.labels):
+            cells = projection.look_up(classes, IGNORE_ID).T[::-1, ::-1]
+            row.append(colorize(np.ascontiguousarray(cells), palette, marks))
+        rows.append(row)
+    write(
+        "ground.jpg", ("segmentation/overlay", "segmentation/ground_classes", "the same of the labels"), rows
+    )
 
 
 def two_students(old: Engine, new: Engine) -> None:
