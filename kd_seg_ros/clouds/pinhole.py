@@ -140,12 +140,14 @@ def directions(camera: Pinhole, size: tuple[int, int]) -> NDArray[np.float32]:
     """
     columns = at_other_size(np.arange(size[1]), size[1], camera.size[1])
     rows = at_other_size(np.arange(size[0]), size[0], camera.size[0])
-    pixels = np.stack(np.meshgrid(columns, rows), axis=2).reshape(-1, 2)
-    seen = _back_through_lens(camera, pixels)
-    points = np.concatenate([seen, np.ones((len(seen), 1))], axis=1)
-    again = np.abs(_through_lens(camera, points) - pixels).max(axis=1)
-    seen[~((again < 0.5) & _where_lens_is_valid(camera, points))] = np.nan
-    found = seen.astype(np.float32).reshape(*size, 2)
+    found = np.empty((*size, 2), np.float32)
+    for row, values in zip(rows, found, strict=True):  # one by one: whole images in float64 are large
+        pixels = np.stack([columns, np.full(size[1], row)], axis=1)
+        seen = _back_through_lens(camera, pixels)
+        points = np.concatenate([seen, np.ones((size[1], 1))], axis=1)
+        again = np.abs(_through_lens(camera, points) - pixels).max(axis=1)
+        seen[~((again < 0.5) & _where_lens_is_valid(camera, points))] = np.nan
+        values[:] = seen
     found.flags.writeable = False
     return found
 
