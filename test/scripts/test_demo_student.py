@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts/demo_student.sh"
+LONGER = "fit --config demo_long_student --resume --training.epochs 20"
 STAND_IN = """#!/bin/bash
 echo "$*" >>"$CALLS"
 case "$*" in
@@ -56,9 +57,13 @@ def test_trains_calibrates_exports_and_judges(checkout: Path) -> None:
     status, commands = run(checkout)
     assert status == 0
     names = [line.split()[0] for line in commands]
-    expected = "scenes weights weights fit fit calibrate export scenes calibrate scenes evaluate"
+    expected = "scenes weights weights fit fit fit calibrate export scenes calibrate scenes evaluate"
     assert names == expected.split()
-    assert trainings(commands) == ["fit --config demo_long_teacher", "fit --config demo_long_student"]
+    assert trainings(commands) == [
+        "fit --config demo_long_teacher",
+        "fit --config demo_long_student",
+        LONGER,
+    ]
 
 
 def test_what_is_trained_is_not_trained_again(checkout: Path) -> None:
@@ -75,7 +80,14 @@ def test_an_interrupted_training_is_resumed(checkout: Path) -> None:
     (checkout / "demo_out/runs/demo_long_student").mkdir(parents=True)
     (checkout / "demo_out/runs/demo_long_student/last.ckpt").touch()
     _, commands = run(checkout)
-    assert trainings(commands) == ["fit --config demo_long_student --resume"]
+    assert trainings(commands) == ["fit --config demo_long_student --resume", LONGER]
+
+
+def test_what_is_half_trained_is_trained_for_the_other_half(checkout: Path) -> None:
+    status, _ = run(checkout, fails="--training.epochs 20")
+    assert status == 3
+    _, commands = run(checkout)
+    assert trainings(commands) == [LONGER]
 
 
 def test_it_takes_no_arguments(checkout: Path) -> None:
