@@ -26,6 +26,7 @@ from distill.calibration.halves import split
 from distill.datasets.corruptions import CORRUPTIONS, corrupt
 from distill.datasets.frame import Frame, read_image, read_sample
 from distill.datasets.registry import open_data
+from distill.export.domain_file import PREFIX, read_without_distance
 from distill.export.domain_maps import add_statistics, early_maps
 from distill.export.graph import GraphBuilder
 from distill.metrics.domain_reference import fit_reference
@@ -44,8 +45,8 @@ class Instrument:
     """Runs a model file with its early maps' statistics and its logits as outputs."""
 
     def __init__(self, path: Path) -> None:
-        model = onnx.load(path)
-        graph = GraphBuilder("domain/")
+        model, _card = read_without_distance(path)
+        graph = GraphBuilder(PREFIX)
         self.names = {}
         for item in early_maps(model, (2, 4, 8)):
             self.names[item.stride] = add_statistics(graph, [item])
