@@ -31,13 +31,12 @@ class GroundPoints:
         turn = np.array(pose.rotation, np.float32)
         seen = directions(camera, size)
         rays = seen @ turn[:, :2].T + turn[:, 2]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            length = -np.float32(height) / rays[..., 2]
-        rays *= length[..., None]
         focal = camera.fy * size[0] / camera.size[0]
-        distance = rays[..., 0] ** 2 + rays[..., 1] ** 2
-        with np.errstate(invalid="ignore"):
-            known = (length > 0) & (distance <= coarsest * focal * height)
+        with np.errstate(all="ignore"):  # rays along the horizon meet the ground nowhere
+            length = -np.float32(height) / rays[..., 2]
+            rays *= length[..., None]
+            squared_distance = rays[..., 0] ** 2 + rays[..., 1] ** 2
+            known = (length > 0) & (squared_distance <= coarsest * focal * height)
         rays += np.array(pose.position, np.float32)
         rays[~known] = np.nan
         rays[known, 2] = 0

@@ -51,6 +51,14 @@ def test_the_places_are_seen_in_their_pixels(camera: Pinhole, size: tuple[int, i
     np.testing.assert_array_equal(columns, u)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_row_on_the_horizon_is_quietly_left_out() -> None:
+    level = Pinhole(110, 110, 80.0, 60.0, SIZE)  # row 60 looks straight ahead
+    found = GroundPoints(level, tilted_camera(1.5), SIZE, coarsest=1e6).coordinates
+    assert np.isnan(found[:61]).all()
+    assert np.isfinite(found[61:]).all()
+
+
 def test_points_are_left_out_where_a_row_covers_too_much() -> None:
     found = GroundPoints(PLAIN, tilted_camera(1.5), SIZE, coarsest=0.2).coordinates
     farthest = np.sqrt(0.2 * 110 * 1.5)
