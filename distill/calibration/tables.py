@@ -53,10 +53,14 @@ def print_thresholds(thresholds: Sequence[RiskThreshold]) -> None:
     """Print the thresholds that were found for ``--risk``, one per line, if any."""
     if not thresholds:
         return
-    table = Table(Column("rule", overflow="fold"), "weather", "confidence ≥", "wrong [%]", "kept [%]", "on")
-    for found in thresholds:
+    # Rules of many classes are broken between these, not within one.
+    rules = [str(found.rule).replace("+", "+\n") for found in thresholds]
+    longest = max(len(part) for part in "\n".join(rules).split("\n"))
+    first = Column("rule", overflow="fold", min_width=min(longest, 30))
+    table = Table(first, "weather", "confidence ≥", "wrong %", "kept %", "on")
+    for rule, found in zip(rules, thresholds, strict=True):
         table.add_row(
-            str(found.rule),
+            rule,
             found.condition,
             f"{found.level / 255:.3f}",
             f"{100 * found.measured:.2f}",
