@@ -167,6 +167,8 @@ def _companions(
     process = CompanionProcess(
         given["namespace"], given["use_sim_time"] == "true", environment, end.after_companion
     )
+    if not (given["depth"] or given["points"] or given["ground"]):
+        return []
     rotate = value_for(str(params_file), full_topic(namespace, given["name"], given["name"]), "rotate")
     nodes: list[Action] = []
     if given["depth"] or given["points"]:

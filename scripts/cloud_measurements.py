@@ -25,7 +25,7 @@ from distill.scenes.drive import RATE, Drive
 from distill.scenes.layout import CAMERA_SPEED
 from distill.scenes.render import VIEW
 from distill.scenes.street import build
-from kd_seg_ros.clouds.camera_pose import CameraPose, tilted_camera
+from kd_seg_ros.clouds.camera_pose import tilted_camera
 from kd_seg_ros.clouds.ground_plane import Grid, GroundProjection, occupancy
 from kd_seg_ros.clouds.ground_points import GroundPoints
 from kd_seg_ros.clouds.labelled_cloud import POINT, DepthProjection, write_points
@@ -129,24 +129,16 @@ def drive_errors() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np
         points = (frame.depth[..., None] * camera.rays)[on_ground].astype(np.float64)
         sin, cos = np.sin(camera.yaw), np.cos(camera.yaw)
         true = np.stack([points[:, 0] * sin + points[:, 2] * cos, points[:, 2] * sin - points[:, 0] * cos])
-        v, u = np.nonzero(on_ground)
-        cx, cy = camera.centre
-        optical = np.stack([(u - cx) / camera.focal, (v - cy) / camera.focal, np.ones(len(u))])
         tilt = -np.degrees(camera.pitch), np.degrees(camera.roll)
-        places = [on_flat_ground(tilted_camera(1.5), optical)]
-        places.append(on_flat_ground(tilted_camera(camera.position[1], *tilt), optical))
+        places = []
+        for pose in (tilted_camera(1.5), tilted_camera(camera.position[1], *tilt)):
+            lens = Pinhole(camera.focal, camera.focal, *camera.centre, DRIVE_SIZE)
+            flat = GroundPoints(lens, pose, DRIVE_SIZE, coarsest=1e6).coordinates[on_ground]
+            places.append(flat[:, :2].T)
         rows.append([np.hypot(*true), *(np.hypot(*(place - true)) for place in places)])
     distance, fixed, measured = np.concatenate(rows, axis=1)
     seen = np.isfinite(fixed) & np.isfinite(measured)
     return distance[seen], fixed[seen], measured[seen]
-
-
-def on_flat_ground(pose: CameraPose, optical: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return where directions of the optical frame [3, n] meet the ground: ahead and left [2, n], metres."""
-    ahead, left, up = np.array(pose.rotation) @ optical
-    below = up < -1e-3
-    length = np.where(below, -pose.position[2] / np.where(below, up, -1.0), np.nan)
-    return np.stack([ahead * length, left * length])
 
 
 if __name__ == "__main__":

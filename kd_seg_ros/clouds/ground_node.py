@@ -93,13 +93,14 @@ class GroundGrid(MapListener):
         mask, confidence = mask_of(match.mask), confidence_of(match.confidence)
         if confidence.shape != mask.shape:
             raise ValueError("mask and confidence differ in size")
-        camera = self._camera((mask.shape[0], mask.shape[1]))
+        size = mask.shape[0], mask.shape[1]
+        camera = self._camera(size)
         pose = self._pose(match.mask.header)
         header = Header(stamp=match.mask.header.stamp, frame_id=self._settings.frame_id)
         if self._ground.get_subscription_count() or self._classes.get_subscription_count():
-            self._publish_grids(self._projected(camera, pose, mask), header, mask, confidence)
+            self._publish_grids(self._projected(camera, pose, size), header, mask, confidence)
         if self._points.get_subscription_count():
-            coordinates = self._located(camera, pose, mask).coordinates
+            coordinates = self._located(camera, pose, size).coordinates
             self._points.publish(self._cloud.filled(header, coordinates, mask, confidence))
 
     def _publish_grids(
@@ -155,19 +156,18 @@ class GroundGrid(MapListener):
         check_same_view(camera.size, size, "camera_info")
         return camera
 
-    def _projected(self, camera: Pinhole, pose: CameraPose, mask: NDArray[np.uint8]) -> GroundProjection:
+    def _projected(self, camera: Pinhole, pose: CameraPose, size: tuple[int, int]) -> GroundProjection:
         """Return the pixels of the grid's cells; of the last frame where nothing has moved."""
         known = self._projection
-        if known is None or (known.camera, known.pose, known.size) != (camera, pose, mask.shape):
-            size, coarsest = (mask.shape[0], mask.shape[1]), self._settings.coarsest
+        if known is None or (known.camera, known.pose, known.size) != (camera, pose, size):
+            coarsest = self._settings.coarsest
             self._projection = known = GroundProjection(camera, pose, self._grid, size, coarsest)
         return known
 
-    def _located(self, camera: Pinhole, pose: CameraPose, mask: NDArray[np.uint8]) -> GroundPoints:
+    def _located(self, camera: Pinhole, pose: CameraPose, size: tuple[int, int]) -> GroundPoints:
         """Return the places of a mask's pixels; of the last frame where nothing has moved."""
         known = self._places
-        if known is None or (known.camera, known.pose, known.size) != (camera, pose, mask.shape):
-            size = mask.shape[0], mask.shape[1]
+        if known is None or (known.camera, known.pose, known.size) != (camera, pose, size):
             self._places = known = GroundPoints(camera, pose, size, self._settings.coarsest)
         return known
 

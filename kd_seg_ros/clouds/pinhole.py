@@ -219,9 +219,14 @@ def _where_lens_is_valid(camera: Pinhole, points: NDArray[np.float64]) -> NDArra
     if not camera.distortion:
         return np.ones(len(points), np.bool_)
     radius = np.hypot(points[:, 0], points[:, 1]) / points[:, 2]
+    return radius < _largest_radius(camera)
+
+
+@lru_cache(maxsize=4)
+def _largest_radius(camera: Pinhole) -> float:
+    """Return the distance from the axis, at z = 1, up to which the lens' polynomial grows."""
     steps = np.linspace(0, np.tan(np.radians(85)), 2000)
     line = np.stack([steps, np.zeros_like(steps), np.ones_like(steps)], axis=1)
     grown = _through_lens(camera, line)[:, 0]
     turning = np.flatnonzero(np.diff(grown) <= 0)
-    limit = steps[turning[0]] if len(turning) else steps[-1]
-    return radius < limit
+    return float(steps[turning[0]] if len(turning) else steps[-1])

@@ -54,10 +54,11 @@ def camera_info() -> CameraInfo:
     return info
 
 
-def test_left_and_right_are_where_a_planner_looks_for_them(client: Client) -> None:
-    """The left half of the picture is road, the right half sidewalk."""
-    grids = client.collect("segmentation/ground", OccupancyGrid)
-    pictures = client.collect("segmentation/ground_classes")
+def send_halves(client: Client, *answers: list[Any]) -> list[Image]:
+    """Send a mask, its left half road and its right half sidewalk, until all answers have come.
+
+    :return: mask and confidence as they were sent.
+    """
     mask, confidence = client.publisher("segmentation/mask"), client.publisher("segmentation/confidence")
     info = client.publisher("camera_info", CameraInfo)
     classes = np.zeros((HEIGHT, WIDTH), np.uint8)
@@ -71,10 +72,17 @@ def test_left_and_right_are_where_a_planner_looks_for_them(client: Client) -> No
             info.publish(camera_info())
             mask.publish(maps[0])
             confidence.publish(maps[1])
-            client.spin_until(lambda: grids and pictures, 0.3)
-            return bool(grids and pictures)
+            return client.spin_until(lambda: all(answers), 0.3)
 
         assert client.spin_until(answered)
+    return maps
+
+
+def test_left_and_right_are_where_a_planner_looks_for_them(client: Client) -> None:
+    """The left half of the picture is road, the right half sidewalk."""
+    grids = client.collect("segmentation/ground", OccupancyGrid)
+    pictures = client.collect("segmentation/ground_classes")
+    maps = send_halves(client, grids, pictures)
     grid = grids[-1]
     assert grid.header.frame_id == "base_footprint"
     assert grid.header.stamp == maps[0].header.stamp
@@ -101,23 +109,7 @@ def test_points_lie_where_the_grid_has_their_cells(client: Client) -> None:
     """One moment, as points and as cells: the same classes in the same places."""
     clouds = client.collect("segmentation/ground_points", PointCloud2)
     pictures = client.collect("segmentation/ground_classes")
-    mask, confidence = client.publisher("segmentation/mask"), client.publisher("segmentation/confidence")
-    info = client.publisher("camera_info", CameraInfo)
-    classes = np.zeros((HEIGHT, WIDTH), np.uint8)
-    classes[:, WIDTH // 2 :] = 1
-    maps = [image_message(Image().header, classes), image_message(Image().header, np.full_like(classes, 204))]
-    for message in maps:
-        message.header.stamp.sec, message.header.frame_id = 9, "camera"
-    with running("ground", **PARAMETERS):
-
-        def answered() -> bool:
-            info.publish(camera_info())
-            mask.publish(maps[0])
-            confidence.publish(maps[1])
-            client.spin_until(lambda: clouds and pictures, 0.3)
-            return bool(clouds and pictures)
-
-        assert client.spin_until(answered)
+    classes = as_array(send_halves(client, clouds, pictures)[0])
     cloud = clouds[-1]
     assert (cloud.header.frame_id, cloud.header.stamp.sec) == ("base_footprint", 9)
     assert (cloud.height, cloud.width, cloud.point_step) == (HEIGHT, WIDTH, POINT.itemsize)
